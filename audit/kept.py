@@ -1,0 +1,139 @@
+"""The kept checkpoint: the newest signed tree head in a second place, best on another disk or host.
+
+Local verification cannot see a log that was cut short or rewritten by somebody who has the key. A kept
+checkpoint can: it only ever moves forward, and only to a head that contains the one kept before.
+"""
+
+import fcntl
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from audit.errors import AuditError, LogTampered, LogUnavailable
+from audit.note import MAX_NOTE, Checkpoint, Verifier, opened
+
+INTERVAL_S = 0.25
+"""Seconds between two writes under load: each costs the disk a sync that appends want."""
+
+_logger = logging.getLogger(__name__)
+MEND = "flyball audit verify; where the log was replaced lawfully, move the kept checkpoint away"
+
+
+def read(path: Path) -> str | None:
+    """The kept note, not yet verified; None where nothing is kept. Raises LogUnavailable."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(MAX_NOTE + 1)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise LogUnavailable(f"the kept checkpoint cannot be read: {error}", where=str(path)) from error
+
+
+def contradiction(kept: Checkpoint, size: int, root_at: Callable[[int], bytes]) -> str | None:
+    """Why a log of `size` records does not contain the kept checkpoint; None where it does."""
+    if kept.size > size:
+        return f"the kept checkpoint has {kept.size} records, the log {size}: it was cut short or replaced"
+    if kept.size and root_at(kept.size) != kept.root:
+        return f"the first {kept.size} records are not those of the kept checkpoint: history was rewritten"
+    return None
+
+
+class Keeper:
+    """Writes newer notes to `path`, whichever of several processes has them. `root_at` asks the log."""
+
+    def __init__(self, path: Path, verifier: Verifier, root_at: Callable[[int], bytes]) -> None:
+        self._path, self._verifier, self._root_at = path, verifier, root_at
+        self._newest: str | None = None
+        self._stopping = False
+        self._wake = threading.Condition()
+        self.error: AuditError | None = None
+        """Why the last write failed; None where it went well."""
+        self._thread = threading.Thread(target=self._run, name="audit-keeper", daemon=True)
+        self._thread.start()
+
+    def offer(self, note: str) -> None:
+        """Take note of a newer head; returns at once. Of several offers the newest is kept."""
+        with self._wake:
+            self._newest = note
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Write what was offered last and end the thread. Blocks."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (note := self._next()) is not None:
+            try:
+                keep(self._path, note, self._verifier, self._root_at)
+                self.error = None
+            except AuditError as error:
+                self.error = error
+                _logger.error("%s (%s)", error.what, error.where)
+            with self._wake:
+                self._wake.wait_for(lambda: self._stopping, timeout=INTERVAL_S)
+
+    def _next(self) -> str | None:
+        with self._wake:
+            self._wake.wait_for(lambda: self._stopping or self._newest is not None)
+            note, self._newest = self._newest, None
+            return note
+
+
+def keep(path: Path, note: str, verifier: Verifier, root_at: Callable[[int], bytes]) -> None:
+    """Replace the kept note by a newer one of the same history, atomically and durably.
+
+    Raises LogTampered, and leaves what is kept alone, where the log does not contain it any more; raises
+    LogUnavailable where the place cannot be written.
+    """
+    new = opened(note, verifier)
+    try:
+        with _locked(path):
+            old = read(path)
+            kept = opened(old, verifier) if old is not None else None
+            if kept and kept.size > new.size:
+                return  # another process is ahead; its own log check is behind it
+            if kept and (why := contradiction(kept, new.size, root_at)):
+                raise LogTampered(why, where=str(path), mend=MEND)
+            if old is None or (kept and kept.size < new.size):
+                _replace(path, note)
+    except OSError as error:
+        what = f"the checkpoint cannot be kept: {error.strerror}"
+        raise LogUnavailable(
+            what, where=str(path), mend="make the place writable, or name another"
+        ) from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Between processes: reading what is kept and replacing it are one step."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = path.with_name(f"{path.name}.lock")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, note: str) -> None:
+    """Whole or not at all. A power cut may bring the older note back: it is older, and still right."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(note)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,278 @@
+"""The log as the other rooms see it: draft a record, commit it, find it again.
+
+`commit` returns only when the records are durable, included in the tree and signed for. If it raises, nothing
+of the submission is in the log (but the refusal that a lost claim leaves), and nothing may act on it.
+"""
+
+import asyncio
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from audit import kept as keeping
+from audit.claims import Claim, ClaimKind, as_json
+from audit.clock import Clock, boot_id
+from audit.errors import ClaimLost, LogTampered, LogUnavailable, RecordInvalid
+from audit.ids import uuid7
+from audit.keys import Signer, create_file, from_file
+from audit.leaf import Leaf, Submission
+from audit.note import opened
+from audit.proofs import root_at
+from audit.record import Actor, Kind, Record
+from audit.store import sqlite
+from audit.store.append import Appender
+from audit.store.points import Points
+from audit.store.read import Entry, Reader
+from audit.timeline import Stamp, rfc3339
+from audit.writer import Writer
+
+__all__ = ["Entry", "Log"]
+
+SYSTEM = Actor(type="system", id="flyball")
+FOLD_EVERY = 128
+"""Commits between two foldings of SQLite's write-ahead log."""
+
+_T = TypeVar("_T")
+
+
+class Log:
+    """One log file, open in this process. Other processes may append to it at the same time."""
+
+    def __init__(self, path: Path, *, clock: Clock, signer: Signer, kept: Path | None) -> None:
+        """Use `Log.open`. Blocks; raises LogUnavailable or LogTampered."""
+        self._path, self._clock, self._boot = path, clock, boot_id()
+        self.verifier = signer.verifier
+        """The public key; its name is the log's origin."""
+        self._commits = 0
+        self._writer: Writer
+        with ExitStack() as parts:
+            self._connection = sqlite.connect(path)
+            parts.callback(self._connection.close)
+            self._appender = Appender(self._connection, path, signer, self._anomaly)
+            self._appender.check()
+            self._reader = parts.enter_context(Reader(path))
+            self._points = Points(path)
+            parts.callback(self._points.close)
+            self._keeper = self._keeping(kept, parts) if kept else None
+            self._reads = parts.enter_context(ThreadPoolExecutor(1, "audit-reader"))
+            self._parts = parts.pop_all()
+
+    @classmethod
+    async def open(
+        cls, path: Path, *, clock: Clock, signer: Signer | None = None, kept: Path | None = None
+    ) -> "Log":
+        """Open the log at `path`, or begin one: its folder (0700), file (0600), key and first record.
+
+        Without a `signer` the key is the file beside the log (`path` with the suffix `.key`). `kept` is where
+        the newest checkpoint is kept a second time. Raises LogTampered where what is stored does not fit its
+        signature or the kept checkpoint, LogUnavailable where it cannot be used, KeyInvalid for a bad key.
+        """
+        signer = signer or await asyncio.to_thread(file_signer, path)
+        log = await asyncio.to_thread(cls, path, clock=clock, signer=signer, kept=kept)
+        log._writer = Writer(log._appender.append, log._acknowledged)
+        if not await log._read(log._reader.size):
+            await log._begin()
+        return log
+
+    def draft(self, kind: Kind, *, actor: Actor, **fields: Any) -> Record:
+        """A record of now, with a new id; `fields` are Record's own. Raises RecordInvalid.
+
+        `claims` stays empty: commit writes there what was really claimed.
+        """
+        wall_ms, world_ms = self._clock.wall_ms(), self._clock.world_ms()
+        fields |= {
+            "id": uuid7(wall_ms),
+            "ts": rfc3339(wall_ms),
+            "mono_us": self._clock.mono_us(),
+            "boot_id": self._boot,
+            "software": _software(),
+            "kind": kind,
+            "actor": actor,
+        }
+        if world_ms is not None:
+            fields["world_ts"] = rfc3339(world_ms)
+        try:
+            return Record.model_validate(fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = f"{kind}.{'.'.join(str(part) for part in first['loc'])}"
+            raise RecordInvalid(f"{where}: {first['msg']}", where=where) from error
+
+    async def commit(
+        self,
+        records: Sequence[Record],
+        claims: Sequence[Claim] = (),
+        *,
+        spend: bool = True,
+        lost: Callable[[Claim, int], Record] | None = None,
+    ) -> tuple[Entry, ...]:
+        """Take the claims and store the records, all or nothing; durable and signed when it returns.
+
+        The claims that were taken are written into the last record (its `claims`), so that the log itself
+        tells how each stored integer came about. With `spend=False` the claims are only checked. A claim that
+        is lost leaves no record but `lost(claim, stored)`, and raises ClaimLost; `lost` runs on another thread.
+        Raises RecordInvalid, LogUnavailable (disk full, locked) or LogTampered with nothing stored.
+        """
+        leaves = _leaves(records, claims if spend else ())
+        submission = Submission(leaves, claims, spend, _refusal(lost) if lost else None)
+        await self._writer.submit(submission)
+        seq = submission.first_seq
+        return tuple([Entry(seq + i, leaf.record, leaf.hash) for i, leaf in enumerate(leaves)])
+
+    async def values(self, keys: Sequence[str]) -> dict[str, int]:
+        """The stored integer at each key; 0 where there is none."""
+        return self._points.values(keys)
+
+    async def prefixed(self, prefix: str) -> dict[str, int]:
+        """The stored integers at all keys that begin with `prefix`."""
+        return await self._read(self._reader.prefixed, prefix)
+
+    async def entry(self, seq: int) -> Entry:
+        """Record number `seq`; the first is 0. Raises KeyError where the log is not that long."""
+        found = self._points.by_seq(seq)
+        if found is None:
+            raise KeyError(seq)
+        return found
+
+    async def by_id(self, record_id: str) -> Entry | None:
+        return self._points.by_id(record_id)
+
+    async def by_request(self, request_id: str) -> list[Entry]:
+        """All records of a request, in order of the log."""
+        return self._points.by_request(request_id)
+
+    async def find(
+        self,
+        *,
+        kinds: Sequence[Kind] = (),
+        resource_key: str | None = None,
+        run_id: str | None = None,
+        request_digest_prefix: str | None = None,
+        since_seq: int = 0,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        """The records for which all that is given holds; `since_seq` itself is included."""
+
+        def run() -> list[Entry]:
+            return self._reader.find(
+                kinds=kinds,
+                resource_key=resource_key,
+                run_id=run_id,
+                request_digest_prefix=request_digest_prefix,
+                since_seq=since_seq,
+                newest_first=newest_first,
+                limit=limit,
+            )
+
+        return await self._read(run)
+
+    async def close(self) -> None:
+        """Finish what was submitted, keep the newest checkpoint, give the file back."""
+        await asyncio.to_thread(self._close)
+
+    @property
+    def kept_error(self) -> str | None:
+        """Why the newest checkpoint is not kept in its second place; None where it is."""
+        error = self._keeper.error if self._keeper else None
+        return f"{error.where}: {error.what}" if error else None
+
+    def _close(self) -> None:
+        self._writer.stop()
+        self._parts.close()
+
+    async def _begin(self) -> None:
+        """The first record, once, whichever of several processes opens first."""
+        first = self.draft("log.opened", actor=SYSTEM, observation={"vkey": self.verifier.text})
+        try:
+            await self.commit([first], [_BeginsOnce()])
+        except ClaimLost:
+            return
+
+    def _keeping(self, path: Path, parts: ExitStack) -> keeping.Keeper:
+        """Nothing is appended to a log that the kept checkpoint contradicts. Raises LogTampered."""
+        source = parts.enter_context(Reader(self._path))
+        ask = partial(root_at, source=source)
+        note = keeping.read(path)
+        why = note and keeping.contradiction(opened(note, self.verifier), source.size(), ask)
+        if why:
+            raise LogTampered(why, where=str(path), mend=keeping.MEND)
+        keeper = keeping.Keeper(path, self.verifier, ask)
+        parts.callback(keeper.stop)
+        return keeper
+
+    def _acknowledged(self, note: str | None) -> None:
+        if note and self._keeper:
+            self._keeper.offer(note)
+        self._commits += 1
+        if self._commits % FOLD_EVERY == 0:
+            sqlite.fold(self._connection)
+
+    def _anomaly(self, back_ms: int, before: Stamp, leaf: Leaf) -> Leaf:
+        """Tells of a clock that went back; its own time is that of the record it goes before."""
+        seen = {"back_ms": back_ms, "before_ms": before.wall_ms, "after_ms": leaf.stamp.wall_ms}
+        draft = self.draft("clock.anomaly", actor=SYSTEM, observation=seen)
+        same = {"ts": leaf.record.ts, "mono_us": leaf.record.mono_us, "boot_id": leaf.record.boot_id}
+        return Leaf.of(draft.model_copy(update=same))
+
+    async def _read(self, function: Callable[..., _T], *args: Any) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._reads, function, *args)
+
+
+@dataclass(frozen=True, slots=True)
+class _BeginsOnce:
+    """The claim that makes a log begin once, whichever of several processes opens it first."""
+
+    kind: ClaimKind = "once"
+    key: str = "log/opened"
+    value: int = 1
+    gap: int = 0
+
+
+def file_signer(path: Path) -> Signer:
+    """The key beside the log; made only where there is no log yet, so that a lost key is never papered over."""
+    key = path.with_suffix(".key")
+    if key.exists() or path.exists():
+        return from_file(key)
+    try:
+        key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return create_file(key)
+    except OSError as error:
+        raise LogUnavailable(f"no key can be made: {error.strerror}", where=str(key)) from error
+
+
+def _refusal(lost: Callable[[Claim, int], Record]) -> Callable[[Claim, int], Leaf]:
+    return lambda claim, stored: Leaf.of(lost(claim, stored))
+
+
+def _leaves(records: Sequence[Record], claims: Sequence[Claim]) -> list[Leaf]:
+    for record in records:
+        if record.claims:
+            raise RecordInvalid("`claims` is written by commit", mend="leave it empty in the draft")
+    return [Leaf.of(record) for record in (_telling(records, claims) if claims else records)]
+
+
+def _telling(records: Sequence[Record], claims: Sequence[Claim]) -> list[Record]:
+    """The records, the last of which tells what was claimed."""
+    if not records:
+        raise RecordInvalid("claims without a record", mend="nothing is claimed that the log does not tell")
+    for claim in claims:
+        if not claim.key or not claim.key.isascii() or not claim.key.isprintable():
+            raise RecordInvalid(f"claim key {claim.key!a} is not printable ASCII", where=claim.key)
+    taken = records[-1].model_copy(update={"claims": tuple(as_json(claim) for claim in claims)})
+    return [*records[:-1], taken]
+
+
+@lru_cache(1)
+def _software() -> str:
+    try:
+        return f"flyball {importlib.metadata.version('flyball')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "flyball"

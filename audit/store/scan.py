@@ -1,0 +1,159 @@
+"""Reading a whole log in one snapshot, row by row, for verification: nothing in the file is trusted."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, func, select
+
+from audit.causal import Known
+from audit.signatures import Head
+from audit.store import schema
+from audit.store.sqlite import connect_reading
+from audit.store.statements import compiled
+from audit.timeline import wall_ms
+from audit.tree import HASH_SIZE, TILE_HEIGHT, TILE_WIDTH, Tile
+
+_ROWS = compiled(select(schema.entry).order_by(schema.entry.c.seq))
+_COUNT = compiled(select(func.max(schema.entry.c.seq)))
+_HEADS = compiled(select(schema.checkpoint).order_by(schema.checkpoint.c.size))
+_CLAIMS = compiled(select(schema.claim).order_by(schema.claim.c.key))
+_KNOWN = compiled(
+    select(schema.entry.c.seq, schema.entry.c.kind, schema.entry.c.verdict, schema.entry.c.leaf_hash).where(
+        schema.entry.c.record_id == bindparam("id")
+    )
+)
+_TILE = compiled(
+    select(schema.tile.c.data, schema.tile.c.root).where(
+        schema.tile.c.level == bindparam("level"), schema.tile.c.idx == bindparam("idx")
+    )
+)
+_TILES = compiled(
+    select(schema.tile.c.level, func.count(), func.max(schema.tile.c.idx)).group_by(schema.tile.c.level)
+)
+
+
+class Row(NamedTuple):
+    """A row of audit_entry as it is stored; of any type, where somebody tampered."""
+
+    seq: int
+    record_id: str
+    ts_ns: int
+    kind: str
+    run_id: str | None
+    actor_id: str
+    request_id: str | None
+    request_digest: str | None
+    resource_key: str | None
+    verdict: str | None
+    leaf_hash: bytes
+    body: bytes
+
+
+@contextmanager
+def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+    """One state of the log, however long it is read. Raises LogUnavailable where it cannot be opened."""
+    connection = connect_reading(path)
+    try:
+        connection.execute("BEGIN")
+        yield connection
+    finally:
+        connection.close()
+
+
+def count(connection: sqlite3.Connection) -> int:
+    (last,) = connection.execute(_COUNT).fetchone()
+    return 0 if last is None else int(last) + 1
+
+
+def rows(connection: sqlite3.Connection) -> Iterator[Row]:
+    return map(Row._make, connection.execute(_ROWS))
+
+
+def heads(connection: sqlite3.Connection) -> Iterator[Head]:
+    """The checkpoints by size; one whose columns are of another type is given as one that cannot be right."""
+    for size, root, note in connection.execute(_HEADS):
+        yield Head(size, root if isinstance(root, bytes) else b"", note if isinstance(note, str) else "")
+
+
+def claims(connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
+    yield from connection.execute(_CLAIMS)
+
+
+def known(connection: sqlite3.Connection, record_id: str) -> Known | None:
+    row = connection.execute(_KNOWN, (record_id,)).fetchone()
+    return Known._make(row) if row else None
+
+
+def differing_column(row: Row, body: dict[str, Any]) -> str | None:
+    """The first column that does not follow from the body. Raises KeyError, TypeError or ValueError."""
+    resource, decision = body.get("resource"), body.get("decision")
+    expected = (
+        body["id"],
+        wall_ms(body["ts"]) * 1_000_000,
+        body["kind"],
+        body.get("run_id"),
+        body["actor"]["id"],
+        body.get("request_id"),
+        body.get("request_digest"),
+        resource_key(resource) if resource else None,
+        decision["verdict"] if decision else None,
+    )
+    stored = row[1:10]
+    if stored == expected:
+        return None
+    name, has, says = next(
+        (name, has, says)
+        for name, has, says in zip(Row._fields[1:10], stored, expected, strict=True)
+        if has != says
+    )
+    return f"column {name} is {has!r}, the body says {says!r}"
+
+
+def resource_key(resource: dict[str, Any]) -> str:
+    """Record's Resource.key, of a parsed body."""
+    return f"{resource['cluster']}/{resource.get('namespace') or ''}/{resource['kind']}/{resource['name']}"
+
+
+def tile_faults(connection: sqlite3.Connection, tile: Tile) -> Iterator[tuple[int | None, str]]:
+    """Where the stored tile is not the one that the records make, with the record from which it differs."""
+    name = f"tile {tile.level}/{tile.index}"
+    row = connection.execute(_TILE, (tile.level, tile.index)).fetchone()
+    if row is None:
+        yield None, f"{name} is missing"
+        return
+    data, root = row
+    if root != tile.root:
+        yield None, f"{name}: its root is not the hash over it"
+    if data != tile.data:
+        at = _first_difference(data if isinstance(data, bytes) else b"", tile.data)
+        covers = TILE_WIDTH**tile.level
+        yield (tile.index * TILE_WIDTH + at) * covers, f"{name} differs from the records at its hash {at}"
+
+
+def surplus_tiles(connection: sqlite3.Connection, size: int) -> Iterator[str]:
+    """Tiles that a log of `size` records does not have."""
+    for level, number, last in connection.execute(_TILES):
+        full = size >> (TILE_HEIGHT * (level + 1)) if 0 <= level < 8 else 0
+        if number > full or last >= full:
+            yield f"{number} tiles of level {level} are stored, {full} are full"
+
+
+def schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """Triggers that keep the tables append-only and are not there as they should be."""
+    stored = dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall())
+    for name, sql in schema.triggers().items():
+        if stored.pop(name, None) != sql:
+            yield f"trigger {name} is missing or changed"
+    for name in stored:
+        yield f"trigger {name} is not the log's"
+
+
+def _first_difference(stored: bytes, right: bytes) -> int:
+    for at in range(TILE_WIDTH):
+        part = slice(at * HASH_SIZE, (at + 1) * HASH_SIZE)
+        if stored[part] != right[part]:
+            return at
+    return TILE_WIDTH - 1

@@ -1,0 +1,58 @@
+"""When records happened, and whether the wall clock went back between two of them.
+
+A clock that goes back is tolerated and recorded. Within one boot the monotonic clock tells a step back from
+a record that merely waited before it was stored; across boots only the wall clock is left to compare.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+TOLERANCE_MS = 1_000
+"""A step back of a leap second, or less, is no anomaly."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Stamp(NamedTuple):
+    """When a record was drafted: wall clock in ms, monotonic clock in µs, and the boot it counts from."""
+
+    wall_ms: int
+    mono_us: int
+    boot_id: str
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> "Stamp":
+        """The stamp of a parsed body. Raises ValueError or KeyError where it has none."""
+        return cls(wall_ms(record["ts"]), record["mono_us"], record["boot_id"])
+
+
+def rfc3339(unix_ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds: `2026-10-05T01:14:02.250Z`."""
+    second, ms = divmod(unix_ms, 1000)
+    return f"{_to_the_second(second)}.{ms:03d}Z"
+
+
+@lru_cache(64)
+def _to_the_second(unix_s: int) -> str:
+    return f"{_EPOCH + timedelta(seconds=unix_s):%Y-%m-%dT%H:%M:%S}"
+
+
+@lru_cache(64)
+def wall_ms(text: str) -> int:
+    """Milliseconds since the epoch of an RFC 3339 time. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a zone: {text!r}")
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def went_back_ms(before: Stamp, after: Stamp) -> int:
+    """By how many ms the wall clock went back between two records; 0 where it did not."""
+    if before.boot_id == after.boot_id:
+        elapsed_ms = (after.mono_us - before.mono_us) // 1_000
+        back = before.wall_ms + elapsed_ms - after.wall_ms
+    else:
+        back = before.wall_ms - after.wall_ms
+    return back if back > TOLERANCE_MS else 0

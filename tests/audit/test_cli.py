@@ -1,0 +1,174 @@
+"""`flyball audit`: what is printed, the exit codes, and that no record paints on a terminal."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit.log import Log
+from flyball.__main__ import main
+from tests.audit.kit import AGENT, act, attacker, fill, verifier_of, with_log
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLYBALL_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("FLYBALL_KEPT", str(tmp_path / "kept"))
+    monkeypatch.setenv("FLYBALL_CONTEXT", "sandbox")
+
+
+@pytest.fixture
+def log_path(path: Path) -> Path:
+    async def work(log: Log) -> None:
+        await fill(log, 4)
+        await act(log)
+
+    with_log(path, work)
+    return path
+
+
+class Ran:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def flyball(capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*words: object) -> Ran:
+        code = main(["audit", *map(str, words)])
+        return Ran(code, *capsys.readouterr())
+
+    return run
+
+
+def test_tail_shows_the_last_records_oldest_first(flyball: Any, log_path: Path) -> None:
+    ran = flyball("tail", "--lines", 3, "--log", log_path)
+    head, *rows = ran.out.splitlines()
+    assert head.split()[:3] == ["RECORD", "TIME", "KIND"]
+    assert [row.split()[0] for row in rows] == ["5", "6", "7"]
+    assert "policy.decision" in rows[0]
+    assert "sandbox/shop deployment/web" in rows[1]
+    assert "applied" in rows[2]
+
+
+def test_tail_by_kind_as_json(flyball: Any, log_path: Path) -> None:
+    ran = flyball("tail", "--kind", "action.intent", "--log", log_path, "-o", "json")
+    (item,) = ran.json["items"]
+    assert ran.json["kind"] == "RecordList"
+    assert (item["seq"], item["record"]["kind"], len(item["leaf_sha256"])) == (6, "action.intent", 64)
+    assert flyball("tail", "--kind", "nonsense", "--log", log_path).code == 2
+
+
+def test_show_prints_every_field(flyball: Any, log_path: Path) -> None:
+    ran = flyball("show", 6, "--log", log_path)
+    assert ran.code == 0
+    assert "record 6" in ran.out
+    assert "resource.name web" in ran.out
+    assert "claims[0].key attempt/r0/0" in ran.out
+    missing = flyball("show", 99, "--log", log_path)
+    assert (missing.code, missing.out) == (2, "")
+    assert "the log ends at 7" in missing.err
+
+
+def test_a_record_cannot_paint_on_the_terminal(flyball: Any, path: Path) -> None:
+    """Threat 23: newlines, ANSI sequences, text that is turned around."""
+    evil = "x\n\x1b[2J\x1b]0;title\x07 \u202ecod.exe\u2066 \u200b\u2028\x85\x9b31m"
+
+    async def work(log: Log) -> None:
+        labels = {"a\nrecord 9": evil}
+        await log.commit(
+            [log.draft("annotation", actor=AGENT, reason=evil, labels=labels, args={"x": [evil]})]
+        )
+
+    with_log(path, work)
+    for words in (("tail",), ("show", 1)):
+        ran = flyball(*words, "--log", path)
+        assert ran.code == 0
+        shown = ran.out.replace("\n", "")
+        assert shown.isprintable()
+        assert not set(shown) & set("\x1b\x07\u202e\u2066\u200b\u2028\x85\x9b")
+        assert "record 9" not in [line.strip() for line in ran.out.splitlines()]
+    assert flyball("show", 1, "--log", path, "-o", "json").json["record"]["reason"] == evil
+
+
+def test_verify_says_whole(flyball: Any, log_path: Path) -> None:
+    ran = flyball("verify", "--log", log_path)
+    assert ran.code == 0
+    assert ran.out.startswith("log whole to 7, signed by flyball.local/")
+    document = flyball("verify", "--full", "--log", log_path, "-o", "json").json
+    assert (document["kind"], document["whole"], document["records"]) == ("Verification", True, 8)
+    assert document["signatures_verified"] == document["checkpoints"] == 7
+
+
+def test_verify_names_the_record_that_was_tampered_with(flyball: Any, log_path: Path) -> None:
+    with attacker(log_path) as connection:
+        connection.execute("UPDATE audit_entry SET verdict = 'deny' WHERE seq = 5")
+    ran = flyball("verify", "--log", log_path)
+    assert ran.code == 6
+    assert "record 5" in ran.out
+    assert "the body says 'allow'" in ran.out
+    ran = flyball("verify", "--log", log_path, "-o", "json")
+    assert (ran.code, ran.json["whole"], ran.json["findings"][0]["seq"]) == (6, False, 5)
+
+
+def test_verify_that_cannot_be_finished_is_no_tampering(flyball: Any, tmp_path: Path, log_path: Path) -> None:
+    ran = flyball("verify", "--log", tmp_path / "none.db", "-o", "json")
+    assert (ran.code, ran.json["whole"]) == (1, None)
+    log_path.with_suffix(".key").unlink()
+    ran = flyball("verify", "--log", log_path)
+    assert ran.code == 1
+    assert "no signing key" in ran.err
+
+
+def test_verify_with_the_verifier_key_alone(flyball: Any, log_path: Path) -> None:
+    vkey = flyball("key", "show", "--log", log_path).out.strip()
+    assert vkey == verifier_of(log_path).text
+    log_path.with_suffix(".key").unlink()
+    assert flyball("verify", "--log", log_path, "--vkey", vkey).code == 0
+    assert flyball("verify", "--log", log_path, "--vkey", "nonsense").code == 2
+
+
+def test_verify_against_a_kept_checkpoint(flyball: Any, path: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.note"
+    with_log(path, lambda log: fill(log, 3), kept=kept)
+    assert "kept checkpoint agrees to 3" in flyball("verify", "--log", path, "--kept", kept).out
+    kept.unlink()
+    assert "no checkpoint is kept" in flyball("verify", "--log", path, "--kept", kept).out
+
+
+def test_a_proof_goes_its_own_way(flyball: Any, log_path: Path, tmp_path: Path) -> None:
+    proof, vkey = tmp_path / "p.json", verifier_of(log_path).text
+    assert flyball("prove", 6, "--to", proof, "--log", log_path).code == 0
+    assert flyball("prove", 6, "--log", log_path).out == proof.read_text()
+    for file in log_path.parent.iterdir():
+        file.unlink()
+    ran = flyball("verify-proof", proof, "--vkey", vkey)
+    assert ran.code == 0
+    assert ran.out.startswith("proven: record 6 of 8, log flyball.local/")
+    document = flyball("verify-proof", proof, "-o", "json").json
+    assert (document["holds"], document["key_trusted"], document["seq"]) == (True, False, 6)
+
+
+def test_a_changed_proof_is_tampering_and_rubbish_is_usage(
+    flyball: Any, log_path: Path, tmp_path: Path
+) -> None:
+    proof = tmp_path / "p.json"
+    flyball("prove", 6, "--to", proof, "--log", log_path)
+    proof.write_text(proof.read_text().replace("human:anna", "human:emil"))
+    ran = flyball("verify-proof", proof, "-o", "json")
+    assert (ran.code, ran.json["holds"]) == (6, False)
+    proof.write_text("{}")
+    assert flyball("verify-proof", proof).code == 2
+    assert flyball("verify-proof", tmp_path / "none").code == 2
+    assert flyball("prove", 99, "--log", log_path).code == 2
+
+
+def test_reading_begins_no_log(flyball: Any, tmp_path: Path) -> None:
+    assert flyball("tail").code == 7
+    assert not list(tmp_path.glob("state/**/*.db"))

@@ -1,0 +1,100 @@
+"""Several processes on one log, and processes that die at any moment."""
+
+import asyncio
+import json
+import os
+import random
+import select
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from audit.log import Log
+from tests.audit.kit import checked, fill, read_record, with_log
+from tests.audit.writing import counted, endless
+
+ROUNDS = int(os.environ.get("FLYBALL_CRASH_ROUNDS", "15"))
+
+
+def forked(work: object) -> tuple[int, int]:
+    """Run `work(write end of a pipe)` in a child; gives its id and the read end."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(out)
+            work(into)  # type: ignore[operator]
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(into)
+    return child, out
+
+
+def drained(out: int) -> str:
+    with os.fdopen(out, "rb") as file:
+        return file.read().decode()
+
+
+def test_three_processes_write_one_contiguous_tree(path: Path, tmp_path: Path) -> None:
+    """All start on a log that is not there yet; one makes it, all proceed."""
+    kept = tmp_path / "kept.note"
+
+    def work(into: int) -> None:
+        os.write(into, json.dumps(asyncio.run(counted(path, kept, 40))).encode())
+
+    children = [forked(work) for _ in range(3)]
+    answers = [json.loads(drained(out)) for _, out in children]
+    assert [os.waitpid(child, 0)[1] for child, _ in children] == [0, 0, 0]
+    assert sorted(seq for seqs in answers for seq in seqs) == list(range(1, 121))
+    assert all(seqs == sorted(seqs) for seqs in answers)
+    report = checked(path, kept_path=kept, full=True)
+    assert (report.whole, report.records, report.kept_records) == (True, 121, 121)
+
+
+def test_killed_at_random_nothing_acknowledged_is_lost(path: Path, tmp_path: Path) -> None:
+    """kill -9, over and over on the same log. Says nothing about the disk: see test_durability."""
+    chance, kept = random.Random(20261005), tmp_path / "kept.note"
+    acknowledged: dict[int, str] = {}
+
+    def work(into: int) -> None:
+        asyncio.run(endless(path, kept, lambda line: os.write(into, f"{line}\n".encode())))
+
+    for _ in range(ROUNDS):
+        child, out = forked(work)
+        select.select([out], [], [], 20)
+        deadline = time.monotonic() + chance.uniform(0, 0.06)
+        while (left := deadline - time.monotonic()) > 0:
+            select.select([], [], [], left)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        *whole, _ = drained(out).split("\n")
+        acknowledged |= {int(seq): record for seq, record in (line.split() for line in whole)}
+        report = checked(path, kept_path=kept)
+        assert report.whole, report.findings
+        assert report.records > max(acknowledged, default=-1)
+    with closing(sqlite3.connect(path)) as connection:
+        stored = dict(connection.execute("SELECT seq, record_id FROM audit_entry"))
+    assert len(acknowledged) >= ROUNDS
+    assert {seq: stored.get(seq) for seq in acknowledged} == acknowledged
+
+
+def test_a_process_that_was_overtaken_goes_on_from_the_newer_head(path: Path) -> None:
+    async def work(log: Log) -> None:
+        await fill(log, 3)
+        child, out = forked(
+            lambda into: os.write(into, json.dumps(asyncio.run(counted(path, None, 600))).encode())
+        )
+        seen = await asyncio.to_thread(drained, out)
+        os.waitpid(child, 0)
+        assert len(json.loads(seen)) == 600
+        (entry,) = await log.commit([read_record(log)])
+        assert entry.seq == 604
+
+    from audit.clock import SystemClock
+
+    with_log(path, work, clock=SystemClock())
+    assert checked(path).whole
