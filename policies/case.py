@@ -1,0 +1,46 @@
+"""What a guard gets to see, and what it answers: None (no objection) or a Refusal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from policies.evaluate import Evaluation
+from policies.patterns import Labels
+from policies.snapshot import Snapshot
+from policies.types import Approval, ApprovalNeed, Claim, Observation, Request, Room, Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not: the stage, the rule that says so, what a person reads."""
+
+    stage: str
+    rule: str | None
+    detail: str
+
+
+@dataclass(slots=True)
+class Ask:
+    """A request before anything was read. `now_ms` is the world's time, `values` the log's integers."""
+
+    snapshot: Snapshot
+    request: Request
+    now_ms: int
+    values: Mapping[str, int]
+    labels: Labels
+    writes: bool
+    """Whether the action changes anything (an unknown action is taken for a write)."""
+    evaluations: tuple[Evaluation, ...] = ()
+    claims: list[Claim] = field(default_factory=list)
+    expires_ms: int = 0
+
+
+@dataclass(slots=True)
+class Case(Ask):
+    """A request with what was seen. Guards leave their claims here, and what they found on the way."""
+
+    seen: Observation = field(kw_only=True)
+    approvals: Sequence[Approval] = field(kw_only=True)
+    situation: Situation = field(kw_only=True)
+    needs: tuple[ApprovalNeed, ...] = ()
+    pending: tuple[ApprovalNeed, ...] = ()
+    room: tuple[Room, ...] = ()

@@ -1,0 +1,143 @@
+"""What only the documents together, with catalogue and clusters, can tell. Every finding is a load error."""
+
+from collections.abc import Iterator, Mapping
+
+from policies.bounds import bounds_of
+from policies.compiler import EVERYONE, READ, WRITE, expand_actions
+from policies.documents import Document
+from policies.errors import PolicyError
+from policies.kinds import ActionPolicy, Kind, RoleBinding
+from policies.types import ActionInfo
+from policies.validation import unknown
+
+SCALE_TO_ZERO = "scale_to_zero"
+"""The one action that may bring replicas to 0; `scale` never may."""
+
+Loaded = list[tuple[Kind, Document]]
+
+
+def check(loaded: Loaded, catalogue: Mapping[str, ActionInfo]) -> Iterator[PolicyError]:
+    """All findings, in the documents' order."""
+    yield from _twice(loaded)
+    for kind, document in loaded:
+        if isinstance(kind, ActionPolicy):
+            yield from _actions(kind, document, catalogue)
+            yield from _roles(kind, document)
+        if isinstance(kind, RoleBinding) and f"role:{kind.spec.role}" == EVERYONE:
+            yield PolicyError(
+                "spec.role: `everyone` is given to all already", where=document.where(("spec", "role"))
+            )
+    yield from _cycles(loaded)
+
+
+def _twice(loaded: Loaded) -> Iterator[PolicyError]:
+    first: dict[tuple[str, str], Document] = {}
+    for kind, document in loaded:
+        key = (kind.kind, kind.metadata.name)
+        if key in first:
+            yield PolicyError(
+                f"{key[0]} `{key[1]}` is defined twice",
+                where=document.where(("metadata", "name")),
+                mend=f"the first is at {first[key].where(('metadata', 'name'))}; rename one",
+            )
+        first.setdefault(key, document)
+
+
+def _actions(
+    policy: ActionPolicy, document: Document, catalogue: Mapping[str, ActionInfo]
+) -> Iterator[PolicyError]:
+    spec = policy.spec
+    for index, name in enumerate(spec.actions):
+        where = document.where(("spec", "actions", index))
+        if name == WRITE and spec.effect == "allow":
+            yield PolicyError("an allow names its writing actions", where=where, mend="`write` is for denies")
+        elif name not in catalogue and name not in (READ, WRITE):
+            yield unknown(name, {*catalogue, READ, WRITE}, what="action", where=where)
+    if spec.effect == "allow":
+        yield from _limits(policy, document, catalogue)
+        yield from _duties(policy, document, catalogue)
+    for index, test in enumerate(policy.tests):
+        if test.action not in catalogue:
+            where = document.where(("tests", index))
+            yield unknown(test.action, catalogue, what="action", where=where)
+
+
+def _limits(
+    policy: ActionPolicy, document: Document, catalogue: Mapping[str, ActionInfo]
+) -> Iterator[PolicyError]:
+    """Numbers for each dimension that an action moves, none for what nothing moves, and zero by its own name."""
+    spec, where = policy.spec, document.where(("spec", "limits"))
+    given = bounds_of(spec.limits)
+    actions = [name for name in expand_actions(spec.actions, catalogue) if name in catalogue]
+    moved = {dimension: name for name in actions for dimension in catalogue[name].dimensions}
+    for dimension in sorted(set(moved) - set(given)):
+        yield PolicyError(
+            f"spec.limits.{dimension} is missing: `{moved[dimension]}` moves it",
+            where=where,
+            mend=f"add `{dimension}: {{min: …, max: …}}`",
+        )
+    for dimension in sorted(set(given) - set(moved)):
+        yield PolicyError(
+            f"spec.limits.{dimension}: none of its actions moves it",
+            where=document.where(("spec", "limits", dimension)),
+            mend="remove it",
+        )
+    replicas = given.get("replicas")
+    if replicas is not None and replicas.low == 0 and SCALE_TO_ZERO not in actions:
+        yield PolicyError(
+            "spec.limits.replicas.min is 0, which `scale` never reaches",
+            where=document.where(("spec", "limits", "replicas", "min")),
+            mend=f"set 1, or give `{SCALE_TO_ZERO}` a rule of its own",
+        )
+
+
+def _duties(
+    policy: ActionPolicy, document: Document, catalogue: Mapping[str, ActionInfo]
+) -> Iterator[PolicyError]:
+    """Approval, cooldown and obligations are about writes; a read could only seem to owe them."""
+    spec = policy.spec
+    if any(info.access == "write" for name, info in catalogue.items() if name in spec.actions):
+        return
+    for name in ("approval", "cooldown", "require"):
+        if getattr(spec, name):
+            where = document.where(("spec", name))
+            yield PolicyError(f"spec.{name}: none of its actions writes", where=where, mend="remove it")
+
+
+def _roles(policy: ActionPolicy, document: Document) -> Iterator[PolicyError]:
+    if policy.spec.effect == "allow" and EVERYONE.removeprefix("role:") in policy.spec.roles:
+        yield PolicyError(
+            "spec.roles: only a deny may name `everyone`",
+            where=document.where(("spec", "roles")),
+            mend="name roles",
+        )
+
+
+def _cycles(loaded: Loaded) -> Iterator[PolicyError]:
+    """Roles that inherit each other: nobody could say who has what."""
+    up: dict[str, set[str]] = {}
+    for kind, document in loaded:
+        if not isinstance(kind, RoleBinding):
+            continue
+        for index, subject in enumerate(kind.spec.subjects):
+            role = f"role:{kind.spec.role}"
+            if not subject.startswith("role:"):
+                continue
+            if subject == role or subject in _above(role, up):
+                where = document.where(("spec", "subjects", index))
+                yield PolicyError(
+                    f"`{subject}` and `{role}` inherit each other", where=where, mend="remove one"
+                )
+            else:
+                up.setdefault(subject, set()).add(role)
+
+
+def _above(role: str, up: Mapping[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    open_ = [role]
+    while open_:
+        for parent in up.get(open_.pop(), ()):
+            if parent not in seen:
+                seen.add(parent)
+                open_.append(parent)
+    return seen

@@ -1,0 +1,133 @@
+"""Why the gate says what it says: every stage, and for a refusal the nearest allow and what it would take."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from policies.case import Case, Refusal
+from policies.compiler import EVERYONE, expand_actions
+from policies.evaluate import principals
+from policies.gate import Gate
+from policies.guards import DECIDE, READ, WHO
+from policies.kinds import ActionPolicy, Selected
+from policies.patterns import fits
+from policies.quantities import shown
+from policies.questions import Question, judge, observation_of, request_of, situation_of, votes_of
+from policies.snapshot import Snapshot, expand
+from policies.types import Decision, Request, Room
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One guard's word: `ok`, and what it says."""
+
+    name: str
+    ok: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The decision, all stages (not only up to the first no), and what would have to change."""
+
+    decision: Decision
+    stages: tuple[Stage, ...]
+    changes: tuple[str, ...]
+
+
+def explain(snapshot: Snapshot, question: Question) -> Explanation:
+    """The gate's answer to the question, stage by stage."""
+    gate = Gate(snapshot)
+    request = request_of(question, snapshot)
+    decision = judge(snapshot, question)
+    case = gate.case(
+        request, observation_of(question), votes_of(question, request), situation_of(question, gate, request)
+    )
+    return Explanation(decision, tuple(_stages(case)), tuple(_changes(case, decision)))
+
+
+def _stages(case: Case) -> Iterator[Stage]:
+    guards: tuple[Callable[[Case], Refusal | None], ...] = (*WHO, *DECIDE) if case.writes else READ
+    for guard in guards:
+        name = guard.__name__
+        refusal = guard(case)
+        if refusal is None:
+            yield Stage(name, True, _said(name, case))
+            continue
+        yield Stage(name, False, f"{refusal.rule}: {refusal.detail}" if refusal.rule else refusal.detail)
+        if name == "identity":
+            return  # nobody whom the other guards could be asked about
+
+
+def _said(name: str, case: Case) -> str:
+    if name == "rules":
+        return "; ".join(f"{e.who}: {', '.join(rule.name for rule in e.fitting)}" for e in case.evaluations)
+    if name == "approval" and case.pending:
+        return "needs " + ", ".join(f"{need.count} of {need.role} ({need.rule})" for need in case.pending)
+    return "ok"
+
+
+def _changes(case: Case, decision: Decision) -> Iterator[str]:
+    """What a person could change: the request (room), or the policy (the nearest allow)."""
+    for room in decision.room:
+        yield room_text(room)
+    if decision.verdict == "deny" and decision.stage in ("names", "rules") and decision.rule is None:
+        for who, subjects in principals(case.request):
+            matches = case.snapshot.table.matches(
+                subjects,
+                case.request.target.cluster,
+                case.request.target.path,
+                case.request.action,
+                case.labels,
+            )
+            nearest = None if matches.allowed else nearest_allow(case.snapshot, case.request, subjects)
+            if nearest is not None:
+                yield f"nearest allow for {who}: {nearest[0]}, if {' and '.join(nearest[1])}"
+
+
+def room_text(room: Room) -> str:
+    """`replicas 2 to 9 alone (web-alone)`."""
+    span = f"{shown(room.low, room.dimension)} to {shown(room.high, room.dimension)}"
+    return f"{room.dimension} {span} {'alone' if room.alone else 'with approval'} ({room.rule})"
+
+
+def nearest_allow(
+    snapshot: Snapshot, request: Request, subjects: tuple[str, ...]
+) -> tuple[str, list[str]] | None:
+    """The allow that differs least from the request, and the differences in words."""
+    found = [
+        (len(differences), document.metadata.name, differences)
+        for document in snapshot.documents
+        if isinstance(document, ActionPolicy) and document.spec.effect == "allow"
+        for differences in [list(_differences(snapshot, document, request, subjects))]
+    ]
+    if not found:
+        return None
+    _, name, differences = min(found, key=lambda item: item[:2])
+    return (name, differences) if differences else None
+
+
+def _differences(
+    snapshot: Snapshot, document: ActionPolicy, request: Request, subjects: tuple[str, ...]
+) -> Iterator[str]:
+    spec, cluster = document.spec, request.target.cluster
+    if request.action not in expand_actions(spec.actions, snapshot.catalogue):
+        yield f"the action were {' or '.join(spec.actions)}"
+    mine = {role for subject in subjects for role in snapshot.roles.roles(subject, cluster)} - {EVERYONE}
+    if not mine & {f"role:{role}" for role in spec.roles}:
+        yield f"{subjects[0]} had the role {' or '.join(spec.roles)} in {cluster}"
+    yield from _elsewhere(spec.target, request, snapshot)
+
+
+def _elsewhere(target: Selected, request: Request, snapshot: Snapshot) -> Iterator[str]:
+    at = request.target
+    if at.cluster not in expand(target.clusters, snapshot.clusters):
+        yield f"the cluster were {' or '.join(target.clusters)}"
+    for title, value, patterns in (
+        ("namespace", at.namespace or "", target.namespaces),
+        ("kind", at.kind, target.kinds),
+        ("name", at.name, target.names),
+    ):
+        if not any(fits(value, pattern) for pattern in patterns):
+            yield f"the {title} were {' or '.join(patterns)}"
+    if target.labels:
+        yield "it had the labels " + ",".join(f"{k}={v}" for k, v in sorted(target.labels.items()))

@@ -1,0 +1,245 @@
+"""The gate: may this request be carried out now? Pure: it writes nothing, it returns what must be claimed.
+
+Any exception inside is a deny, and so is everything that no rule allows.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from policies.case import Ask, Case, Refusal
+from policies.evaluate import Evaluation, obligations
+from policies.guards import DECIDE, READ, SCREEN, WHO
+from policies.guards.approval import may_vote
+from policies.guards.clock import key as clock_key
+from policies.guards.cooldown import key as changed_key
+from policies.guards.kill_switch import keys as switch_keys
+from policies.guards.policy_epoch import key as epoch_key
+from policies.patterns import UNSEEN
+from policies.room import room_of
+from policies.snapshot import Snapshot
+from policies.types import (
+    Approval,
+    Claim,
+    Decision,
+    Observation,
+    Principal,
+    Request,
+    Situation,
+    VerdictKind,
+    mint_permit,
+)
+
+MAX_LIFE_MS = 60_000
+"""A decision is acted on within this time, or made again."""
+
+_DUTIES = frozenset({"dryRun", "verify"})
+
+
+class Gate:
+    """Decides by one snapshot. Safe to share between threads.
+
+    Ended role bindings are dropped by swapping the snapshot for its `as_of` (one reference, never in place).
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The policy that decides."""
+        return self._snapshot
+
+    def keys(self, request: Request) -> tuple[str, ...]:
+        """The log's integers that `screen` and `decide` want in `values`."""
+        return (
+            *switch_keys(request),
+            epoch_key(request.target.cluster),
+            clock_key(request),
+            changed_key(request),
+        )
+
+    def screen(self, request: Request, *, now_ms: int, values: Mapping[str, int]) -> Decision:
+        """By names only, before any read: what a label may still decide passes here, and meets `decide`."""
+        try:
+            return self._screen(request, now_ms, values)
+        except Exception as error:  # noqa: BLE001 - whatever fails in here is a deny
+            return _failed(self._snapshot, request, error)
+
+    def decide(
+        self, request: Request, seen: Observation, approvals: Sequence[Approval], situation: Situation
+    ) -> Decision:
+        """The whole order, on what was seen. A permit and claims on `allow` only.
+
+        For a reading action (whose observation has no deltas) only who, names and labels are asked, and
+        neither permit nor spending claims come back.
+        In mode `dry_run` a needed approval does not hold the rehearsal up: the verdict is `allow`, and
+        `approvals` lists what the live request would need; claims are returned all the same.
+        """
+        try:
+            return self._decide(request, seen, approvals, situation)
+        except Exception as error:  # noqa: BLE001 - whatever fails in here is a deny
+            return _failed(self._snapshot, request, error)
+
+    def vote_refused(
+        self, request: Request, voter: Principal, needs: Sequence[Mapping[str, object]]
+    ) -> str | None:
+        """Why this person's vote would count for none of `needs` (each with `role` and `local`); None if it may."""
+        person = voter.on_behalf_of
+        if voter.agent is not None or person is None:
+            return "only a person votes"
+        for need in needs:
+            role, local = str(need["role"]), need["local"] is True
+            if may_vote(self._snapshot, request, role, local, person, voter.groups):
+                return None
+        wanted = ", ".join(dict.fromkeys(str(need["role"]) for need in needs))
+        return f"{person} may not approve this: it takes {wanted or 'nobody'}, and not the one who asks"
+
+    def _screen(self, request: Request, now_ms: int, values: Mapping[str, int]) -> Decision:
+        snapshot = self._at(now_ms)
+        ask = Ask(snapshot, request, now_ms, values, UNSEEN, snapshot.writes(request.action))
+        for guard in SCREEN:
+            refusal = guard(ask)
+            if refusal is not None:
+                return _deny(ask, refusal)
+        return _answer(ask, VerdictKind.ALLOW, stage="screen", rule=None, detail="allowed by names")
+
+    def _decide(
+        self, request: Request, seen: Observation, approvals: Sequence[Approval], situation: Situation
+    ) -> Decision:
+        case = self.case(request, seen, approvals, situation)
+        refusal = first_refusal(case)
+        if refusal is not None:
+            return _deny(case, refusal)
+        if not case.writes:
+            return _answer(
+                case, VerdictKind.ALLOW, stage="allowed", rule=_carrying(case), detail="may be read"
+            )
+        if case.pending and request.mode != "dry_run":
+            case.room = room_of(case)
+            return _pending(case)
+        return _allow(case)
+
+    def case(
+        self, request: Request, seen: Observation, approvals: Sequence[Approval], situation: Situation
+    ) -> Case:
+        """What the guards are asked about; `explain` asks them all."""
+        snapshot = self._at(situation.now_ms)
+        return Case(
+            snapshot,
+            request,
+            situation.now_ms,
+            situation.values,
+            seen.labels,
+            snapshot.writes(request.action),
+            expires_ms=situation.now_ms + MAX_LIFE_MS,
+            seen=seen,
+            approvals=approvals,
+            situation=situation,
+        )
+
+    def _at(self, now_ms: int) -> Snapshot:
+        snapshot = self._snapshot
+        if now_ms >= snapshot.valid_until_ms:
+            self._snapshot = snapshot = snapshot.as_of(now_ms)
+        return snapshot
+
+
+def first_refusal(case: Case) -> Refusal | None:
+    """The first guard's no, in their order."""
+    guards: tuple[Callable[[Case], Refusal | None], ...] = (*WHO, *DECIDE) if case.writes else READ
+    for guard in guards:
+        refusal = guard(case)
+        if refusal is not None:
+            if refusal.stage in ("limits", "ceiling"):
+                case.room = room_of(case)
+            return refusal
+    return None
+
+
+def _allow(case: Case) -> Decision:
+    """Everything holds: obligations, claims, a permit."""
+    request, situation = case.request, case.situation
+    duties = obligations(case.evaluations)
+    if duties and any(duty.kind not in _DUTIES for duty in duties):
+        return _deny(
+            case, Refusal("obligation", None, "a rule asks for something that this gate does not know")
+        )
+    case.expires_ms = min(case.expires_ms, case.snapshot.valid_until_ms)
+    lease, token = situation.lease
+    case.claims += [
+        Claim("once", f"attempt/{request.id}/{situation.attempt}"),
+        Claim("once", f"nonce/{situation.nonce}"),
+        Claim("raise", f"fence/{lease}", token),
+    ]
+    carrying = _carrying(case)
+    detail = f"allowed by {carrying}"
+    if case.pending:
+        detail += "; live it needs an approval"
+    return _answer(
+        case,
+        VerdictKind.ALLOW,
+        stage="allowed",
+        rule=carrying,
+        detail=detail,
+        obligations=duties,
+        approvals=case.needs,
+        permit=mint_permit(request, case.seen, situation, case.expires_ms),
+    )
+
+
+def _carrying(case: Case) -> str:
+    """The first fitting rule by name that needs no price paid, else the first."""
+    fitting = case.evaluations[0].fitting
+    for rule in fitting:
+        if rule.approve is None or not rule.approve.priced:
+            return rule.name
+    return fitting[0].name
+
+
+def _pending(case: Case) -> Decision:
+    case.claims = []
+    who = ", ".join(f"{need.count} of {need.role}" for need in case.pending)
+    return _answer(
+        case,
+        VerdictKind.NEEDS_APPROVAL,
+        stage="approval",
+        rule=case.pending[0].rule,
+        detail=f"needs approval: {who}",
+        approvals=case.pending,
+        room=case.room,
+    )
+
+
+def _deny(ask: Ask, refusal: Refusal) -> Decision:
+    ask.claims = []
+    room = ask.room if isinstance(ask, Case) else ()
+    return _answer(
+        ask, VerdictKind.DENY, stage=refusal.stage, rule=refusal.rule, detail=refusal.detail, room=room
+    )
+
+
+def _answer(ask: Ask, verdict: VerdictKind, **parts: object) -> Decision:
+    return Decision(
+        verdict=verdict,
+        request_digest=ask.request.digest,
+        policy_digest=ask.snapshot.digest,
+        matched=_matched(ask.evaluations),
+        claims=tuple(ask.claims),
+        expires_ms=ask.expires_ms,
+        **parts,  # type: ignore[arg-type]
+    )
+
+
+def _matched(evaluations: Sequence[Evaluation]) -> tuple[str, ...]:
+    """Every rule that matched for anybody, by name."""
+    names = [found for e in evaluations for found in (e.matches.allows, e.matches.denies) if found]
+    first = names[0] if names else ()
+    if all(found == first for found in names):
+        return first
+    return tuple(sorted({name for found in names for name in found}))
+
+
+def _failed(snapshot: Snapshot, request: Request, error: Exception) -> Decision:
+    """Nothing that goes wrong in here lets anything through."""
+    digest = request.__dict__.get("digest", "") if isinstance(request, Request) else ""
+    detail = f"the gate failed: {type(error).__name__}: {error}"[:400]
+    return Decision(VerdictKind.DENY, "error", None, detail, digest, snapshot.digest)

@@ -1,0 +1,43 @@
+"""The guards, one a file, in the order in which they speak. The first refusal is the answer."""
+
+from collections.abc import Callable
+
+from policies.case import Ask, Case, Refusal
+from policies.guards.approval import approval
+from policies.guards.autonomy import autonomy
+from policies.guards.ceiling import ceiling
+from policies.guards.clock import clock
+from policies.guards.cooldown import cooldown
+from policies.guards.drift import drift
+from policies.guards.freeze import freeze
+from policies.guards.identity import identity
+from policies.guards.kill_switch import kill_switch
+from policies.guards.names import names
+from policies.guards.observation import observation
+from policies.guards.ownership import ownership
+from policies.guards.policy_epoch import policy_epoch
+from policies.guards.rules import rules
+from policies.guards.task import task
+
+WHO: tuple[Callable[[Ask], Refusal | None], ...] = (identity, kill_switch, task, autonomy)
+"""By the request alone; asked before a read and again after it."""
+
+SCREEN: tuple[Callable[[Ask], Refusal | None], ...] = (*WHO, names)
+"""Before any read."""
+
+DECIDE: tuple[Callable[[Case], Refusal | None], ...] = (
+    policy_epoch,
+    clock,
+    observation,
+    drift,
+    ownership,
+    rules,
+    ceiling,
+    freeze,
+    cooldown,
+    approval,
+)
+"""After our own read, following WHO."""
+
+READ: tuple[Callable[[Case], Refusal | None], ...] = (*WHO, rules)
+"""For a reading action, after the fetch: now its labels are known."""

@@ -1,0 +1,71 @@
+"""Approvals: enough distinct people, with the right role, for this very request and view."""
+
+from collections.abc import Iterable
+
+from policies.case import Case, Refusal
+from policies.guards.autonomy import owner_approval
+from policies.snapshot import Snapshot
+from policies.types import Approval, ApprovalNeed, Claim, Request
+
+LOCAL_GROUP = "group:local"
+
+
+def approval(case: Case) -> Refusal | None:
+    """Collects what is needed and what is there; what is missing is left in `pending`. Never refuses."""
+    needs = [*owner_approval(case), *(need for found in case.evaluations for need in found.needs)]
+    if not needs:
+        return None
+    case.needs = tuple(dict.fromkeys(needs))
+    used: dict[str, Approval] = {}
+    pending: list[ApprovalNeed] = []
+    for need in case.needs:
+        votes = _votes(need, case)
+        if len(votes) < need.count:
+            pending.append(need)
+        used.update((vote.id, vote) for vote in votes)
+    case.pending = tuple(pending)
+    for vote in used.values():
+        case.claims.append(Claim("once", f"approval/{vote.id}"))
+        case.expires_ms = min(case.expires_ms, vote.expires_ms)
+    return None
+
+
+def may_vote(
+    snapshot: Snapshot, request: Request, role: str, local: bool, by: str, groups: Iterable[str]
+) -> bool:
+    """Whether the vote of `by` counts for a need of `role`.
+
+    Only people vote. An agent's owner votes on what it asks; `local` is the OS user at another prompt; else
+    nobody votes for themselves (names are compared without case), and the role must hold in the cluster.
+    """
+    if not by.startswith("human:"):
+        return False
+    if role.startswith("human:"):
+        return by == role
+    if local:
+        return LOCAL_GROUP in groups
+    requester = request.principal.on_behalf_of or ""
+    if by.casefold() == requester.casefold():
+        return False
+    cluster = request.target.cluster
+    return any(f"role:{role}" in snapshot.roles.roles(name, cluster) for name in (by, *groups))
+
+
+def _votes(need: ApprovalNeed, case: Case) -> list[Approval]:
+    """At most `count` votes that count for `need`, of as many people."""
+    people: dict[str, Approval] = {}
+    for vote in sorted(case.approvals, key=lambda vote: vote.id):
+        if _binds(vote, need, case) and may_vote(
+            case.snapshot, case.request, need.role, need.local, vote.by, vote.groups
+        ):
+            people.setdefault(vote.by.casefold(), vote)
+    return list(people.values())[: need.count]
+
+
+def _binds(vote: Approval, need: ApprovalNeed, case: Case) -> bool:
+    """This request, this view, and an expiry that this need could have given."""
+    return (
+        vote.request_digest == case.request.digest
+        and vote.view_digest == case.seen.view_digest
+        and case.now_ms < vote.expires_ms <= case.now_ms + need.expires_s * 1000
+    )

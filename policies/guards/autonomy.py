@@ -1,0 +1,30 @@
+"""How far an agent acts by itself in a cluster: observe, recommend, approve, autonomous."""
+
+from policies.case import Ask, Refusal
+from policies.types import ApprovalNeed
+
+_EXPIRES_S = 900
+
+
+def autonomy(ask: Ask) -> Refusal | None:
+    """`observe` only reads, `recommend` may rehearse (dry-run) but not act."""
+    agent = ask.request.principal.agent
+    if agent is None or not ask.writes:
+        return None
+    level = ask.snapshot.agents[agent].spec.autonomy_in(ask.request.target.cluster)
+    if level == "observe":
+        return Refusal("autonomy", agent, f"{agent} only observes in {ask.request.target.cluster}")
+    if level == "recommend" and ask.request.mode == "live":
+        return Refusal("autonomy", agent, f"{agent} only recommends: it may dry-run, a person acts")
+    return None
+
+
+def owner_approval(ask: Ask) -> tuple[ApprovalNeed, ...]:
+    """At level `approve`, each write needs the yes of the agent's owner."""
+    agent = ask.request.principal.agent
+    if agent is None:
+        return ()
+    spec = ask.snapshot.agents[agent].spec
+    if spec.autonomy_in(ask.request.target.cluster) != "approve":
+        return ()
+    return (ApprovalNeed(agent, spec.owner, 1, _EXPIRES_S, True),)

@@ -1,0 +1,23 @@
+"""A clock that has jumped back would end a freeze, a cooldown or an expiry early, or bring one back to life."""
+
+from policies.case import Case, Refusal
+from policies.types import Claim, Request
+
+TOLERANCE_MS = 10_000
+"""How far time may step back between two changes of a cluster (NTP; a commit that waited its turn)."""
+
+
+def key(request: Request) -> str:
+    """The log's integer of the latest time at which this cluster was changed (Unix ms of the world)."""
+    return f"clock/{request.target.cluster}"
+
+
+def clock(case: Case) -> Refusal | None:
+    """Refuses while the time is behind what the log has seen; the claim holds other processes to the same."""
+    last, now = case.values[key(case.request)], case.now_ms
+    if last - TOLERANCE_MS > now:
+        return Refusal(
+            "clock", None, f"the clock is {(last - now) // 1000}s behind the last change: set it right"
+        )
+    case.claims.append(Claim("since", key(case.request), now, -TOLERANCE_MS))
+    return None

@@ -1,0 +1,27 @@
+"""Time between two changes of one workload."""
+
+from policies.case import Case, Refusal
+from policies.evaluate import cooldown_ms
+from policies.types import Claim, Request
+
+
+def key(request: Request) -> str:
+    """The log's integer of the target's last change (Unix ms of the world)."""
+    return f"changed/{request.target.key}"
+
+
+def cooldown(case: Case) -> Refusal | None:
+    """The longest cooldown of the fitting rules; a rollback is exempt.
+
+    Without one the change is noted all the same, for a rule that has one later.
+    """
+    last, now = case.values[key(case.request)], case.now_ms
+    gap, rule = (0, None) if case.situation.rollback else cooldown_ms(case.evaluations)
+    if last and gap and now - last < gap:
+        left = -(-(gap - (now - last)) // 1000)
+        return Refusal("cooldown", rule, f"changed {(now - last) // 1000}s ago: wait {left}s more")
+    if gap:
+        case.claims.append(Claim("since", key(case.request), now, gap))
+    else:
+        case.claims.append(Claim("put", key(case.request), max(now, last)))
+    return None

@@ -1,0 +1,25 @@
+"""Somebody has pulled the switch: odd counters are stopped (per agent, per cluster, all)."""
+
+from policies.case import Ask, Refusal
+from policies.types import Claim, Request
+
+
+def keys(request: Request) -> tuple[str, ...]:
+    """The log's counters that concern this request."""
+    agent = request.principal.agent
+    common = ("stop/all", f"stop/cluster/{request.target.cluster}")
+    return common if agent is None else (*common, f"stop/{agent}")
+
+
+def kill_switch(ask: Ask) -> Refusal | None:
+    """Stops agents altogether, and everybody's writes; a person may go on reading.
+
+    Each counter is claimed as it was seen, so that a stop between decision and commit wins.
+    """
+    for key in keys(ask.request):
+        value = ask.values[key]
+        if value & 1 and (ask.writes or ask.request.principal.agent is not None):
+            what = key.removeprefix("stop/")
+            return Refusal("kill_switch", None, f"{what} is stopped; `flyball resume` lets it go on")
+        ask.claims.append(Claim("holds", key, value))
+    return None

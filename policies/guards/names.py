@@ -1,0 +1,25 @@
+"""The rules by names only, before anything is read."""
+
+from policies.case import Ask, Refusal
+from policies.evaluate import Evaluation, by_names, principals, refused
+
+
+def names(ask: Ask) -> Refusal | None:
+    """Agent and human must each have a rule that could allow this.
+
+    An allow with a label selector may still match, and a deny with one does not yet: the word after the
+    read is `decide`'s, for reads and writes alike.
+    """
+    known = ask.request.action in ask.snapshot.catalogue
+    if not known or ask.request.target.cluster not in ask.snapshot.clusters:
+        what = f"cluster {ask.request.target.cluster}" if known else f"action {ask.request.action}"
+        return Refusal("names", None, f"{what} is unknown to this policy")
+    found: list[Evaluation] = []
+    for who, subjects in principals(ask.request):
+        matches = by_names(ask.snapshot, ask.request, subjects, ask.labels)
+        if not matches.allowed:
+            no = refused(who, matches, ask.request)
+            return Refusal("names", no.refused_by, no.refusal or "")
+        found.append(Evaluation(who, matches))
+    ask.evaluations = tuple(found)
+    return None

@@ -1,0 +1,18 @@
+"""The policy that decides must be the one that the log knows to be in force."""
+
+from policies.case import Case, Refusal
+from policies.types import Claim
+
+
+def key(cluster: str) -> str:
+    """One epoch a cluster: the inventory is part of the digest, and contexts share a log."""
+    return f"policy/epoch/{cluster}"
+
+
+def policy_epoch(case: Case) -> Refusal | None:
+    """A reload elsewhere moves the epoch on: then neither this decision nor its permit may be used."""
+    name = key(case.request.target.cluster)
+    if case.values[name] != case.snapshot.epoch:
+        return Refusal("policy", None, "the policy in force is another one than this process has read")
+    case.claims.append(Claim("holds", name, case.snapshot.epoch))
+    return None

@@ -1,0 +1,17 @@
+"""Rules, limits and approvals: a whole evaluation for the agent and one for the human. Both must allow."""
+
+from policies.case import Case, Refusal
+from policies.evaluate import evaluate, principals
+
+
+def rules(case: Case) -> Refusal | None:
+    """The first evaluation that refuses, refuses."""
+    found = []
+    no = None
+    for who, subjects in principals(case.request):
+        evaluation = evaluate(case.snapshot, case.request, who, subjects, case.labels, case.seen.deltas)
+        found.append(evaluation)
+        if no is None and evaluation.refusal is not None:
+            no = Refusal(evaluation.stage, evaluation.refused_by, evaluation.refusal)
+    case.evaluations = tuple(found)
+    return no if found else Refusal("rules", None, "nobody asks")

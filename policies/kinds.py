@@ -1,0 +1,218 @@
+"""What operators write: the five kinds of policy document (apiVersion flyball/v1), parsed strictly."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from policies.fields import (
+    Action,
+    Autonomy,
+    ClusterPattern,
+    Instant,
+    KindPattern,
+    LabelKey,
+    LabelValue,
+    Name,
+    Pattern,
+    RoleName,
+    Seconds,
+    Some,
+    Spec,
+    Subject,
+    WallTime,
+    Zone,
+)
+from policies.limits import Caps, Limits, When
+from policies.testcase import TestCase
+
+
+class Metadata(Spec):
+    """`name` is what decisions cite; `owner` and `description` are for people."""
+
+    name: Name
+    owner: Annotated[str, Field(max_length=128)] | None = None
+    description: Annotated[str, Field(max_length=1024)] | None = None
+
+
+class Selected(Spec):
+    """Which objects: patterns with a trailing `*` within a segment; `*` alone is any (cluster-scoped too)."""
+
+    clusters: Annotated[tuple[ClusterPattern, ...], Some]
+    namespaces: Annotated[tuple[Pattern, ...], Some]
+    kinds: Annotated[tuple[KindPattern, ...], Some] = ("*",)
+    names: Annotated[tuple[Pattern, ...], Some]
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
+
+
+class ApprovalSpec(Spec):
+    """Who must agree. `from: local` lets the requester's own OS user vote at another prompt.
+
+    Without `when` the approval is this rule's price: asked only where no other rule carries the change.
+    With `when` (thresholds, or `always`) it binds every change that fits this rule, whatever others allow.
+    """
+
+    when: When | Literal["always"] | None = None
+    from_: Annotated[RoleName, Field(alias="from")]
+    count: Annotated[int, Field(ge=1, le=9)] = 1
+    expires: Seconds = 900
+
+    @field_validator("expires")
+    @classmethod
+    def _within_a_day(cls, value: int) -> int:
+        if not 60 <= value <= 86_400:
+            raise ValueError("must lie between 1m and 24h")
+        return value
+
+
+class Verify(Spec):
+    """Watch for so long after the write whether it did what it should."""
+
+    verify: Seconds
+
+
+class ActionPolicySpec(Spec):
+    """Who (by role) may or may never do what to which objects, within which numbers."""
+
+    roles: Annotated[tuple[RoleName, ...], Some]
+    actions: Annotated[tuple[Action, ...], Some]
+    target: Selected
+    effect: Literal["allow", "deny"]
+    limits: Limits | None = None
+    cooldown: Seconds = 0
+    require: tuple[Literal["dryRun"] | Verify, ...] = ()
+    approval: ApprovalSpec | None = None
+
+    @model_validator(mode="after")
+    def _deny_is_bare(self) -> "ActionPolicySpec":
+        extra = [name for name in ("limits", "approval", "cooldown", "require") if getattr(self, name)]
+        if self.effect == "deny" and extra:
+            raise ValueError(f"a deny takes no {extra[0]}; absolute numbers belong in a Ceiling")
+        return self
+
+
+class RoleBindingSpec(Spec):
+    """Gives a role to subjects (a `role:` subject makes everybody who has it inherit this one)."""
+
+    subjects: Annotated[tuple[Subject, ...], Some]
+    role: RoleName
+    clusters: Annotated[tuple[ClusterPattern, ...], Some]
+    until: Instant | None = None
+
+
+class Budgets(Spec):
+    """What one turn or run may use up."""
+
+    steps: Annotated[int, Field(ge=1, le=1000)] | None = None
+    tokens: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+
+
+class AgentSpec(Spec):
+    """An agent: whose it is, its roles, how far it acts by itself (one level, or one by cluster pattern)."""
+
+    owner: Annotated[str, Field(pattern=r"\A(local|human:[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127}))\z")]
+    roles: Annotated[tuple[RoleName, ...], Some]
+    autonomy: Autonomy | dict[ClusterPattern, Autonomy]
+    model: Annotated[str, Field(max_length=256)] | None = None
+    budgets: Budgets = Field(default_factory=Budgets)
+
+    def autonomy_in(self, cluster: str) -> Autonomy:
+        """The level in `cluster`: the exact name first, then the longest pattern, else `observe`."""
+        if isinstance(self.autonomy, str):
+            return self.autonomy
+        if cluster in self.autonomy:
+            return self.autonomy[cluster]
+        fitting = [p for p in self.autonomy if p.endswith("*") and cluster.startswith(p[:-1])]
+        return self.autonomy[max(fitting, key=len)] if fitting else "observe"
+
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Window(Spec):
+    """Either wall times in a zone (`end` at or before `start` is the next day), or two instants."""
+
+    zone: Zone | None = None
+    start: WallTime | None = None
+    end: WallTime | None = None
+    days: Annotated[tuple[Day, ...], Some] = DAYS
+    from_: Annotated[Instant | None, Field(alias="from")] = None
+    until: Instant | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Window":
+        wall = (self.zone, self.start, self.end)
+        span = (self.from_, self.until)
+        if all(part is not None for part in wall) and span == (None, None):
+            return self
+        if self.from_ is not None and self.until is not None and wall == (None, None, None):
+            if self.from_ < self.until:
+                return self
+            raise ValueError("from is not before until")
+        raise ValueError("a window has either zone, start and end, or from and until")
+
+
+class FreezeScope(Spec):
+    clusters: Annotated[tuple[ClusterPattern, ...], Some]
+    namespaces: Annotated[tuple[Pattern, ...], Some] = ("*",)
+
+
+class FreezeSpec(Spec):
+    """No write in the scope during the windows, but for people of the `override` group by hand, with a reason."""
+
+    scope: FreezeScope
+    windows: Annotated[tuple[Window, ...], Some]
+    override: Annotated[str, Field(pattern=r"\Agroup:[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127})\z")] | None = None
+
+
+class CeilingSpec(Spec):
+    """Absolute bounds that no rule widens and no approval lifts."""
+
+    target: Selected
+    limits: Caps
+
+
+class _Doc(Spec):
+    api_version: Literal["flyball/v1"]
+    metadata: Metadata
+
+
+class ActionPolicy(_Doc):
+    kind: Literal["ActionPolicy"]
+    spec: ActionPolicySpec
+    tests: tuple[TestCase, ...] = ()
+
+
+class RoleBinding(_Doc):
+    kind: Literal["RoleBinding"]
+    spec: RoleBindingSpec
+
+
+class Agent(_Doc):
+    kind: Literal["Agent"]
+    spec: AgentSpec
+
+    @property
+    def principal(self) -> str:
+        """The agent as a principal, `agent:<name>`."""
+        return f"agent:{self.metadata.name}"
+
+
+class Freeze(_Doc):
+    kind: Literal["Freeze"]
+    spec: FreezeSpec
+
+
+class Ceiling(_Doc):
+    kind: Literal["Ceiling"]
+    spec: CeilingSpec
+
+
+Kind = ActionPolicy | RoleBinding | Agent | Freeze | Ceiling
+KINDS: dict[str, type[Kind]] = {
+    "ActionPolicy": ActionPolicy,
+    "RoleBinding": RoleBinding,
+    "Agent": Agent,
+    "Freeze": Freeze,
+    "Ceiling": Ceiling,
+}

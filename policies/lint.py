@@ -1,0 +1,128 @@
+"""What loads and is still not what anybody meant: findings for people, none of them changes a decision."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policies.bounds import Bound
+from policies.compiler import EVERYONE, Row, expand_actions, rows_of
+from policies.kinds import ActionPolicy, Agent, RoleBinding
+from policies.patterns import fits
+from policies.snapshot import Rule, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What, where (`file:line`), and the mend."""
+
+    what: str
+    where: str
+    mend: str
+
+
+def lint(snapshot: Snapshot) -> list[Finding]:
+    """Every finding, in the documents' order."""
+    policies = [document for document in snapshot.documents if isinstance(document, ActionPolicy)]
+    rows = {p.metadata.name: rows_of(p, snapshot.catalogue, snapshot.clusters) for p in policies}
+    out = [finding for policy in policies for finding in _rule(snapshot, policy, rows)]
+    return [*out, *_roles(snapshot, policies)]
+
+
+def _rule(snapshot: Snapshot, policy: ActionPolicy, rows: dict[str, list[Row]]) -> Iterator[Finding]:
+    name = policy.metadata.name
+    where = snapshot.files.get(f"ActionPolicy/{name}", "")
+    if not policy.tests:
+        yield Finding(f"{name} has no tests", where, "add `tests:` with one allow and one deny")
+    if not rows[name]:
+        yield Finding(f"{name} reaches no cluster of the inventory", where, "check spec.target.clusters")
+    if policy.spec.effect == "allow":
+        yield from _wide(snapshot, policy, where)
+        for other, others in rows.items():
+            if other != name and rows[name] and _shadows(snapshot, other, name, others, rows[name]):
+                yield Finding(f"{name} is shadowed by {other}", where, "remove one, or narrow the other")
+
+
+def _wide(snapshot: Snapshot, policy: ActionPolicy, where: str) -> Iterator[Finding]:
+    """An allow to write whose patterns hold whole clusters."""
+    actions = expand_actions(policy.spec.actions, snapshot.catalogue)
+    target = policy.spec.target
+    if all(snapshot.catalogue[action].access == "read" for action in actions):
+        return
+    wide = [
+        title
+        for title, patterns in (("clusters", target.clusters), ("namespaces", target.namespaces))
+        if "*" in patterns
+    ]
+    short = [
+        pattern
+        for pattern in (*target.clusters, *target.namespaces, *target.names)
+        if pattern != "*" and pattern.endswith("*") and len(pattern) < 4
+    ]
+    if wide:
+        yield Finding(f"{policy.metadata.name} writes in all {' and '.join(wide)}", where, "name them")
+    for pattern in short:
+        yield Finding(
+            f"{policy.metadata.name}: `{pattern}` is a very short prefix", where, "write more of the name"
+        )
+
+
+def _shadows(snapshot: Snapshot, other: str, name: str, wide: list[Row], narrow: list[Row]) -> bool:
+    """Whether `other` decides wherever `name` could: a deny always, an allow where it asks for no more."""
+    one, mine = snapshot.rules[other], snapshot.rules[name]
+    if one.effect == "allow" and not _asks_less(one, mine):
+        return False
+    return all(any(_covers(row, small) for row in wide) for small in narrow)
+
+
+def _covers(wide: Row, narrow: Row) -> bool:
+    same = wide.dom == narrow.dom and wide.act == narrow.act and wide.sub in (narrow.sub, EVERYONE)
+    pairs = zip(wide.obj.split("/"), narrow.obj.split("/"), strict=True)
+    labels = set(filter(None, wide.sel.split(","))) <= set(filter(None, narrow.sel.split(",")))
+    return same and labels and all(_holds(big, small) for big, small in pairs)
+
+
+def _holds(big: str, small: str) -> bool:
+    """Whether every name that fits `small` fits `big`."""
+    return small == big or (big.endswith("*") and fits(small.removesuffix("*"), big))
+
+
+def _asks_less(wide: Rule, narrow: Rule) -> bool:
+    """Whether `wide` lets through all that `narrow` does, without an approval, a wait or a duty of its own."""
+    if wide.approve is not None or wide.cooldown_ms or wide.obligations:
+        return False
+    if narrow.approve is not None and not narrow.approve.priced:
+        return False
+    if narrow.cooldown_ms or narrow.obligations:
+        return False
+    return all(_looser(wide.bounds.get(d), bound) for d, bound in narrow.bounds.items())
+
+
+def _looser(wide: Bound | None, narrow: Bound) -> bool:
+    if wide is None:
+        return False
+    if (wide.low or 0) > (narrow.low or 0) or (wide.high or 0) < (narrow.high or 0):
+        return False
+    steps = wide.step is None or (narrow.step is not None and wide.step >= narrow.step)
+    factors = wide.factor is None or (narrow.factor is not None and wide.factor >= narrow.factor)
+    return steps and factors
+
+
+def _roles(snapshot: Snapshot, policies: list[ActionPolicy]) -> Iterator[Finding]:
+    """Roles that rules name and nobody has, and roles that somebody has and nothing names."""
+    used = {role for policy in policies for role in policy.spec.roles}
+    used |= {p.spec.approval.from_ for p in policies if p.spec.approval is not None}
+    given: dict[str, str] = {}
+    for document in snapshot.documents:
+        where = snapshot.files.get(f"{document.kind}/{document.metadata.name}", "")
+        if isinstance(document, RoleBinding):
+            given.setdefault(document.spec.role, where)
+            used |= {s.removeprefix("role:") for s in document.spec.subjects if s.startswith("role:")}
+        elif isinstance(document, Agent):
+            for role in document.spec.roles:
+                given.setdefault(role, where)
+    for policy in policies:
+        wanted = {*policy.spec.roles, *((policy.spec.approval.from_,) if policy.spec.approval else ())}
+        for role in sorted(wanted - set(given) - {"everyone", "local"}):
+            where = snapshot.files.get(f"ActionPolicy/{policy.metadata.name}", "")
+            yield Finding(f"nobody has the role {role}", where, "bind it with a RoleBinding, or remove it")
+    for role in sorted(set(given) - used):
+        yield Finding(f"no rule names the role {role}", given[role], "remove the binding, or write the rule")

@@ -1,0 +1,80 @@
+"""From files to a Snapshot. All or nothing: one finding anywhere, and nothing of the policy is in force."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from policies.checks import Loaded, check
+from policies.documents import parse
+from policies.errors import PolicyError, PolicyInvalid
+from policies.kinds import Kind
+from policies.snapshot import Snapshot, build
+from policies.types import ActionInfo
+from policies.validation import validate
+
+_MAX_FILES = 10_000
+
+
+def load(paths: Sequence[Path], *, catalogue: Sequence[ActionInfo], clusters: Sequence[str]) -> Snapshot:
+    """The policy of `paths` (files, or folders whose `*.yaml` and `*.yml` count). Raises PolicyInvalid."""
+    return compile_texts(read(paths), catalogue=catalogue, clusters=clusters)
+
+
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """The policy files below `paths`, in a stable order. Raises PolicyInvalid where there are none."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+        else:
+            found.append(path)
+    if not found or len(found) > _MAX_FILES:
+        where = ", ".join(map(str, paths))
+        what = "too many policy files" if found else "no policy file"
+        raise PolicyInvalid((PolicyError(what, where=where, mend="name a folder with *.yaml files"),))
+    return found
+
+
+def read(paths: Sequence[Path]) -> dict[str, bytes]:
+    """The policy files' bytes by name. Raises PolicyInvalid where one cannot be read."""
+    out: dict[str, bytes] = {}
+    for path in files_of(paths):
+        try:
+            out[str(path)] = path.read_bytes()
+        except OSError as error:
+            problem = PolicyError(f"cannot be read: {error.strerror}", where=str(path))
+            raise PolicyInvalid((problem,)) from error
+    return out
+
+
+def compile_texts(
+    texts: dict[str, bytes], *, catalogue: Sequence[ActionInfo], clusters: Sequence[str]
+) -> Snapshot:
+    """The policy that these files make. Raises PolicyInvalid with every finding."""
+    problems: list[PolicyError] = []
+    loaded: Loaded = []
+    for name, raw in texts.items():
+        found, wrong = _read_one(name, raw)
+        loaded += found
+        problems += wrong
+    if not problems:
+        problems += check(loaded, {info.name: info for info in catalogue})
+    if problems:
+        raise PolicyInvalid(tuple(problems))
+    files = {f"{kind.kind}/{kind.metadata.name}": document.where() for kind, document in loaded}
+    kinds: list[Kind] = [kind for kind, _ in loaded]
+    return build(kinds, catalogue, clusters, files)
+
+
+def _read_one(name: str, raw: bytes) -> tuple[Loaded, list[PolicyError]]:
+    try:
+        documents = parse(raw, name)
+    except PolicyError as error:
+        return [], [error]
+    problems: list[PolicyError] = []
+    loaded: Loaded = []
+    for document in documents:
+        kind, wrong = validate(document)
+        problems += wrong
+        if kind is not None:
+            loaded.append((kind, document))
+    return loaded, problems

@@ -1,0 +1,175 @@
+"""A policy in force: compiled, immutable, with a digest. Built aside, swapped by one reference."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from policies.bounds import Bound, bounds_of, thresholds_of
+from policies.compiler import Rules, compile_rules
+from policies.kinds import ActionPolicy, Agent, Ceiling, Freeze, Kind, RoleBinding
+from policies.limits import When
+from policies.patterns import fits
+from policies.roles import Edge, RoleClosure
+from policies.types import ActionInfo, ApprovalNeed, Obligation, digest_of
+
+FOREVER_MS = 2**53 - 1
+_FORMAT = 1
+"""Part of the digest: moves on when the meaning of the same documents changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """A rule's approval, compiled. `priced`: asked only where no other rule carries the change."""
+
+    need: ApprovalNeed
+    priced: bool
+    always: bool
+    thresholds: Mapping[str, tuple[int | None, int | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An ActionPolicy as the gate uses it."""
+
+    name: str
+    effect: Literal["allow", "deny"]
+    bounds: Mapping[str, Bound]
+    approve: Approve | None
+    cooldown_ms: int
+    obligations: tuple[Obligation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that a decision goes by. Safe to share between threads.
+
+    `digest` covers the documents' content, the catalogue and the clusters. From `valid_until_ms` on
+    (Unix ms; a binding ends) `as_of` must be asked for a new one; the gate does.
+    """
+
+    digest: str
+    epoch: int
+    """The digest's first 52 bits: what the log keeps at `policy/epoch/<cluster>`."""
+    documents: tuple[Kind, ...] = field(repr=False)
+    catalogue: Mapping[str, ActionInfo]
+    clusters: tuple[str, ...]
+    agents: Mapping[str, Agent]
+    rules: Mapping[str, Rule]
+    ceilings: tuple[Ceiling, ...]
+    freezes: tuple[Freeze, ...]
+    caps: Mapping[str, Mapping[str, Bound]]
+    label_keys: frozenset[str]
+    roles: RoleClosure = field(repr=False)
+    table: Rules = field(repr=False)
+    valid_until_ms: int = FOREVER_MS
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """`kind/name` to `file:line`."""
+
+    def writes(self, action: str) -> bool:
+        """Whether the action changes anything (an unknown action is taken for a write)."""
+        info = self.catalogue.get(action)
+        return info is None or info.access == "write"
+
+    def as_of(self, now_ms: int) -> "Snapshot":
+        """The same policy without the bindings that have ended by `now_ms`."""
+        roles, table, until = _compile(self.documents, self.catalogue, self.clusters, now_ms)
+        return replace(self, roles=roles, table=table, valid_until_ms=until)
+
+
+def build(
+    documents: Sequence[Kind],
+    catalogue: Sequence[ActionInfo],
+    clusters: Sequence[str],
+    files: Mapping[str, str],
+) -> Snapshot:
+    """Compile checked documents (the loader checks them)."""
+    ordered = tuple(sorted(documents, key=lambda doc: (doc.kind, doc.metadata.name)))
+    known = {info.name: info for info in catalogue}
+    inventory = tuple(sorted(set(clusters)))
+    roles, table, until = _compile(ordered, known, inventory, None)
+    policies = [doc for doc in ordered if isinstance(doc, ActionPolicy)]
+    ceilings = tuple(doc for doc in ordered if isinstance(doc, Ceiling))
+    targets = [doc.spec.target for doc in policies] + [doc.spec.target for doc in ceilings]
+    digest = _digest(ordered, known, inventory)
+    return Snapshot(
+        digest=digest,
+        epoch=int(digest[:13], 16),
+        documents=ordered,
+        catalogue=known,
+        clusters=inventory,
+        agents={doc.principal: doc for doc in ordered if isinstance(doc, Agent)},
+        rules={doc.metadata.name: _rule(doc) for doc in policies},
+        ceilings=ceilings,
+        freezes=tuple(doc for doc in ordered if isinstance(doc, Freeze)),
+        caps={doc.metadata.name: bounds_of(doc.spec.limits) for doc in ceilings},
+        label_keys=frozenset(key for target in targets for key in target.labels),
+        roles=roles,
+        table=table,
+        valid_until_ms=until,
+        files=dict(files),
+    )
+
+
+def _digest(documents: Sequence[Kind], catalogue: Mapping[str, ActionInfo], clusters: Sequence[str]) -> str:
+    return digest_of(
+        {
+            "format": _FORMAT,
+            "documents": [doc.model_dump(mode="json", exclude={"tests"}) for doc in documents],
+            "catalogue": [[i.name, i.access, sorted(i.dimensions)] for _, i in sorted(catalogue.items())],
+            "clusters": list(clusters),
+        }
+    )
+
+
+def _compile(
+    documents: Sequence[Kind],
+    catalogue: Mapping[str, ActionInfo],
+    clusters: Sequence[str],
+    now_ms: int | None,
+) -> tuple[RoleClosure, Rules, int]:
+    bindings = [doc.spec for doc in documents if isinstance(doc, RoleBinding)]
+    ends = [spec.until for spec in bindings if spec.until is not None]
+    live = [spec for spec in bindings if now_ms is None or spec.until is None or spec.until > now_ms]
+    edges: list[Edge] = [
+        (subject, f"role:{spec.role}", cluster)
+        for spec in live
+        for subject in spec.subjects
+        for cluster in expand(spec.clusters, clusters)
+    ]
+    agents = [doc for doc in documents if isinstance(doc, Agent)]
+    edges += [(a.principal, f"role:{role}", c) for a in agents for role in a.spec.roles for c in clusters]
+    roles = RoleClosure(edges)
+    policies = [doc for doc in documents if isinstance(doc, ActionPolicy)]
+    table = compile_rules(policies, roles, catalogue, clusters)
+    until = min((end for end in ends if now_ms is None or end > now_ms), default=FOREVER_MS)
+    return roles, table, until
+
+
+def expand(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The names that fit any of the patterns."""
+    return [name for name in names if any(fits(name, pattern) for pattern in patterns)]
+
+
+def _rule(doc: ActionPolicy) -> Rule:
+    spec = doc.spec
+    obligations = tuple(
+        Obligation("dryRun") if part == "dryRun" else Obligation("verify", part.verify)
+        for part in spec.require
+    )
+    return Rule(
+        name=doc.metadata.name,
+        effect=spec.effect,
+        bounds=bounds_of(spec.limits),
+        approve=_approve(doc),
+        cooldown_ms=spec.cooldown * 1000,
+        obligations=obligations,
+    )
+
+
+def _approve(doc: ActionPolicy) -> Approve | None:
+    spec = doc.spec.approval
+    if spec is None:
+        return None
+    need = ApprovalNeed(doc.metadata.name, spec.from_, spec.count, spec.expires, spec.from_ == "local")
+    thresholds = thresholds_of(spec.when) if isinstance(spec.when, When) else {}
+    return Approve(need, priced=spec.when is None, always=spec.when == "always", thresholds=thresholds)

