@@ -1,0 +1,56 @@
+"""What `--real` and its absence do to a run; on a small suite of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SUITE = """
+import pytest
+
+@pytest.mark.real
+def test_real():
+    {body}
+
+def test_other():
+    pytest.skip("not today")
+"""
+CONFTEST = (
+    "from tests.conftest import pytest_addoption, pytest_collection_modifyitems, pytest_runtest_makereport\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "body", "exit_code", "said"),
+    [
+        ([], {}, "assert False", 0, "needs the real control plane"),
+        (["--real"], {}, "pass", 0, "1 passed, 1 skipped"),
+        (["--real"], {}, "pytest.skip('no cluster')", 1, "a real test was skipped"),
+        ([], {"FLYBALL_REAL": "1"}, "pytest.skip('no cluster')", 1, "a real test was skipped"),
+        ([], {"FLYBALL_REAL": "0"}, "assert False", 0, "needs the real control plane"),
+        (["--real"], {"USE_EXISTING_CLUSTER": "true"}, "pytest.skip('not ours')", 0, "2 skipped"),
+    ],
+)
+def test_a_run(
+    options: list[str], environ: dict[str, str], body: str, exit_code: int, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_suite.py").write_text(SUITE.format(body=body))
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = real\n")
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("FLYBALL_REAL", "USE_EXISTING_CLUSTER")
+    }
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", *options, str(tmp_path)],
+        env=clean | environ | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == exit_code, run.stdout
+    assert said in run.stdout

@@ -1,0 +1,159 @@
+"""From the API's JSON to the ports' types. Pure: the adapter and the simulator both come through here.
+
+What the API leaves out stays None or empty; it is never guessed as zero. A shape that no apiserver sends
+raises KeyError, TypeError, AttributeError or ValueError: the adapter reports an answer that it cannot read.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from policies.types import Target
+from tools.cluster.quantity import millicores, whole_bytes
+from tools.ports import Container, Manager, Pod, PodUsage, Resources, Workload
+
+Object = Mapping[str, Any]
+"""One object as the API's JSON has it."""
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?)(h|ms|m|us|µs|ns|s)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+
+
+def workload(cluster: str, kind: str, obj: Object, owner: str | None) -> Workload:
+    """A Deployment or StatefulSet. `kind` is given, since items of a list carry none; `owner` is what
+    `owners.owner_of` found."""
+    meta, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
+    return Workload(
+        target=Target(cluster=cluster, namespace=meta["namespace"], kind=kind, name=meta["name"]),
+        uid=meta["uid"],
+        resource_version=meta["resourceVersion"],
+        generation=meta.get("generation", 0),
+        observed_generation=status.get("observedGeneration", 0),
+        replicas=spec.get("replicas", 1),
+        ready=status.get("readyReplicas", 0),
+        updated=status.get("updatedReplicas", 0),
+        available=status.get("availableReplicas", 0),
+        paused=spec.get("paused", False),
+        containers=containers(spec["template"]["spec"]),
+        labels=meta.get("labels") or {},
+        annotations=meta.get("annotations") or {},
+        managers=managers(meta),
+        owner=owner,
+        created_at=meta["creationTimestamp"],
+        selector=spec["selector"].get("matchLabels") or {},
+    )
+
+
+def containers(pod_spec: Object) -> tuple[Container, ...]:
+    """The long-running containers of a pod or of a template, in the API's order."""
+    return tuple(
+        Container(one["name"], one.get("image", ""), resources(one.get("resources") or {}))
+        for one in pod_spec.get("containers") or ()
+    )
+
+
+def resources(block: Object) -> Resources:
+    """Requests and limits, rounded up to whole millicores and bytes as Kubernetes does."""
+    requests, limits = block.get("requests") or {}, block.get("limits") or {}
+    return Resources(
+        cpu_request=millicores(requests["cpu"]) if "cpu" in requests else None,
+        cpu_limit=millicores(limits["cpu"]) if "cpu" in limits else None,
+        memory_request=whole_bytes(requests["memory"]) if "memory" in requests else None,
+        memory_limit=whole_bytes(limits["memory"]) if "memory" in limits else None,
+    )
+
+
+def managers(meta: Object) -> tuple[Manager, ...]:
+    """managedFields: who wrote which fields, to the second level (`spec.replicas`, `metadata.labels`)."""
+    return tuple(
+        Manager(
+            name=entry.get("manager", ""),
+            operation=entry.get("operation", ""),
+            subresource=entry.get("subresource", ""),
+            at=entry.get("time", ""),
+            fields=tuple(sorted(set(_paths(entry.get("fieldsV1") or {})))),
+        )
+        for entry in meta.get("managedFields") or ()
+    )
+
+
+def _paths(fields: Object) -> Iterable[str]:
+    for top, below in fields.items():
+        names = [name[2:] for name in below if name.startswith("f:")]
+        yield from (f"{top[2:]}.{name}" for name in names) if names else (top[2:],)
+
+
+def pod(obj: Object) -> Pod:
+    """One pod. `ready` is its Ready condition, `restarts` the sum over its containers."""
+    meta, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
+    conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
+    started = status.get("startTime")
+    return Pod(
+        name=meta["name"],
+        phase=status.get("phase", "Unknown"),
+        ready=conditions.get("Ready") == "True",
+        node=spec.get("nodeName"),
+        containers=containers(spec),
+        started_at_ms=unix_ms(started) if started else None,
+        restarts=sum(one.get("restartCount", 0) for one in status.get("containerStatuses") or ()),
+        deleting="deletionTimestamp" in meta,
+    )
+
+
+def pod_usage(obj: Object) -> PodUsage:
+    """One PodMetrics of metrics.k8s.io; a container without both figures is left out, not zero."""
+    usages = {one["name"]: one.get("usage") or {} for one in obj.get("containers") or ()}
+    return PodUsage(
+        pod=obj["metadata"]["name"],
+        at_ms=unix_ms(obj["timestamp"]),
+        window_s=duration_s(obj["window"]),
+        containers={
+            name: (millicores(usage["cpu"]), whole_bytes(usage["memory"]))
+            for name, usage in usages.items()
+            if "cpu" in usage and "memory" in usage
+        },
+    )
+
+
+def belongs(target: Target, obj: Object) -> bool:
+    """Whether a pod that the selector found is this workload's own, and not another's with a like selector.
+
+    A Deployment's pods are controlled by the ReplicaSet that is named after it and their pod-template-hash.
+    """
+    controller = controller_of(obj["metadata"])
+    if controller is None:
+        return False
+    if target.kind == "deployment":
+        template = (obj["metadata"].get("labels") or {}).get("pod-template-hash", "")
+        return (controller["kind"], controller["name"]) == ("ReplicaSet", f"{target.name}-{template}")
+    return (controller["kind"].lower(), controller["name"]) == (target.kind, target.name)
+
+
+def controller_of(meta: Object) -> Object | None:
+    """The one ownerReference that manages the object (`controller: true`), if any."""
+    return next((one for one in meta.get("ownerReferences") or () if one.get("controller")), None)
+
+
+def selector_text(selector: Object) -> str:
+    """A LabelSelector in the form of the `labelSelector` query parameter."""
+    parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for one in selector.get("matchExpressions") or ():
+        key, values = one["key"], ",".join(one.get("values") or ())
+        word = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}
+        parts.append(word.get(one["operator"], f"!{key}"))
+    return ",".join(parts)
+
+
+def unix_ms(text: str) -> int:
+    """An RFC 3339 time in Unix milliseconds, UTC."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def duration_s(text: str) -> int:
+    """A Go duration (`10s`, `1m0.5s`) in whole seconds, rounded up. Raises ValueError."""
+    parts = _DURATION.findall(text)
+    if "".join(number + unit for number, unit in parts) != text or not parts:
+        raise ValueError(f"`{text}` is no duration such as 30s")
+    return math.ceil(sum(float(number) * _SECONDS[unit] for number, unit in parts))

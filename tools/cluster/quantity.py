@@ -1,0 +1,74 @@
+"""Kubernetes quantities, exactly: text to Decimal, and to the integers that records hold.
+
+The grammar is that of k8s.io/apimachinery/pkg/api/resource: a signed ASCII decimal and one suffix, which is
+binary (Ki to Ei), decimal (n, u, m, none, k to E) or an exponent (e3, E3).
+"""
+
+import re
+from decimal import ROUND_CEILING, Context, Decimal
+
+INTEGER_MAX = 2**53 - 1
+"""The largest integer that a record holds. Larger amounts saturate, as Kubernetes' own do at 2**63-1."""
+
+_LIMIT = Decimal(INTEGER_MAX)
+_EXACT = Context(prec=100, rounding=ROUND_CEILING)
+_GRAMMAR = re.compile(
+    r"([+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40}))"
+    r"(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?[0-9]{1,3}))?"
+)
+_SUFFIXES = {
+    name: Decimal(1024) ** power for power, name in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)
+}
+_SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("n", "u", "m", "", "k", "M"), -3)}
+_SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("G", "T", "P", "E"), 3)}
+_BYTE_SUFFIXES = ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki")
+
+
+class QuantityInvalid(ValueError):
+    """The text is no Kubernetes quantity."""
+
+
+def parse(text: str | int | float) -> Decimal:
+    """The amount in the resource's own unit (cores, bytes), exactly; JSON numbers are taken as they print.
+
+    Raises QuantityInvalid.
+    """
+    matched = _GRAMMAR.fullmatch(str(text))
+    if matched is None or isinstance(text, bool):
+        raise QuantityInvalid(
+            f"`{str(text)[:64]}` is no Kubernetes quantity (such as 250m, 1.5, 512Mi or 1e3)"
+        )
+    number, suffix, exponent = matched.groups()
+    scale = Decimal(10) ** int(exponent) if exponent else _SUFFIXES[suffix or ""]
+    return _EXACT.multiply(Decimal(number), scale)
+
+
+def millicores(text: str | int | float) -> int:
+    """CPU in millicores, rounded up as Kubernetes rounds (`Quantity.MilliValue`). Raises QuantityInvalid."""
+    return _ceiling(_EXACT.multiply(parse(text), Decimal(1000)))
+
+
+def whole_bytes(text: str | int | float) -> int:
+    """Memory in bytes, rounded up (`Quantity.Value`). Raises QuantityInvalid."""
+    return _ceiling(parse(text))
+
+
+def format_millicores(amount: int) -> str:
+    """CPU as Kubernetes writes it: `250m`, `1500m`, `2`."""
+    cores, rest = divmod(amount, 1000)
+    return f"{amount}m" if rest else str(cores)
+
+
+def format_bytes(amount: int) -> str:
+    """Memory as Kubernetes writes it, exactly: by the largest binary suffix that divides it, else plain."""
+    for suffix in _BYTE_SUFFIXES:
+        unit = int(_SUFFIXES[suffix])
+        if amount and amount % unit == 0:
+            return f"{amount // unit}{suffix}"
+    return str(amount)
+
+
+def _ceiling(amount: Decimal) -> int:
+    """Saturation comes first: `1e999` must not become an integer of a thousand digits."""
+    bounded = max(-_LIMIT, min(_LIMIT, amount))
+    return int(bounded.to_integral_value(ROUND_CEILING, _EXACT))

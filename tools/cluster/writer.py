@@ -1,0 +1,177 @@
+"""KubernetesWriter: the write port. Built by wiring, held by the executor and its resolver, by nobody else.
+
+The mark of an intent is its field manager, which the apiserver stores in the same write as the change;
+annotations sent through a subresource are dropped silently, so they cannot serve.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from audit.clock import Clock
+from policies.types import Permit, Target
+from tools.cluster.kinds import WORKLOADS, path_of
+from tools.cluster.patches import APPLY, Write, send
+from tools.cluster.reader import KubernetesCluster
+from tools.errors import (
+    ClusterAway,
+    DefiniteConflict,
+    MayHaveHappened,
+    NeverHappened,
+    NotFound,
+)
+from tools.ports import Manager, Patch, Precondition, Workload
+
+FENCE = "flyball.io/fence"
+_FENCE_TRIES = 3
+
+
+def manager_of(intent: str) -> str:
+    """The field manager that marks an intent's write."""
+    return f"flyball-{intent}"
+
+
+class KubernetesWriter:
+    """Writes of one cluster on its reader's connection, each under a permit that is spent by it."""
+
+    def __init__(self, cluster: KubernetesCluster, clock: Clock) -> None:
+        self._reader, self._clock = cluster, clock
+        self._spent: dict[str, int] = {}
+
+    async def apply(
+        self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
+    ) -> Workload:
+        """One PATCH. For a scale the object afterwards is what was read plus what the answer says: a second
+        read could already show somebody else's write."""
+        path = _path(target, patch.subresource)
+        self._spend(permit, target)
+        body = _guarded(patch.body, precondition)
+        dry_run = permit.mode == "dry_run"
+        answer = await send(self._reader.api, Write(path, body, manager_of(intent), intent, dry_run))
+        before = self._reader.recall(target, precondition.uid, precondition.resource_version)
+        try:
+            if patch.subresource == "scale":
+                return _scaled(before or await self._reader.read(target), answer, manager_of(intent))
+            owner = before.owner if before else (await self._reader.read(target)).owner
+            return self._reader.parse(target, answer, owner)
+        except (ClusterAway, NeverHappened, NotFound, KeyError, TypeError, ValueError) as error:
+            raise _written(error, target) from error
+
+    async def fence(self, target: Target, intent: str) -> Workload:
+        """The annotation, else (403 on the object) an apply of the current replicas through `/scale`."""
+        try:
+            return await self._annotate(target, intent)
+        except NeverHappened as refused:
+            if refused.http != 403:
+                raise
+        for attempt in range(1, _FENCE_TRIES + 1):
+            try:
+                return await self._apply_scale(target, intent)
+            except DefiniteConflict:
+                if attempt == _FENCE_TRIES:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _annotate(self, target: Target, intent: str) -> Workload:
+        body = {"metadata": {"annotations": {FENCE: intent}}}
+        write = Write(_path(target), body, "flyball-fence", f"{intent}-fence")
+        answer = await send(self._reader.api, write)
+        return self._reader.parse(target, answer, await self._owner(target))
+
+    async def _apply_scale(self, target: Target, intent: str) -> Workload:
+        """The resourceVersion makes it harmless: a write that lands in between makes this one a conflict,
+        never its undoing. The manager is the intent's own, so that the apply moves the version on."""
+        try:
+            seen = await self._reader.read(target)
+        except (NotFound, ClusterAway) as error:
+            raise _unsent(error) from error
+        body = {
+            "apiVersion": "autoscaling/v1",
+            "kind": "Scale",
+            "metadata": {
+                "name": target.name,
+                "namespace": target.namespace,
+                "resourceVersion": seen.resource_version,
+            },
+            "spec": {"replicas": seen.replicas},
+        }
+        manager = f"flyball-fence-{intent}"
+        write = Write(_path(target, "scale"), body, manager, f"{intent}-fence", patch_type=APPLY)
+        answer = await send(self._reader.api, write)
+        try:
+            return _scaled(seen, answer, manager, "Apply")
+        except (KeyError, TypeError) as error:
+            raise _written(error, target) from error
+
+    async def _owner(self, target: Target) -> str | None:
+        try:
+            return (await self._reader.read(target)).owner
+        except (ClusterAway, NeverHappened, NotFound) as error:
+            raise _written(error, target) from error
+
+    def _spend(self, permit: Permit, target: Target) -> None:
+        """Only a live permit of the gate for this object opens the way, and only once. Raises NeverHappened."""
+        now = self._clock.wall_ms()
+        if not isinstance(permit, Permit) or not permit.genuine:
+            raise _refused("what was given is not the gate's permit", "PermitInvalid")
+        if permit.target_key != target.key:
+            raise _refused("the permit is for another object", "PermitForeign")
+        if permit.expires_ms <= now:
+            raise _refused("the permit has expired", "PermitExpired")
+        if permit.nonce in self._spent:
+            raise _refused("the permit was used before", "PermitSpent")
+        self._spent = {nonce: until for nonce, until in self._spent.items() if until > now}
+        self._spent[permit.nonce] = permit.expires_ms
+
+
+def _path(target: Target, subresource: str = "") -> str:
+    if target.kind not in WORKLOADS or not target.namespace:
+        raise NeverHappened(f"no workload of kind `{target.kind}`", where=str(target), code="KindUnknown")
+    return path_of(target, subresource)
+
+
+def _guarded(body: Mapping[str, Any], precondition: Precondition) -> dict[str, Any]:
+    """UID and resourceVersion in the body: the apiserver compares both with the stored object."""
+    meta = dict(body.get("metadata") or {})
+    meta |= {"uid": precondition.uid, "resourceVersion": precondition.resource_version}
+    return {**body, "metadata": meta}
+
+
+def _scaled(before: Workload, answer: Mapping[str, Any], manager: str, operation: str = "Update") -> Workload:
+    """The workload after a scale, by the rules of the API: generation counts changes of the spec; an update
+    owns what it changed, alone, and nothing else; an apply owns what it names beside the others."""
+    version = answer["metadata"]["resourceVersion"]
+    replicas = answer["spec"].get("replicas", 0)  # the API leaves a zero out
+    changed = replicas != before.replicas
+    if not changed and operation == "Update":
+        return replace(before, resource_version=version)
+    others = [_without_replicas(one) for one in before.managers] if changed else list(before.managers)
+    mark = Manager(manager, operation, "scale", "", ("spec.replicas",))
+    return replace(
+        before,
+        resource_version=version,
+        replicas=replicas,
+        generation=before.generation + int(changed),
+        managers=(*(one for one in others if one.fields), mark),
+    )
+
+
+def _without_replicas(one: Manager) -> Manager:
+    return replace(one, fields=tuple(field for field in one.fields if field != "spec.replicas"))
+
+
+def _refused(what: str, code: str) -> NeverHappened:
+    return NeverHappened(what, where="before sending", mend="decide again for a fresh permit", code=code)
+
+
+def _unsent(error: NotFound | ClusterAway) -> NeverHappened:
+    return NeverHappened(error.what, where=error.where, mend=error.mend, code=error.code, http=error.http)
+
+
+def _written(error: Exception, target: Target) -> MayHaveHappened:
+    return MayHaveHappened(
+        f"the write was accepted, but the object could not be read back: {error}",
+        where=str(target),
+        mend="do not repeat it: the resolver reads the object and finds out",
+        code="ReadBack",
+    )
