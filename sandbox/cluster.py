@@ -1,0 +1,118 @@
+"""SimulatedCluster: the reading ports (ClusterReader, UsageReader) on a simulated world.
+
+Objects come back through the same parsing, and errors through the same sorting, as a real apiserver's.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from policies.types import Target
+from sandbox import endpoint
+from sandbox.errors import ApiError
+from sandbox.faults import Call
+from sandbox.kinds import WORKLOADS
+from sandbox.load import pod_metrics
+from sandbox.pods import pods_of
+from sandbox.selectors import matches
+from sandbox.store import Json, Key, Transaction
+from sandbox.world import World
+from tools.cluster import objects
+from tools.cluster.answers import Answer, Question, read_error
+from tools.cluster.owners import owner_of
+from tools.errors import ClusterAway, NotFound
+from tools.ports import ClusterIdentity, Pod, PodUsage, Workload
+
+NAME = "sandbox"
+"""What the simulated cluster is called, as context and in policy."""
+
+
+class SimulatedCluster:
+    """Reads of one world, under the name that policy knows it by."""
+
+    def __init__(self, world: World, name: str = NAME) -> None:
+        self.world, self.name = world, name
+
+    async def identity(self) -> ClusterIdentity:
+        with self._asking(Key("namespace", "", "kube-system")):
+            return ClusterIdentity(self.name, self.world.cluster_uid(), "sandbox")
+
+    async def list_workloads(self, namespace: str | None, selector: str = "") -> list[Workload]:
+        """Deployments, then StatefulSets, each by namespace and name."""
+        with self._asking(Key("deployment", namespace or "", "")), self.world.store.read() as txn:
+            found = [(kind, obj) for kind in WORKLOADS for obj in txn.all(kind, namespace)]
+            return [
+                self.parse(txn, kind, obj)
+                for kind, obj in found
+                if matches(selector, obj["metadata"].get("labels") or {})
+            ]
+
+    async def read(self, target: Target) -> Workload:
+        key = key_for(target)
+        with self._asking(key), self.world.store.read() as txn:
+            return self.parse(txn, target.kind, _found(txn, key))
+
+    async def root_owner(self, target: Target) -> Target:
+        """Follows `controller: true`; an owner that the world does not hold is named, not followed."""
+        key = key_for(target)
+        with self._asking(key), self.world.store.read() as txn:
+            here, obj = target, _found(txn, key)
+            while (above := objects.controller_of(obj["metadata"])) is not None:
+                here = here.model_copy(update={"kind": above["kind"].lower(), "name": above["name"]})
+                higher = txn.get(Key(here.kind, key.namespace, here.name))
+                if higher is None:
+                    break
+                obj = higher
+            return here
+
+    async def pods(self, target: Target) -> list[Pod]:
+        key = key_for(target)
+        with self._asking(key), self.world.store.read() as txn:
+            _found(txn, key)
+            return [objects.pod(p) for p in pods_of(txn, key)]
+
+    async def usage(self, target: Target) -> list[PodUsage]:
+        key = key_for(target)
+        with self._asking(key, "usage"), self.world.store.read() as txn:
+            _found(txn, key)
+            samples = pod_metrics(txn, key, pods_of(txn, key), txn.number("now_ms"))
+            return [objects.pod_usage(one) for one in samples]
+
+    def parse(self, txn: Transaction, kind: str, obj: Json) -> Workload:
+        """An object of the world as the port has it."""
+        meta = obj["metadata"]
+        target = Target(cluster=self.name, namespace=meta["namespace"], kind=kind, name=meta["name"])
+        autoscalers = txn.all("horizontalpodautoscaler", meta["namespace"])
+        return objects.workload(self.name, kind, obj, owner_of(target, obj, [], autoscalers))
+
+    @contextmanager
+    def _asking(self, key: Key, on: Call = "read") -> Iterator[None]:
+        where = f"{self.name}: {key.kind}/{key.name}"
+        try:
+            endpoint.fetch(self.world.store, key, on)
+            yield
+        except ApiError as error:
+            raise read_error(answer_of(error, "GET", where)) from error
+        except (endpoint.NotSent, endpoint.NoAnswer) as error:
+            raise ClusterAway(str(error), where=where, mend="flyball sandbox status", code="Away") from error
+
+
+def key_for(target: Target) -> Key:
+    """Where the target lives in the world. Raises NotFound for a kind that is no workload."""
+    if target.kind not in WORKLOADS or not target.namespace:
+        raise NotFound(
+            f"no workload of kind `{target.kind}`", where=str(target), mend=f"kinds: {', '.join(WORKLOADS)}"
+        )
+    return Key(target.kind, target.namespace, target.name)
+
+
+def answer_of(error: ApiError, method: str, where: str) -> Answer:
+    """The answer as it would have come over the wire."""
+    return Answer(Question(method, where, ""), error.status, json.dumps(error.as_status()).encode())
+
+
+def _found(txn: Transaction, key: Key) -> Json:
+    found = txn.get(key)
+    if found is None:
+        raise ApiError(404, "NotFound", f'{key.kind}s.apps "{key.name}" not found')
+    return found

@@ -1,0 +1,68 @@
+"""The kinds that the simulated cluster knows, and their times and names as the API writes them."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sandbox.errors import SandboxError
+from sandbox.store import Json, Key
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`resource` is the plural of the API's paths, `group` its API group."""
+
+    name: str
+    api_version: str
+    resource: str
+    namespaced: bool
+
+    @property
+    def group(self) -> str:
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def full_name(self) -> str:
+        """As messages name it: `Deployment.apps`."""
+        return f"{self.name}.{self.group}".rstrip(".")
+
+    @property
+    def full_resource(self) -> str:
+        """As messages name it: `deployments.apps`."""
+        return f"{self.resource}.{self.group}".rstrip(".")
+
+
+_ALL = (
+    Kind("Namespace", "v1", "namespaces", False),
+    Kind("Node", "v1", "nodes", False),
+    Kind("Pod", "v1", "pods", True),
+    Kind("Deployment", "apps/v1", "deployments", True),
+    Kind("StatefulSet", "apps/v1", "statefulsets", True),
+    Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers", True),
+    Kind("Load", "sandbox.flyball.io/v1", "loads", True),
+)
+KINDS = {kind.name.lower(): kind for kind in _ALL}
+WORKLOADS = ("deployment", "statefulset")
+_DNS = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+
+
+def key_of(manifest: Json) -> Key:
+    """Where an object belongs. Raises SandboxError for a kind that the sandbox does not have, or no name."""
+    kind = KINDS.get(str(manifest.get("kind", "")).lower())
+    metadata = manifest.get("metadata")
+    if kind is None:
+        raise SandboxError(
+            f"kind `{manifest.get('kind')}` is unknown to the sandbox",
+            mend="it has: " + ", ".join(k.name for k in _ALL),
+        )
+    names = metadata if isinstance(metadata, dict) else {}
+    namespace = str(names.get("namespace") or "default") if kind.namespaced else ""
+    for field, name in (("name", names.get("name")), ("namespace", namespace or "none")):
+        if not isinstance(name, str) or _DNS.fullmatch(name) is None:
+            raise SandboxError(f"a {kind.name} whose metadata.{field} is no DNS name", mend="such as web-1")
+    return Key(kind.name.lower(), namespace, names["name"])
+
+
+def rfc3339(ms: int) -> str:
+    """World milliseconds as the API writes times: UTC, whole seconds."""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

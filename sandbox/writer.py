@@ -1,0 +1,124 @@
+"""SimulatedWriter: the write port on a simulated world. Built by wiring, held by executor and resolver only.
+
+It sends what the Kubernetes adapter sends (same managers, same preconditions, same fences), and checks the
+permit in the same way; only the time is the world's, because the gate went by that.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from audit.clock import Clock
+from policies.types import Permit, Target
+from sandbox import endpoint
+from sandbox.apiserver import Write
+from sandbox.cluster import NAME, SimulatedCluster, answer_of, key_for
+from sandbox.errors import ApiError
+from sandbox.faults import Call
+from sandbox.store import Json, Key
+from sandbox.world import World
+from tools.cluster.answers import write_error
+from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, NotFound
+from tools.ports import Patch, Precondition, Workload
+
+FENCE = "flyball.io/fence"
+_FENCE_TRIES = 3
+
+
+class SimulatedWriter:
+    """Writes of one world, each under a permit that is spent by it; `name` is what policy calls the cluster."""
+
+    def __init__(self, world: World, *, name: str = NAME, clock: Clock | None = None) -> None:
+        self._reader, self._clock = SimulatedCluster(world, name), clock or world.clock()
+        self._spent: dict[str, int] = {}
+
+    async def apply(
+        self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
+    ) -> Workload:
+        self._spend(permit, target)
+        meta = dict(_object(patch.body.get("metadata")))
+        meta |= {"uid": precondition.uid, "resourceVersion": precondition.resource_version}
+        body = {**patch.body, "metadata": meta}
+        dry_run = permit.mode == "dry_run"
+        call = Write("patch", _key(target), patch.subresource, body, f"flyball-{intent}", intent, dry_run)
+        return self._send(target, call, "write")
+
+    async def fence(self, target: Target, intent: str) -> Workload:
+        """The annotation, else (403 on the object) an apply of the current replicas through `/scale`."""
+        body = {"metadata": {"annotations": {FENCE: intent}}}
+        try:
+            return self._send(
+                target, Write("patch", _key(target), "", body, "flyball-fence", f"{intent}-fence"), "fence"
+            )
+        except NeverHappened as refused:
+            if refused.http != 403:
+                raise
+        for _ in range(_FENCE_TRIES - 1):
+            try:
+                return self._apply_scale(target, intent)
+            except DefiniteConflict:
+                continue
+        return self._apply_scale(target, intent)
+
+    def _apply_scale(self, target: Target, intent: str) -> Workload:
+        """The resourceVersion makes it harmless: a write that lands in between makes this one a conflict."""
+        with self._reader.world.store.read() as txn:
+            seen = txn.get(_key(target))
+        if seen is None:
+            raise NeverHappened(f"{target} is not there", where=str(target), code="NotFound", http=404)
+        body = {
+            "metadata": {"resourceVersion": seen["metadata"]["resourceVersion"]},
+            "spec": {"replicas": seen["spec"]["replicas"]},
+        }
+        manager = f"flyball-fence-{intent}"
+        return self._send(
+            target, Write("apply", _key(target), "scale", body, manager, f"{intent}-fence"), "fence"
+        )
+
+    def _send(self, target: Target, call: Write, on: Call) -> Workload:
+        where = f"{self._reader.name}: {target}"
+        try:
+            body = endpoint.send(self._reader.world.store, call, on)
+        except ApiError as error:
+            raise write_error(answer_of(error, "PATCH", where)) from error
+        except endpoint.NotSent as error:
+            raise NeverHappened(
+                str(error), where=where, mend="flyball sandbox status", code="Away"
+            ) from error
+        except endpoint.NoAnswer as error:
+            mend = "do not repeat it: the resolver reads the object and finds out"
+            raise MayHaveHappened(str(error), where=where, mend=mend, code="Timeout") from error
+        return self._parse(target, body)
+
+    def _parse(self, target: Target, body: Json) -> Workload:
+        with self._reader.world.store.read() as txn:
+            return self._reader.parse(txn, target.kind, body)
+
+    def _spend(self, permit: Permit, target: Target) -> None:
+        """Only a live permit of the gate for this object opens the way, and only once. Raises NeverHappened."""
+        world_ms = self._clock.world_ms()
+        now = self._clock.wall_ms() if world_ms is None else world_ms
+        if not isinstance(permit, Permit) or not permit.genuine:
+            raise _refused("what was given is not the gate's permit", "PermitInvalid")
+        if permit.target_key != target.key:
+            raise _refused("the permit is for another object", "PermitForeign")
+        if permit.expires_ms <= now:
+            raise _refused("the permit has expired", "PermitExpired")
+        if permit.nonce in self._spent:
+            raise _refused("the permit was used before", "PermitSpent")
+        self._spent = {nonce: until for nonce, until in self._spent.items() if until > now}
+        self._spent[permit.nonce] = permit.expires_ms
+
+
+def _key(target: Target) -> Key:
+    try:
+        return key_for(target)
+    except NotFound as error:
+        raise NeverHappened(error.what, where=error.where, mend=error.mend, code="KindUnknown") from error
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _refused(what: str, code: str) -> NeverHappened:
+    return NeverHappened(what, where="before sending", mend="decide again for a fresh permit", code=code)

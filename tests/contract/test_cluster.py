@@ -1,0 +1,36 @@
+"""The contract of a cluster behind the ports: one suite, on the simulator and on a real kube-apiserver.
+
+Where the two differ, the simulator is wrong.
+
+    read      workload, list, selector, not_found, root_owner, identity
+    scale     takes, dry_run, stale_version, other_uid, recreated, negative, gone, no_op
+    template  resources, dry_run, stale_version, other_uid, request_above_limit, unknown_container, no_op
+    moves     labels_not_generation, annotations_generation, annotations_statefulset, status_only_version
+    owns      marker_scale, marker_template, overwritten, next_intent, nothing_where_nobody_did
+    owns      by_the_object, lost_by_a_no_op, annotations_through_scale
+    applies   conflict_names_manager, force_takes, same_value_shares, scale_moves_version, before_first_apply
+    fence     moves_version, keeps_spec, held_write, generation_once, own_marker_stays
+    permits   expired, spent, dry_run_of_dry_run
+    pods      become_ready, scale_down, rollout, statefulset_names
+    usage     of_ready_pods, missing_is_no_entry
+"""
+
+import re
+
+import pytest
+
+from tests.contract import ownership, reads, running, writes
+from tests.contract.harness import Harness
+from tests.contract.suite import CASES
+
+AREAS = (reads, writes, ownership, running)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_contract(name: str, harness: Harness) -> None:
+    harness.run(CASES[name])
+
+
+def test_the_matrix_names_every_case() -> None:
+    rows: list[tuple[str, str]] = re.findall(r"^    (\w+) +(.+)$", __doc__ or "", re.MULTILINE)
+    assert {f"{area}__{one}" for area, names in rows for one in names.split(", ")} == CASES.keys()

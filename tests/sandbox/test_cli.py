@@ -1,0 +1,65 @@
+"""`flyball sandbox`: what a person sees, and the exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flyball.__main__ import main
+from tests.contract.harness import workload
+
+
+def flyball(state: Path, *args: str) -> int:
+    return main(["sandbox", *args, "--state", str(state)])
+
+
+def test_status_shows_the_world(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert flyball(tmp_path, "status") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("sandbox  Mon 2026-03-02 14:00 UTC; cluster ")
+    assert lines[1].split() == ["NAMESPACE", "NAME", "READY", "CPU", "REQUESTED", "OWNER"]
+    assert {line.split()[1] for line in lines[2:]} >= {"deployment/web", "statefulset/worker"}
+
+
+def test_advance_lasts_between_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert flyball(tmp_path, "advance", "1d2h30m") == 0
+    assert capsys.readouterr().out == "sandbox  advanced 1d2h30m: Tue 2026-03-03 16:30 UTC\n"
+    assert flyball(tmp_path, "status", "-o", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["apiVersion"], document["kind"]) == ("flyball/v1", "SandboxWorld")
+    assert document["world_time"] == "2026-03-03T16:30:00Z"
+
+
+def test_reset_is_a_new_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    uids = []
+    for _ in range(2):
+        assert flyball(tmp_path, "reset", "--seed", "3", "-o", "json") == 0
+        uids.append(json.loads(capsys.readouterr().out)["cluster_uid"])
+    assert uids[0] != uids[1]
+
+
+def test_load_adds_a_workload(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "extra.json"
+    path.write_text(json.dumps(workload("extra", namespace="shop")))
+    assert flyball(tmp_path, "load", str(path)) == 0
+    assert capsys.readouterr().out == "sandbox/shop  deployment/extra loaded\n"
+
+
+@pytest.mark.parametrize("span", ["", "2", "2x", "h", "-2h", "400d", "1h1d", "२h"])
+def test_what_is_no_span_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], span: str
+) -> None:
+    assert flyball(tmp_path, "advance", "--", span) == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_a_bad_file_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.json"
+    manifest = workload("bad")
+    manifest["spec"]["replicas"] = -1
+    path.write_text(json.dumps(manifest))
+    assert flyball(tmp_path, "load", str(path)) == 2
+    said = capsys.readouterr().err
+    assert str(path) in said
+    assert "must be greater than or equal to 0" in said
+    assert flyball(tmp_path, "load", str(tmp_path / "none.yaml")) == 2

@@ -1,0 +1,126 @@
+"""Several processes on one world, and processes that are killed in the middle of a write."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import SandboxError
+from sandbox.store import Store
+from sandbox.world import World
+from tests.sandbox.actors import read, scale, shop
+from tools.errors import DefiniteConflict
+
+ROOT = Path(__file__).parents[2]
+KILLS = 5
+
+_SCALER = """
+import sys
+from pathlib import Path
+from sandbox.world import World
+from tests.sandbox.actors import scale, shop
+from tools.errors import DefiniteConflict
+world, name, rounds = World(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
+done = 0
+for i in range(rounds):
+    try:
+        scale(world, shop("web"), 2 + i % 10, intent=f"{name}-{i}")
+        done += 1
+    except DefiniteConflict:
+        pass
+print(done)
+"""
+
+
+def scaler(folder: Path, name: str, rounds: int) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", _SCALER, str(folder), name, str(rounds)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_two_processes_take_turns(world: World, tmp_path: Path) -> None:
+    """Each write is on the version that its process read: what both did is what the server's log holds."""
+    before = read(world, shop("web"))
+    processes = [scaler(tmp_path, name, 30) for name in ("a", "b")]
+    done = [int(p.communicate(timeout=60)[0]) for p in processes]
+    assert [p.returncode for p in processes] == [0, 0]
+    arrivals = world.arrivals()
+    assert sum(done) == sum(a.code == 200 for a in arrivals)
+    assert {a.code for a in arrivals} <= {200, 409}
+    versions = [int(a.resource_version) for a in arrivals if a.changed]
+    assert versions == sorted(set(versions))
+    assert read(world, shop("web")).generation == before.generation + sum(a.changed for a in arrivals)
+
+
+def test_kill_9_leaves_the_world_whole(world: World, tmp_path: Path) -> None:
+    """An effect and the line that tells of it are one transaction: killed anywhere, both are there or none."""
+    before, chance = read(world, shop("web")), random.Random(3)
+    for i in range(KILLS):
+        process = scaler(tmp_path, f"p{i}", 100_000)
+        seen = len(world.arrivals())
+        while process.poll() is None and len(world.arrivals()) == seen:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.03))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    changes = sum(a.changed for a in world.arrivals())
+    assert changes >= KILLS
+    assert read(world, shop("web")).generation == before.generation + changes
+    assert sqlite3.connect(tmp_path / "world.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    world.advance(600)
+    seen_web = read(world, shop("web"))
+    assert seen_web.ready == seen_web.replicas
+
+
+def test_a_forked_child_opens_the_world_itself(world: World) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            scale(world, shop("web"), 9)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert read(world, shop("web")).replicas == 9
+    assert scale(world, shop("web"), 5).replicas == 5
+
+
+def test_a_stale_process_gets_a_conflict(world: World, tmp_path: Path) -> None:
+    seen = read(world, shop("web"))
+    scale(World(tmp_path), shop("web"), 6)
+    with pytest.raises(DefiniteConflict):
+        scale(world, shop("web"), 7, seen=seen)
+
+
+def test_a_world_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    (tmp_path / "world.db").write_bytes(b"no database at all, but long enough to be read as one" * 20)
+    with pytest.raises(SandboxError, match="cannot be opened"):
+        World.open(tmp_path)
+
+
+def test_a_world_of_another_format_is_refused(world: World, tmp_path: Path) -> None:
+    world.close()
+    db = sqlite3.connect(tmp_path / "world.db")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(SandboxError, match="format 99"):
+        World.open(tmp_path)
+
+
+def test_an_exception_leaves_nothing_of_a_transaction(tmp_path: Path) -> None:
+    store = Store(tmp_path / "world.db")
+
+    def half() -> None:
+        with store.write() as txn:
+            txn.set_meta("key", 1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    with store.read() as txn:
+        assert txn.meta("key") is None
