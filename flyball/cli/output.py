@@ -1,0 +1,72 @@
+"""What a person sees: data on stdout, the rest on stderr; colour carries meaning once and never alone."""
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, TextIO
+
+Tone = Literal["bad", "wait", "good", "dim", "plain"]
+_ANSI = {"bad": "31", "wait": "33", "good": "32", "dim": "2"}
+
+
+def coloured(stream: TextIO) -> bool:
+    """Colour only on a terminal that wants it (https://no-color.org)."""
+    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def tone(text: str, how: Tone, stream: TextIO | None = None) -> str:
+    """`text` in the colour of `how` where the stream shows colour."""
+    if how == "plain" or not coloured(stream or sys.stdout):
+        return text
+    return f"\x1b[{_ANSI[how]}m{text}\x1b[0m"
+
+
+def safe(text: str) -> str:
+    """Control, bidi and other invisible characters escaped, so that a record cannot paint on a terminal."""
+    return "".join(
+        c if c.isprintable() and unicodedata.category(c) != "Cf" else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
+def say(text: str) -> None:
+    """One line of data on stdout."""
+    print(text)  # noqa: T201
+
+
+def note(text: str) -> None:
+    """One line beside the data, on stderr."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def document(value: Any) -> None:
+    """The one JSON document of a command, on stdout (`apiVersion` is in each: a documented, versioned shape).
+
+    ASCII: what is outside of it is escaped as JSON does, so that no record can paint on a terminal.
+    """
+    say(json.dumps({"apiVersion": "flyball/v1", **value}, indent=2))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Lines of a table as kubectl prints one: upper-case titles, three spaces between, no borders."""
+    cells = [list(head), *([safe(str(c)) if c not in (None, "") else "-" for c in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    return ["   ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def error(what: str, where: str = "", mend: str = "") -> None:
+    """An error in three parts on stderr: what, where, how to mend."""
+    place = f"{safe(where)}: " if where else ""
+    note(f"{tone('error:', 'bad', sys.stderr)} {place}{safe(what)}")
+    for line in mend.splitlines():
+        note(f"  {safe(line)}")
+
+
+def age(seconds: float) -> str:
+    """A span as kubectl writes it: `45s`, `5m`, `3h`, `2d`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size * (2 if unit != "m" else 1):
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(max(seconds, 0))}s"

@@ -1,0 +1,190 @@
+"""A Result as a person reads it, as JSON, and as an exit code. Answer first, evidence below, next command last."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flyball.cli.exits import Exit
+from flyball.cli.output import note, safe, say, tone
+from policies.types import Room
+from tools.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
+
+_CODES: dict[type, Exit] = {
+    Applied: Exit.DONE,
+    Simulated: Exit.DONE,
+    Refused: Exit.REFUSED,
+    Failed: Exit.FAILED,
+    Pending: Exit.WAITING,
+    Unknown: Exit.IN_DOUBT,
+}
+_WORDS = {
+    Applied: "applied",
+    Simulated: "simulated",
+    Refused: "refused",
+    Failed: "failed",
+    Pending: "pending",
+    Unknown: "in_doubt",
+}
+
+
+def code(result: Result) -> Exit:
+    """The exit code that a result ends a command with."""
+    return _CODES[type(result)]
+
+
+def local(ms: int) -> str:
+    """An instant in the local zone, with the zone: `03:14:02 CEST`."""
+    return datetime.fromtimestamp(ms / 1000, UTC).astimezone().strftime("%H:%M:%S %Z")
+
+
+def instant(ms: int) -> str:
+    """An instant for machines: RFC 3339, UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The JSON of a result; `status` is always there, the rest as far as the status has it."""
+    request = result.request
+    found: dict[str, Any] = {
+        "kind": "ActionResult",
+        "status": _WORDS[type(result)],
+        "exit_code": int(code(result)),
+        "context": request.target.cluster,
+        "namespace": request.target.namespace,
+        "target": str(request.target),
+        "action": request.action,
+        "args": request.args,
+        "dry_run": request.mode == "dry_run",
+        "diff": getattr(result, "diff", ""),
+        "record": result.record,
+        "request_id": request.id,
+        "request_digest": request.digest,
+        "replayed": getattr(result, "replayed", False),
+    }
+    return found | _particulars(result)
+
+
+def _particulars(result: Result) -> dict[str, Any]:
+    match result:
+        case Applied():
+            return {"before": result.before, "after": result.after, "unchanged": result.unchanged}
+        case Refused():
+            room = result.decision.room if result.decision else ()
+            allowed = [
+                {"rule": r.rule, "dimension": r.dimension, "low": r.low, "high": r.high, "alone": r.alone}
+                for r in room
+            ]
+            return {
+                "stage": result.stage,
+                "rule": result.rule,
+                "detail": result.detail,
+                "allowed_now": allowed,
+            }
+        case Failed():
+            return {
+                "error": result.what,
+                "mend": result.mend,
+                "code": result.code,
+                "http_status": result.http,
+            }
+        case Pending():
+            return {"handle": result.handle, "expires": instant(result.expires_ms)}
+        case Unknown():
+            return {"why": result.why, "intent": result.intent}
+        case _:
+            needs = result.decision.approvals if result.decision else ()
+            return {"live_needs": [{"rule": n.rule, "role": n.role, "count": n.count} for n in needs]}
+
+
+def show(result: Result) -> None:
+    """Print a result on stdout."""
+    for line in lines(result):
+        say(line)
+    if getattr(result, "replayed", False):
+        note("  this request was carried out before; nothing was done again")
+
+
+def lines(result: Result) -> list[str]:
+    """What a person reads of it."""
+    t = result.request.target
+    where = f"{t.cluster}/{t.namespace}"
+    match result:
+        case Applied():
+            return _applied(result, where)
+        case Simulated():
+            return _simulated(result, where)
+        case Refused():
+            return _refused(result, where)
+        case Failed():
+            head = f"{where}  {tone('failed', 'bad')}  {_what(result)}"
+            return [head, f"  {safe(result.what)}", *_indented(result.mend), f"  record {result.record}"]
+        case Pending():
+            return _pending(result, where)
+        case Unknown():
+            head = f"{where}  {tone('IN DOUBT', 'bad')}  {_what(result)}"
+            mend = "  do not repeat; it is being resolved: flyball audit in-doubt"
+            return [f"{head}   {safe(result.why)}", mend, f"  record {result.record}"]
+
+
+def _applied(result: Applied, where: str) -> list[str]:
+    done = "is so already" if result.unchanged else "done"
+    ready = f"{result.ready} of {result.replicas} ready" if not result.replayed else "carried out before"
+    head = f"{where}  {tone(done, 'good')}  {_what(result)}   {ready}"
+    undo = [] if result.unchanged else [f"  undo: flyball undo {result.record}"]
+    return [head, *_rules(result), *undo]
+
+
+def _simulated(result: Simulated, where: str) -> list[str]:
+    head = f"{where}  {tone('would', 'good')}  {_what(result)}"
+    found = [head, "  server dry-run   accepted (this object only)", *_rules(result)]
+    needs = result.decision.approvals if result.decision else ()
+    live = [f"  live, it needs   {n.count} approval from {n.role} ({n.rule})" for n in needs]
+    return [*found, *live, f"  record {result.record}"]
+
+
+def _rules(result: Applied | Simulated) -> list[str]:
+    said = result.decision.detail if result.decision else ""
+    return [f"  {tone(safe(said), 'dim')}"] if said else []
+
+
+def _refused(result: Refused, where: str) -> list[str]:
+    rule = f"{result.rule}: " if result.rule else ""
+    found = [f"{where}  {tone('denied', 'bad')}  {_what(result)}   {rule}{safe(result.detail)}"]
+    found += [_hint(result, room) for room in (result.decision.room if result.decision else ())]
+    if result.manual:
+        found.append(f"  by hand:     {result.manual}")
+    if result.stage == "kill_switch":
+        found.append("  lift it:     flyball resume")
+    return [*found, f"  record {result.record}"]
+
+
+def _hint(result: Refused, room: Room) -> str:
+    label = "alone, now: " if room.alone else "approved:   "
+    if room.dimension != "replicas":
+        return f"  {label} {room.dimension} {room.low} to {room.high}   ({room.rule})"
+    wanted = result.request.args.get("replicas")
+    best = min(max(int(wanted or 0), room.low), room.high)
+    t = result.request.target
+    flags = f"-n {t.namespace} --replicas {best}"
+    return f"  {label} flyball act scale {t} {flags}   ({room.rule}: {room.low} to {room.high})"
+
+
+def _pending(result: Pending, where: str) -> list[str]:
+    head = f"{where}  {tone('needs approval', 'wait')}  {_what(result)}   {result.handle}"
+    needs = result.decision.approvals if result.decision else ()
+    who = "; ".join(f"{n.count} of {n.role} ({n.rule})" for n in needs)
+    return [
+        f"{head} expires {local(result.expires_ms)}",
+        *([f"  from:    {who}"] if who else []),
+        f"  yes:     flyball approve {result.handle}",
+        f'  no:      flyball deny {result.handle} --reason "…"',
+        f"  record {result.record}",
+    ]
+
+
+def _what(result: Result) -> str:
+    diff = getattr(result, "diff", "")
+    return f"{result.request.action} {result.request.target} {diff}".rstrip()
+
+
+def _indented(text: str) -> list[str]:
+    return [f"  {safe(line)}" for line in text.splitlines()]

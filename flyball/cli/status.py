@@ -1,0 +1,70 @@
+"""`flyball status`: is anything waiting for me, is anything in doubt, is the log whole."""
+
+from typing import Any
+
+import typer
+
+from flyball.cli.exits import Exit, Stop
+from flyball.cli.options import Options, command
+from flyball.cli.output import document, safe, say, tone
+
+app = typer.Typer()
+
+
+@app.command()
+@command
+def status(opts: Options) -> None:
+    """Show context, kill switch, what waits, what is in doubt, the log. Example: flyball status"""
+
+    async def work(app: Any) -> None:
+        facts = await _facts(app)
+        if opts.json:
+            document({"kind": "Status", **facts})
+        else:
+            _print(facts)
+        if facts["in_doubt"]:
+            raise Stop(Exit.IN_DOUBT)
+
+    opts.run(work)
+
+
+async def _facts(app: Any) -> dict[str, Any]:
+    from tools.killswitch import stopped
+
+    context = app.context
+    gate = await context.gate()
+    off = [s.scope for s in await stopped(context)]
+    return {
+        "context": app.place.context,
+        "namespace": app.place.namespace,
+        "cluster_uid": context.cluster.uid,
+        "server": context.cluster.server,
+        "person": app.identity.human,
+        "policy_sha256": gate.snapshot.digest,
+        "policy_problem": context.policy.problem.what if context.policy.problem else None,
+        "stopped": off,
+        "waiting": [w.handle for w in await app.approvals.waiting()],
+        "in_doubt": [e.seq for e in await app.executor.resolver.open_intents()],
+        "agents": sorted(gate.snapshot.agents),
+        "log": str(app.place.log),
+        "records": (await app.log.find(newest_first=True, limit=1))[0].seq + 1,
+    }
+
+
+def _print(facts: dict[str, Any]) -> None:
+    say(f"{facts['context']}/{facts['namespace']}  {facts['server']}  cluster {facts['cluster_uid'][:8]}")
+    say(f"person       {facts['person']}")
+    off = facts["stopped"]
+    say(f"kill switch  {tone('stopped: ' + ', '.join(off), 'bad') if off else 'running'}")
+    handles = facts["waiting"]
+    say(f"waiting      {tone(' '.join(handles) + '   flyball pending', 'wait') if handles else 'nothing'}")
+    doubt = facts["in_doubt"]
+    records = "record " + ", ".join(map(str, doubt))
+    say(f"in doubt     {tone(records + '   flyball audit in-doubt', 'bad') if doubt else 'nothing'}")
+    say(f"policy       {facts['policy_sha256'][:8]}")
+    if facts["policy_problem"]:
+        say(
+            f"             {tone('the files on disk are not in force', 'bad')}: {safe(facts['policy_problem'])}"
+        )
+    say(f"agents       {', '.join(a.removeprefix('agent:') for a in facts['agents']) or 'none'}")
+    say(f"log          {facts['records']} records, {facts['log']}   flyball audit verify")

@@ -1,0 +1,57 @@
+"""Who sits here: in local mode the human is the OS user, by uid, never by a variable that a shell can set."""
+
+import os
+import pwd
+import re
+
+from policies.types import AgentName, Principal, Scope
+
+LOCAL = "group:local"
+
+
+def os_user() -> str:
+    """`human:<login name of the effective uid>`; a uid without an entry is `human:uid-<n>`."""
+    uid = os.geteuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = f"uid-{uid}"
+    return "human:" + re.sub(r"[^-.@A-Za-z0-9_]", "_", name)[:128]
+
+
+def terminal() -> str:
+    """The controlling terminal's name, or `notty`; part of the session's name in the log."""
+    for stream in (0, 1, 2):
+        try:
+            return os.ttyname(stream).removeprefix("/dev/").replace("/", "-")
+        except OSError:
+            continue
+    return "notty"
+
+
+class LocalIdentity:
+    """The OS user of this process; agents speak for nobody else here."""
+
+    def __init__(self) -> None:
+        self.human = os_user()
+        self.session = f"{terminal()}-{os.getpid()}"
+
+    def by_hand(self) -> Principal:
+        """The person acting directly."""
+        return Principal(agent=None, on_behalf_of=self.human, groups=(LOCAL,), session=self.session)
+
+    def agent(self, name: AgentName, task: Scope, session: str | None = None) -> Principal:
+        """An agent acting for the person within a task."""
+        return Principal(
+            agent=name, on_behalf_of=self.human, groups=(LOCAL,), session=session or self.session, task=task
+        )
+
+    def refuses(self, principal: Principal) -> str | None:
+        """Why the principal cannot be who it says; None where it is the OS user of this process."""
+        if principal.on_behalf_of is None:
+            return "no human is behind it"
+        if principal.on_behalf_of != self.human:
+            return f"this process runs as {self.human}, not {principal.on_behalf_of}"
+        if principal.groups != (LOCAL,):
+            return "its groups are not those of a local user"
+        return None

@@ -1,0 +1,238 @@
+"""The composition root: the only place that picks real parts and puts them together, and makes a writer."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from audit.clock import Clock, SystemClock
+from audit.log import Log
+from flyball.cli.exits import UsageError
+from flyball.folders import private
+from flyball.identity import LocalIdentity
+from flyball.settings import Settings
+from policies.errors import PolicyInvalid
+from policies.source import PolicySource
+from policies.types import AgentName, Principal, Scope
+from sandbox.cluster import SimulatedCluster
+from sandbox.world import World
+from sandbox.writer import SimulatedWriter
+from tools import registry
+from tools.approvals import Approvals
+from tools.context import Context
+from tools.executor import Executor
+from tools.governed import GovernedToolbox
+from tools.leases import SqliteLeases
+from tools.ports import ClusterReader, ClusterWriter, UsageReader
+
+SANDBOX = "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command works: the cluster's name, the namespace, and the folder of its log."""
+
+    context: str
+    namespace: str
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"{self.context}/{self.namespace}"
+
+    @property
+    def simulated(self) -> bool:
+        return self.context == SANDBOX
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "audit.db"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An opened installation. Closed by `open_app` in the reverse order."""
+
+    settings: Settings
+    place: Place
+    context: Context
+    executor: Executor
+    approvals: Approvals
+    toolbox: GovernedToolbox
+    identity: LocalIdentity
+    world: World | None
+
+    @property
+    def log(self) -> Log:
+        return self.context.log
+
+    def scope(self, namespace: str | None = None) -> Scope:
+        """The scope of an agent's task here: this cluster, this namespace, every registered action."""
+        actions = tuple(info.name for info in registry.catalogue())
+        return Scope(
+            clusters=(self.place.context,), namespaces=(namespace or self.place.namespace,), actions=actions
+        )
+
+    def agent(self, name: AgentName, session: str | None = None) -> Principal:
+        """An agent of the policy, acting for the person at this machine."""
+        return self.identity.agent(name, self.scope(), session)
+
+
+def place_of(settings: Settings) -> Place:
+    """Which cluster and namespace, and where its log lies: real and simulated records never share one."""
+    context, namespace = settings["context"], settings["namespace"]
+    if not context or context != SANDBOX:
+        found = _kubeconfig_place(settings, context)
+        context, namespace = found[0], namespace or found[1]
+    folder = settings.state / ("sandbox" if context == SANDBOX else "real")
+    return Place(context, namespace or ("shop" if context == SANDBOX else "default"), folder)
+
+
+def _kubeconfig_place(settings: Settings, context: str) -> tuple[str, str]:
+    """The context and its namespace as the kubeconfig has them; the sandbox where there is none."""
+    from tools.cluster import kubeconfig as kube
+    from tools.cluster.connect import IN_CLUSTER, in_pod
+
+    given = settings["kubeconfig"]
+    paths = (Path(given),) if given else kube.locations()
+    if context == IN_CLUSTER or (not context and in_pod(paths)):
+        return IN_CLUSTER, ""
+    if not context and not given and not any(path.exists() for path in paths):
+        return SANDBOX, ""
+    config = kube.read(paths)
+    chosen = config.context(context or None)
+    return chosen, config.namespace(chosen) or ""
+
+
+def policy_paths(settings: Settings) -> tuple[Path, ...]:
+    """The operator's folder, else the shipped policies."""
+    if given := settings["policies"]:
+        path = Path(given)
+        if not path.exists():
+            raise UsageError(
+                "no such folder of policies", where=given, mend="give --policies DIR, or leave it out"
+            )
+        return (path,)
+    return (Path(str(resources.files("policies") / "default")),)
+
+
+def policy_source(settings: Settings, place: Place) -> PolicySource:
+    """The policy, read anew whenever its files change. Raises PolicyInvalid."""
+    clusters = sorted({SANDBOX, place.context})
+    return PolicySource(policy_paths(settings), catalogue=registry.catalogue(), clusters=clusters)
+
+
+def kept_path(settings: Settings, place: Place) -> Path:
+    """Where this log's newest checkpoint is kept a second time: by the log's place on disk, so that a log
+    that was exchanged for another one is found out too."""
+    there = hashlib.sha256(str(place.folder.resolve()).encode()).hexdigest()[:12]
+    return settings.kept / f"{place.folder.name}-{there}"
+
+
+async def open_log(settings: Settings, clock: Clock | None = None) -> Log:
+    """The log of the place that the settings name. Raises LogUnavailable, LogTampered."""
+    place = place_of(settings)
+    private(settings.state, place.folder)
+    return await Log.open(place.log, clock=clock or SystemClock(), kept=kept_path(settings, place))
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The log and who sits here, without cluster and policy: `flyball stop` works while those do not."""
+
+    settings: Settings
+    place: Place
+    log: Log
+    identity: LocalIdentity
+
+    def agents(self) -> frozenset[str] | None:
+        """The agents that policy names; None where it does not load."""
+        try:
+            return frozenset(policy_source(self.settings, self.place).current().agents)
+        except PolicyInvalid:
+            return None
+
+    async def in_flight(self) -> int:
+        """How many workloads have a write that is in flight or in doubt."""
+        return sum(1 for value in (await self.log.prefixed("busy/")).values() if value)
+
+
+@asynccontextmanager
+async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
+    """Open the log alone. Raises LogUnavailable, LogTampered."""
+    place = place_of(settings)
+    with ExitStack() as stack:
+        clock: Clock = SystemClock()
+        if place.simulated:
+            private(settings.state, place.folder)
+            world = World.open(place.folder)
+            stack.callback(world.close)
+            clock = world.clock()
+        log = await open_log(settings, clock)
+        try:
+            yield Switch(settings, place, log, LocalIdentity())
+        finally:
+            await log.close()
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[App]:
+    """Open everything that acting needs, in order; whatever fails leaves nothing open."""
+    async with AsyncExitStack() as stack:
+        place = place_of(settings)
+        private(settings.state, place.folder)
+        parts = await (_sandbox(stack, place) if place.simulated else _kubernetes(stack, settings, place))
+        log = await open_log(settings, parts.clock)
+        stack.push_async_callback(log.close)
+
+        async def floor(key: str) -> int:
+            return (await log.values((f"fence/{key}",)))[f"fence/{key}"]
+
+        leases = SqliteLeases(place.folder / "leases.db", parts.clock, floor)
+        stack.callback(leases.close)
+        identity = LocalIdentity()
+        context = Context(
+            log=log,
+            policy=policy_source(settings, place),
+            cluster=await parts.reader.identity(),
+            reader=parts.reader,
+            leases=leases,
+            identity=identity,
+            clock=parts.clock,
+        )
+        executor = Executor(context, parts.writer)
+        toolbox = GovernedToolbox(context, executor, parts.usage)
+        yield App(
+            settings, place, context, executor, Approvals(context, executor), toolbox, identity, parts.world
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    reader: ClusterReader
+    usage: UsageReader
+    writer: ClusterWriter
+    clock: Clock
+    world: World | None
+
+
+async def _sandbox(stack: AsyncExitStack, place: Place) -> _Parts:
+    world = World.open(place.folder)
+    stack.callback(world.close)
+    clock = world.clock()
+    cluster = SimulatedCluster(world)
+    return _Parts(cluster, cluster, SimulatedWriter(world), clock, world)
+
+
+async def _kubernetes(stack: AsyncExitStack, settings: Settings, place: Place) -> _Parts:
+    from tools.cluster.connect import connect
+    from tools.cluster.pins import Pins
+    from tools.cluster.writer import KubernetesWriter
+
+    clock = SystemClock()
+    given = settings["kubeconfig"]
+    cluster = await connect(place.context, Path(given) if given else None, clock=clock)
+    stack.push_async_callback(cluster.close)
+    Pins(place.folder / "pins.json").check(await cluster.identity())
+    return _Parts(cluster, cluster, KubernetesWriter(cluster, clock), clock, None)

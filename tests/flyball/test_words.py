@@ -1,0 +1,23 @@
+"""Words as kubectl takes them: common options before the command, `--dry-run` without a value."""
+
+import pytest
+
+from flyball.cli.words import arranged
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("--state /s status", "status --state /s"),
+        ("-n shop --context=sandbox act scale web", "act scale web -n shop --context=sandbox"),
+        ("--debug status -o json", "status -o json --debug"),
+        ("act scale web --dry-run", "act scale web --dry-run=server"),
+        ("act scale web --dry-run=none", "act scale web --dry-run=none"),
+        ("--version", "--version"),
+        ("--help", "--help"),
+        ("--state", "--state"),
+        ("", ""),
+    ],
+)
+def test_words(given: str, taken: str) -> None:
+    assert arranged(given.split()) == taken.split()

@@ -1,0 +1,247 @@
+"""Threat 26: a second way to the cluster, to the log or to an approval. Architecture is a failing test.
+
+Import contracts (pyproject.toml) hold who may import whom; the checks here hold what an import graph cannot see:
+who calls the writer, who makes one, who mints a permit, who commits. Each of both is shown to fail on a violation.
+"""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("agents", "audit", "flyball", "policies", "sandbox", "tools")
+Found = Iterator[str]
+
+
+@cache
+def _modules() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple(_parsed())
+
+
+def _parsed() -> Iterator[tuple[str, ast.Module]]:
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            yield name.removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _calls(tree: ast.AST, *names: str) -> Found:
+    """Calls of an attribute or name, and the bare attribute too: a bound method can be carried away."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in names:
+            yield f"{ast.unparse(node)} in line {node.lineno}"
+        elif isinstance(node, ast.Name) and node.id in names:
+            yield f"{node.id} in line {node.lineno}"
+
+
+def _mentions(tree: ast.AST, *names: str) -> Found:
+    """The names in any form: imported, aliased, read off a module, or spelt out for `getattr`."""
+    yield from _calls(tree, *names)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.alias) and node.name.rpartition(".")[2] in names:
+            yield f"import of {node.name}"
+        elif isinstance(node, ast.Constant) and node.value in names:
+            yield f"'{node.value}' in line {node.lineno}"
+
+
+def _commits(tree: ast.AST) -> Found:
+    """`….log.commit` and every other `commit` that is called with something to store."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="commit"), args=args, keywords=keywords) if (
+                args or keywords
+            ):
+                yield f"{ast.unparse(node.func)} in line {node.lineno}"
+
+
+_AWAY = re.compile(
+    r"(subprocess|pty|socket|ftplib|smtplib|http\.client|urllib\.request|requests|httpx2?|urllib3|websockets)(\.|$)"
+)
+_AWAY_BY_NAME = re.compile(
+    r"\b(os\.(system|popen|exec\w*|spawn\w*|posix_spawn\w*)|create_subprocess_\w+|open_connection)$"
+)
+
+
+def _leaves(tree: ast.AST) -> Found:
+    """Ways out of the process that are none of the adapters': `kubectl`, raw HTTP, sockets."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if _AWAY.match(a.name))
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{a.name}" for a in node.names]
+            yield from (name for name in names if _AWAY.match(name) or _AWAY_BY_NAME.search(name))
+        elif isinstance(node, ast.Attribute) and _AWAY_BY_NAME.search(ast.unparse(node)):
+            yield ast.unparse(node)
+
+
+def _attributes(tree: ast.AST, pattern: str) -> Found:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and re.search(pattern, ast.unparse(node)):
+            yield f"{ast.unparse(node)} in line {node.lineno}"
+
+
+def _drafts(tree: ast.AST, *kinds: str) -> Found:
+    """Records of these kinds being made, by whatever name the maker goes."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        values = [*node.args[:1], *(k.value for k in node.keywords if k.arg == "kind")]
+        if any(isinstance(v, ast.Constant) and v.value in kinds for v in values):
+            yield f"{ast.unparse(node.func)} in line {node.lineno}"
+
+
+def _dynamic(tree: ast.AST) -> Found:
+    """What would go round every check here."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in ("eval", "exec", "__import__"):
+            yield f"{node.id} in line {node.lineno}"
+        elif isinstance(node, ast.Attribute) and node.attr in (
+            "import_module",
+            "__subclasses__",
+            "get_objects",
+        ):
+            yield f"{node.attr} in line {node.lineno}"
+        elif isinstance(node, ast.alias) and node.name in ("import_module", "importlib", "gc"):
+            yield f"import of {node.name}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What only `allowed` modules may contain, and a line of source that breaks it elsewhere."""
+
+    name: str
+    finds: Callable[[ast.AST], Found]
+    allowed: frozenset[str]
+    violation: str
+
+
+def rule(name: str, finds: Callable[[ast.AST], Found], allowed: str, violation: str) -> Rule:
+    return Rule(name, finds, frozenset(allowed.split()), violation)
+
+
+RULES = (
+    rule("apply", lambda t: _calls(t, "apply"), "tools.attempt",
+         "await app.executor._attempts._writer.apply(p)"),
+    rule("fence", lambda t: _calls(t, "fence"), "tools.resolver", "await writer.fence(target, 'x')"),
+    rule("writer held", lambda t: _calls(t, "_writer"),
+         "tools.attempt tools.resolver audit.log", "w = executor.resolver._writer"),
+    rule("attempts held", lambda t: _calls(t, "_attempts"), "tools.executor",
+         "await app.executor._attempts.run(job, a)"),
+    rule("ClusterWriter", lambda t: _mentions(t, "ClusterWriter"),
+         "tools.attempt tools.executor tools.resolver flyball.wiring",
+         "from tools.ports import ClusterWriter"),
+    rule("KubernetesWriter", lambda t: _mentions(t, "KubernetesWriter"), "flyball.wiring",
+         "KubernetesWriter(c, k)"),
+    rule("SimulatedWriter", lambda t: _mentions(t, "SimulatedWriter"), "flyball.wiring",
+         "getattr(m, 'SimulatedWriter')"),
+    rule("Executor", lambda t: _calls(t, "Attempts"), "tools.executor", "Attempts(context, writer)"),
+    rule("mint_permit", lambda t: _mentions(t, "mint_permit"),
+         "policies.gate", "from policies.types import mint_permit as m"),
+    rule("seal", lambda t: _mentions(t, "_SEAL", "_seal", "_seal_of", "_sealed"), "policies.types",
+         "types._sealed(1)"),
+    rule("connection", lambda t: _attributes(t, r"\.(api|recall)$"),
+         "tools.cluster.reader tools.cluster.writer", "await context.reader.api.request('PATCH')"),
+    rule("commit", _commits,
+         "audit.log tools.approvals tools.attempt tools.context tools.executor tools.governed tools.killswitch"
+         " tools.reads tools.resolver flyball.cli.chat_repl flyball.cli.tune", "await app.log.commit((r,))"),
+    rule("records of the path", lambda t: _drafts(
+            t, "approval.requested", "approval.granted", "approval.denied", "policy.decision",
+         "action.intent",
+            "action.outcome", "action.in_doubt_resolved"),
+         "tools.approvals tools.journal", "log.draft('approval.granted', actor=a)"),
+    rule("votes", lambda t: _attributes(t, r"\.vote$"), "tools.approvals",
+         "context.journal.vote('approval.granted', e)"),
+    rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.attempt",
+         "context.journal.intent(r, s, d, '')"),
+    rule("approve", lambda t: _attributes(t, r"approvals\.(approve|deny)$"),
+         "flyball.cli.approve flyball.cli.deny flyball.cli.chat_repl", "await app.approvals.approve(h, who)"),
+    rule("out of the process", _leaves, "tools.cluster.client", "import subprocess"),
+    rule("dynamic code", _dynamic, "flyball.cli.app", "eval('1')"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("one", RULES, ids=lambda r: r.name)
+def test_only_the_path_does_it(one: Rule) -> None:
+    found = {name: list(one.finds(tree)) for name, tree in _modules() if name not in one.allowed}
+    assert not {name: lines for name, lines in found.items() if lines}
+
+
+@pytest.mark.parametrize("one", RULES, ids=lambda r: r.name)
+def test_a_violation_is_seen(one: Rule) -> None:
+    source = f"async def second_way():\n    {one.violation}\n"
+    assert list(one.finds(ast.parse(source)))
+
+
+@pytest.mark.parametrize("one", RULES, ids=lambda r: r.name)
+def test_nobody_is_allowed_who_does_not_need_it(one: Rule) -> None:
+    using = {name for name, tree in _modules() if name in one.allowed and list(one.finds(tree))}
+    assert using == one.allowed
+
+
+SECOND_WAYS = {
+    "flyball -> agents -> sandbox -> tools -> policies | audit": ("tools/second.py", "import agents.errors"),
+    "policies decides and does no I/O beyond its own files": ("policies/second.py", "import sqlite3"),
+    "agents hold the toolbox port: neither log, gate, executor, approvals nor cluster":
+        ("agents/second.py", "from tools.governed import GovernedToolbox"),
+    "an action's file holds no path to log, gate or writer":
+        ("tools/actions/second.py", "from tools.executor import Executor"),
+    "only wiring picks the writer of a real cluster":
+        ("tools/second_writer.py", "from tools.cluster.writer import KubernetesWriter"),
+    "only wiring picks the writer of a simulated cluster":
+        ("flyball/cli/second.py", "from sandbox.writer import SimulatedWriter"),
+    "only the writer sends a PATCH": ("tools/second_patch.py", "from tools.cluster.patches import send"),
+    "only the adapter holds a connection to the apiserver":
+        ("flyball/second.py", "from tools.cluster.api import Api"),
+    "only the executor runs attempts": ("tools/second_attempt.py", "from tools.attempt import Attempts"),
+    "the executor is called by toolbox and approvals, and put together by wiring":
+        ("flyball/cli/second_executor.py", "from tools.executor import Executor"),
+    "a vote comes through the command line only": ("tools/second_vote.py", "from tools.approvals import Approvals"),
+    "only the log appends to its store": ("tools/second_append.py", "from audit.store.append import Appender"),
+    "only the governed path and wiring know the log": ("sandbox/second_log.py", "from audit.log import Log"),
+    "kubernetes in one file": ("tools/cluster/second.py", "import kubernetes.aio"),
+    "HTTP to the cluster in its adapter only": ("agents/second_http.py", "import aiohttp"),
+    "casbin in the policies' compiler": ("policies/second_casbin.py", "import casbin"),
+    "openai in the model clients": ("agents/ops/second_model.py", "import openai"),
+    "langgraph in the ops agent's graph": ("agents/tuner/second_graph.py", "import langgraph"),
+    "sqlalchemy in the stores": ("tools/second_sql.py", "import sqlalchemy"),
+    "database files are opened by their stores": ("tools/second_db.py", "import sqlite3"),
+    "keys are handled by the log": ("tools/second_key.py", "import cryptography"),
+}  # fmt: skip
+
+
+def _contracts(root: Path) -> tuple[int, str]:
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    environment = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "250", "NO_COLOR": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_contracts_are_kept() -> None:
+    code, said = _contracts(ROOT)
+    assert code == 0, said
+
+
+def test_every_contract_breaks_on_a_second_way(tmp_path: Path) -> None:
+    """One copy of the rooms with a violation of each contract in it; each must be called broken."""
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for path, source in SECOND_WAYS.values():
+        (tmp_path / path).write_text(f'"""A second way."""\n\n{source}\n', encoding="utf-8")
+    code, said = _contracts(tmp_path)
+    assert code != 0
+    broken = {line.split(" BROKEN")[0].strip() for line in said.splitlines() if "BROKEN" in line}
+    unseen = [name for name in SECOND_WAYS if not any(one.startswith(name) for one in broken)]
+    assert not unseen, said
+    assert len(SECOND_WAYS) == (ROOT / "pyproject.toml").read_text().count("[[tool.importlinter.contracts]]")

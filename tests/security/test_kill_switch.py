@@ -1,0 +1,123 @@
+"""The kill switch: over restarts, over approvals, over a broken policy and a cluster that is away."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from flyball.settings import load
+from flyball.wiring import open_switch
+from policies.types import Principal
+from tests.security.kit import (
+    App,
+    ask,
+    flags,
+    installation,
+    kinds,
+    proposed,
+    replicas,
+    scale,
+    within,
+    write_policy,
+)
+from tools import killswitch
+from tools.executor import Executor
+from tools.outcome import Pending, Refused
+
+
+async def _stop(app: App, scope: str = "all") -> None:
+    await killswitch.throw(app.context, scope, app.identity.by_hand(), "test")
+
+
+SCOPES = ["all", "cluster/sandbox", "agent:ops"]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_it_stays_over_a_restart(tmp_path: Path, scope: str) -> None:
+    within(tmp_path, lambda app: _stop(app, scope))
+
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            card = await ask(app, "scale", scale(5))
+            assert card.status == "refused"
+            assert (await ask(app, "describe_workload", {"workload": "deployment/web"})).status == "refused"
+            assert await replicas(app) == 4
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_it_beats_an_approval(tmp_path: Path, scope: str) -> None:
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            asked = await app.executor.execute(proposed(app, 15, who=app.agent("agent:ops")))
+            assert isinstance(asked, Pending)
+            await _stop(app, scope)
+            result = await app.approvals.approve(asked.handle, app.identity.by_hand())
+            assert isinstance(result, Refused)
+            assert "action.intent" not in await kinds(app)
+            assert await replicas(app) == 4
+
+    asyncio.run(run())
+
+
+def test_it_wins_between_decision_and_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The switch is thrown after the gate has said yes: the claim on it is lost, and nothing is written."""
+
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            executor: Executor = app.executor
+            attempts = executor._attempts
+            decide = attempts.decide
+
+            async def then_stop(*args: object) -> object:
+                decision = await decide(*args)  # type: ignore[arg-type]
+                await _stop(app)
+                return decision
+
+            monkeypatch.setattr(attempts, "decide", then_stop)
+            result = await executor.execute(proposed(app, 5))
+            assert isinstance(result, Refused)
+            assert result.stage == "kill_switch"
+            assert await replicas(app) == 4
+
+    asyncio.run(run())
+
+
+def test_the_agent_of_another_name_goes_on_and_a_dry_run_does_not(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            await _stop(app, "agent:tuner")
+            assert (await ask(app, "scale", scale(5))).status == "applied"
+            await _stop(app)
+            assert (await ask(app, "scale", scale(6), mode="dry_run")).status == "refused"
+
+    asyncio.run(run())
+
+
+def test_it_is_thrown_while_the_policy_is_broken(tmp_path: Path) -> None:
+    broken = write_policy(tmp_path / "policies", [])
+    (broken / "policy.yaml").write_text("kind: [", encoding="utf-8")
+
+    async def stop() -> None:
+        async with open_switch(load(flags(tmp_path, broken))) as switch:
+            await killswitch.throw(switch, "all", switch.identity.by_hand(), "broken")
+
+    async def look(app: App) -> None:
+        assert (await ask(app, "scale", scale(5))).status == "refused"
+
+    asyncio.run(stop())
+    within(tmp_path, look)
+
+
+def test_two_people_who_stop_at_once_both_succeed(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            who: Principal = app.identity.by_hand()
+            thrown = await asyncio.gather(
+                *(killswitch.throw(app.context, "all", who, str(n)) for n in range(8))
+            )
+            assert sum(entry is not None for entry in thrown) == 1
+            assert [s.scope for s in await killswitch.stopped(app.context)] == ["all"]
+
+    asyncio.run(run())

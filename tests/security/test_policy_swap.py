@@ -1,0 +1,180 @@
+"""Threats 6, 17, 25: the policy changes in flight, breaks, is exchanged; a FLYBALL_ variable tries to widen it."""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flyball.settings import TABLE, load
+from policies.errors import PolicyInvalid
+from tests.security.kit import (
+    LOCAL,
+    OPS,
+    allow,
+    ask,
+    flags,
+    installation,
+    kinds,
+    proposed,
+    replicas,
+    scale,
+    within,
+    write_policy,
+)
+from tools.outcome import Applied, Pending, Refused
+
+
+def _limits(top: int, **more: Any) -> list[dict[str, Any]]:
+    rule = allow("scaling", ["scale"], limits={"replicas": {"min": 1, "max": top}}, **more)
+    return [LOCAL, OPS, allow("reads", ["read"]), rule]
+
+
+def test_a_tightened_policy_binds_from_the_next_decision_and_is_recorded(tmp_path: Path) -> None:
+    policies = write_policy(tmp_path / "policies", _limits(20))
+
+    async def run() -> None:
+        async with installation(tmp_path, policies) as app:
+            assert (await ask(app, "scale", scale(8))).status == "applied"
+            write_policy(policies, _limits(9))
+            assert (await ask(app, "scale", scale(15))).status == "refused"
+            assert (await kinds(app)).count("policy.changed") == 2
+
+    asyncio.run(run())
+
+
+def test_a_policy_that_changes_between_decision_and_commit_takes_the_decision_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies = write_policy(tmp_path / "policies", _limits(20))
+
+    async def run() -> None:
+        async with installation(tmp_path, policies) as app:
+            attempts = app.executor._attempts
+            decide = attempts.decide
+
+            async def then_swap(*args: object) -> object:
+                decision = await decide(*args)  # type: ignore[arg-type]
+                write_policy(policies, _limits(9))
+                await app.context.gate()
+                return decision
+
+            monkeypatch.setattr(attempts, "decide", then_swap)
+            result = await app.executor.execute(proposed(app, 15))
+            assert isinstance(result, Refused)
+            assert result.stage == "policy"
+            assert await replicas(app) == 4
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("break_it", ["truncate", "empty", "remove", "swap-for-file", "widen-unparsed"])
+def test_a_policy_that_breaks_leaves_the_last_good_one_in_force(tmp_path: Path, break_it: str) -> None:
+    policies = write_policy(tmp_path / "policies", _limits(9))
+
+    async def run() -> None:
+        async with installation(tmp_path, policies) as app:
+            assert (await ask(app, "scale", scale(15))).status == "refused"
+            _break(policies, break_it)
+            assert (await ask(app, "scale", scale(15))).status == "refused"
+            assert app.context.policy.problem is not None
+            assert (await ask(app, "scale", scale(8))).status == "applied"
+
+    asyncio.run(run())
+    if break_it != "swap-for-file":
+        with pytest.raises(PolicyInvalid):
+            within(tmp_path, kinds, policies)
+
+
+def _break(policies: Path, how: str) -> None:
+    file = policies / "policy.yaml"
+    match how:
+        case "truncate":
+            file.write_bytes(file.read_bytes()[:-5])
+        case "empty":
+            file.write_bytes(b"")
+        case "remove":
+            file.unlink()
+        case "swap-for-file":
+            shutil.rmtree(policies)
+            policies.write_text("not a folder", encoding="utf-8")
+        case _:
+            file.write_text(file.read_text().replace('"max": 9', '"max": 1e9'), encoding="utf-8")
+
+
+def test_an_approval_under_the_old_policy_is_judged_by_the_new_one(tmp_path: Path) -> None:
+    policies = write_policy(tmp_path / "policies", _limits(20, approval={"from": "local", "when": "always"}))
+
+    async def run() -> None:
+        async with installation(tmp_path, policies) as app:
+            asked = await app.executor.execute(proposed(app, 15))
+            assert isinstance(asked, Pending)
+            write_policy(policies, _limits(9))
+            result = await app.approvals.approve(asked.handle, app.identity.by_hand())
+            assert isinstance(result, Refused)
+            assert await replicas(app) == 4
+
+    asyncio.run(run())
+
+
+def test_a_process_with_another_policy_folder_does_not_act_beside_the_first(tmp_path: Path) -> None:
+    """Both work on one log: the one whose policy is not the newest recorded loses its claims, it never widens."""
+    strict = write_policy(tmp_path / "strict", _limits(9))
+    wide = write_policy(tmp_path / "wide", _limits(100))
+
+    async def run() -> None:
+        async with installation(tmp_path, wide) as loose:
+            assert isinstance(await loose.executor.execute(proposed(loose, 8)), Applied)
+            async with installation(tmp_path, strict) as tight:
+                assert isinstance(await tight.executor.execute(proposed(tight, 9)), Applied)
+                result = await loose.executor.execute(proposed(loose, 50))
+                assert isinstance(result, Refused)
+                assert result.stage == "policy"
+                assert await replicas(tight) == 9
+
+    asyncio.run(run())
+
+
+TEMPTING = [
+    "YES", "FORCE", "SKIP_POLICY", "NO_GATE", "ENFORCE", "MODE", "DRY_RUN", "USER", "AGENT", "AS", "GROUPS", "ROLE",
+    "ADMIN", "AUTONOMY", "APPROVE", "AUTO_APPROVE", "LOG", "AUDIT", "DISABLE_AUDIT", "POLICY", "TASK", "LIMITS",
+]  # fmt: skip
+
+
+def test_no_variable_widens_what_policy_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in TEMPTING:
+        for value_of in (f"FLYBALL_{name}", f"FLYBALL_{name.lower()}"):
+            monkeypatch.setenv(value_of, "1")
+    for name in ("USER", "LOGNAME", "SUDO_USER", "USERNAME"):
+        monkeypatch.setenv(name, "anna")
+    assert not {f"FLYBALL_{name}" for name in TEMPTING} & {setting.variable for setting in TABLE}
+
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            assert app.identity.human != "human:anna" or os.geteuid() != 0
+            assert (await ask(app, "scale", scale(60))).status == "refused"
+            assert (await ask(app, "scale", scale(15))).status == "pending"
+            assert await replicas(app) == 4
+
+    asyncio.run(run())
+
+
+def test_a_policy_folder_that_is_not_there_is_never_the_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYBALL_POLICIES", str(tmp_path / "none"))
+    with pytest.raises(Exception, match="no such folder"):
+        within(tmp_path, kinds)
+
+
+def test_the_kept_copy_finds_a_log_that_was_exchanged(tmp_path: Path) -> None:
+    """Somebody moves the log away to lift the kill switch, the cooldown and the approvals' uses."""
+    within(tmp_path, kinds)
+    settings = load(flags(tmp_path))
+    for file in (settings.state / "sandbox").glob("audit.*"):
+        file.unlink()
+    with pytest.raises(Exception, match=r".") as found:
+        within(tmp_path, kinds)
+    assert type(found.value).__name__ in ("LogTampered", "KeyInvalid")

@@ -1,0 +1,135 @@
+"""THE path: every action of everybody goes through `Executor.execute`, and nothing else writes to a cluster.
+
+request → strict parse → identity, kill switch, names → lease → what the log knows of it → our own read →
+gate → {decision, intent} with their claims in one durable commit → one write → outcome.
+"""
+
+from audit.errors import ClaimLost, LogUnavailable
+from policies.types import Decision, Request
+from tools.attempt import Attempt, Attempts, Conflict, Job, outcome_of
+from tools.context import Context, denied
+from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
+from tools.journal import Final, InDoubt, New
+from tools.observe import observe
+from tools.outcome import Failed, Result
+from tools.ports import ClusterWriter, Held
+from tools.replay import replayed, settled
+from tools.requests import parsed
+from tools.resolver import Resolver
+from tools.rollback import restores
+
+TRIES = 3
+"""How often a definite conflict (409) is decided again on a fresh read."""
+
+
+class Executor:
+    """Holds the writer. One instance serves many concurrent requests."""
+
+    def __init__(self, context: Context, writer: ClusterWriter) -> None:
+        self._c = context
+        self._attempts = Attempts(context, writer)
+        self.resolver = Resolver(context, writer)
+
+    async def execute(self, request: Request, *, confirmed: str | None = None) -> Result:
+        """Carry out one request, or say why not. Safe to repeat: a final outcome is returned, never redone.
+
+        `confirmed` is the digest of the view that a person said yes to: on another view nothing is written.
+        Raises RequestReused, ClusterAway, ClusterMismatch, LeaseBusy and LogUnavailable, all before
+        anything was sent to the cluster.
+        """
+        try:
+            return await self._execute(request, confirmed)
+        except LogUnavailable as e:
+            if not (manual := await self._by_hand(request)):
+                raise
+            raise LogUnavailable(e.what, where=e.where, mend=f"{e.mend}\nby hand: {manual}") from e
+
+    async def _execute(self, request: Request, confirmed: str | None) -> Result:
+        c, gate = self._c, await self._c.gate()
+        try:
+            spec, args = parsed(request)
+        except (ArgumentsInvalid, UnknownTool) as e:
+            no = denied(gate, request, "arguments", f"{e.where}: {e.what}")
+            return await self._attempts.refuse(request, no)
+        if (no_by_name := await c.screened(gate, request)) is not None:
+            manual = await self._by_hand(request) if no_by_name.stage == "kill_switch" else ""
+            return await self._attempts.refuse(request, no_by_name, manual=manual)
+        cluster = await c.pinned()
+        try:
+            root = await c.reader.root_owner(request.target)
+        except (NotFound, NeverHappened):  # the look under the lease says why; the log may know how it ended
+            root = request.target
+        async with c.leases.hold(root.key) as held:
+            return await self._under_lease(Job(request, spec, args, cluster, gate, held, confirmed))
+
+    async def preview(self, request: Request) -> tuple[Decision, str]:
+        """What the gate says now and what would change, recorded as a read; nothing is claimed or written."""
+        c, gate = self._c, await self._c.gate()
+        spec, args = parsed(request)
+        if (no := await c.screened(gate, request)) is not None:
+            return no, ""
+        job = Job(request, spec, args, await c.pinned(), gate, Held("", 0))
+        attempt = await self._look(job, 1, None)
+        await c.log.commit((c.journal.looked(request, attempt.seen),))
+        return await self._attempts.decide(job, attempt), attempt.diff
+
+    async def _under_lease(self, job: Job) -> Result:
+        match await self._c.journal.state_of(job.request):
+            case Final() as final:
+                return replayed(job.request, final)
+            case InDoubt(intent):
+                return await self.resolver.resolve(intent, job.held)
+            case New(done):
+                await self.resolver.clear(job.request.target, job.held)
+                try:
+                    return await self._try(job, done)
+                except ClaimLost:  # we slept past our lease, and another process found out how it ended
+                    return await settled(self._c.journal, job.request)
+
+    async def _try(self, job: Job, done: int) -> Result:
+        conflict: Conflict | None = None
+        for _ in range(TRIES):
+            number = (conflict.attempts if conflict else done) + 1
+            try:
+                attempt = await self._look(job, number, conflict)
+            except (NotFound, NeverHappened, ArgumentsInvalid) as e:
+                return await self._failed(job.request, e, conflict)
+            except ToolError:
+                if (
+                    conflict is not None and conflict.closing
+                ):  # known to be without effect: never left in doubt
+                    await self._c.log.commit(conflict.closing, conflict.given_back)
+                raise
+            result = await self._attempts.run(job, attempt)
+            if not isinstance(result, Conflict):
+                return result
+            conflict = result
+        error = NeverHappened(
+            "somebody else keeps changing it", code="conflict", http=409, mend="try again later"
+        )
+        return await self._failed(job.request, error, conflict)
+
+    async def _look(self, job: Job, number: int, conflict: Conflict | None) -> Attempt:
+        c, request, now = self._c, job.request, self._c.now_ms()
+        seen, workload = await observe(
+            c.reader, job.cluster, job.spec, job.args, request.target, job.gate.snapshot.label_keys, now
+        )
+        rollback = await restores(c.journal, request, job.spec, seen, now)
+        return Attempt(number, seen, workload, job.spec.describe(job.args, workload), rollback, conflict)
+
+    async def _failed(self, request: Request, e: ToolError, conflict: Conflict | None = None) -> Failed:
+        record = self._c.journal.ended(request, outcome_of(e), None)
+        closing, back = (conflict.closing, conflict.given_back) if conflict else ((), ())
+        entries = await self._c.log.commit((*closing, record), back)
+        where = f"{e.where}: " if e.where else ""
+        return Failed(request, entries[-1].seq, where + e.what, e.mend, e.code, e.http)
+
+    async def _by_hand(self, request: Request) -> str:
+        """The kubectl command for a rollback that Flyball cannot do now; empty for anything else."""
+        if request.undoes is None:
+            return ""
+        try:
+            spec, args = parsed(request)
+            return spec.kubectl(args, await self._c.reader.read(request.target))
+        except ToolError:
+            return ""

@@ -1,0 +1,297 @@
+"""The log as the governed path reads and writes it: which records an action leaves, and what they say of it.
+
+A request's records, in order: policy.decision (deny ends it), approval.requested / granted / denied,
+then for each attempt {policy.decision, action.intent} in one commit and one action.outcome, or, after
+a crash or a timeout, one action.in_doubt_resolved.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from audit.log import Entry, Log
+from audit.record import Actor, Kind, Outcome, Parent, Record, Resource, Verdict
+from audit.record import Tool as ToolRef
+from policies.types import Approval, Claim, Decision, Observation, Principal, Request, Target
+from tools.errors import ToolError
+
+ENDS: tuple[Kind, ...] = ("action.outcome", "action.in_doubt_resolved")
+
+
+class RequestReused(ToolError):
+    """The same request id came with another content."""
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """Nothing final is recorded; `attempts` live tries ended in a conflict."""
+
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """How it ended; `intent` is None where it never came to a write."""
+
+    end: Entry
+    intent: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """A live intent without an outcome."""
+
+    intent: Entry
+
+
+State = New | Final | InDoubt
+
+
+def actor_of(who: Principal) -> Actor:
+    """The record's actor: the agent for its human, or the human."""
+    if who.agent is None:
+        return Actor(type="human", id=who.on_behalf_of or "human:absent", session=who.session)
+    return Actor(type="agent", id=who.agent, on_behalf_of=who.on_behalf_of, session=who.session)
+
+
+def ends(intent: Record) -> Claim:
+    """An intent ends once, whoever says how: its own process, a resolver or a person. A process that slept
+    past its lease loses this claim, so it cannot free a workload that is somebody else's by now."""
+    return Claim("once", f"ended/{intent.id}")
+
+
+def resource_of(target: Target, seen: Observation | None = None, cluster_uid: str | None = None) -> Resource:
+    """The record's resource; with what was seen of it, where it was seen."""
+    return Resource(
+        cluster=target.cluster,
+        cluster_uid=seen.cluster_uid if seen else cluster_uid,
+        namespace=target.namespace,
+        kind=target.kind,
+        name=target.name,
+        uid=seen.uid if seen else None,
+        resource_version=seen.resource_version if seen else None,
+    )
+
+
+class Journal:
+    """Writes the path's records and tells a request's state from them."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    async def state_of(self, request: Request) -> State:
+        """Where the request stands. Raises RequestReused when its id was used for another content."""
+        return state(request, await self.log.by_request(request.id))
+
+    async def approvals_of(self, request: Request) -> tuple[Approval, ...]:
+        """Every vote for this request; the gate judges which of them count."""
+        entries = await self.log.by_request(request.id)
+        return tuple(_approval(e.record) for e in entries if e.record.kind == "approval.granted")
+
+    async def request_of(self, entry: Entry) -> Request:
+        """The request behind an intent or a question: its decision holds it whole."""
+        decided = next(p.id for p in entry.record.parents if p.rel == "decision")
+        found = await self.log.by_id(decided)
+        if found is None:
+            raise ToolError(
+                "its decision is not in the log", where=f"record {entry.seq}", mend="flyball audit verify"
+            )
+        return Request.model_validate_json(json.dumps(found.record.request))
+
+    def looked(self, request: Request, seen: Observation) -> Record:
+        """A read of the view, made before a person is asked."""
+        return self._draft("tool.read", request, seen, labels={"action": "preview"})
+
+    def decision(
+        self,
+        request: Request,
+        decision: Decision,
+        seen: Observation | None,
+        tool: ToolRef | None,
+        manual: str = "",
+    ) -> Record:
+        """The gate's answer with all that it went by, so that it can be replayed; with the way by hand."""
+        verdict = Verdict(
+            verdict=decision.verdict.value,
+            stage=decision.stage,
+            rule=decision.rule,
+            policy_sha256=decision.policy_digest,
+            detail=decision.detail[:4096],
+        )
+        labels = {"manual": manual} if manual else None
+        return self._draft(
+            "policy.decision", request, seen, whole=True, tool=tool, decision=verdict, labels=labels
+        )
+
+    def intent(self, request: Request, seen: Observation, decided: Record, diff: str) -> Record:
+        """What is about to be written; its id is the marker that the write carries."""
+        return self._draft(
+            "action.intent",
+            request,
+            seen,
+            args=dict(request.args),
+            before=dict(seen.view),
+            labels={"tool": request.tool, "diff": diff},
+            parents=(Parent(rel="decision", id=decided.id), *_undone(request)),
+        )
+
+    def outcome(
+        self, request: Request, intent: Record, outcome: Outcome, after: dict[str, Any] | None = None
+    ) -> Record:
+        """How the write ended, as the cluster answered."""
+        return self._end("action.outcome", request, intent, outcome, after)
+
+    def resolved(
+        self,
+        request: Request,
+        intent: Record,
+        outcome: Outcome,
+        actor: Actor,
+        evidence: dict[str, Any],
+        after: dict[str, Any] | None = None,
+    ) -> Record:
+        """How an in-doubt intent ended, and the evidence that somebody looked at."""
+        return self._end("action.in_doubt_resolved", request, intent, outcome, after, actor, evidence)
+
+    def ended(self, request: Request, outcome: Outcome, seen: Observation | None) -> Record:
+        """An end without a write (failed on the way)."""
+        return self._draft("action.outcome", request, seen, outcome=outcome)
+
+    def asked(
+        self,
+        request: Request,
+        decision: Decision,
+        seen: Observation,
+        diff: str,
+        expires_ms: int,
+        decided: Record,
+    ) -> Record:
+        """A request for approval; holds the whole request, so that an approver's process can carry it out."""
+        needs = [
+            {"rule": n.rule, "role": n.role, "count": n.count, "local": n.local} for n in decision.approvals
+        ]
+        approval = {
+            "view": dict(seen.view),
+            "diff": diff,
+            "needs": needs,
+            "expires_ms": expires_ms,
+        }
+        parents = (Parent(rel="decision", id=decided.id),)
+        return self._draft("approval.requested", request, seen, approval=approval, parents=parents)
+
+    def vote(
+        self, kind: Kind, asked: Entry, request: Request, voter: Principal, reason: str, expires_ms: int
+    ) -> Record:
+        """A person's yes or no to exactly what was asked: bound to the request's and the view's digest."""
+        return self.log.draft(
+            kind,
+            actor=actor_of(voter),
+            resource=asked.record.resource,
+            request_id=request.id,
+            request_digest=request.digest,
+            view_digest=asked.record.view_digest,
+            mode=request.mode,
+            reason=reason or None,
+            parents=(Parent(rel="asked", id=asked.record.id),),
+            approval={"by": voter.on_behalf_of, "groups": list(voter.groups), "expires_ms": expires_ms},
+        )
+
+    def _end(
+        self,
+        kind: Kind,
+        request: Request,
+        intent: Record,
+        outcome: Outcome,
+        after: dict[str, Any] | None,
+        actor: Actor | None = None,
+        evidence: dict[str, Any] | None = None,
+    ) -> Record:
+        return self.log.draft(
+            kind,
+            actor=actor or actor_of(request.principal),
+            resource=intent.resource,
+            request_id=request.id,
+            request_digest=request.digest,
+            view_digest=intent.view_digest,
+            mode=request.mode,
+            run_id=request.run_id,
+            outcome=outcome,
+            after=after,
+            observation=evidence,
+            parents=(Parent(rel="intent", id=intent.id),),
+        )
+
+    def _draft(
+        self, kind: Kind, request: Request, seen: Observation | None, *, whole: bool = False, **fields: Any
+    ) -> Record:
+        observed = (
+            {"generation": seen.generation, "at_ms": seen.at_ms, "view": dict(seen.view)} if seen else None
+        )
+        return self.log.draft(
+            kind,
+            actor=actor_of(request.principal),
+            run_id=request.run_id,
+            resource=resource_of(request.target, seen),
+            mode=request.mode,
+            reason=request.reason or None,
+            request_id=request.id,
+            request_digest=request.digest,
+            view_digest=seen.view_digest if seen else None,
+            observation=observed,
+            request=request.model_dump(mode="json") if whole else None,
+            **fields,
+        )
+
+
+def state(request: Request, entries: Sequence[Entry]) -> State:
+    """Fold a request's records, oldest first. Dry-run intents are without effect, so never in doubt.
+
+    An intent outweighs a refusal: another process may be refused by names while this one writes.
+    """
+    intent: Entry | None = None
+    refusal: Entry | None = None
+    attempts = 0
+    if entries and entries[0].record.request_digest != request.digest:
+        raise RequestReused(
+            f"request id `{request.id}` was used for something else",
+            where=f"record {entries[0].seq}",
+            mend="leave --request-id out, or repeat exactly what it was used for",
+        )
+    for entry in entries:
+        record = entry.record
+        if record.request_digest != request.digest:
+            continue  # a refusal of other content under this id: it must not take the id from its owner
+        if record.kind == "action.intent":
+            intent, attempts = entry, attempts + 1
+        elif record.kind in ENDS and record.outcome is not None:
+            if record.outcome.status != "conflict":
+                return Final(entry, intent)
+            intent = None
+        elif record.kind == "approval.denied" or _denies(record):
+            refusal = refusal or entry
+    if intent is not None and request.mode == "live":
+        return InDoubt(intent)
+    return Final(refusal, None) if refusal else New(attempts)
+
+
+def _denies(record: Record) -> bool:
+    return (
+        record.kind == "policy.decision" and record.decision is not None and record.decision.verdict == "deny"
+    )
+
+
+def _undone(request: Request) -> tuple[Parent, ...]:
+    return (Parent(rel="undoes", id=request.undoes),) if request.undoes else ()
+
+
+def _approval(record: Record) -> Approval:
+    vote = record.approval or {}
+    return Approval(
+        id=record.id,
+        by=vote["by"],
+        groups=tuple(vote["groups"]),
+        request_digest=record.request_digest or "",
+        view_digest=record.view_digest or "",
+        expires_ms=vote["expires_ms"],
+    )

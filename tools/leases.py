@@ -1,0 +1,130 @@
+"""Leases in a SQLite file of their own: who works on a workload now. Time decides who waits, the token who wins.
+
+A holder that slept past its lease finds its token below the log's high-water mark and loses its claim.
+Losing the newest rows of this file is harmless: a new token starts above that mark.
+"""
+
+import asyncio
+import os
+import sqlite3
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+
+from audit.clock import Clock, boot_id
+from tools.errors import ToolError
+from tools.ports import Held
+
+TTL_S = 15.0
+POLL_S = 0.05
+
+_SCHEMA = """CREATE TABLE IF NOT EXISTS lease(
+  key TEXT PRIMARY KEY, token INTEGER NOT NULL, holder TEXT, until_us INTEGER NOT NULL, boot TEXT NOT NULL
+) WITHOUT ROWID, STRICT"""
+_TAKE = """INSERT INTO lease(key, token, holder, until_us, boot) VALUES (:key, :floor + 1, :me, :until, :boot)
+ON CONFLICT(key) DO UPDATE SET token = max(token, :floor) + 1, holder = :me, until_us = :until, boot = :boot
+WHERE holder IS NULL OR until_us < :now OR boot <> :boot RETURNING token"""
+_RENEW = "UPDATE lease SET until_us = :until WHERE key = :key AND holder = :me AND token = :token"
+_RELEASE = "UPDATE lease SET holder = NULL WHERE key = :key AND holder = :me AND token = :token"
+
+
+class LeaseUnavailable(ToolError):
+    """The leases' file cannot be used; nothing was done."""
+
+
+class LeaseBusy(LeaseUnavailable):
+    """Another process holds the lease and did not let go in time; nothing was done."""
+
+
+class SqliteLeases:
+    """The Leases port on one machine. `floor(key)` is the highest token that the log has seen.
+
+    A lease lapses `ttl_s` after its last renewal (renewed every third of that); `wait_s` is how long somebody
+    waits for it. Raises LeaseUnavailable.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        floor: Callable[[str], Awaitable[int]],
+        *,
+        wait_s: float = 30.0,
+        ttl_s: float = TTL_S,
+    ) -> None:
+        self._path, self._clock, self._floor, self._boot = path, clock, floor, boot_id()
+        self._wait_s, self._ttl_s = wait_s, ttl_s
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
+            os.chmod(path, 0o600)
+            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        except (sqlite3.Error, OSError) as e:
+            raise self._unavailable(e) from e
+
+    def hold(self, key: str) -> AbstractAsyncContextManager[Held]:
+        """Wait for the lease, renew it while held, release it at the end. Raises LeaseBusy, LeaseUnavailable."""
+        return self._hold(key)
+
+    @asynccontextmanager
+    async def _hold(self, key: str) -> AsyncIterator[Held]:
+        me = uuid.uuid4().hex
+        held = Held(key, await self._take(key, me))
+        renewing = asyncio.create_task(self._renew(held, me))
+        try:
+            yield held
+        finally:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewing
+            with suppress(
+                sqlite3.Error
+            ):  # not given back, it lapses: no reason to lose what was done under it
+                self._db.execute(_RELEASE, {"key": key, "me": me, "token": held.token})
+
+    async def _take(self, key: str, me: str) -> int:
+        deadline = self._clock.mono_us() + int(self._wait_s * 1_000_000)
+        floor = await self._floor(key)
+        while True:
+            now = self._clock.mono_us()
+            wanted = {
+                "key": key,
+                "floor": floor,
+                "me": me,
+                "now": now,
+                "until": self._until(),
+                "boot": self._boot,
+            }
+            try:
+                row = self._db.execute(_TAKE, wanted).fetchone()
+            except sqlite3.Error as e:
+                raise self._unavailable(e) from e
+            if row is not None:
+                return int(row[0])
+            if now >= deadline:
+                raise LeaseBusy(
+                    "another process is working on it", where=key, mend="wait for it, then try again"
+                )
+            await asyncio.sleep(POLL_S)
+
+    async def _renew(self, held: Held, me: str) -> None:
+        """A renewal that fails is tried again; should the lease lapse meanwhile, the token decides."""
+        while True:
+            await asyncio.sleep(self._ttl_s / 3)
+            with suppress(sqlite3.Error):
+                self._db.execute(
+                    _RENEW, {"key": held.key, "me": me, "token": held.token, "until": self._until()}
+                )
+
+    def _until(self) -> int:
+        """In microseconds of the monotonic clock, which all processes of a machine share."""
+        return self._clock.mono_us() + int(self._ttl_s * 1_000_000)
+
+    def _unavailable(self, error: Exception) -> LeaseUnavailable:
+        mend = "see that the disk has room and the file belongs to you"
+        return LeaseUnavailable(f"the leases cannot be used: {error}", where=str(self._path), mend=mend)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._db.close()

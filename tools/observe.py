@@ -1,0 +1,56 @@
+"""Our own read of what an action touches, reduced to the view that approvals and limits go by."""
+
+from typing import Any
+
+from policies.types import Observation, Target, digest_of
+from tools.errors import ArgumentsInvalid
+from tools.ports import ClusterIdentity, ClusterReader, Workload
+from tools.spec import ActionSpec
+
+
+async def observe(
+    reader: ClusterReader,
+    cluster: ClusterIdentity,
+    spec: ActionSpec[Any],
+    args: Any,
+    target: Target,
+    label_keys: frozenset[str],
+    now_ms: int,
+) -> tuple[Observation, Workload]:
+    """Read the target once and take its view. Raises what ClusterReader raises, and ArgumentsInvalid."""
+    if target.kind not in spec.kinds:
+        raise ArgumentsInvalid(
+            f"`{spec.name}` does not work on a {target.kind}",
+            where="workload",
+            mend="on " + ", ".join(spec.kinds),
+        )
+    workload = await reader.read(target)
+    return take(spec, args, workload, cluster, label_keys, now_ms), workload
+
+
+def take(
+    spec: ActionSpec[Any],
+    args: Any,
+    workload: Workload,
+    cluster: ClusterIdentity,
+    label_keys: frozenset[str],
+    now_ms: int,
+) -> Observation:
+    """The view: UID, touched fields, their owner, the labels that policy looks at. Never resourceVersion, so
+    that readiness flaps do not unbind an approval."""
+    owner = spec.owner(workload)
+    labels = {key: workload.labels[key] for key in sorted(label_keys) if key in workload.labels}
+    view = {"uid": workload.uid, "owner": owner, "labels": labels, "fields": spec.view(args, workload)}
+    return Observation(
+        target=workload.target,
+        at_ms=now_ms,
+        uid=workload.uid,
+        resource_version=workload.resource_version,
+        generation=workload.generation,
+        labels=workload.labels,
+        view=view,
+        view_digest=digest_of(view),
+        deltas=spec.deltas(args, workload),
+        cluster_uid=cluster.uid,
+        owner=owner,
+    )

@@ -1,0 +1,90 @@
+"""What came of a request. Applied, Simulated, Refused and Failed are outcomes; Pending and Unknown are states."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from policies.types import Decision, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """It is done (live). `record` is the intent's number in the log, what `undo` takes."""
+
+    request: Request
+    record: int
+    intent: str
+    diff: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    ready: int
+    replicas: int
+    decision: Decision | None = None
+    replayed: bool = False
+    unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """The apiserver accepted it with `dryRun=All`; nothing changed. The decision says what live would need."""
+
+    request: Request
+    record: int
+    diff: str
+    decision: Decision | None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Policy (or a claim that was lost) said no. `diff` is empty where it was refused before any read."""
+
+    request: Request
+    record: int
+    stage: str
+    rule: str | None
+    detail: str
+    diff: str = ""
+    decision: Decision | None = None
+    manual: str = ""
+    """For a refused rollback: the kubectl command that does it by hand."""
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The cluster said no, definitely without effect."""
+
+    request: Request
+    record: int
+    what: str
+    mend: str
+    code: str = ""
+    http: int | None = None
+    diff: str = ""
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """It waits for an approval. `handle` is the request digest's first digits."""
+
+    request: Request
+    record: int
+    handle: str
+    diff: str
+    expires_ms: int
+    decision: Decision | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Sent (or perhaps sent), the effect is not known: never repeated, the resolver looks."""
+
+    request: Request
+    record: int
+    intent: str
+    diff: str
+    why: str
+
+
+Result = Applied | Simulated | Refused | Failed | Pending | Unknown

@@ -1,0 +1,50 @@
+"""The closed registry of tools: one line each. What is not here does not exist for anybody."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from policies.types import ActionInfo, Scalar
+from tools.actions import describe_workload, list_workloads, scale, set_resources
+from tools.errors import ArgumentsInvalid, UnknownTool
+from tools.spec import ActionSpec, Args, ReadSpec
+
+ACTIONS: Mapping[str, ActionSpec[Any]] = {spec.name: spec for spec in (scale.SPEC, set_resources.SPEC)}
+READS: Mapping[str, ReadSpec[Any]] = {
+    spec.name: spec for spec in (list_workloads.SPEC, describe_workload.SPEC)
+}
+
+
+def catalogue() -> tuple[ActionInfo, ...]:
+    """Every action that policy can name, sorted; part of the policy's digest."""
+    specs: tuple[ActionSpec[Any] | ReadSpec[Any], ...] = (*ACTIONS.values(), *READS.values())
+    found = [info for spec in specs for info in spec.actions]
+    return tuple(sorted(found, key=lambda info: info.name))
+
+
+def action(name: str) -> ActionSpec[Any]:
+    """The spec of a writing tool. Raises UnknownTool."""
+    try:
+        return ACTIONS[name]
+    except KeyError:
+        raise UnknownTool(
+            f"`{name[:64]}` is no action", mend="actions: " + ", ".join(sorted(ACTIONS))
+        ) from None
+
+
+def parse(model: type[Args], values: Mapping[str, Any]) -> Args:
+    """Strictly typed arguments; what was left out is null. Raises ArgumentsInvalid, fit for a model to read."""
+    named = dict.fromkeys(model.model_fields) | dict(values)
+    try:
+        return model.model_validate(named)
+    except ValidationError as e:
+        first = e.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:80]
+        mend = "arguments: " + ", ".join(model.model_fields)
+        raise ArgumentsInvalid(first["msg"], where=where, mend=mend) from e
+
+
+def plain(args: Args) -> dict[str, Scalar]:
+    """Arguments as they are recorded and digested."""
+    return dict(args.model_dump(mode="json"))

@@ -1,0 +1,57 @@
+"""A request that ended before: its outcome out of the log, so that asking again does nothing again."""
+
+from policies.types import Request
+from tools.errors import ToolError
+from tools.journal import Final, InDoubt, Journal, New
+from tools.outcome import Applied, Failed, Refused, Result, Simulated, Unknown
+
+
+def replayed(request: Request, final: Final) -> Result:
+    """The recorded end as a Result, marked `replayed`."""
+    end = final.end.record
+    if end.outcome is None:
+        return _refused(request, final)
+    intent = final.intent
+    if intent is None or end.outcome.status not in ("applied", "simulated"):
+        seq = intent.seq if intent else final.end.seq
+        what = end.outcome.detail or "it was not applied"
+        return Failed(
+            request, seq, what, "", end.outcome.error_code or "", end.outcome.http_status, replayed=True
+        )
+    diff = (intent.record.labels or {}).get("diff", "")
+    if end.outcome.status == "simulated":
+        return Simulated(request, intent.seq, diff, None, replayed=True)
+    after = end.after or {}
+    return Applied(
+        request,
+        intent.seq,
+        intent.record.id,
+        diff,
+        intent.record.before or {},
+        after,
+        ready=0,
+        replicas=after.get("replicas", 0),
+        replayed=True,
+    )
+
+
+async def settled(journal: Journal, request: Request) -> Result:
+    """Where a request stands when another process took it over. Raises ToolError where it had not begun."""
+    match await journal.state_of(request):
+        case Final() as final:
+            return replayed(request, final)
+        case InDoubt(intent):
+            diff = (intent.record.labels or {}).get("diff", "")
+            return Unknown(request, intent.seq, intent.record.id, diff, "another process looks into it")
+        case New():
+            raise ToolError(
+                "another process took over", where=str(request.target), mend="see `flyball status`, try again"
+            )
+
+
+def _refused(request: Request, final: Final) -> Refused:
+    record = final.end.record
+    if record.decision is None:
+        return Refused(request, final.end.seq, "approval", None, record.reason or "declined", replayed=True)
+    said = record.decision
+    return Refused(request, final.end.seq, said.stage, said.rule, said.detail or "", replayed=True)

@@ -1,0 +1,206 @@
+"""The resolver: what became of a write whose answer never came. It looks, fences, looks again, and says.
+
+Before it may say "not applied" the object's resourceVersion is moved on, so that a write still in flight
+from a frozen process gets 409 (without the fence a PATCH held for 15 s still went through).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from audit.errors import ClaimLost
+from audit.log import Entry
+from audit.record import Actor, Outcome
+from policies.types import Claim, Target
+from tools import registry
+from tools.context import Context
+from tools.errors import ArgumentsInvalid, NotFound, ToolError
+from tools.journal import ENDS, Final, ends
+from tools.leases import LeaseBusy
+from tools.outcome import Result, Unknown
+from tools.ports import ClusterWriter, Held, Workload
+from tools.replay import replayed, settled
+from tools.rollback import tool_of
+
+SYSTEM = Actor(type="system", id="flyball:resolver")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the resolver saw. `says` is applied, not_applied, or None where a person must decide."""
+
+    says: str | None
+    why: str
+    facts: dict[str, Any]
+    after: dict[str, Any] | None = None
+
+
+class Resolver:
+    """Works under the workload's lease only; holds a writer for the fence."""
+
+    def __init__(self, context: Context, writer: ClusterWriter) -> None:
+        self._c, self._writer = context, writer
+
+    async def resolve(self, intent: Entry, held: Held) -> Result:
+        """Find out how an open intent ended and record it; Unknown where it cannot be known yet."""
+        request = await self._c.journal.request_of(intent)
+        try:
+            evidence = await self._look(intent, request.target)
+        except NotFound as e:
+            evidence = Evidence(None, f"the workload is gone: {e.what}", {})
+        except ToolError as e:
+            evidence = Evidence(None, f"cannot look: {e.what}", {})
+        diff = (intent.record.labels or {}).get("diff", "")
+        if evidence.says is None:
+            return Unknown(request, intent.seq, intent.record.id, diff, evidence.why)
+        return await self.close(intent, evidence, SYSTEM, held)
+
+    async def close(self, intent: Entry, evidence: Evidence, actor: Actor, held: Held) -> Result:
+        """Record how it ended and free the workload; the fencing token keeps a stale resolver out."""
+        request = await self._c.journal.request_of(intent)
+        outcome = Outcome(
+            status="applied" if evidence.says == "applied" else "not_applied", detail=evidence.why[:4096]
+        )
+        record = self._c.journal.resolved(
+            request, intent.record, outcome, actor, evidence.facts, evidence.after
+        )
+        claims = (
+            ends(intent.record),
+            Claim("put", f"busy/{request.target.key}", 0),
+            Claim("raise", f"fence/{held.key}", held.token),
+        )
+        try:
+            entries = await self._c.log.commit((record,), claims)
+        except ClaimLost:  # we slept past our lease: whoever holds it now says how it ended
+            return await settled(self._c.journal, request)
+        return replayed(request, Final(entries[-1], intent))
+
+    async def by_hand(self, intent: Entry, says: str, reason: str, who: Actor) -> Result:
+        """A person's word on what cannot be known; late writes are fenced off first, where the cluster answers.
+
+        Raises ArgumentsInvalid where the object itself says otherwise, LeaseBusy, LogUnavailable.
+        """
+        target = (await self._c.journal.request_of(intent)).target
+        async with self._c.leases.hold(await self.lease_key(target)) as held:
+            try:
+                seen = await self._look(intent, target)
+            except ToolError as e:
+                seen = Evidence(None, e.what, {"looked": f"could not look: {e.what}"[:512]})
+            if seen.says not in (None, says):
+                raise ArgumentsInvalid(
+                    f"the object says `{seen.says}`: {seen.why}",
+                    where=f"record {intent.seq}",
+                    mend="flyball audit in-doubt resolves it by itself",
+                )
+            facts = {**seen.facts, "said_by": who.id}
+            return await self.close(intent, Evidence(says, reason, facts, seen.after), who, held)
+
+    async def clear(self, target: Target, held: Held) -> None:
+        """Before a new action on the workload: resolve what stands open on it, if it can be."""
+        key = f"busy/{target.key}"
+        if (await self._c.log.values((key,)))[key] and (intent := await self.open_on(target.key)):
+            await self.resolve(intent, held)
+
+    async def open_on(self, resource_key: str) -> Entry | None:
+        """The open live intent on a workload, if there is one: then it is the newest live one, because the
+        workload is busy; dry runs may have come after it."""
+        limit = 8
+        while True:
+            found = await self._c.log.find(
+                kinds=("action.intent",), resource_key=resource_key, newest_first=True, limit=limit
+            )
+            for intent in found:
+                if intent.record.mode == "live":
+                    return None if await self._ended(intent) else intent
+            if len(found) < limit:
+                return None
+            limit *= 8
+
+    async def open_intents(self) -> list[Entry]:
+        """Every open intent of the log, one a workload."""
+        busy = await self._c.log.prefixed("busy/")
+        found = [
+            await self.open_on(key.removeprefix("busy/")) for key, value in sorted(busy.items()) if value
+        ]
+        return [intent for intent in found if intent is not None]
+
+    async def sweep(self) -> list[Result]:
+        """Resolve all that stands open on this cluster, each under its workload's lease."""
+        results = []
+        for intent in await self.open_intents():
+            request = await self._c.journal.request_of(intent)
+            if request.target.cluster != self._c.cluster.name:
+                continue
+            try:
+                async with self._c.leases.hold(await self.lease_key(request.target)) as held:
+                    if not await self._ended(intent):
+                        results.append(await self.resolve(intent, held))
+            except LeaseBusy:  # somebody is at work on it; the others need not wait for that
+                results.append(await settled(self._c.journal, request))
+        return results
+
+    async def lease_key(self, target: Target) -> str:
+        """The root owner's key; the workload's own where the cluster cannot say."""
+        try:
+            return (await self._c.reader.root_owner(target)).key
+        except ToolError:
+            return target.key
+
+    async def _ended(self, intent: Entry) -> bool:
+        for entry in await self._c.log.by_request(intent.record.request_id or ""):
+            ours = any(p.rel == "intent" and p.id == intent.record.id for p in entry.record.parents)
+            if entry.record.kind in ENDS and ours:
+                return True
+        return False
+
+    async def _look(self, intent: Entry, target: Target) -> Evidence:
+        """Marker, then fence, then marker, generation and fields: only then may "not applied" be said."""
+        identity = await self._c.pinned()
+        resource = intent.record.resource
+        if resource is not None and resource.cluster_uid != identity.uid:
+            return Evidence(
+                None, "the cluster is another one than the intent's", {"cluster_uid": identity.uid}
+            )
+        before = await self._c.reader.read(target)
+        if _marked(before, intent):
+            return _applied(before, intent)
+        after = await self._writer.fence(target, intent.record.id)
+        if _marked(after, intent):
+            return _applied(after, intent)
+        return _unmarked(after, intent)
+
+
+def _marked(workload: Workload, intent: Entry) -> bool:
+    return any(m.name == f"flyball-{intent.record.id}" for m in workload.managers)
+
+
+def _facts(workload: Workload) -> dict[str, Any]:
+    return {
+        "uid": workload.uid,
+        "generation": workload.generation,
+        "resource_version": workload.resource_version,
+        "managers": [f"{m.name} {m.operation} {m.at}" for m in workload.managers],
+    }
+
+
+def _applied(workload: Workload, intent: Entry) -> Evidence:
+    return Evidence("applied", "our marker is on the object", _facts(workload), _fields(workload, intent))
+
+
+def _unmarked(workload: Workload, intent: Entry) -> Evidence:
+    """Ours and a change that took our marker away would be two generations. One may be the fence's: an
+    annotation on a Deployment counts, because it is copied to the ReplicaSets (Kubernetes,
+    pkg/registry/apps/deployment/strategy.go)."""
+    record, facts = intent.record, _facts(workload)
+    if record.resource is None or workload.uid != record.resource.uid:
+        return Evidence(None, "it is another object of the same name by now", facts)
+    moved = workload.generation - int((record.observation or {})["generation"])
+    untouched = _fields(workload, intent) == (record.before or {})["fields"]
+    if untouched and moved <= 1:
+        return Evidence("not_applied", "no marker, untouched, and a late write is fenced off", facts)
+    why = "somebody has changed it since, our marker would be gone either way"
+    return Evidence(None, why, facts)
+
+
+def _fields(workload: Workload, intent: Entry) -> dict[str, Any]:
+    spec = registry.action(tool_of(intent.record))
+    return spec.view(registry.parse(spec.args, intent.record.args or {}), workload)

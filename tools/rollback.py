@@ -1,0 +1,87 @@
+"""Rollback's right of way: putting back a recorded pre-image, and only that, within its deadline."""
+
+from typing import Any
+
+from audit.log import Entry
+from audit.record import Record
+from policies.types import Observation, Principal, Request
+from tools import registry
+from tools.errors import ArgumentsInvalid
+from tools.journal import ENDS, Journal
+from tools.spec import ActionSpec
+
+DEADLINE_MS = 3_600_000
+"""For so long after the change its rollback is exempt from cooldown and freeze; later it is as any action."""
+
+
+async def restores(
+    journal: Journal, request: Request, spec: ActionSpec[Any], seen: Observation, now_ms: int
+) -> bool:
+    """True where the request puts back what one of our own writes changed, in time.
+
+    To undo an undo is to act again: it has no right of way, else two changes could alternate for ever
+    through a freeze. Raises ArgumentsInvalid where it says so and does not: another object, other values
+    than the recorded ones, somebody else's change, or a field that somebody has changed since.
+    """
+    if request.undoes is None:
+        return False
+    intent = await journal.log.by_id(request.undoes)
+    end = await applied_end(journal, intent)
+    if intent is None or end is None:
+        raise ArgumentsInvalid(
+            "it undoes nothing that was applied", where=request.undoes, mend="flyball audit tail"
+        )
+    _same(request, spec, intent.record)
+    may_undo(request.principal, intent.record)
+    if seen.view["fields"] != end.after:
+        raise ArgumentsInvalid(
+            "somebody has changed it since",
+            where=str(request.target),
+            mend="look, then act on what it is now",
+        )
+    if any(parent.rel == "undoes" for parent in intent.record.parents):
+        return False
+    observed = intent.record.observation or {}
+    return now_ms - int(observed["at_ms"]) <= DEADLINE_MS
+
+
+def may_undo(who: Principal, intent: Record) -> None:
+    """An agent undoes only what it did itself for the same person; a person undoes what policy lets them.
+
+    Raises ArgumentsInvalid.
+    """
+    actor = intent.actor
+    if who.agent is not None and (actor.id, actor.on_behalf_of) != (who.agent, who.on_behalf_of):
+        mend = "a person can: flyball undo"
+        raise ArgumentsInvalid("that is somebody else's change", where=f"by {actor.id}", mend=mend)
+
+
+def inverse(intent: Record) -> dict[str, Any]:
+    """The arguments that put back what this intent changed. Raises ArgumentsInvalid where none do."""
+    spec = registry.action(tool_of(intent))
+    args = registry.parse(spec.args, intent.args or {})
+    return spec.inverse(args, (intent.before or {})["fields"])
+
+
+def tool_of(intent: Record) -> str:
+    """The registered tool that an intent record came from."""
+    return (intent.labels or {})["tool"]
+
+
+async def applied_end(journal: Journal, intent: Entry | None) -> Record | None:
+    """The record that says that this live intent was applied; None where it was not."""
+    if intent is None or intent.record.kind != "action.intent" or intent.record.mode != "live":
+        return None
+    for entry in await journal.log.by_request(intent.record.request_id or ""):
+        record = entry.record
+        ours = any(p.rel == "intent" and p.id == intent.record.id for p in record.parents)
+        if record.kind in ENDS and ours and record.outcome and record.outcome.status == "applied":
+            return record
+    return None
+
+
+def _same(request: Request, spec: ActionSpec[Any], intent: Record) -> None:
+    target = intent.resource
+    same = target is not None and target.key == request.target.key and tool_of(intent) == spec.name
+    if not same or registry.plain(registry.parse(spec.args, inverse(intent))) != request.args:
+        raise ArgumentsInvalid("it is not the inverse of what it says it undoes", where=request.undoes or "")

@@ -1,0 +1,95 @@
+"""ActionSpec and ReadSpec: a tool as data. A new tool is one file with one spec, and one line in the registry."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from policies.types import ActionInfo, Delta, Scalar, Target, digest_of
+from tools.ports import Patch, Pod, PodUsage, Workload
+
+
+class Args(BaseModel):
+    """A tool's arguments: strict types, no unknown fields, no defaults (strict JSON schemas want all named)."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+A = TypeVar("A", bound=Args)
+
+
+@dataclass(frozen=True, slots=True)
+class RbacRule:
+    """What the cluster must grant for this tool: `patch deployments/scale` in `apps`."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec(Generic[A]):
+    """A tool that changes one object. Every function here is pure.
+
+    - `classify(args)`: what policy calls this call (`scale` to 0 is `scale_to_zero`); one of `actions`.
+    - `view(args, workload)`: the fields that it touches and the values that limits use; canonical (no floats).
+    - `deltas(args, workload)`: the numbers that it moves, in Delta's units.
+    - `patch(args, workload)`: the change as the API takes it.
+    - `owner(workload)`: who else keeps these fields (then a live change would be reverted), or None.
+    - `inverse(args, view)`: arguments that bring the recorded view from before `args` back.
+    - `describe(args, workload)`: the diff for a person, e.g. `4 -> 8`.
+    """
+
+    name: str
+    version: str
+    summary: str
+    example: str
+    args: type[A]
+    kinds: frozenset[str]
+    actions: tuple[ActionInfo, ...]
+    classify: Callable[[A], str]
+    view: Callable[[A, Workload], dict[str, object]]
+    owner: Callable[[Workload], str | None]
+    deltas: Callable[[A, Workload], tuple[Delta, ...]]
+    patch: Callable[[A, Workload], Patch]
+    inverse: Callable[[A, Mapping[str, Any]], dict[str, Scalar]]
+    describe: Callable[[A, Workload], str]
+    kubectl: Callable[[A, Workload], str]
+    """The command that does the same by hand, for when Flyball cannot."""
+    rbac: tuple[RbacRule, ...]
+
+
+class Reads(Protocol):
+    """Governed reads of one principal: each is screened, fetched, recorded, and only then released.
+
+    Raises Refused (by policy) and what ClusterReader raises.
+    """
+
+    async def workloads(self, namespace: str, selector: str = "") -> list[Workload]: ...
+    async def workload(self, target: Target) -> Workload: ...
+    async def pods(self, target: Target) -> list[Pod]: ...
+    async def usage(self, target: Target) -> list[PodUsage]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSpec(Generic[A]):
+    """A tool that only reads. `fetch(args, reads, cluster, namespace)` returns a JSON object without floats."""
+
+    name: str
+    version: str
+    summary: str
+    args: type[A]
+    actions: tuple[ActionInfo, ...]
+    fetch: Callable[[A, Reads, str, str], Awaitable[dict[str, object]]]
+    rbac: tuple[RbacRule, ...]
+
+
+_DIGESTS: dict[str, str] = {}
+
+
+def schema_digest(spec: ActionSpec[Any]) -> str:
+    """SHA-256 of a tool's argument schema, so that a record says which contract it was called under."""
+    if spec.name not in _DIGESTS:
+        _DIGESTS[spec.name] = digest_of(spec.args.model_json_schema())
+    return _DIGESTS[spec.name]
