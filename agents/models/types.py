@@ -1,0 +1,73 @@
+"""What a model is asked and what it answers, free of any provider's library.
+
+Messages are plain dicts (TypedDict), because they are checkpointed: no class is revived from a file.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypedDict
+
+
+class ToolCall(TypedDict):
+    """A tool call of a reply. `arguments` is the model's raw text; `id` and `request_id` are ours."""
+
+    id: str
+    request_id: str
+    name: str
+    arguments: str
+
+
+class Message(TypedDict):
+    """One message of a thread. `id` is ours; `calls` only with `assistant`, `answers` only with `tool`."""
+
+    id: str
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str
+    calls: list[ToolCall]
+    answers: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawCall:
+    """A tool call as the model wrote it: nothing of it is checked."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that the endpoint reports; None where it reports none."""
+
+    prompt: int | None
+    completion: int | None
+
+    @property
+    def total(self) -> int | None:
+        """The sum, if both are known."""
+        return None if self.prompt is None or self.completion is None else self.prompt + self.completion
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply: text, tool calls, or both."""
+
+    text: str
+    calls: tuple[RawCall, ...]
+    usage: Usage
+
+
+class ModelClient(Protocol):
+    """A chat model. One call, one reply; retries are the adapter's."""
+
+    @property
+    def model(self) -> str:
+        """The model's name, as records give it."""
+
+    async def complete(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, object]], *, max_tokens: int
+    ) -> Reply:
+        """Ask once. `tools` in OpenAI's format. Raises ModelError."""
+
+    async def close(self) -> None:
+        """Give connections back."""

@@ -1,0 +1,60 @@
+"""What a turn tells whoever watches it: the terminal, a JSON stream, a test."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agents.errors import AgentError
+from tools.toolbox import Card
+
+Reason = Literal[
+    "steps", "tokens", "model", "empty", "in_doubt", "cancelled", "drained", "interrupted", "assent"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The model was asked and has answered; `tokens` as it reports them, or else as they were reserved."""
+
+    model: str
+    message: str
+    step: int
+    tokens: int
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The model's text. It is only text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardShown:
+    """A tool call and what came of it; `number` counts within the thread, for citing."""
+
+    number: int
+    name: str
+    request_id: str
+    card: Card
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The turn ended because a person has to decide on `handle`."""
+
+    handle: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The turn ended otherwise than by an answer. `error` where the model failed."""
+
+    reason: Reason
+    detail: str
+    error: AgentError | None = None
+
+
+Event = Asked | Said | CardShown | Waiting | Stopped

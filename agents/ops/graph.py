@@ -1,0 +1,218 @@
+"""The graph of a turn: ask the model, carry out its tool calls, ask again.
+
+Each superstep is checkpointed before the next begins (durability "sync"), and a node that was interrupted is
+run again from its top. So the reply, with its request ids, is kept before the first call is sent: a re-run
+sends the same ids, and the governed path answers a request that it knows with the outcome that it has.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+
+from agents.errors import ModelError
+from agents.models.types import Message, ModelClient, Reply, ToolCall
+from agents.ops import history, results
+from agents.ops.budget import Budget, tokens_for_tools, tokens_in
+from agents.ops.events import Asked, CardShown, Reason, Said, Stopped, Waiting
+from agents.ops.state import State, answered, ended, reserved
+from audit.clock import Clock
+from policies.types import Mode, Principal
+from tools.toolbox import Call, Card, Toolbox
+
+_STOPS: dict[Reason, str] = {
+    "steps": "the budget of model calls for one turn is spent",
+    "tokens": "the budget of tokens for one turn is spent",
+    "empty": "the model answered with nothing",
+    "in_doubt": "the effect of the last change is not known yet; nothing more is proposed until it is",
+    "cancelled": "cancelled by the person",
+}
+
+
+class Drained(Exception):
+    """The process is to end; the turn stays where it was checkpointed."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One turn under way: whose thread, and whether the person has cancelled it or the process is to end."""
+
+    thread: str
+    cancelled: bool = False
+    drained: bool = False
+    _asking: "asyncio.Task[Reply] | None" = field(default=None, repr=False)
+
+    def cancel(self) -> None:
+        """Stop asking at once; a tool call that was sent is waited for, since its outcome must be known."""
+        self.cancelled = True
+        if self._asking:
+            self._asking.cancel()
+
+    def drain(self) -> None:
+        """Stop asking, and leave the turn where it is."""
+        self.drained = True
+        if self._asking:
+            self._asking.cancel()
+
+    async def ask(self, call: Coroutine[Any, Any, Reply]) -> Reply | None:
+        """The reply, or None where the person has cancelled. Raises Drained."""
+        self._asking = asyncio.ensure_future(call)
+        try:
+            return await self._asking
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise
+            if self.drained:
+                raise Drained from None
+            return None
+        finally:
+            self._asking = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The two nodes and what they need. Both take a State and return the next one."""
+
+    model: ModelClient
+    toolbox: Toolbox
+    principal: Principal
+    namespace: str | None
+    mode: Mode
+    budget: Budget
+    clock: Clock
+    prompt: Message
+
+    @property
+    def overhead(self) -> int:
+        """Tokens that each model call costs beside the history."""
+        return tokens_in([self.prompt]) + tokens_for_tools(self.toolbox.schemas())
+
+    def reserve(self, state: State) -> tuple[State, Stopped | None]:
+        """Room for the next model call, or the end of the turn."""
+        state, no = reserved(state, self.budget, self.overhead)
+        return (state, None) if no is None else self.stop(state, no)
+
+    def stop(self, state: State, why: Reason) -> tuple[State, Stopped]:
+        """End the turn for one of our own reasons."""
+        return ended(state, why, _STOPS[why]), Stopped(why, _STOPS[why])
+
+    async def ask(self, state: State, runtime: Runtime[Run]) -> State:
+        """The model node. Its reservation was checkpointed before."""
+        run, emit, started = runtime.context, runtime.stream_writer, self.clock.mono_us()
+        sent = [self.prompt, *history.trimmed(state["messages"], self.budget.history_tokens)]
+        try:
+            reply = await run.ask(
+                self.model.complete(sent, self.toolbox.schemas(), max_tokens=self.budget.output_tokens)
+            )
+        except ModelError as e:
+            emit(Stopped("model", e.what, e))
+            return ended(state, "model", "the model could not be asked")
+        if reply is None:
+            state, stopped = self.stop(state, "cancelled")
+            emit(stopped)
+            return state
+        before, state = state["spent"], answered(state, run.thread, reply)
+        message = state["messages"][-1]
+        ms = (self.clock.mono_us() - started) // 1_000
+        emit(Asked(self.model.model, message["id"], state["steps"], state["spent"] - before, ms))
+        if reply.text.strip():
+            emit(Said(reply.text))
+        if reply.calls:
+            return state
+        if reply.text.strip():
+            return ended(state, "done")
+        state, stopped = self.stop({**state, "messages": state["messages"][:-1]}, "empty")
+        emit(stopped)
+        return state
+
+    async def act(self, state: State, runtime: Runtime[Run]) -> State:
+        """The acting node: the calls of the last reply, one after the other, each down the governed path."""
+        emit, why, answers = runtime.stream_writer, "", list[Message]()
+        waiting: Card | None = None
+        doubt = False
+        number = state["cards"]
+        for index, call in enumerate(state["messages"][-1]["calls"]):
+            why = why or self._skip(index, runtime.context)
+            if why:
+                answers.append(history.answer(call["id"], results.not_run(why)))
+                continue
+            number += 1
+            shown = await self._call(number, call)
+            emit(shown)
+            answers.append(
+                history.answer(call["id"], results.result(number, shown.card, self.budget.result_chars))
+            )
+            if shown.card.status == "pending":
+                waiting, why = shown.card, "an earlier call of this reply waits for a person"
+            elif shown.card.status == "in_doubt":
+                doubt, why = True, "the effect of an earlier call of this reply is not known yet"
+        state = {**state, "messages": history.lightened([*state["messages"], *answers]), "cards": number}
+        if waiting is not None:
+            handle = waiting.handle or ""
+            emit(Waiting(handle, waiting.line))
+            return ended({**state, "waiting": [handle]}, "waiting", f"{handle} waits for a person's approval")
+        return self._next(state, runtime, "in_doubt" if doubt else None)
+
+    def _skip(self, index: int, run: Run) -> str:
+        if run.cancelled:
+            return "the person cancelled the turn"
+        return f"at most {self.budget.calls} calls in one reply" if index >= self.budget.calls else ""
+
+    async def _call(self, number: int, call: ToolCall) -> CardShown:
+        started = self.clock.mono_us()
+        card = await _to_its_end(
+            self.toolbox.call(
+                Call(
+                    name=call["name"],
+                    arguments=call["arguments"],
+                    principal=self.principal,
+                    namespace=self.namespace,
+                    mode=self.mode,
+                    request_id=call["request_id"],
+                )
+            )
+        )
+        ms = (self.clock.mono_us() - started) // 1_000
+        return CardShown(number, call["name"], call["request_id"], card, ms)
+
+    def _next(self, state: State, runtime: Runtime[Run], why: Reason | None) -> State:
+        if why is None and runtime.context.cancelled:
+            why = "cancelled"
+        state, stopped = self.reserve(state) if why is None else self.stop(state, why)
+        if stopped:
+            runtime.stream_writer(stopped)
+        return state
+
+
+async def _to_its_end(call: Coroutine[Any, Any, Card]) -> Card:
+    """The card; a cancellation waits until the call has ended, for half a governed write is in doubt."""
+    task = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+def build(nodes: Nodes, saver: "BaseCheckpointSaver[str]") -> "CompiledStateGraph[State, Run, State, State]":
+    """The compiled graph over a checkpointer."""
+    graph = StateGraph(State, context_schema=Run)
+    graph.add_node("ask", nodes.ask)
+    graph.add_node("act", nodes.act)
+    graph.add_conditional_edges(START, _route, ["ask", END])
+    graph.add_conditional_edges("ask", _route, ["act", END])
+    graph.add_conditional_edges("act", _route, ["ask", END])
+    return graph.compile(checkpointer=saver)
+
+
+def _route(state: State) -> Literal["ask", "act", "__end__"]:
+    if state["stopped"]:
+        return "__end__"
+    last = state["messages"][-1]
+    return "act" if last["calls"] else "ask"

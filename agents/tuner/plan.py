@@ -1,0 +1,108 @@
+"""From what was observed to what is proposed, one workload at a time; pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.tuner.hpa import PodSample, Unknown, desired, tolerated
+from policies.types import Target
+from tools.ports import Container, Pod, PodUsage, Workload
+
+STARTING_S = 300
+"""--horizontal-pod-autoscaler-cpu-initialization-period: CPU of a younger pod may be its start-up."""
+
+STALE_S = 300
+"""Older samples count as missing; metrics-server scrapes every 15 s."""
+
+MODE_ANNOTATION = "flyball.io/mode"
+"""Set to `off` on an object, it keeps tuning away from it. Annotations only narrow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One line of a plan. `proposed` is None where nothing is proposed; `why` is a short code, `reason` the
+    sentence that goes into the record; `cpu` is utilisation in percent of requests."""
+
+    target: Target
+    now: int
+    proposed: int | None
+    cpu: int | None
+    why: str
+    reason: str = ""
+
+
+def passed_over(workload: Workload) -> str | None:
+    """Why this workload is left alone whatever its usage, or None."""
+    if workload.owner:
+        return f"owned-by-{workload.owner}"
+    if workload.annotations.get(MODE_ANNOTATION) == "off":
+        return "mode-off"
+    if workload.replicas == 0:
+        return "scaled-to-zero"
+    if workload.paused:
+        return "paused"
+    if workload.observed_generation < workload.generation or workload.updated < workload.replicas:
+        return "rolling-out"
+    return None
+
+
+def skipped(workload: Workload, why: str, reason: str = "") -> Proposal:
+    """A line without a proposal."""
+    return Proposal(workload.target, workload.replicas, None, None, why, reason)
+
+
+def propose(
+    workload: Workload, pods: Sequence[Pod], usage: Sequence[PodUsage], *, target: int, now_ms: int
+) -> Proposal:
+    """What the HPA's formula proposes; but missing or stale data, or pods still starting, never lower."""
+    found = desired(workload.replicas, samples(pods, usage, now_ms), target)
+    if isinstance(found, Unknown):
+        return skipped(workload, found.reason)
+    now, cpu = workload.replicas, found.utilisation
+    held = "missing-metrics" if found.missing else "pods-starting" if found.unready else None
+    if found.replicas == now:
+        return Proposal(workload.target, now, None, cpu, held or _kept(cpu, target))
+    if found.replicas < now and held:
+        return Proposal(workload.target, now, None, cpu, held)
+    side = "above" if found.replicas > now else "below"
+    reason = f"cpu {cpu} % of requests, target {target} %; {len(pods)} pods, {found.missing} without a sample"
+    return Proposal(workload.target, now, found.replicas, cpu, f"cpu-{side}-target", reason)
+
+
+def _kept(cpu: int, target: int) -> str:
+    return "within-tolerance" if tolerated(cpu, target) else "rounds-to-same"
+
+
+def samples(pods: Sequence[Pod], usage: Sequence[PodUsage], now_ms: int) -> list[PodSample]:
+    """Pods and metrics as the formula takes them."""
+    latest = {u.pod: u for u in usage if now_ms - u.at_ms <= STALE_S * 1_000}
+    return [_sample(pod, latest, now_ms) for pod in pods]
+
+
+def _sample(pod: Pod, latest: Mapping[str, PodUsage], now_ms: int) -> PodSample:
+    sample, request = latest.get(pod.name), _requested(pod.containers)
+    if pod.deleting or pod.phase in ("Failed", "Succeeded"):
+        return PodSample(pod.name, "ignored", request, None)
+    if pod.phase == "Pending" or pod.started_at_ms is None:
+        return PodSample(pod.name, "unready", request, None)
+    used = _used(pod, sample) if sample else None
+    starting = now_ms - pod.started_at_ms < STARTING_S * 1_000
+    # The HPA sets a pod aside until one window was measured since it became ready. When that was is not in
+    # our Pod; a young pod that is not ready, or whose sample reaches back before its start, is set aside. An
+    # older one counts with its usage even if it is not ready: overload makes pods fail their probes.
+    if used is not None and sample and starting:
+        early = sample.at_ms < pod.started_at_ms + sample.window_s * 1_000
+        return PodSample(pod.name, "unready" if early or not pod.ready else "ready", request, used)
+    return PodSample(pod.name, "ready", request, used)
+
+
+def _requested(containers: Sequence[Container]) -> int | None:
+    """CPU requests of all containers in millicores; None where one has none."""
+    requests = [c.resources.cpu_request for c in containers]
+    return None if not requests or None in requests else sum(r for r in requests if r is not None)
+
+
+def _used(pod: Pod, sample: PodUsage) -> int | None:
+    """CPU of all containers; None where a container has no sample, since a part would look like less."""
+    if any(c.name not in sample.containers for c in pod.containers):
+        return None
+    return sum(cpu for cpu, _memory in sample.containers.values())

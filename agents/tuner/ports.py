@@ -1,0 +1,34 @@
+"""What a tuning pass needs of its surroundings: eyes that are governed, and somebody who records the run."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from policies.types import Target
+from tools.ports import Pod, PodUsage, Workload
+
+
+class Observer(Protocol):
+    """Structured reads down the governed path: screened and recorded, one record for a pass's overview.
+
+    Raises ToolError: NotFound, NeverHappened (the cluster's 403), ClusterAway; and what the gate's refusal
+    of a read is to the implementation, a ToolError too.
+    """
+
+    async def workloads(self, namespace: str) -> list[Workload]:
+        """The workloads of `namespace` that the pass may see."""
+
+    async def pods(self, target: Target) -> list[Pod]:
+        """The pods of `target`."""
+
+    async def usage(self, target: Target) -> list[PodUsage]:
+        """The latest samples of `target`'s pods; a pod without one is missing from the list."""
+
+
+class RunRecorder(Protocol):
+    """Writes `run.started` and `run.finished`; `detail` is JSON without floats."""
+
+    async def started(self, run_id: str, detail: Mapping[str, object]) -> None:
+        """Durable before the pass looks at anything."""
+
+    async def finished(self, run_id: str, detail: Mapping[str, object]) -> None:
+        """What came of it; not called when the process dies or the log is away."""

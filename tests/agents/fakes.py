@@ -1,0 +1,151 @@
+"""A small governed world for the agents' tests: stateful, with a gate of its own that is never off.
+
+Where a test kills a process, the world lives in a folder: an effect is one line of a file, so that an effect
+twice would be two lines.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from policies.types import Principal
+from tools.ports import Held
+from tools.toolbox import Call, Card
+
+HUMAN = Principal(agent="agent:ops", on_behalf_of="human:anna", groups=("group:local",), session="s1")
+
+_FIELDS = ("workload", "replicas", "current_replicas")
+_SCALE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "workload": {"type": "string"},
+        "replicas": {"type": "integer"},
+        "current_replicas": {"type": ["integer", "null"]},
+    },
+    "required": list(_FIELDS),
+    "additionalProperties": False,
+}
+MAX_ARGUMENTS = 64 * 2**10
+
+
+@dataclass
+class FakeToolbox:
+    """`scale` up to `limit` alone, above `asks` with an approval; `list_workloads` reads. Repeats replay."""
+
+    replicas: dict[str, int] = field(default_factory=lambda: {"deployment/web": 4})
+    limit: int = 20
+    asks: int = 12
+    calls: list[Call] = field(default_factory=list)
+    done: dict[str, Card] = field(default_factory=dict)
+    before: Callable[[Call], None] | None = None
+    label: str = "web"
+
+    def schemas(self) -> list[dict[str, object]]:
+        return [_function("scale", _SCALE), _function("list_workloads", {"type": "object", "properties": {}})]
+
+    async def call(self, call: Call) -> Card:
+        self.calls.append(call)
+        if self.before:
+            self.before(call)
+        if call.request_id not in self.done:
+            self.done[call.request_id] = self._decide(call)
+        return self.done[call.request_id]
+
+    def _decide(self, call: Call) -> Card:
+        if call.name == "list_workloads":
+            text = json.dumps({"workloads": self.replicas, "labels": {"app": self.label}})
+            return Card("ok", f"{len(self.replicas)} workloads", text, record=len(self.calls))
+        if call.name != "scale":
+            return _card("invalid", f"`{call.name[:64]}` is no tool")
+        if len(call.arguments) > MAX_ARGUMENTS:
+            return _card("invalid", "the arguments are too long")
+        try:
+            arguments = json.loads(call.arguments)
+        except (ValueError, RecursionError):
+            return _card("invalid", "the arguments are no JSON")
+        return self._scale(arguments, call)
+
+    def _scale(self, arguments: dict[str, Any], call: Call) -> Card:
+        if set(arguments) != set(_FIELDS) or arguments["workload"] not in self.replicas:
+            return _card("invalid", "the arguments do not fit")
+        wanted, name = arguments["replicas"], arguments["workload"]
+        if type(wanted) is not int or not 0 < wanted <= self.limit:
+            return _card("refused", f"limits.replicas.max = {self.limit}")
+        if wanted > self.asks:
+            return Card("pending", f"scale {name} to {wanted} needs approval", "{}", 7, handle="9f3c41d2")
+        if call.mode == "dry_run":
+            return _card("simulated", f"would scale {name} to {wanted}")
+        self.replicas[name] = wanted
+        self.effect(call, wanted)
+        return _card("applied", f"{name} scaled to {wanted}")
+
+    def effect(self, call: Call, wanted: int) -> None:
+        """Where a world on disk writes down what happened."""
+
+
+def _card(status: Any, line: str) -> Card:
+    return Card(status, line, json.dumps({"status": status, "detail": line}), record=1)
+
+
+def _function(name: str, parameters: dict[str, Any]) -> dict[str, object]:
+    return {"type": "function", "function": {"name": name, "parameters": parameters, "strict": True}}
+
+
+class DiskToolbox(FakeToolbox):
+    """The same, with calls and effects as lines in a folder, and outcomes that outlive the process."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    async def call(self, call: Call) -> Card:
+        _append(self.folder / "calls", call.request_id)
+        past = self.folder / f"outcome-{call.request_id}"
+        if past.exists():
+            return _card("applied", past.read_text())
+        return await super().call(call)
+
+    def effect(self, call: Call, wanted: int) -> None:
+        (self.folder / f"outcome-{call.request_id}").write_text(str(wanted))
+        _append(self.folder / "effects", f"{call.request_id} {wanted}")
+
+
+def _append(path: Path, line: str) -> None:
+    with path.open("a") as f:
+        f.write(line + "\n")
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a file that may not be there."""
+    return path.read_text().splitlines() if path.exists() else []
+
+
+class LeaseTaken(Exception):
+    """The file is locked."""
+
+
+class FileLeases:
+    """One lock file a key: it goes with its process, also by kill -9. Taken means an error at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.held = folder, list[str]()
+
+    def hold(self, key: str) -> AbstractAsyncContextManager[Held]:
+        return self._hold(key)
+
+    @asynccontextmanager
+    async def _hold(self, key: str) -> AsyncIterator[Held]:
+        with (self.folder / key.replace("/", "_")).open("w") as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as e:
+                raise LeaseTaken(key) from e
+            self.held.append(key)
+            yield Held(key, len(self.held))

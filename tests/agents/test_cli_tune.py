@@ -1,0 +1,66 @@
+"""`flyball tune run` on the sandbox's default world, with the real gate and log."""
+
+import json
+from typing import Any
+
+from tests.agents.conftest import Flyball
+
+
+def items(out: str) -> dict[str, dict[str, Any]]:
+    return {i["target"].removeprefix("deployment/"): i for i in json.loads(out)["items"]}
+
+
+def test_a_pass_scales_the_busy_one_and_leaves_what_others_keep(flyball: Flyball) -> None:
+    code, out, err = flyball("tune", "run", "-n", "shop", "-o", "json")
+    assert code == 0, err
+    found = items(out)
+    assert found["web"]["status"] == "applied"
+    assert found["web"]["proposed"] > found["web"]["now"]
+    assert found["checkout"]["why"].startswith("owned-by-horizontalpodautoscaler/")
+    assert found["payments"]["why"].startswith("owned-by-argocd/")
+    assert json.loads(out)["counts"]["applied"] >= 1
+
+
+def test_the_run_and_all_of_its_records_are_found_by_its_id(flyball: Flyball) -> None:
+    _, out, _ = flyball("tune", "run", "-o", "json")
+    run_id = json.loads(out)["run_id"]
+    code, out, err = flyball("audit", "tail", "--lines", "500", "-o", "json")
+    assert code == 0, err
+    records = [i.get("record", i) for i in json.loads(out)["items"]]
+    mine = [r for r in records if r.get("run_id") == run_id]
+    kinds = [r["kind"] for r in mine]
+    assert {"run.started", "tool.read", "action.intent", "action.outcome", "run.finished"} <= set(kinds)
+    assert all(r["actor"]["id"] == "agent:tuner" for r in mine if r["actor"]["type"] == "agent")
+
+
+def test_dry_run_changes_nothing(flyball: Flyball) -> None:
+    for _ in range(2):
+        code, out, err = flyball("tune", "run", "--dry-run", "-o", "json")
+        assert code == 0, err
+        assert items(out)["web"]["status"] == "simulated"
+        assert items(out)["web"]["now"] == 4
+
+
+def test_what_a_person_reads(flyball: Flyball) -> None:
+    code, out, _ = flyball("tune", "run", "--dry-run")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].startswith("sandbox/shop  run r-")
+    assert lines[1].split() == ["NAME", "NOW", "PROPOSED", "CPU", "OUTCOME", "RECORD", "WHY"]
+    assert len({len(line.split()) for line in lines[1:8]}) == 1, "no spaces inside values"
+    suggested = [line.split("look: ")[1] for line in lines if "look: " in line]
+    assert flyball(*suggested[0].split()[1:])[0] == 0, "what is suggested works"
+
+
+def test_what_is_refused_or_waits_is_a_count(flyball: Flyball) -> None:
+    code, out, _ = flyball("tune", "run", "--cpu-percent", "20", "-o", "json")
+    assert items(out)["web"]["status"] in ("refused", "pending")
+    assert code == 0
+    if items(out)["web"]["status"] == "pending":
+        handle = items(out)["web"]["handle"]
+        assert flyball("approve", handle, "--yes")[0] == 0
+
+
+def test_usage(flyball: Flyball) -> None:
+    assert flyball("tune", "run", "--dry-run=none")[0] == 2
+    assert flyball("tune", "run", "--cpu-percent", "0")[0] == 2

@@ -1,0 +1,226 @@
+"""A pass: busy goes up | idle goes down | owned, off, rolling out, paused, at 0 stay | missing, stale, partial and
+young data never lower | refusals are reported | ids repeat with the run | trouble with one is not trouble with all
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from agents.tuner.plan import STALE_S, propose
+from agents.tuner.run import Pass, TunerPass
+from audit.clock import SystemClock
+from policies.types import Mode, Principal, Target
+from tests.agents.fakes import FakeToolbox
+from tools.errors import ClusterAway, NeverHappened
+from tools.ports import Container, Pod, PodUsage, Resources, Workload
+
+NOW = 1_800_000_000_000
+OLD = NOW - 3_600_000
+WHO = Principal(agent="agent:tuner", on_behalf_of="human:anna", groups=("group:local",), session="r-1")
+APP = Container("app", "app:1", Resources(cpu_request=1_000))
+
+
+class FixedClock(SystemClock):
+    """A simulated world's clock that stands still."""
+
+    def world_ms(self) -> int | None:
+        return NOW
+
+
+def workload(name: str, replicas: int = 4, **more: Any) -> Workload:
+    found = Workload(
+        target=Target(cluster="sandbox", namespace="shop", kind="deployment", name=name),
+        uid="u", resource_version="1", generation=1, observed_generation=1, replicas=replicas, ready=replicas,
+        updated=replicas, available=replicas, paused=False, containers=(APP,), labels={}, annotations={},
+        managers=(), owner=None, created_at="", selector={},
+    )  # fmt: skip
+    return replace(found, **more)
+
+
+def pod(i: int, **more: Any) -> Pod:
+    found = Pod(f"p{i}", "Running", True, "n1", (APP,), OLD, 0, False)
+    return replace(found, **more)
+
+
+def sample(i: int, cpu: int, at_ms: int = NOW - 10_000) -> PodUsage:
+    return PodUsage(f"p{i}", at_ms, 15, {"app": (cpu, 1)})
+
+
+@dataclass
+class FakeObserver:
+    """Workloads by name, with the CPU of each of their pods."""
+
+    load: Mapping[str, list[int]]
+    found: list[Workload]
+    broken: Mapping[str, Exception] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    async def workloads(self, namespace: str) -> list[Workload]:
+        if error := self.broken.get(namespace):
+            raise error
+        return self.found
+
+    async def pods(self, target: Target) -> list[Pod]:
+        self.asked.append(target.name)
+        return [pod(i) for i in range(len(self.load[target.name]))]
+
+    async def usage(self, target: Target) -> list[PodUsage]:
+        if error := self.broken.get(target.name):
+            raise error
+        return [sample(i, cpu) for i, cpu in enumerate(self.load[target.name])]
+
+
+class FakeRecorder:
+    """Remembers what was recorded, in order."""
+
+    def __init__(self) -> None:
+        self.records = list[tuple[str, str, dict[str, object]]]()
+
+    async def started(self, run_id: str, detail: Mapping[str, object]) -> None:
+        self.records.append(("started", run_id, dict(detail)))
+
+    async def finished(self, run_id: str, detail: Mapping[str, object]) -> None:
+        self.records.append(("finished", run_id, dict(detail)))
+
+
+def tuned(
+    observer: FakeObserver, box: FakeToolbox | None = None, mode: Mode = "live", run_id: str = "r-1"
+) -> tuple[Pass, FakeToolbox, FakeRecorder]:
+    box = box or FakeToolbox(replicas={f"deployment/{w.target.name}": w.replicas for w in observer.found})
+    recorder = FakeRecorder()
+    tuner = TunerPass(box, observer, recorder, principal=WHO, mode=mode, clock=FixedClock())
+    return asyncio.run(tuner.run(run_id, "shop")), box, recorder
+
+
+def test_busy_goes_up_idle_goes_down_the_rest_stays() -> None:
+    load = {"web": [1_200] * 4, "search": [300] * 6, "worker": [780] * 2}
+    found, box, recorder = tuned(
+        FakeObserver(load, [workload("web"), workload("search", 6), workload("worker", 2)])
+    )
+    assert [(r.proposal.target.name, r.proposal.proposed, r.status, r.proposal.why) for r in found.rows] == [
+        ("search", 3, "applied", "cpu-below-target"),
+        ("web", 6, "applied", "cpu-above-target"),
+        ("worker", None, "kept", "within-tolerance"),
+    ]
+    assert box.replicas == {"deployment/web": 6, "deployment/search": 3, "deployment/worker": 2}
+    assert [kind for kind, _, _ in recorder.records] == ["started", "finished"]
+    assert recorder.records[-1][2] == {"applied": 2, "kept": 1}
+
+
+def test_a_proposal_carries_its_run_its_precondition_and_its_figures() -> None:
+    _, box, _ = tuned(FakeObserver({"web": [1_200] * 4}, [workload("web")]))
+    (call,) = box.calls
+    assert json.loads(call.arguments) == {"workload": "deployment/web", "replicas": 6, "current_replicas": 4}
+    assert (call.run_id, call.namespace, call.mode) == ("r-1", "shop", "live")
+    assert call.principal.agent == "agent:tuner"
+    assert call.reason == "cpu 120 % of requests, target 80 %; 4 pods, 0 without a sample"
+
+
+def test_the_same_run_asks_under_the_same_ids_another_run_does_not() -> None:
+    observer = FakeObserver({"web": [1_200] * 4}, [workload("web")])
+    ids = [tuned(observer, run_id=run)[1].calls[0].request_id for run in ("r-1", "r-1", "r-2")]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_dry_run_changes_nothing() -> None:
+    found, box, _ = tuned(FakeObserver({"web": [1_200] * 4}, [workload("web")]), mode="dry_run")
+    assert [r.status for r in found.rows] == ["simulated"]
+    assert box.replicas == {"deployment/web": 4}
+
+
+def test_a_refusal_is_reported_and_not_bargained_with() -> None:
+    found, box, _ = tuned(FakeObserver({"web": [9_000] * 4}, [workload("web")]))
+    (row,) = found.rows
+    assert (row.proposal.proposed, row.status) == (45, "refused")
+    assert row.card is not None
+    assert "limits.replicas.max" in row.card.line
+    assert len(box.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"owner": "horizontalpodautoscaler/web"}, "owned-by-horizontalpodautoscaler/web"),
+        ({"owner": "argocd/shop"}, "owned-by-argocd/shop"),
+        ({"annotations": {"flyball.io/mode": "off"}}, "mode-off"),
+        ({"replicas": 0}, "scaled-to-zero"),
+        ({"paused": True}, "paused"),
+        ({"updated": 3}, "rolling-out"),
+        ({"generation": 2}, "rolling-out"),
+    ],
+)
+def test_passed_over(change: dict[str, Any], why: str) -> None:
+    observer = FakeObserver({"web": [4_000] * 4}, [workload("web", **change)])
+    found, box, _ = tuned(observer)
+    assert [(r.proposal.why, r.status) for r in found.rows] == [(why, "skipped")]
+    assert not box.calls
+    assert not observer.asked, "it is not even looked at"
+
+
+def test_trouble_with_one_workload_is_its_own() -> None:
+    broken = {"a": ClusterAway("metrics.k8s.io is not served"), "b": NeverHappened("403")}
+    load = {"a": [1], "b": [1], "web": [1_200] * 4}
+    found, _, _ = tuned(FakeObserver(load, [workload("a"), workload("b"), workload("web")], broken))
+    assert [(r.proposal.why, r.status) for r in found.rows] == [
+        ("unreadable", "skipped"),
+        ("unreadable", "skipped"),
+        ("cpu-above-target", "applied"),
+    ]
+    assert found.rows[0].proposal.reason == "metrics.k8s.io is not served"
+
+
+def test_a_pass_that_cannot_look_records_that_it_ended() -> None:
+    recorder = FakeRecorder()
+    observer = FakeObserver({}, [], {"shop": ClusterAway("gone")})
+    tuner = TunerPass(FakeToolbox(), observer, recorder, principal=WHO, mode="live", clock=FixedClock())
+    with pytest.raises(ClusterAway):
+        asyncio.run(tuner.run("r-1", "shop"))
+    assert recorder.records[-1] == ("finished", "r-1", {"error": "gone"})
+
+
+IDLE = [sample(i, 100) for i in range(4)]
+PODS = [pod(i) for i in range(4)]
+SIDECAR = (APP, Container("proxy", "p:1", Resources(cpu_request=100)))
+
+
+@pytest.mark.parametrize(
+    ("pods", "usage", "why"),
+    [
+        (PODS, [], "no-metrics"),
+        (PODS, IDLE[:3], "missing-metrics"),
+        (PODS, [*IDLE[:3], sample(3, 100, NOW - STALE_S * 1_000 - 1)], "missing-metrics"),
+        (PODS, [sample(i, 100, NOW - 86_400_000) for i in range(4)], "no-metrics"),
+        ([], IDLE, "no-pods"),
+        ([*PODS[:3], pod(3, phase="Pending", ready=False, started_at_ms=None)], IDLE[:3], "pods-starting"),
+        ([*PODS[:3], pod(3, started_at_ms=NOW - 60_000, ready=False)], IDLE, "pods-starting"),
+        ([*PODS[:3], pod(3, started_at_ms=NOW - 20_000)], IDLE, "pods-starting"),
+        (
+            [pod(i, containers=(replace(APP, resources=Resources()),)) for i in range(4)],
+            IDLE,
+            "no-cpu-request",
+        ),
+        ([pod(i, containers=SIDECAR) for i in range(4)], IDLE, "no-metrics"),
+    ],
+)
+def test_doubtful_data_never_lowers(pods: list[Pod], usage: list[PodUsage], why: str) -> None:
+    found = propose(workload("web"), pods, usage, target=80, now_ms=NOW)
+    assert (found.proposed, found.why) == (None, why)
+
+
+def test_the_same_data_whole_does_lower() -> None:
+    assert propose(workload("web"), PODS, IDLE, target=80, now_ms=NOW).proposed == 1
+
+
+def test_an_old_pod_that_fails_its_probe_under_load_counts() -> None:
+    busy = [sample(i, 1_500) for i in range(4)]
+    pods = [*PODS[:3], pod(3, ready=False)]
+    assert propose(workload("web"), pods, busy, target=80, now_ms=NOW).proposed == 8
+
+
+def test_rounding_says_so() -> None:
+    found = propose(workload("web", 2), PODS[:2], [sample(0, 660), sample(1, 660)], target=80, now_ms=NOW)
+    assert (found.proposed, found.why) == (None, "rounds-to-same")

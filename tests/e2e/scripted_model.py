@@ -1,0 +1,195 @@
+"""An OpenAI-compatible server that answers from a script, for tests and for trying the chat without a model.
+
+    python -m tests.e2e.scripted_model --port 8089 [--script FILE]
+    FLYBALL_MODEL_URL=http://127.0.0.1:8089/v1 FLYBALL_MODEL_NAME=scripted flyball chat -m "scale web up"
+
+A script is a list of steps, one a request; the last one is repeated for ever. It can do its worst: unknown
+tools, arguments that are no JSON, 1 MB or 10,000 levels of them, the same call id again and again, prose that
+claims an approval. Every request is kept in `requests`, every path in `seen`.
+"""
+
+import argparse
+import asyncio
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One answer: text and tool calls as (name, raw arguments); or, with `status` or `body`, just those.
+
+    `gate`, where set, holds the answer back until it is released.
+    """
+
+    text: str | None = None
+    calls: Sequence[tuple[str, str]] = ()
+    status: int = 200
+    body: bytes | None = None
+    content_type: str = "application/json"
+    usage: dict[str, Any] | None = field(default_factory=lambda: dict(USAGE))
+    gate: asyncio.Event | None = None
+
+
+def say(text: str) -> Step:
+    """Text only."""
+    return Step(text=text)
+
+
+def call(name: str, **arguments: object) -> Step:
+    """One well-formed tool call."""
+    return Step(calls=[(name, json.dumps(arguments))])
+
+
+def scale(workload: str, replicas: int) -> Step:
+    """A call of the `scale` tool."""
+    return call("scale", workload=workload, replicas=replicas, current_replicas=None)
+
+
+def malformed() -> Step:
+    """Arguments that are no JSON."""
+    return Step(calls=[("scale", '{"workload": "deployment/web", "replicas": ')])
+
+
+def huge() -> Step:
+    """1 MB of arguments."""
+    return Step(
+        calls=[("scale", json.dumps({"workload": "deployment/web", "replicas": 4, "x": "a" * 1_000_000}))]
+    )
+
+
+def deep() -> Step:
+    """10,000 levels of arguments."""
+    return Step(calls=[("scale", '{"a":' * 10_000 + "1" + "}" * 10_000)])
+
+
+class ScriptedModel:
+    """The server; use as `async with`. `url` is what goes into model_url."""
+
+    def __init__(self, steps: Sequence[Step], *, port: int = 0) -> None:
+        self.steps, self.requests, self.headers = list(steps), list[dict[str, Any]](), list[dict[str, str]]()
+        self._port = port
+        self.seen = list[str]()
+        app = web.Application(client_max_size=64 * 2**20, middlewares=[self._note])
+        app.router.add_post("/v1/chat/completions", self._complete)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        host, port = self._runner.addresses[0][:2]
+        return f"http://{host}:{port}/v1"
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.seen.append(f"{request.method} {request.path}")
+        return await handler(request)
+
+    async def _complete(self, request: web.Request) -> web.Response:
+        self.requests.append(await request.json())
+        self.headers.append(dict(request.headers))
+        step = self.steps[min(len(self.requests), len(self.steps)) - 1]
+        if step.gate is not None:
+            await step.gate.wait()
+        if step.body is not None or step.status != 200:
+            return web.Response(body=step.body or b"{}", status=step.status, content_type=step.content_type)
+        return web.json_response(completion(step, str(self.requests[-1].get("model"))))
+
+
+@contextmanager
+def serving(steps: Sequence[Step]) -> Iterator[ScriptedModel]:
+    """The server in a thread of its own, for what is driven from outside of an event loop."""
+    started, ended = threading.Event(), threading.Event()
+    model = ScriptedModel(steps)
+
+    async def work() -> None:
+        async with model:
+            started.set()
+            while not ended.is_set():
+                await asyncio.sleep(0.01)
+
+    thread = threading.Thread(target=asyncio.run, args=(work(),), daemon=True)
+    thread.start()
+    started.wait(10)
+    try:
+        yield model
+    finally:
+        ended.set()
+        thread.join(10)
+
+
+def completion(step: Step, model: str) -> dict[str, Any]:
+    """A Chat Completions body; every call has the id `call_1`, as some models really do it."""
+    message: dict[str, Any] = {"role": "assistant", "content": step.text}
+    if step.calls:
+        message["tool_calls"] = [
+            {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
+            for name, arguments in step.calls
+        ]
+    reason = "tool_calls" if step.calls else "stop"
+    body: dict[str, Any] = {
+        "id": "chatcmpl-scripted", "object": "chat.completion", "created": 0, "model": model,
+        "choices": [{"index": 0, "finish_reason": reason, "message": message}],
+    }  # fmt: skip
+    return body if step.usage is None else {**body, "usage": step.usage}
+
+
+DEMO = (
+    call("list_workloads"),
+    scale("deployment/web", 60),
+    scale("deployment/web", 6),
+    say("60 was refused by policy [2]; web now has 6 replicas instead [3]."),
+)
+
+
+def load(path: Path) -> list[Step]:
+    """Steps from a JSON file: a list of {"text": …} and {"calls": [[name, {arguments}], …]}."""
+    return [
+        Step(
+            text=s.get("text"),
+            calls=[(name, json.dumps(arguments)) for name, arguments in s.get("calls", [])],
+        )
+        for s in json.loads(path.read_text(encoding="utf-8"))
+    ]
+
+
+async def _serve(steps: Sequence[Step], port: int) -> None:
+    async with ScriptedModel(steps, port=port) as model:
+        print(f"export FLYBALL_MODEL_URL={model.url} FLYBALL_MODEL_NAME=scripted", flush=True)
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(description="A scripted OpenAI-compatible model.")
+    parser.add_argument("--port", type=int, default=8089)
+    parser.add_argument("--script", type=Path)
+    given = parser.parse_args()
+    try:
+        asyncio.run(_serve(load(given.script) if given.script else DEMO, given.port))
+    except KeyboardInterrupt:
+        return
+
+
+if __name__ == "__main__":
+    main()
