@@ -1,0 +1,25 @@
+"""`python -m tests.bench audit|gate|path [-o table|json] [the bench's own options]`."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+
+from tests.bench.report import Row, document, table
+
+NAMES = ("audit", "gate", "path")
+
+
+def main(argv: list[str]) -> int:
+    options = argparse.ArgumentParser(prog="bench")
+    options.add_argument("name", choices=NAMES)
+    options.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    given, own = options.parse_known_args(argv)
+    run: Callable[[list[str]], list[Row]] = importlib.import_module(f"tests.bench.{given.name}").run
+    if rows := run(own):
+        print(document(given.name, rows) if given.output == "json" else table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
