@@ -18,7 +18,7 @@ from sandbox.store import Json, Key
 from sandbox.world import World
 from tools.cluster.answers import write_error
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, NotFound
-from tools.ports import Patch, Precondition, Workload
+from tools.ports import Patch, Precondition, Workload, manager_of
 
 FENCE = "flyball.io/fence"
 _FENCE_TRIES = 3
@@ -39,7 +39,7 @@ class SimulatedWriter:
         meta |= {"uid": precondition.uid, "resourceVersion": precondition.resource_version}
         body = {**patch.body, "metadata": meta}
         dry_run = permit.mode == "dry_run"
-        call = Write("patch", _key(target), patch.subresource, body, f"flyball-{intent}", intent, dry_run)
+        call = Write("patch", _key(target), patch.subresource, body, manager_of(intent), intent, dry_run)
         return self._send(target, call, "write")
 
     async def fence(self, target: Target, intent: str) -> Workload:

@@ -8,7 +8,7 @@ from policies.types import Claim, Principal, Request
 from tools.context import Context
 from tools.errors import ToolError
 from tools.executor import Executor
-from tools.journal import New
+from tools.journal import New, RequestReused
 from tools.outcome import Result
 
 
@@ -49,7 +49,10 @@ class Approvals:
             if question["expires_ms"] <= now:
                 continue
             request = await self._c.journal.request_of(entry)
-            state = await self._c.journal.state_of(request)
+            try:
+                state = await self._c.journal.state_of(request)
+            except RequestReused:  # two asked at once under one id: the second can never be carried out
+                continue
             if isinstance(state, New):
                 newest[request.id] = _waiting(entry, request, state.attempts)
         return list(newest.values())
@@ -66,9 +69,17 @@ class Approvals:
             raise NoSuchQuestion(f"`{handle}` {what}", mend="flyball pending")
         return found[0]
 
-    async def approve(self, handle: str, voter: Principal, reason: str = "") -> Result:
-        """Vote yes, then carry it out if the votes suffice: it re-enters the path from the top."""
+    async def approve(
+        self, handle: str, voter: Principal, reason: str = "", *, shown: Waiting | None = None
+    ) -> Result:
+        """Vote yes, then carry it out if the votes suffice: it re-enters the path from the top.
+
+        `shown` is the question as the person saw it: a yes to it is none to what was asked anew meanwhile.
+        """
         waiting = await self.one(handle)
+        if shown is not None and shown.entry.seq != waiting.entry.seq:
+            mend = f"look at it as it is now: flyball approve {waiting.handle}"
+            raise VoteRefused("it has changed since it was shown to you", where=waiting.handle, mend=mend)
         await self._may_vote(waiting, voter)
         expires = waiting.expires_ms
         vote = self._c.journal.vote(

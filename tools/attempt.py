@@ -10,6 +10,7 @@ from audit.errors import ClaimLost, LogUnavailable
 from audit.log import Entry
 from audit.record import Outcome, Record, Tool
 from policies.gate import Gate
+from policies.guards.cooldown import key as changed_key
 from policies.types import Claim, Decision, Observation, Permit, Request, Situation, VerdictKind
 from tools.context import Context, denied
 from tools.errors import (
@@ -51,6 +52,11 @@ class Job:
         """The integer that says that an intent stands open on the workload."""
         return f"busy/{self.request.target.key}"
 
+    @property
+    def changed(self) -> str:
+        """The integer that holds when the workload was last changed."""
+        return changed_key(self.request)
+
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
@@ -74,6 +80,11 @@ class Attempt:
     diff: str
     rollback: bool
     after: Conflict | None
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything would be another number afterwards."""
+        return any(delta.before != delta.after for delta in self.seen.deltas)
 
     @property
     def closing(self) -> tuple[Record, ...]:
@@ -104,6 +115,8 @@ class Attempts:
         """Decide on what was seen, make the intent durable, write once, record how it ended."""
         request = job.request
         values = await self._c.log.values(job.gate.keys(request))
+        # The next commit gives these back before it claims: they are judged as they will stand then.
+        values |= {c.key: c.value for c in attempt.given_back if c.key in values}
         decision = await self.decide(job, attempt, values)
         if decision.verdict is VerdictKind.DENY:
             return await self.refuse(request, decision, attempt, _manual(job, attempt))
@@ -125,7 +138,12 @@ class Attempts:
             return Conflict(attempt.closing, attempt.given_back, attempt.number - 1)
         except WriteError as e:  # before the intent, and a rehearsal has no effect
             return await self._failed(request, attempt, e)
-        return await _to_its_end(self._write(job, attempt, decision, decision.permit, patch, values))
+        return await to_its_end(self._write(job, attempt, decision, decision.permit, patch, values))
+
+    async def settle(self, conflict: Conflict | None) -> None:
+        """Record a conflict that nothing else will be committed with: it must not be left in doubt."""
+        if conflict is not None and conflict.closing:
+            await self._c.log.commit(conflict.closing, conflict.given_back)
 
     async def decide(self, job: Job, attempt: Attempt, values: dict[str, int] | None = None) -> Decision:
         """The gate's answer on what was seen and on what the log holds."""
@@ -157,7 +175,8 @@ class Attempts:
         decided = journal.decision(request, decision, attempt.seen, _tool(job.spec))
         intent = journal.intent(request, attempt.seen, decided, attempt.diff)
         undenied = Claim("holds", f"denied/{request.id}", 0)
-        claims = (*attempt.given_back, *decision.claims, undenied, Claim("once", job.busy))
+        unmoved = Claim("holds", job.changed, values.get(job.changed, 0))
+        claims = (*attempt.given_back, unmoved, *decision.claims, undenied, Claim("once", job.busy))
 
         def lost(claim: Any, _: int) -> Record:
             return lost_record(journal, request, attempt.seen, decision.policy_digest, claim)
@@ -175,14 +194,17 @@ class Attempts:
     async def _lost(self, job: Job, attempt: Attempt, decision: Decision, e: ClaimLost) -> Refused:
         """The refusal is recorded; an earlier conflict of this request still has to be. Raises ClaimLost
         where another process has said already how that ended."""
-        if attempt.closing:
-            await self._c.log.commit(attempt.closing, attempt.given_back)
+        await self.settle(attempt.after)
         request = job.request
         no = lost_decision(request, decision.policy_digest, e.claim)
         return _refused(request, no, e.seq or 0, attempt)
 
     async def _send(self, job: Job, attempt: Attempt, patch: Patch, sent: Sent) -> Result | Conflict:
         request, intent = job.request, sent.intent.record
+        if job.live and not attempt.moves:
+            # Sent all the same, a PATCH of `/scale` without change would take the field from its owner, and
+            # where nobody owns it the apiserver marks no later write either (measured on 1.36).
+            return await self._written(job, attempt, sent, attempt.workload)
         guard = Precondition(attempt.seen.uid, attempt.seen.resource_version)
         try:
             after = await self._writer.apply(sent.permit, intent.id, request.target, patch, guard)
@@ -248,7 +270,12 @@ class Attempts:
             return
         guard = Precondition(attempt.seen.uid, attempt.seen.resource_version)
         intent = f"rehearsal-{job.request.id}"
-        await self._writer.apply(decision.permit.rehearsal(), intent, job.request.target, patch, guard)
+        try:
+            await self._writer.apply(decision.permit.rehearsal(), intent, job.request.target, patch, guard)
+        except MayHaveHappened as e:
+            what = f"the dry run before the write got no answer ({e.what}); nothing was written"
+            mend = "try again when the cluster answers"
+            raise NeverHappened(what, where=e.where, mend=mend, code="rehearsal", http=e.http) from e
 
     def _situation(self, job: Job, attempt: Attempt, values: dict[str, int]) -> Situation:
         return Situation(
@@ -263,6 +290,7 @@ class Attempts:
     async def _ask(self, request: Request, decision: Decision, attempt: Attempt) -> Pending:
         handle, diff = request.digest[:8], attempt.diff
         if (asked := await self._c.asked(request, attempt.seen)) is not None:
+            await self.settle(attempt.after)
             return Pending(
                 request, asked.seq, handle, diff, (asked.record.approval or {})["expires_ms"], decision
             )
@@ -279,7 +307,7 @@ class Attempts:
         return Failed(request, entries[-1].seq, _said(e), e.mend, e.code, e.http, attempt.diff)
 
 
-async def _to_its_end(work: Coroutine[Any, Any, R]) -> R:
+async def to_its_end(work: Coroutine[Any, Any, R]) -> R:
     """From the durable intent to its outcome nothing is cut short: an interrupt waits (a write ends within
     10 s) and the caller sees it in `asyncio.current_task().cancelling()`."""
     task = asyncio.ensure_future(work)
@@ -304,8 +332,8 @@ def _back(job: Job, intent: Record, decision: Decision, values: dict[str, int]) 
     if not job.live:
         return ()
     votes = tuple(Claim("put", c.key, 0) for c in decision.claims if c.key.startswith("approval/"))
-    changed = f"changed/{job.request.target.key}"
-    return (ends(intent), Claim("put", job.busy, 0), *votes, Claim("put", changed, values.get(changed, 0)))
+    changed = Claim("put", job.changed, values.get(job.changed, 0))
+    return (ends(intent), Claim("put", job.busy, 0), *votes, changed)
 
 
 def _manual(job: Job, attempt: Attempt) -> str:

@@ -4,12 +4,15 @@ request → strict parse → identity, kill switch, names → lease → what the
 gate → {decision, intent} with their claims in one durable commit → one write → outcome.
 """
 
-from audit.errors import ClaimLost, LogUnavailable
+import asyncio
+from contextlib import suppress
+
+from audit.errors import AuditError, ClaimLost, LogUnavailable
 from policies.types import Decision, Request
-from tools.attempt import Attempt, Attempts, Conflict, Job, outcome_of
+from tools.attempt import Attempt, Attempts, Conflict, Job, outcome_of, to_its_end
 from tools.context import Context, denied
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
-from tools.journal import Final, InDoubt, New
+from tools.journal import Final, InDoubt, New, RequestReused
 from tools.observe import observe
 from tools.outcome import Failed, Result
 from tools.ports import ClusterWriter, Held
@@ -20,6 +23,8 @@ from tools.rollback import restores
 
 TRIES = 3
 """How often a definite conflict (409) is decided again on a fresh read."""
+PAUSE_S = 0.05
+"""Pause after the first conflict; the second is twice as long."""
 
 
 class Executor:
@@ -51,6 +56,8 @@ class Executor:
         except (ArgumentsInvalid, UnknownTool) as e:
             no = denied(gate, request, "arguments", f"{e.where}: {e.what}")
             return await self._attempts.refuse(request, no)
+        if (ended := await self._ended(request)) is not None:
+            return ended
         if (no_by_name := await c.screened(gate, request)) is not None:
             manual = await self._by_hand(request) if no_by_name.stage == "kill_switch" else ""
             return await self._attempts.refuse(request, no_by_name, manual=manual)
@@ -61,6 +68,16 @@ class Executor:
             root = request.target
         async with c.leases.hold(root.key) as held:
             return await self._under_lease(Job(request, spec, args, cluster, gate, held, confirmed))
+
+    async def _ended(self, request: Request) -> Result | None:
+        """How it ended, for its own people: a kill switch thrown since does not make it undone."""
+        if self._c.identity.refuses(request.principal) is not None:
+            return None
+        try:
+            state = await self._c.journal.state_of(request)
+        except RequestReused:  # said where the request would be carried out; names are judged first
+            return None
+        return replayed(request, state) if isinstance(state, Final) else None
 
     async def preview(self, request: Request) -> tuple[Decision, str]:
         """What the gate says now and what would change, recorded as a read; nothing is claimed or written."""
@@ -80,7 +97,8 @@ class Executor:
             case InDoubt(intent):
                 return await self.resolver.resolve(intent, job.held)
             case New(done):
-                await self.resolver.clear(job.request.target, job.held)
+                if job.live:  # the resolver fences, and a dry run has no effect
+                    await self.resolver.clear(job.request.target, job.held)
                 try:
                     return await self._try(job, done)
                 except ClaimLost:  # we slept past our lease, and another process found out how it ended
@@ -91,30 +109,47 @@ class Executor:
         for _ in range(TRIES):
             number = (conflict.attempts if conflict else done) + 1
             try:
-                attempt = await self._look(job, number, conflict)
-            except (NotFound, NeverHappened, ArgumentsInvalid) as e:
-                return await self._failed(job.request, e, conflict)
-            except ToolError:
-                if (
-                    conflict is not None and conflict.closing
-                ):  # known to be without effect: never left in doubt
-                    await self._c.log.commit(conflict.closing, conflict.given_back)
+                result = await self._once(job, number, conflict)
+            except asyncio.CancelledError:
+                await self._settled(conflict)
                 raise
-            result = await self._attempts.run(job, attempt)
             if not isinstance(result, Conflict):
                 return result
             conflict = result
+            await self._pause(number - done, conflict)
         error = NeverHappened(
             "somebody else keeps changing it", code="conflict", http=409, mend="try again later"
         )
         return await self._failed(job.request, error, conflict)
+
+    async def _pause(self, tried: int, conflict: Conflict) -> None:
+        """Let the other writer finish: a rollout's status writes come in bursts."""
+        try:
+            await self._c.clock.sleep(PAUSE_S * tried)
+        except asyncio.CancelledError:
+            await self._settled(conflict)
+            raise
+
+    async def _settled(self, conflict: Conflict | None) -> None:
+        with suppress(AuditError):  # the commit that was cut short may have stored it already
+            await to_its_end(self._attempts.settle(conflict))
+
+    async def _once(self, job: Job, number: int, conflict: Conflict | None) -> Result | Conflict:
+        try:
+            attempt = await self._look(job, number, conflict)
+        except (NotFound, NeverHappened, ArgumentsInvalid) as e:
+            return await self._failed(job.request, e, conflict)
+        except ToolError:
+            await self._attempts.settle(conflict)
+            raise
+        return await self._attempts.run(job, attempt)
 
     async def _look(self, job: Job, number: int, conflict: Conflict | None) -> Attempt:
         c, request, now = self._c, job.request, self._c.now_ms()
         seen, workload = await observe(
             c.reader, job.cluster, job.spec, job.args, request.target, job.gate.snapshot.label_keys, now
         )
-        rollback = await restores(c.journal, request, job.spec, seen, now)
+        rollback = await restores(c.journal, request, job.spec, seen, workload, now)
         return Attempt(number, seen, workload, job.spec.describe(job.args, workload), rollback, conflict)
 
     async def _failed(self, request: Request, e: ToolError, conflict: Conflict | None = None) -> Failed:

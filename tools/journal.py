@@ -252,10 +252,12 @@ def state(request: Request, entries: Sequence[Entry]) -> State:
     intent: Entry | None = None
     refusal: Entry | None = None
     attempts = 0
-    if entries and entries[0].record.request_digest != request.digest:
+    told = (e for e in entries if e.record.request_digest is not None)  # a rejected call has no digest
+    first = next(told, None)
+    if first is not None and first.record.request_digest != request.digest:
         raise RequestReused(
             f"request id `{request.id}` was used for something else",
-            where=f"record {entries[0].seq}",
+            where=f"record {first.seq}",
             mend="leave --request-id out, or repeat exactly what it was used for",
         )
     for entry in entries:

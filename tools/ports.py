@@ -37,6 +37,11 @@ class Container:
     resources: Resources
 
 
+def manager_of(intent: str) -> str:
+    """The field manager that marks an intent's write."""
+    return f"flyball-{intent}"
+
+
 @dataclass(frozen=True, slots=True)
 class Manager:
     """One entry of managedFields. `fields` are the top paths it owns, e.g. `spec.replicas`."""
@@ -70,6 +75,10 @@ class Workload:
     owner: str | None
     created_at: str
     selector: Mapping[str, str]
+
+    def marked(self, intent: str) -> bool:
+        """Whether fields that this intent wrote are still its own: nobody has written over them since."""
+        return any(manager.name == manager_of(intent) for manager in self.managers)
 
 
 @dataclass(frozen=True, slots=True)

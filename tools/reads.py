@@ -17,8 +17,10 @@ T = TypeVar("T")
 class ReadRefused(ToolError):
     """Policy does not let this principal read that. `record` is the refusal's number in the log."""
 
-    def __init__(self, what: str, *, where: str, record: int) -> None:
-        super().__init__(what, where=where, mend="flyball policy can-i says what it may read")
+    def __init__(self, what: str, *, where: str, record: int, stage: str) -> None:
+        stopped = "flyball status says what is stopped, and how it is lifted"
+        mend = stopped if stage == "kill_switch" else "flyball policy can-i says what it may read"
+        super().__init__(what, where=where, mend=mend)
         self.record = record
 
 
@@ -111,7 +113,7 @@ class GovernedReads:
     async def _refuse(self, request: Request, stage: str, detail: str) -> None:
         no = denied(await self._c.gate(), request, stage, detail)
         (entry,) = await self._c.log.commit((self._c.journal.decision(request, no, None, None),))
-        raise ReadRefused(f"denied: {detail}", where=str(request.target), record=entry.seq)
+        raise ReadRefused(f"denied: {detail}", where=str(request.target), record=entry.seq, stage=stage)
 
     async def _record(self, request: Request, seen: dict[str, object]) -> None:
         record = self._c.log.draft(

@@ -77,10 +77,14 @@ class Resolver:
     async def by_hand(self, intent: Entry, says: str, reason: str, who: Actor) -> Result:
         """A person's word on what cannot be known; late writes are fenced off first, where the cluster answers.
 
-        Raises ArgumentsInvalid where the object itself says otherwise, LeaseBusy, LogUnavailable.
+        Raises ArgumentsInvalid where it is resolved already or the object itself says otherwise, LeaseBusy,
+        LogUnavailable.
         """
         target = (await self._c.journal.request_of(intent)).target
         async with self._c.leases.hold(await self.lease_key(target)) as held:
+            if await self._ended(intent):
+                what = "somebody else has resolved it meanwhile"
+                raise ArgumentsInvalid(what, where=f"record {intent.seq}", mend="flyball audit tail")
             try:
                 seen = await self._look(intent, target)
             except ToolError as e:
@@ -161,16 +165,12 @@ class Resolver:
                 None, "the cluster is another one than the intent's", {"cluster_uid": identity.uid}
             )
         before = await self._c.reader.read(target)
-        if _marked(before, intent):
+        if before.marked(intent.record.id):
             return _applied(before, intent)
         after = await self._writer.fence(target, intent.record.id)
-        if _marked(after, intent):
+        if after.marked(intent.record.id):
             return _applied(after, intent)
         return _unmarked(after, intent)
-
-
-def _marked(workload: Workload, intent: Entry) -> bool:
-    return any(m.name == f"flyball-{intent.record.id}" for m in workload.managers)
 
 
 def _facts(workload: Workload) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from policies.types import Observation, Principal, Request
 from tools import registry
 from tools.errors import ArgumentsInvalid
 from tools.journal import ENDS, Journal
+from tools.ports import Workload
 from tools.spec import ActionSpec
 
 DEADLINE_MS = 3_600_000
@@ -15,13 +16,19 @@ DEADLINE_MS = 3_600_000
 
 
 async def restores(
-    journal: Journal, request: Request, spec: ActionSpec[Any], seen: Observation, now_ms: int
+    journal: Journal,
+    request: Request,
+    spec: ActionSpec[Any],
+    seen: Observation,
+    workload: Workload,
+    now_ms: int,
 ) -> bool:
     """True where the request puts back what one of our own writes changed, in time.
 
     To undo an undo is to act again: it has no right of way, else two changes could alternate for ever
-    through a freeze. Raises ArgumentsInvalid where it says so and does not: another object, other values
-    than the recorded ones, somebody else's change, or a field that somebody has changed since.
+    through a freeze. Nor has it where our marker is gone: then somebody else has put the value there since.
+    Raises ArgumentsInvalid where it says so and does not: another object, other values than the recorded
+    ones, somebody else's change, or a field that somebody has changed since.
     """
     if request.undoes is None:
         return False
@@ -35,11 +42,13 @@ async def restores(
     may_undo(request.principal, intent.record)
     if seen.view["fields"] != end.after:
         raise ArgumentsInvalid(
-            "somebody has changed it since",
+            "it is not what that change made of it any more: somebody, or an undo, has changed it since",
             where=str(request.target),
             mend="look, then act on what it is now",
         )
     if any(parent.rel == "undoes" for parent in intent.record.parents):
+        return False
+    if not workload.marked(intent.record.id):
         return False
     observed = intent.record.observation or {}
     return now_ms - int(observed["at_ms"]) <= DEADLINE_MS

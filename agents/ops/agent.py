@@ -38,7 +38,7 @@ class OpsAgent:
     """Conversations with a model that holds the toolbox, and no writer. Use as `async with`.
 
     `where` is `context/namespace` as the person sees it; a thread stays where it began. `principal.session`
-    must be the thread's, not the process's: it is in the request's digest, which a resumed call repeats.
+    is the thread's, not the process's: it says in the log which conversation a call came from.
     A turn holds its thread's lease, so that two processes never continue one thread at once.
     """
 

@@ -101,7 +101,15 @@ class TunerPass:
         return propose(workload, pods, usage, target=self._target, now_ms=self._now_ms())
 
     async def _carry_out(self, run_id: str, plan: Sequence[Proposal]) -> list[Row]:
-        return [Row(p, await self._send(run_id, p) if p.proposed is not None else None) for p in plan]
+        return [Row(p, await self._tried(run_id, p) if p.proposed is not None else None) for p in plan]
+
+    async def _tried(self, run_id: str, proposal: Proposal) -> Card:
+        """Whatever keeps one workload from being changed (its lease, the cluster) does not end the pass."""
+        try:
+            return await self._send(run_id, proposal)
+        except ToolError as e:
+            text = json.dumps({"status": "failed", "error": e.what})
+            return Card("failed", f"failed  scale {proposal.target}  {e.what}", text)
 
     async def _send(self, run_id: str, proposal: Proposal) -> Card:
         arguments = {

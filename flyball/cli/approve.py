@@ -34,7 +34,7 @@ def approve(
         else:
             somebody("give --yes")
             confirm(opts, shown, "approve? ")
-        result = await app.approvals.approve(handle, app.identity.by_hand(), reason)
+        result = await app.approvals.approve(handle, app.identity.by_hand(), reason, shown=waiting)
         if opts.json:
             output.document(render.document(result))
         else:

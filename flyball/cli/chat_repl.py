@@ -171,7 +171,7 @@ class Repl:
         if (self._ask("approve? [y/N] ") or "").strip().lower() not in ("y", "yes"):
             note("nothing was done")
             return
-        result = await self._app.approvals.approve(handle, self._app.identity.by_hand())
+        result = await self._app.approvals.approve(handle, self._app.identity.by_hand(), shown=waiting)
         self._heard.append(f"approved {waiting.handle}: {'; '.join(render.lines(result)[:1])}")
         render.show(result)
 

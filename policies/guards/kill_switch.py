@@ -20,6 +20,6 @@ def kill_switch(ask: Ask) -> Refusal | None:
         value = ask.values[key]
         if value & 1 and (ask.writes or ask.request.principal.agent is not None):
             what = key.removeprefix("stop/")
-            return Refusal("kill_switch", None, f"{what} is stopped; `flyball resume` lets it go on")
+            return Refusal("kill_switch", None, f"{what} is stopped")
         ask.claims.append(Claim("holds", key, value))
     return None

@@ -15,8 +15,9 @@ from agents.tuner.run import Pass, TunerPass
 from audit.clock import SystemClock
 from policies.types import Mode, Principal, Target
 from tests.agents.fakes import FakeToolbox
-from tools.errors import ClusterAway, NeverHappened
+from tools.errors import ClusterAway, NeverHappened, ToolError
 from tools.ports import Container, Pod, PodUsage, Resources, Workload
+from tools.toolbox import Call, Card
 
 NOW = 1_800_000_000_000
 OLD = NOW - 3_600_000
@@ -224,3 +225,27 @@ def test_an_old_pod_that_fails_its_probe_under_load_counts() -> None:
 def test_rounding_says_so() -> None:
     found = propose(workload("web", 2), PODS[:2], [sample(0, 660), sample(1, 660)], target=80, now_ms=NOW)
     assert (found.proposed, found.why) == (None, "rounds-to-same")
+
+
+class BusyToolbox(FakeToolbox):
+    """Somebody else holds the lease of one workload."""
+
+    async def call(self, call: Call) -> Card:
+        if "search" in call.arguments:
+            raise ToolError("another process is working on it", where="search")
+        return await super().call(call)
+
+
+def test_a_workload_that_is_busy_does_not_end_the_pass() -> None:
+    observer = FakeObserver(
+        {"web": [1_200] * 4, "search": [300] * 6}, [workload("web"), workload("search", 6)]
+    )
+    found, box, recorder = tuned(
+        observer, BusyToolbox(replicas={"deployment/web": 4, "deployment/search": 6})
+    )
+    assert [(r.proposal.target.name, r.status) for r in found.rows] == [
+        ("search", "failed"),
+        ("web", "applied"),
+    ]
+    assert box.replicas["deployment/search"] == 6
+    assert recorder.records[-1][2] == {"failed": 1, "applied": 1}

@@ -22,7 +22,7 @@ from tests.security.kit import (
 )
 from tools import killswitch
 from tools.executor import Executor
-from tools.outcome import Pending, Refused
+from tools.outcome import Applied, Pending, Refused
 
 
 async def _stop(app: App, scope: str = "all") -> None:
@@ -119,5 +119,21 @@ def test_two_people_who_stop_at_once_both_succeed(tmp_path: Path) -> None:
             )
             assert sum(entry is not None for entry in thrown) == 1
             assert [s.scope for s in await killswitch.stopped(app.context)] == ["all"]
+
+    asyncio.run(run())
+
+
+def test_what_was_done_before_it_stays_told_as_done(tmp_path: Path) -> None:
+    """A finished request is returned as it ended; asking again under the switch records no refusal of it."""
+
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            request = proposed(app, 5)
+            assert isinstance(await app.executor.execute(request), Applied)
+            await _stop(app, "all")
+            again = await app.executor.execute(request)
+            assert isinstance(again, Applied)
+            assert again.replayed
+            assert (await kinds(app)).count("action.intent") == 1
 
     asyncio.run(run())

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from audit.clock import SystemClock
 from flyball.cli.exits import UsageError
 from flyball.settings import load
-from flyball.wiring import open_log
+from flyball.wiring import open_log, place_of
 from tests.security.kit import App, flags, kinds, within
 
 
@@ -81,7 +82,8 @@ def test_a_folder_or_link_of_another_user_is_refused(tmp_path: Path, where: str,
 
 
 async def _only_the_log(folder: Path) -> None:
-    log = await open_log(load(flags(folder)))
+    settings = load(flags(folder))
+    log = await open_log(settings, place_of(settings), SystemClock())
     await log.close()
 
 

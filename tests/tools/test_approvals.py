@@ -1,5 +1,6 @@
 """Approvals: bound to exactly one request and one view, used once, expiring, and never talked around."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sandbox.apiserver import Write
 from sandbox.faults import Fault, FaultKind
 from sandbox.store import Key
 from tests.crash.forks import Child
-from tests.crash.kit import Rig, balanced, run
+from tests.crash.kit import POLICY, Rig, balanced, run
 from tools.approvals import NoSuchQuestion, VoteRefused
 from tools.journal import RequestReused
 from tools.outcome import Applied, Failed, Pending, Refused, Simulated
@@ -64,6 +65,39 @@ def test_a_vote_is_for_the_view_that_was_shown(folder: Path) -> None:
         assert second.record != first.record
         assert isinstance(await rig.approvals.approve(first.handle, rig.identity.by_hand()), Applied)
         assert sum((await balanced(rig)).effects.values()) == 1
+
+    run(folder, work)
+
+
+def test_a_yes_is_to_the_question_that_was_shown(folder: Path) -> None:
+    """It is asked anew while the person reads `2 -> 18`: their yes is none to `5 -> 18`."""
+
+    async def work(rig: Rig) -> None:
+        asked = await ask(rig)
+        shown = await rig.approvals.one(asked.handle)
+        somebody_scales(rig, 5)
+        await ask(rig)
+        with pytest.raises(VoteRefused, match="since it was shown"):
+            await rig.approvals.approve(asked.handle, rig.identity.by_hand(), shown=shown)
+        shown = await rig.approvals.one(asked.handle)
+        assert shown.diff == "5 -> 18"
+        assert isinstance(
+            await rig.approvals.approve(asked.handle, rig.identity.by_hand(), shown=shown), Applied
+        )
+
+    run(folder, work)
+
+
+def test_two_questions_at_once_under_one_id(folder: Path) -> None:
+    """The second can never be carried out; it must not hide what else waits."""
+    policy = POLICY.replace("names: [web]}", "names: [web, worker]}")
+    (folder / "policy" / "policy.yaml").write_text(policy)
+
+    async def work(rig: Rig) -> None:
+        both = [rig.scale(18, name, id="the-request") for name in ("web", "worker")]
+        asked = await asyncio.gather(*map(rig.executor.execute, both))
+        assert all(isinstance(one, Pending) for one in asked)
+        assert len(await rig.approvals.waiting()) == 1
 
     run(folder, work)
 

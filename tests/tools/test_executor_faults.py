@@ -174,6 +174,23 @@ def test_a_person_cannot_say_what_the_object_contradicts(folder: Path) -> None:
     run(folder, work)
 
 
+def test_a_persons_word_comes_too_late(folder: Path) -> None:
+    """It was resolved between the listing and the word: the person is told, and nothing is said twice."""
+
+    async def work(rig: Rig) -> None:
+        rig.world.inject([Fault(FaultKind.TIMEOUT_AFTER)])
+        await rig.executor.execute(rig.scale(5, id="request-1"))
+        (intent,) = await rig.executor.resolver.open_intents()
+        await rig.executor.resolver.sweep()
+        somebody_scales(rig, 9)
+        who = actor_of(rig.identity.by_hand())
+        with pytest.raises(ArgumentsInvalid, match="resolved it meanwhile"):
+            await rig.executor.resolver.by_hand(intent, "not_applied", "nothing was there", who)
+        assert (await balanced(rig)).statuses() == {"applied": 1}
+
+    run(folder, work)
+
+
 def test_a_persons_word_fences_late_writes_too(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         rig.world.inject([Fault(FaultKind.DELAYED)])
@@ -238,6 +255,22 @@ def test_dry_runs_do_not_hide_what_is_in_doubt(folder: Path) -> None:
     run(folder, work)
 
 
+def test_a_dry_run_does_not_resolve_either(folder: Path) -> None:
+    """The resolver's fence is a write: a dry run leaves the object as it is."""
+
+    async def work(rig: Rig) -> None:
+        rig.world.inject([Fault(FaultKind.TIMEOUT_BEFORE)])
+        await rig.executor.execute(rig.scale(5, id="request-1"))
+        arrived = len(rig.world.arrivals())
+        result = await rig.executor.execute(rig.scale(5, id="dry-run-1", mode="dry_run"))
+        assert isinstance(result, Refused)
+        assert result.stage == "in-doubt"
+        assert len(rig.world.arrivals()) == arrived
+        await balanced(rig, still_open=1)
+
+    run(folder, work)
+
+
 def test_a_dry_run_is_never_in_doubt(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         rig.world.inject([Fault(FaultKind.TIMEOUT_BEFORE)])
@@ -249,12 +282,24 @@ def test_a_dry_run_is_never_in_doubt(folder: Path) -> None:
     run(folder, work)
 
 
+def test_what_is_so_already_is_not_sent(folder: Path) -> None:
+    """On a real apiserver a `/scale` without change takes `replicas` from its owner, and later marks with it."""
+
+    async def work(rig: Rig) -> None:
+        result = await rig.executor.execute(rig.scale(2, id="request-1"))
+        assert isinstance(result, Applied)
+        assert result.unchanged
+        assert not rig.world.arrivals()
+        assert (await balanced(rig)).statuses() == {"applied": 1}
+
+    run(folder, work)
+
+
 def test_a_change_between_read_and_write_is_seen(folder: Path) -> None:
     """Somebody else's write lands between our read and our PATCH: a 409, and the second look decides."""
 
     async def work(rig: Rig) -> None:
-        theirs = Write("patch", Key("deployment", "shop", "web"), "scale", {"spec": {"replicas": 4}}, "lena")
-        rig.executor._attempts._writer = Interloper(rig, theirs)
+        rig.executor._attempts._writer = Interloper(rig, 4)
         result = await rig.executor.execute(rig.scale(6, id="request-1"))
         assert isinstance(result, Applied)
         assert result.diff == "4 -> 6"
@@ -264,13 +309,31 @@ def test_a_change_between_read_and_write_is_seen(folder: Path) -> None:
 
 
 class Interloper:
-    """A writer before whose first write somebody else's comes."""
+    """A writer before whose first write somebody else scales."""
 
-    def __init__(self, rig: Rig, theirs: Write) -> None:
-        self._rig, self._theirs, self._inner = rig, theirs, rig.executor._attempts._writer
+    def __init__(self, rig: Rig, replicas: int) -> None:
+        self._rig, self._theirs, self._inner = rig, [replicas], rig.executor._attempts._writer
 
     async def apply(self, *args: object) -> object:
-        if self._theirs is not None:
-            self._rig.world.send(self._theirs)
-            self._theirs = None  # type: ignore[assignment]
+        if self._theirs:
+            somebody_scales(self._rig, self._theirs.pop())
         return await self._inner.apply(*args)  # type: ignore[arg-type]
+
+
+def somebody_scales(rig: Rig, replicas: int) -> None:
+    key = Key("deployment", "shop", "web")
+    rig.world.send(Write("patch", key, "scale", {"spec": {"replicas": replicas}}, "lena"))
+
+
+def test_a_lost_rehearsal_is_not_a_lost_write(folder: Path) -> None:
+    """A rule that demands a dry run first: no answer to that is a plain failure, and nothing is in doubt."""
+
+    async def work(rig: Rig) -> None:
+        rig.world.inject([Fault(FaultKind.TIMEOUT_AFTER)])
+        result = await rig.executor.execute(rig.scale(5, "search", id="request-1"))
+        assert isinstance(result, Failed)
+        assert "nothing was written" in result.what
+        assert not await rig.executor.resolver.open_intents()
+        assert isinstance(await rig.executor.execute(rig.scale(5, "search", id="request-2")), Applied)
+
+    run(folder, work)

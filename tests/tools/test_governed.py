@@ -54,6 +54,17 @@ def test_a_pending_card_says_that_the_model_cannot_approve(tmp_path: Path) -> No
     asyncio.run(run())
 
 
+def test_a_rejected_call_does_not_take_its_id(tmp_path: Path) -> None:
+    """What was no request cannot be another one under the same id: a turn that is resumed may send it right."""
+
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            assert (await ask(app, "scale", {}, request_id="a" * 40)).status == "invalid"
+            assert (await ask(app, "scale", scale(8), request_id="a" * 40)).status == "applied"
+
+    asyncio.run(run())
+
+
 def test_the_same_call_again_is_replayed_and_not_repeated(tmp_path: Path) -> None:
     async def run() -> None:
         async with installation(tmp_path) as app:

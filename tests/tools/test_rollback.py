@@ -71,7 +71,7 @@ def test_what_somebody_changed_since_is_theirs(folder: Path) -> None:
         somebody_scales(rig, 9)
         result = await rig.executor.execute(await undo(rig, done))
         assert isinstance(result, Failed)
-        assert "somebody has changed it since" in result.what
+        assert "has changed it since" in result.what
         assert await rig.replicas() == 9
         await balanced(rig)
 
@@ -100,6 +100,22 @@ def test_it_has_right_of_way_over_a_freeze(folder: Path) -> None:
         assert isinstance(held, Refused)
         assert held.stage == "freeze"
         assert isinstance(await rig.executor.execute(await undo(rig, done)), Applied)
+
+    run(folder, work)
+
+
+def test_it_has_no_right_of_way_over_somebody_elses_change(folder: Path) -> None:
+    """The number is the one that we wrote, but it was undone, and a person has put it there since."""
+
+    async def work(rig: Rig) -> None:
+        done = await scaled(rig, 7)
+        await rig.executor.execute(await undo(rig, done))
+        somebody_scales(rig, 7)
+        (folder / "policy" / "policy.yaml").write_text(POLICY.rstrip().removesuffix("...") + "---\n" + FREEZE)
+        held = await rig.executor.execute(await undo(rig, done, "once-more"))
+        assert isinstance(held, Refused)
+        assert held.stage == "freeze"
+        assert await rig.replicas() == 7
 
     run(folder, work)
 

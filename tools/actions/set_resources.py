@@ -1,9 +1,9 @@
 """set_resources: CPU and memory of a container in a workload's template (a rollout; it lasts)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from policies.types import ActionInfo, Delta, Scalar
 from tools.cluster.quantity import format_bytes, format_millicores, millicores, whole_bytes
@@ -32,6 +32,11 @@ class SetResourcesArgs(Args):
     cpu_limit: Annotated[Quantity, Field(description="e.g. 500m; null leaves it")]
     memory_request: Annotated[Quantity, Field(description="e.g. 256Mi; null leaves it")]
     memory_limit: Annotated[Quantity, Field(description="e.g. 512Mi; null leaves it")]
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        self.wanted()
+        return self
 
     def wanted(self) -> dict[str, int]:
         """The values that shall change, in millicores and bytes. Raises ArgumentsInvalid."""

@@ -34,6 +34,8 @@ _UNREADABLE = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 T = TypeVar("T")
 
 ROOT_US = 60_000_000
+KEEPERS_US = 1_000_000
+Keepers = tuple[list[Any], list[Any]]
 
 # From the apiserver's watch cache. A list "as of now" waits for the cache's next progress report, up to 100 ms
 # each time, and who keeps a field does not change between two such reports.
@@ -49,6 +51,7 @@ class KubernetesCluster:
         self._served: dict[str, tuple[int, bool]] = {}
         self._seen: OrderedDict[str, Workload] = OrderedDict()
         self._roots: dict[str, tuple[int, Target]] = {}
+        self._kept: dict[str | None, tuple[int, Keepers]] = {}
 
     async def close(self) -> None:
         await self.api.close()
@@ -170,8 +173,17 @@ class KubernetesCluster:
         autoscalers = [one for one in autoscalers if one["metadata"]["namespace"] == here]
         return objects.workload(self.name, kind, obj, owner_of(target, obj, scalers, autoscalers))
 
-    async def _keepers(self, namespace: str | None) -> tuple[list[Any], list[Any]]:
-        """ScaledObjects and HPAs. A reader that may not list them may not judge: the 403 goes up."""
+    async def _keepers(self, namespace: str | None) -> Keepers:
+        """ScaledObjects and HPAs, read once for a pass over a namespace: one that came within the last second
+        may be missed. A reader that may not list them may not judge: the 403 goes up."""
+        now = self._clock.mono_us()
+        until, keepers = self._kept.get(namespace, (0, ([], [])))
+        if now >= until:
+            keepers = await self._listed_keepers(namespace)
+            self._kept[namespace] = (now + KEEPERS_US, keepers)
+        return keepers
+
+    async def _listed_keepers(self, namespace: str | None) -> Keepers:
         if not await self._serves(SCALERS.group):
             return [], await self._list(AUTOSCALERS, namespace, CACHED)
         scalers, autoscalers = await asyncio.gather(

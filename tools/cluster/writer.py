@@ -20,15 +20,10 @@ from tools.errors import (
     NeverHappened,
     NotFound,
 )
-from tools.ports import Manager, Patch, Precondition, Workload
+from tools.ports import Manager, Patch, Precondition, Workload, manager_of
 
 FENCE = "flyball.io/fence"
 _FENCE_TRIES = 3
-
-
-def manager_of(intent: str) -> str:
-    """The field manager that marks an intent's write."""
-    return f"flyball-{intent}"
 
 
 class KubernetesWriter:
