@@ -1,6 +1,7 @@
 """The composition root: the only place that picks real parts and puts them together, and makes a writer."""
 
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -89,6 +90,19 @@ def place_of(settings: Settings) -> Place:
     return Place(context, namespace or ("shop" if context == SANDBOX else "default"), folder)
 
 
+def log_place(settings: Settings) -> Place:
+    """Where the log lies, also while the kubeconfig cannot be read: then its clusters are real ones.
+
+    The context may be empty then. For the kill switch and for reading the log; acting takes `place_of`.
+    """
+    from tools.cluster.kubeconfig import KubeconfigInvalid
+
+    try:
+        return place_of(settings)
+    except KubeconfigInvalid:
+        return Place(settings["context"], settings["namespace"] or "default", settings.state / "real")
+
+
 def _kubeconfig_place(settings: Settings, context: str) -> tuple[str, str]:
     """The context and its namespace as the kubeconfig has them; the sandbox where there is none."""
     from tools.cluster import kubeconfig as kube
@@ -98,7 +112,8 @@ def _kubeconfig_place(settings: Settings, context: str) -> tuple[str, str]:
     paths = (Path(given),) if given else kube.locations()
     if context == IN_CLUSTER or (not context and in_pod(paths)):
         return IN_CLUSTER, ""
-    if not context and not given and not any(path.exists() for path in paths):
+    named = bool(given or os.environ.get("KUBECONFIG"))  # a file that is named and missing is a mistake
+    if not context and not named and not any(path.exists() for path in paths):
         return SANDBOX, ""
     config = kube.read(paths)
     chosen = config.context(context or None)
@@ -130,11 +145,10 @@ def kept_path(settings: Settings, place: Place) -> Path:
     return settings.kept / f"{place.folder.name}-{there}"
 
 
-async def open_log(settings: Settings, clock: Clock | None = None) -> Log:
-    """The log of the place that the settings name. Raises LogUnavailable, LogTampered."""
-    place = place_of(settings)
+async def open_log(settings: Settings, place: Place, clock: Clock) -> Log:
+    """The log of a place. Raises LogUnavailable, LogTampered."""
     private(settings.state, place.folder)
-    return await Log.open(place.log, clock=clock or SystemClock(), kept=kept_path(settings, place))
+    return await Log.open(place.log, clock=clock, kept=kept_path(settings, place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +175,7 @@ class Switch:
 @asynccontextmanager
 async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
     """Open the log alone. Raises LogUnavailable, LogTampered."""
-    place = place_of(settings)
+    place = log_place(settings)
     with ExitStack() as stack:
         clock: Clock = SystemClock()
         if place.simulated:
@@ -169,7 +183,7 @@ async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
             world = World.open(place.folder)
             stack.callback(world.close)
             clock = world.clock()
-        log = await open_log(settings, clock)
+        log = await open_log(settings, place, clock)
         try:
             yield Switch(settings, place, log, LocalIdentity())
         finally:
@@ -183,7 +197,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         place = place_of(settings)
         private(settings.state, place.folder)
         parts = await (_sandbox(stack, place) if place.simulated else _kubernetes(stack, settings, place))
-        log = await open_log(settings, parts.clock)
+        log = await open_log(settings, place, parts.clock)
         stack.push_async_callback(log.close)
 
         async def floor(key: str) -> int:

@@ -58,6 +58,7 @@ app = typer.Typer(
     help="An operations agent with a governor: agents propose, policy decides, the log proves.",
     no_args_is_help=False,
     add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

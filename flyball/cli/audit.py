@@ -43,6 +43,11 @@ def tail(
     from flyball.cli.audit_view import HEAD, entry_json, row
 
     _known_kinds(kind or [])
+    if log is None and not _place(opts).log.exists():
+        note("there is no log yet: whatever acts begins one")
+        if opts.json:
+            document({"kind": "RecordList", "items": []})
+        return
     with _reading(opts, log) as reader:
         found = reader.find(kinds=kind or (), run_id=run, newest_first=True, limit=lines)[::-1]
     if opts.json:
@@ -204,9 +209,9 @@ def _kept(opts: Options) -> Path:
 
 
 def _place(opts: Options) -> "Place":
-    from flyball.wiring import place_of
+    from flyball.wiring import log_place
 
-    return place_of(opts.settings)
+    return log_place(opts.settings)
 
 
 def _path(opts: Options, log: Path | None) -> Path:

@@ -61,7 +61,10 @@ def _result(entry: Entry) -> str:
         return f"{record.outcome.status} (dry run)" if record.mode == "dry_run" else record.outcome.status
     if record.decision:
         return f"{record.decision.verdict} {record.decision.rule or record.decision.stage}"
-    return ""
+    labels = record.labels or {}
+    if record.kind == "killswitch":
+        return " ".join(labels.get(name, "") for name in ("state", "scope"))
+    return labels.get("diff", "")
 
 
 def lines(entry: Entry) -> Iterator[str]:

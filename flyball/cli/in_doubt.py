@@ -29,11 +29,26 @@ def in_doubt(opts: Options, ctx: typer.Context) -> None:
             note("nothing is in doubt")
         else:
             for result in results:
-                render.show(result)
+                _show(result)
         if any(render.code(r) is Exit.IN_DOUBT for r in results):
             raise Stop(Exit.IN_DOUBT)
 
     opts.run(work)
+
+
+def _show(result: Any) -> None:
+    """How it ended, or, where looking does not tell, how a person says so."""
+    from flyball.cli import render
+
+    first, *rest = render.lines(result)
+    say(first)
+    if render.code(result) is not Exit.IN_DOUBT:
+        for line in rest:
+            say(line)
+        return
+    for became in ("applied", "not-applied"):
+        say(f'  {became + ":":<12} flyball audit in-doubt resolve {result.record} --as {became} --reason "…"')
+    say(f"  evidence:    flyball audit show {result.record}")
 
 
 @app.command()

@@ -185,6 +185,7 @@ def _question(
     from policies.questions import Question, numbers
     from tools.naming import target
 
+    action = action.replace("-", "_")  # `set-resources`, as `flyball act` spells it
     if action not in snapshot.catalogue:
         raise UsageError(f"`{action}` is no action", mend="actions: " + ", ".join(sorted(snapshot.catalogue)))
     if who != "local" and not who.startswith(("agent:", "human:")):

@@ -5,6 +5,8 @@ from typing import Any
 
 from flyball.cli.exits import Exit
 from flyball.cli.output import note, safe, say, tone
+from flyball.cli.stop import lifting
+from policies.quantities import shown
 from policies.types import Room
 from tools.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 
@@ -100,7 +102,7 @@ def show(result: Result) -> None:
     for line in lines(result):
         say(line)
     if getattr(result, "replayed", False):
-        note("  this request was carried out before; nothing was done again")
+        note("  this request was decided before; nothing was sent again")
 
 
 def lines(result: Result) -> list[str]:
@@ -121,7 +123,7 @@ def lines(result: Result) -> list[str]:
             return _pending(result, where)
         case Unknown():
             head = f"{where}  {tone('IN DOUBT', 'bad')}  {_what(result)}"
-            mend = "  do not repeat; it is being resolved: flyball audit in-doubt"
+            mend = "  do not repeat; look what became of it: flyball audit in-doubt"
             return [f"{head}   {safe(result.why)}", mend, f"  record {result.record}"]
 
 
@@ -153,14 +155,15 @@ def _refused(result: Refused, where: str) -> list[str]:
     if result.manual:
         found.append(f"  by hand:     {result.manual}")
     if result.stage == "kill_switch":
-        found.append("  lift it:     flyball resume")
+        found.append(f"  lift it:     {lifting(result.detail.partition(' is stopped')[0])}")
     return [*found, f"  record {result.record}"]
 
 
 def _hint(result: Refused, room: Room) -> str:
     label = "alone, now: " if room.alone else "approved:   "
     if room.dimension != "replicas":
-        return f"  {label} {room.dimension} {room.low} to {room.high}   ({room.rule})"
+        span = f"{shown(room.low, room.dimension)} to {shown(room.high, room.dimension)}"
+        return f"  {label} {room.dimension} {span}   ({room.rule})"
     wanted = result.request.args.get("replicas")
     best = min(max(int(wanted or 0), room.low), room.high)
     t = result.request.target

@@ -7,6 +7,7 @@ import typer
 from flyball.cli.exits import Exit, Stop
 from flyball.cli.options import Options, command
 from flyball.cli.output import document, safe, say, tone
+from flyball.cli.stop import lifting
 
 app = typer.Typer()
 
@@ -55,7 +56,9 @@ def _print(facts: dict[str, Any]) -> None:
     say(f"{facts['context']}/{facts['namespace']}  {facts['server']}  cluster {facts['cluster_uid'][:8]}")
     say(f"person       {facts['person']}")
     off = facts["stopped"]
-    say(f"kill switch  {tone('stopped: ' + ', '.join(off), 'bad') if off else 'running'}")
+    switches = [tone(f"stopped: {scope}   {lifting(scope)}", "bad") for scope in off] or ["running"]
+    for title, line in zip(["kill switch", *[""] * len(switches)], switches, strict=False):
+        say(f"{title:<11}  {line}")
     handles = facts["waiting"]
     say(f"waiting      {tone(' '.join(handles) + '   flyball pending', 'wait') if handles else 'nothing'}")
     doubt = facts["in_doubt"]

@@ -31,22 +31,38 @@ def turn(opts: Options, agent: str | None, cluster: bool, reason: str, *, throw:
         from tools import killswitch
 
         scope = f"agent:{agent.removeprefix('agent:')}" if agent else "all"
+        if cluster and not switch.place.context:
+            raise UsageError("which cluster? the kubeconfig cannot be read", mend="name it: --context NAME")
         scope = f"cluster/{switch.place.context}" if cluster else scope
         known(switch, scope)
+        reach = "the sandbox" if switch.place.simulated else "real clusters"
         change = killswitch.throw if throw else killswitch.lift
         entry = await change(switch, scope, switch.identity.by_hand(), reason)
         in_flight = await switch.in_flight()
+        others = [s.scope for s in await killswitch.stopped(switch) if s.scope != scope]
         word = "stopped" if throw else "running"
         if opts.json:
             state = {"scope": scope, "state": word, "changed": entry is not None, "in_flight": in_flight}
             document({"kind": "KillSwitch", **state, "record": entry.seq if entry else None})
             return
         shown = tone(word, "bad" if throw else "good") + ("" if entry else " already")
-        say(f"{shown}  {scope}, by {switch.identity.human}; {in_flight} in flight or in doubt")
+        where = f"{scope} of {reach}" if scope == "all" else scope
+        say(f"{shown}  {where}, by {switch.identity.human}; {in_flight} in flight or in doubt")
+        for other in others:
+            say(f"  stopped too: {other}   {lifting(other)}")
         if entry:
             say(f"  record {entry.seq}")
 
     opts.switch(work)
+
+
+def lifting(scope: str) -> str:
+    """The command that lets a stopped scope go on: `all`, `cluster/<context>` or `agent:<name>`."""
+    if scope.startswith("agent:"):
+        return f"flyball agent resume {scope.removeprefix('agent:')}"
+    if scope.startswith("cluster/"):
+        return f"flyball resume --cluster --context {scope.removeprefix('cluster/')}"
+    return "flyball resume"
 
 
 def known(switch: Any, scope: str) -> None:

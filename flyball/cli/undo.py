@@ -27,7 +27,9 @@ def undo(
     wait: Wait = None,
 ) -> None:
     """Put back what a recorded change changed. Example: flyball undo 18204"""
-    if (record is None) == (not last):
+    if record is not None and last:
+        raise UsageError(f"record {record} and --last are two changes", mend="give one of them")
+    if record is None and not last:
         raise UsageError("what shall be undone?", mend="give a record number, or --last")
 
     async def work(app: Any) -> None:

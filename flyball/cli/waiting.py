@@ -25,9 +25,11 @@ async def until_decided(app: Any, result: Any, patience: int) -> Any:
 
     deadline = app.context.clock.mono_us() + patience * 1_000_000
     if isinstance(result, Pending):
-        note(
-            f"waiting for an approval of {result.handle}; in another terminal: flyball approve {result.handle}"
-        )
+        request, handle = result.request, result.handle
+        place = f"{request.target.cluster}/{request.target.namespace}"
+        asked = f"{request.action} {request.target} {result.diff}"
+        note(f"{place}  waiting for an approval of {handle}: {asked}")
+        note(f"  in another terminal: flyball approve {handle}")
     while isinstance(result, Pending) and app.context.clock.mono_us() < deadline:
         await app.context.clock.sleep(POLL_S)
         state = await app.context.journal.state_of(result.request)

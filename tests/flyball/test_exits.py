@@ -33,7 +33,7 @@ MISTAKES: dict[str, tuple[str, Exit]] = {
     "wait": ("act scale deploy/web --replicas 5 --yes --wait soon", Exit.USAGE),
     "request id": ("act scale deploy/web --replicas 5 --yes --request-id ../../x", Exit.USAGE),
     "nobody to ask": ("act scale deploy/web --replicas 5", Exit.USAGE),
-    "nothing to set": ("act set-resources deploy/web --yes", Exit.FAILED),
+    "nothing to set": ("act set-resources deploy/web --yes", Exit.USAGE),
     "undo what": ("undo --yes", Exit.USAGE),
     "undo both": ("undo 3 --last --yes", Exit.USAGE),
     "undo nothing": ("undo --last --yes", Exit.USAGE),
