@@ -5,12 +5,11 @@ of the submission is in the log (but the refusal that a lost claim leaves), and 
 """
 
 import asyncio
-import importlib.metadata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,9 +44,9 @@ _T = TypeVar("_T")
 class Log:
     """One log file, open in this process. Other processes may append to it at the same time."""
 
-    def __init__(self, path: Path, *, clock: Clock, signer: Signer, kept: Path | None) -> None:
+    def __init__(self, path: Path, *, clock: Clock, signer: Signer, kept: Path | None, software: str) -> None:
         """Use `Log.open`. Blocks; raises LogUnavailable or LogTampered."""
-        self._path, self._clock, self._boot = path, clock, boot_id()
+        self._path, self._clock, self._boot, self._software = path, clock, boot_id(), software
         self.verifier = signer.verifier
         """The public key; its name is the log's origin."""
         self._commits = 0
@@ -66,16 +65,23 @@ class Log:
 
     @classmethod
     async def open(
-        cls, path: Path, *, clock: Clock, signer: Signer | None = None, kept: Path | None = None
+        cls,
+        path: Path,
+        *,
+        clock: Clock,
+        signer: Signer | None = None,
+        kept: Path | None = None,
+        software: str = "flyball",
     ) -> "Log":
         """Open the log at `path`, or begin one: its folder (0700), file (0600), key and first record.
 
         Without a `signer` the key is the file beside the log (`path` with the suffix `.key`). `kept` is where
-        the newest checkpoint is kept a second time. Raises LogTampered where what is stored does not fit its
-        signature or the kept checkpoint, LogUnavailable where it cannot be used, KeyInvalid for a bad key.
+        the newest checkpoint is kept a second time, `software` what each record says wrote it. Raises
+        LogTampered where what is stored does not fit its signature or the kept checkpoint, LogUnavailable
+        where it cannot be used, KeyInvalid for a bad key.
         """
         signer = signer or await asyncio.to_thread(file_signer, path)
-        log = await asyncio.to_thread(cls, path, clock=clock, signer=signer, kept=kept)
+        log = await asyncio.to_thread(cls, path, clock=clock, signer=signer, kept=kept, software=software)
         log._writer = Writer(log._appender.append, log._acknowledged)
         if not await log._read(log._reader.size):
             await log._begin()
@@ -92,7 +98,7 @@ class Log:
             "ts": rfc3339(wall_ms),
             "mono_us": self._clock.mono_us(),
             "boot_id": self._boot,
-            "software": _software(),
+            "software": self._software,
             "kind": kind,
             "actor": actor,
         }
@@ -268,11 +274,3 @@ def _telling(records: Sequence[Record], claims: Sequence[Claim]) -> list[Record]
             raise RecordInvalid(f"claim key {claim.key!a} is not printable ASCII", where=claim.key)
     taken = records[-1].model_copy(update={"claims": tuple(as_json(claim) for claim in claims)})
     return [*records[:-1], taken]
-
-
-@lru_cache(1)
-def _software() -> str:
-    try:
-        return f"flyball {importlib.metadata.version('flyball')}"
-    except importlib.metadata.PackageNotFoundError:
-        return "flyball"

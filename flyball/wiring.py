@@ -10,6 +10,7 @@ from pathlib import Path
 
 from audit.clock import Clock, SystemClock
 from audit.log import Log
+from flyball import __version__
 from flyball.cli.exits import UsageError
 from flyball.folders import private
 from flyball.identity import LocalIdentity
@@ -148,7 +149,8 @@ def kept_path(settings: Settings, place: Place) -> Path:
 async def open_log(settings: Settings, place: Place, clock: Clock) -> Log:
     """The log of a place. Raises LogUnavailable, LogTampered."""
     private(settings.state, place.folder)
-    return await Log.open(place.log, clock=clock, kept=kept_path(settings, place))
+    software = f"flyball {__version__}"
+    return await Log.open(place.log, clock=clock, kept=kept_path(settings, place), software=software)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import asyncio
 from contextlib import suppress
 
 from audit.errors import AuditError, ClaimLost, LogUnavailable
-from policies.types import Decision, Request
+from policies.types import Claim, Decision, Request
 from tools.attempt import Attempt, Attempts, Conflict, Job, outcome_of, to_its_end
 from tools.context import Context, denied
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
@@ -16,6 +16,7 @@ from tools.journal import Final, InDoubt, New, RequestReused
 from tools.observe import observe
 from tools.outcome import Failed, Result
 from tools.ports import ClusterWriter, Held
+from tools.refusals import lost_decision
 from tools.replay import replayed, settled
 from tools.requests import parsed
 from tools.resolver import Resolver
@@ -99,6 +100,11 @@ class Executor:
             case New(done):
                 if job.live:  # the resolver fences, and a dry run has no effect
                     await self.resolver.clear(job.request.target, job.held)
+                if (await self._c.log.values((job.busy,)))[job.busy]:  # said before any cooldown is
+                    digest = job.gate.snapshot.digest
+                    return await self._attempts.refuse(
+                        job.request, lost_decision(job.request, digest, Claim("once", job.busy))
+                    )
                 try:
                     return await self._try(job, done)
                 except ClaimLost:  # we slept past our lease, and another process found out how it ended

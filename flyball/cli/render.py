@@ -156,6 +156,10 @@ def _refused(result: Refused, where: str) -> list[str]:
         found.append(f"  by hand:     {result.manual}")
     if result.stage == "kill_switch":
         found.append(f"  lift it:     {lifting(result.detail.partition(' is stopped')[0])}")
+    if result.stage == "names":
+        t, replicas = result.request.target, result.request.args.get("replicas")
+        flags = f"-n {t.namespace}" + ("" if replicas is None else f" --replicas {replicas}")
+        found.append(f"  why:         flyball policy explain {result.request.tool} {t} {flags}")
     return [*found, f"  record {result.record}"]
 
 
