@@ -52,6 +52,7 @@ class Rest:
             BrokenPipeError,
             ConnectionResetError,
             http.client.CannotSendRequest,
+            ssl.SSLEOFError,
         ):
             self._own.connection.close()
             response = self._ask(method, target, data, headers)
