@@ -58,14 +58,25 @@ async def proposal(
 
 
 async def newest(context: Context, principal: Principal) -> int:
-    """The number of the newest applied change of this person on this cluster. Raises ArgumentsInvalid."""
+    """The number of this person's newest applied change on this cluster that is neither an undo nor undone.
+
+    Raises ArgumentsInvalid where there is none: asked again and again it goes back, it never redoes.
+    """
+    undone: set[str] = set()
     for entry in await context.log.find(kinds=("action.intent",), newest_first=True, limit=200):
-        who, where = entry.record.actor, entry.record.resource
-        ours = principal.on_behalf_of in (who.id, who.on_behalf_of)
-        here = where is not None and where.cluster == context.cluster.name
-        if ours and here and await applied_end(context.journal, entry) is not None:
+        if not _theirs(context, principal, entry) or await applied_end(context.journal, entry) is None:
+            continue
+        puts_back = {parent.id for parent in entry.record.parents if parent.rel == "undoes"}
+        if not puts_back and entry.record.id not in undone:
             return entry.seq
+        undone |= puts_back
     raise ArgumentsInvalid("there is nothing to undo", mend="flyball audit tail")
+
+
+def _theirs(context: Context, principal: Principal, entry: Entry) -> bool:
+    who, where = entry.record.actor, entry.record.resource
+    ours = principal.on_behalf_of in (who.id, who.on_behalf_of)
+    return ours and where is not None and where.cluster == context.cluster.name
 
 
 async def _intent(context: Context, record: int) -> Entry:

@@ -212,3 +212,19 @@ def test_limits_and_approvals_bind_an_undo(folder: Path) -> None:
         assert isinstance(await rig.executor.execute(await undo(rig, done)), Pending)
 
     run(folder, work)
+
+
+def test_the_last_change_again_goes_further_back_and_never_redoes(folder: Path) -> None:
+    async def work(rig: Rig) -> None:
+        first, second = await scaled(rig, 5, id="change-1"), await scaled(rig, 6, id="change-2")
+        who = rig.identity.by_hand()
+        for change, left in ((second, 5), (first, 2)):
+            assert await newest(rig.context, who) == change.record
+            assert isinstance(
+                await rig.executor.execute(await undo(rig, change, id=f"undo-{left}-of")), Applied
+            )
+            assert await rig.replicas() == left
+        with pytest.raises(ArgumentsInvalid, match="nothing to undo"):
+            await newest(rig.context, who)
+
+    run(folder, work)
