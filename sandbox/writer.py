@@ -18,6 +18,7 @@ from sandbox.store import Json, Key
 from sandbox.world import World
 from tools.cluster.answers import write_error
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, NotFound
+from tools.permits import Permits
 from tools.ports import Patch, Precondition, Workload, manager_of
 
 FENCE = "flyball.io/fence"
@@ -29,12 +30,14 @@ class SimulatedWriter:
 
     def __init__(self, world: World, *, name: str = NAME, clock: Clock | None = None) -> None:
         self._reader, self._clock = SimulatedCluster(world, name), clock or world.clock()
-        self._spent: dict[str, int] = {}
+        self._permits = Permits()
 
     async def apply(
         self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
     ) -> Workload:
-        self._spend(permit, target)
+        world_ms = self._clock.world_ms()
+        now_ms = self._clock.wall_ms() if world_ms is None else world_ms
+        self._permits.spend(permit, target, now_ms)
         meta = dict(_object(patch.body.get("metadata")))
         meta |= {"uid": precondition.uid, "resourceVersion": precondition.resource_version}
         body = {**patch.body, "metadata": meta}
@@ -93,21 +96,6 @@ class SimulatedWriter:
         with self._reader.world.store.read() as txn:
             return self._reader.parse(txn, target.kind, body)
 
-    def _spend(self, permit: Permit, target: Target) -> None:
-        """Only a live permit of the gate for this object opens the way, and only once. Raises NeverHappened."""
-        world_ms = self._clock.world_ms()
-        now = self._clock.wall_ms() if world_ms is None else world_ms
-        if not isinstance(permit, Permit) or not permit.genuine:
-            raise _refused("what was given is not the gate's permit", "PermitInvalid")
-        if permit.target_key != target.key:
-            raise _refused("the permit is for another object", "PermitForeign")
-        if permit.expires_ms <= now:
-            raise _refused("the permit has expired", "PermitExpired")
-        if permit.nonce in self._spent:
-            raise _refused("the permit was used before", "PermitSpent")
-        self._spent = {nonce: until for nonce, until in self._spent.items() if until > now}
-        self._spent[permit.nonce] = permit.expires_ms
-
 
 def _key(target: Target) -> Key:
     try:
@@ -118,7 +106,3 @@ def _key(target: Target) -> Key:
 
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _refused(what: str, code: str) -> NeverHappened:
-    return NeverHappened(what, where="before sending", mend="decide again for a fresh permit", code=code)

@@ -112,33 +112,23 @@ class Executor:
 
     async def _try(self, job: Job, done: int) -> Result:
         conflict: Conflict | None = None
-        for _ in range(TRIES):
+        for tried in range(TRIES):
             number = (conflict.attempts if conflict else done) + 1
             try:
+                if tried:  # let the other writer finish: a rollout's status writes come in bursts
+                    await self._c.clock.sleep(PAUSE_S * tried)
                 result = await self._once(job, number, conflict)
             except asyncio.CancelledError:
-                await self._settled(conflict)
+                with suppress(AuditError):  # the commit that was cut short may have stored it already
+                    await to_its_end(self._attempts.settle(conflict))
                 raise
             if not isinstance(result, Conflict):
                 return result
             conflict = result
-            await self._pause(number - done, conflict)
         error = NeverHappened(
             "somebody else keeps changing it", code="conflict", http=409, mend="try again later"
         )
         return await self._failed(job.request, error, conflict)
-
-    async def _pause(self, tried: int, conflict: Conflict) -> None:
-        """Let the other writer finish: a rollout's status writes come in bursts."""
-        try:
-            await self._c.clock.sleep(PAUSE_S * tried)
-        except asyncio.CancelledError:
-            await self._settled(conflict)
-            raise
-
-    async def _settled(self, conflict: Conflict | None) -> None:
-        with suppress(AuditError):  # the commit that was cut short may have stored it already
-            await to_its_end(self._attempts.settle(conflict))
 
     async def _once(self, job: Job, number: int, conflict: Conflict | None) -> Result | Conflict:
         try:

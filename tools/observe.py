@@ -1,8 +1,9 @@
 """Our own read of what an action touches, reduced to the view that approvals and limits go by."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from policies.types import Observation, Target, digest_of
+from policies.types import Delta, Observation, Target, digest_of
 from tools.errors import ArgumentsInvalid
 from tools.ports import ClusterIdentity, ClusterReader, Workload
 from tools.spec import ActionSpec
@@ -41,6 +42,18 @@ def take(
     owner = spec.owner(workload)
     labels = {key: workload.labels[key] for key in sorted(label_keys) if key in workload.labels}
     view = {"uid": workload.uid, "owner": owner, "labels": labels, "fields": spec.view(args, workload)}
+    return observation(workload, cluster, now_ms, view, spec.deltas(args, workload), owner)
+
+
+def observation(
+    workload: Workload,
+    cluster: ClusterIdentity,
+    now_ms: int,
+    view: Mapping[str, object],
+    deltas: tuple[Delta, ...] = (),
+    owner: str | None = None,
+) -> Observation:
+    """What was read, with the view of it that is judged; a read moves no numbers and asks for no owner."""
     return Observation(
         target=workload.target,
         at_ms=now_ms,
@@ -50,7 +63,7 @@ def take(
         labels=workload.labels,
         view=view,
         view_digest=digest_of(view),
-        deltas=spec.deltas(args, workload),
+        deltas=deltas,
         cluster_uid=cluster.uid,
         owner=owner,
     )

@@ -3,11 +3,12 @@
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from policies.types import Delta, Observation, Principal, Request, Situation, Target, VerdictKind, digest_of
+from policies.types import Principal, Request, Situation, Target, VerdictKind
 from tools.context import Context, denied
 from tools.errors import ToolError
 from tools.journal import actor_of, resource_of
 from tools.naming import namespace_target
+from tools.observe import observation
 from tools.ports import Pod, PodUsage, UsageReader, Workload
 from tools.requests import request_id
 
@@ -107,7 +108,7 @@ class GovernedReads:
         now = self._c.now_ms()
         values = await self._c.log.values(gate.keys(request))
         situation = Situation(now_ms=now, values=values, lease=("", 0), nonce=request.id)
-        seen = _seen(workload, self._c.cluster.uid, now)
+        seen = observation(workload, self._c.cluster, now, {"uid": workload.uid})
         return gate.decide(request, seen, (), situation).verdict is VerdictKind.ALLOW
 
     async def _refuse(self, request: Request, stage: str, detail: str) -> None:
@@ -127,21 +128,3 @@ class GovernedReads:
             labels={"action": request.action},
         )
         await self._c.log.commit((record,))
-
-
-def _seen(workload: Workload, cluster_uid: str, now_ms: int) -> Observation:
-    deltas: tuple[Delta, ...] = ()
-    view: dict[str, object] = {"uid": workload.uid}
-    return Observation(
-        target=workload.target,
-        at_ms=now_ms,
-        uid=workload.uid,
-        resource_version=workload.resource_version,
-        generation=workload.generation,
-        labels=workload.labels,
-        view=view,
-        view_digest=digest_of(view),
-        deltas=deltas,
-        cluster_uid=cluster_uid,
-        owner=None,
-    )

@@ -20,6 +20,7 @@ from tools.errors import (
     NeverHappened,
     NotFound,
 )
+from tools.permits import Permits
 from tools.ports import Manager, Patch, Precondition, Workload, manager_of
 
 FENCE = "flyball.io/fence"
@@ -31,7 +32,7 @@ class KubernetesWriter:
 
     def __init__(self, cluster: KubernetesCluster, clock: Clock) -> None:
         self._reader, self._clock = cluster, clock
-        self._spent: dict[str, int] = {}
+        self._permits = Permits()
 
     async def apply(
         self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
@@ -39,7 +40,7 @@ class KubernetesWriter:
         """One PATCH. For a scale the object afterwards is what was read plus what the answer says: a second
         read could already show somebody else's write."""
         path = _path(target, patch.subresource)
-        self._spend(permit, target)
+        self._permits.spend(permit, target, self._clock.wall_ms())
         body = _guarded(patch.body, precondition)
         dry_run = permit.mode == "dry_run"
         answer = await send(self._reader.api, Write(path, body, manager_of(intent), intent, dry_run))
@@ -104,20 +105,6 @@ class KubernetesWriter:
         except (ClusterAway, NeverHappened, NotFound) as error:
             raise _written(error, target) from error
 
-    def _spend(self, permit: Permit, target: Target) -> None:
-        """Only a live permit of the gate for this object opens the way, and only once. Raises NeverHappened."""
-        now = self._clock.wall_ms()
-        if not isinstance(permit, Permit) or not permit.genuine:
-            raise _refused("what was given is not the gate's permit", "PermitInvalid")
-        if permit.target_key != target.key:
-            raise _refused("the permit is for another object", "PermitForeign")
-        if permit.expires_ms <= now:
-            raise _refused("the permit has expired", "PermitExpired")
-        if permit.nonce in self._spent:
-            raise _refused("the permit was used before", "PermitSpent")
-        self._spent = {nonce: until for nonce, until in self._spent.items() if until > now}
-        self._spent[permit.nonce] = permit.expires_ms
-
 
 def _path(target: Target, subresource: str = "") -> str:
     if target.kind not in WORKLOADS or not target.namespace:
@@ -153,10 +140,6 @@ def _scaled(before: Workload, answer: Mapping[str, Any], manager: str, operation
 
 def _without_replicas(one: Manager) -> Manager:
     return replace(one, fields=tuple(field for field in one.fields if field != "spec.replicas"))
-
-
-def _refused(what: str, code: str) -> NeverHappened:
-    return NeverHappened(what, where="before sending", mend="decide again for a fresh permit", code=code)
 
 
 def _unsent(error: NotFound | ClusterAway) -> NeverHappened:
