@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal[
-    "run.started", "run.finished", "plan.step", "tool.proposed", "tool.rejected", "tool.read",
+    "run.started", "run.finished", "plan.proposed", "plan.step", "tool.proposed", "tool.rejected", "tool.read",
     "policy.decision", "approval.requested", "approval.granted", "approval.denied", "approval.expired",
-    "action.intent", "action.outcome", "action.verified", "action.rolled_back", "action.in_doubt_resolved",
+    "action.intent", "action.outcome", "action.settled", "action.verified", "action.rolled_back",
+    "action.in_doubt_resolved",
     "model.call", "annotation", "review.signoff", "redaction", "config.changed", "policy.changed",
     "killswitch", "key.rotated", "log.opened", "clock.anomaly", "export.read", "log.pruned",
 ]  # fmt: skip

@@ -124,6 +124,8 @@ class Request(Wire):
     undoes: str | None = None
     """Id of the intent record that this request puts back; the executor checks that claim itself."""
     run_id: str | None = None
+    tainted: bool = False
+    """The agent's session has read text that anybody may have written: policy's tighter limits hold."""
 
     @cached_property
     def digest(self) -> str:
@@ -283,6 +285,8 @@ class Permit:
     mode: Mode
     nonce: str
     expires_ms: int
+    pod: str = ""
+    """The one pod of the target that it lets be written; empty: the target itself, and no pod."""
     _seal: bytes = field(repr=False, compare=False, default=b"")
 
     def __post_init__(self) -> None:
@@ -296,10 +300,15 @@ class Permit:
 
     def rehearsal(self) -> "Permit":
         """The same permit narrowed to a dry run: what the obligation `dryRun` sends first."""
-        request, view, target, _, nonce, expires_ms = self._fields()
-        return _sealed(request, view, target, "dry_run", f"{nonce}/rehearsal", expires_ms)
+        request, view, target, _, nonce, expires_ms, pod = self._fields()
+        return _sealed((request, view, target, "dry_run", f"{nonce}/rehearsal", expires_ms, pod))
 
-    def _fields(self) -> tuple[str, str, str, Mode, str, int]:
+    def part(self, pod: str, number: int = 0) -> "Permit":
+        """The same permit narrowed to one pod of the target; `number` counts the tries after a conflict."""
+        request, view, target, mode, nonce, expires_ms, _ = self._fields()
+        return _sealed((request, view, target, mode, f"{nonce}/{pod}/{number}", expires_ms, pod))
+
+    def _fields(self) -> "_PermitFields":
         return (
             self.request_digest,
             self.view_digest,
@@ -307,7 +316,11 @@ class Permit:
             self.mode,
             self.nonce,
             self.expires_ms,
+            self.pod,
         )
+
+
+_PermitFields = tuple[str, str, str, Mode, str, int, str]
 
 
 def _seal_of(*fields: str | int) -> bytes:
@@ -315,12 +328,11 @@ def _seal_of(*fields: str | int) -> bytes:
     return hashlib.blake2b(repr(fields).encode(), key=_SEAL, digest_size=32).digest()
 
 
-def _sealed(request: str, view: str, target: str, mode: Mode, nonce: str, expires_ms: int) -> Permit:
-    fields = (request, view, target, mode, nonce, expires_ms)
+def _sealed(fields: _PermitFields) -> Permit:
     return Permit(*fields, _seal_of(*fields))
 
 
 def mint_permit(request: Request, seen: Observation, situation: Situation, expires_ms: int) -> Permit:
     """For the gate, nobody else (an import contract holds that)."""
     target, mode = request.target.key, request.mode
-    return _sealed(request.digest, seen.view_digest, target, mode, situation.nonce, expires_ms)
+    return _sealed((request.digest, seen.view_digest, target, mode, situation.nonce, expires_ms, ""))

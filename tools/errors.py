@@ -31,6 +31,20 @@ class ClusterAway(ToolError):
     """The cluster could not be asked; nothing was sent that could change it."""
 
 
+class MetricsAway(ToolError):
+    """The source of metrics could not be asked, or its answer cannot be believed. Nothing is concluded."""
+
+
+class ReadRefused(ToolError):
+    """Policy does not let this principal read that. `record` is the refusal's number in the log."""
+
+    def __init__(self, what: str, *, where: str, record: int, stage: str) -> None:
+        stopped = "flyball status says what is stopped, and how it is lifted"
+        mend = stopped if stage == "kill_switch" else "flyball policy can-i says what it may read"
+        super().__init__(what, where=where, mend=mend)
+        self.record = record
+
+
 class ClusterMismatch(ToolError):
     """The context's name is pinned to another cluster's UID."""
 

@@ -5,7 +5,7 @@ Reading and writing are two ports: tools that a model calls get a reader; only t
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from policies.types import Permit, Target
@@ -42,6 +42,11 @@ def manager_of(intent: str) -> str:
     return f"flyball-{intent}"
 
 
+def audit_id_of(intent: str, pod_uid: str) -> str:
+    """The Audit-ID of an intent's write to one pod: each request to the apiserver has its own."""
+    return f"{intent}-{pod_uid[:8]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Manager:
     """One entry of managedFields. `fields` are the top paths it owns, e.g. `spec.replicas`."""
@@ -53,10 +58,15 @@ class Manager:
     fields: tuple[str, ...]
 
 
+Strategy = Literal["RollingUpdate", "Recreate", "OnDelete", "Unknown"]
+"""How a workload replaces its pods: `strategy` of a Deployment (RollingUpdate, Recreate), `updateStrategy` of a
+StatefulSet (RollingUpdate, OnDelete); `Unknown`: one that we do not know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A Deployment or StatefulSet as it was read. Counts are pods; `owner` is who keeps its replicas
-    (`horizontalpodautoscaler/web`, `argocd/shop`, …) or None."""
+    (`horizontalpodautoscaler/web`, `argocd`, …) or None."""
 
     target: Target
     uid: str
@@ -75,6 +85,18 @@ class Workload:
     owner: str | None
     created_at: str
     selector: Mapping[str, str]
+    template_annotations: Mapping[str, str] = field(default_factory=dict)
+    pods: "tuple[Pod, ...] | None" = None
+    """Its pods, where the action works on them (ActionSpec.pods); None where nobody looked."""
+    seen_ms: int = 0
+    """When it was read for an action (the world's Unix ms); 0 elsewhere."""
+    resources_owner: str | None = None
+    """Who keeps its pods' requests and limits (`verticalpodautoscaler/web`), or None."""
+    strategy: Strategy = "RollingUpdate"
+    partition: int = 0
+    """Of a StatefulSet's rolling update: the pods with a lower ordinal keep the old template."""
+    newest_template: str = ""
+    """Pod.template_hash of a StatefulSet's newest template; empty where the status does not name it."""
 
     def marked(self, intent: str) -> bool:
         """Whether fields that this intent wrote are still its own: nobody has written over them since."""
@@ -91,8 +113,17 @@ class PodUsage:
     containers: Mapping[str, tuple[int, int]]
 
 
+ResizeState = Literal["", "pending", "deferred", "infeasible", "in_progress", "error"]
+"""Where a resize in place stands, by the conditions PodResizePending (Deferred, Infeasible) and
+PodResizeInProgress (Error); empty: nothing is under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pod:
+    """One pod. `containers` are what its spec asks for; `actual` what its node has given them (containerStatuses'
+    resources), empty where no node says so. `last_exit` is why a container ended last (`OOMKilled`, `Error`),
+    `waiting` why one does not run (`CrashLoopBackOff`, `ImagePullBackOff`), empty where neither is so."""
+
     name: str
     phase: str
     ready: bool
@@ -101,6 +132,59 @@ class Pod:
     started_at_ms: int | None
     restarts: int
     deleting: bool
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    qos: str = ""
+    actual: tuple[Container, ...] = ()
+    resize: ResizeState = ""
+    resize_message: str = ""
+    managers: tuple[Manager, ...] = ()
+    last_exit: str = ""
+    last_exit_ms: int = 0
+    """When that was, Unix ms; 0 where nobody says."""
+    waiting: str = ""
+    template_hash: str = ""
+    created_ms: int = 0
+    """When the apiserver took it, Unix ms; 0 where nobody says."""
+
+    def marked(self, intent: str) -> bool:
+        """Whether fields that this intent wrote are still its own."""
+        return any(manager.name == manager_of(intent) for manager in self.managers)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiEvent:
+    """One Event about a workload or one of its pods. `message` is anybody's text: untrusted.
+
+    `count` is how often it happened, last at `at_ms` (Unix ms).
+    """
+
+    about: str
+    type: str
+    reason: str
+    message: str
+    source: str
+    count: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaler:
+    """A HorizontalPodAutoscaler as it stands; `limited` says that it wants more (or fewer) than its bounds let
+    it have, `able` and `active` are its conditions AbleToScale and ScalingActive, with the reasons."""
+
+    name: str
+    minimum: int
+    maximum: int
+    current: int
+    desired: int
+    cpu_percent: int | None
+    target_percent: int | None
+    able: bool
+    active: bool
+    limited: bool
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +194,10 @@ class Patch:
     The adapter adds UID and resourceVersion as preconditions, the field manager, the Audit-ID and dryRun.
     """
 
-    subresource: Literal["", "scale"]
+    subresource: Literal["", "scale", "resize"]
     body: Mapping[str, object]
+    pod: str = ""
+    """The name of the workload's pod that it changes; empty: the workload itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +218,14 @@ class ClusterReader(Protocol):
         """Who stands at the top of the ownerReferences: what a lease is held on."""
 
     async def pods(self, target: Target) -> list[Pod]: ...
+    async def events(self, target: Target) -> list[ApiEvent]:
+        """Events about the workload, its ReplicaSets, its autoscaler and its pods, oldest first."""
+
+    async def autoscaler(self, target: Target) -> Autoscaler | None:
+        """The HPA that is aimed at it, if there is one."""
+
+    async def resizable(self) -> bool:
+        """Whether the cluster serves `pods/resize` (by discovery)."""
 
 
 class UsageReader(Protocol):
@@ -151,6 +245,17 @@ class ClusterWriter(Protocol):
         A permit of mode `dry_run` sends `dryRun=All`. Returns the object afterwards. Raises NeverHappened,
         DefiniteConflict, MayHaveHappened, nothing else.
         """
+
+    async def resize(
+        self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
+    ) -> Pod:
+        """One try on `pods/resize` of `patch.pod`, one of the workload's own; as `apply` otherwise.
+
+        The permit is a part of the request's (`Permit.part`), so that each pod is written once.
+        """
+
+    async def fence_pod(self, target: Target, pod: str, intent: str) -> Pod:
+        """As `fence`, on one of the workload's pods, by the annotation. Raises like `apply`."""
 
     async def fence(self, target: Target, intent: str) -> Workload:
         """Move the object's resourceVersion on, so that a write of `intent` still in flight gets 409.

@@ -1,13 +1,16 @@
 """ActionSpec and ReadSpec: a tool as data. A new tool is one file with one spec, and one line in the registry."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from policies.types import ActionInfo, Delta, Scalar, Target, digest_of
-from tools.ports import Patch, Pod, PodUsage, Workload
+from tools.changes import Change
+from tools.metrics.types import Metric, Number, Series
+from tools.ports import ApiEvent, Autoscaler, Patch, Pod, PodUsage, Workload
+from tools.settling import Settling, rolled_out
 
 
 class Args(BaseModel):
@@ -35,7 +38,8 @@ class ActionSpec(Generic[A]):
     - `classify(args)`: what policy calls this call (`scale` to 0 is `scale_to_zero`); one of `actions`.
     - `view(args, workload)`: the fields that it touches and the values that limits use; canonical (no floats).
     - `deltas(args, workload)`: the numbers that it moves, in Delta's units.
-    - `patch(args, workload)`: the change as the API takes it.
+    - `patches(args, workload)`: the change as the API takes it: one patch of the workload, or one of each pod.
+    - `pods(args)`: whether it works on the pods; then `workload.pods` is there for every function here.
     - `owner(workload)`: who else keeps these fields (then a live change would be reverted), or None.
     - `inverse(args, view)`: arguments that bring the recorded view from before `args` back.
     - `describe(args, workload)`: the diff for a person, e.g. `4 -> 8`.
@@ -52,29 +56,48 @@ class ActionSpec(Generic[A]):
     view: Callable[[A, Workload], dict[str, object]]
     owner: Callable[[Workload], str | None]
     deltas: Callable[[A, Workload], tuple[Delta, ...]]
-    patch: Callable[[A, Workload], Patch]
+    patches: Callable[[A, Workload], tuple[Patch, ...]]
     inverse: Callable[[A, Mapping[str, Any]], dict[str, Scalar]]
     describe: Callable[[A, Workload], str]
     kubectl: Callable[[A, Workload], str]
     """The command that does the same by hand, for when Flyball cannot."""
     rbac: tuple[RbacRule, ...]
+    pods: Callable[[A], bool] = lambda _: False
+    settled: Callable[[A, Workload, Sequence[Pod]], Settling] = rolled_out
+    """How far the cluster has come with it after the write; `rolled_out` for whatever changes the workload."""
 
 
 class Reads(Protocol):
     """Governed reads of one principal: each is screened, fetched, recorded, and only then released.
 
-    Raises Refused (by policy) and what ClusterReader raises.
+    Raises ReadRefused (by policy) and what ClusterReader raises.
     """
+
+    def now_ms(self) -> int:
+        """The time that policy and figures go by; Unix ms."""
 
     async def workloads(self, namespace: str, selector: str = "") -> list[Workload]: ...
     async def workload(self, target: Target) -> Workload: ...
     async def pods(self, target: Target) -> list[Pod]: ...
     async def usage(self, target: Target) -> list[PodUsage]: ...
+    async def events(self, target: Target) -> list[ApiEvent]: ...
+    async def autoscaler(self, target: Target) -> Autoscaler | None: ...
+    async def own_changes(self, target: Target) -> list[Change]:
+        """Ours alone, by the log, oldest first."""
+
+    async def metric(self, target: Target, metric: Metric) -> Number: ...
+    async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
+        """The last `span_s` seconds up to now, on a grid of `step_s`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadSpec(Generic[A]):
-    """A tool that only reads. `fetch(args, reads, cluster, namespace)` returns a JSON object without floats."""
+    """A tool that only reads. `fetch(args, reads, cluster, namespace)` returns a JSON object without floats.
+
+    `untrusted`: what it returns holds text that anybody may have written (events, labels, annotations): a
+    session that has read it is tainted. `actions` is what policy must allow: a tool that puts reads together
+    has no action of its own, and what one of its parts may not read it does not show.
+    """
 
     name: str
     version: str
@@ -83,6 +106,7 @@ class ReadSpec(Generic[A]):
     actions: tuple[ActionInfo, ...]
     fetch: Callable[[A, Reads, str, str], Awaitable[dict[str, object]]]
     rbac: tuple[RbacRule, ...]
+    untrusted: bool = False
 
 
 _DIGESTS: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""Metrics: typed queries with their units, and the adapters that answer them."""

@@ -1,0 +1,74 @@
+"""How far the cluster has come with a change after it took the write: pure functions of what is read again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tools.cluster.objects import unix_ms
+from tools.ports import Pod, Workload
+
+SettledState = Literal["applied", "deferred", "infeasible", "error", "superseded", "timeout"]
+"""How a change ended in the cluster. `deferred`: the node has no room now and the kubelet tries again;
+`infeasible`: it never will on that node; `superseded`: somebody else has changed the same fields since;
+`timeout`: neither settled nor failed in the time that was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """`state` is None while it goes on; `done` of `total` pods are as they shall be; `detail` is for a person."""
+
+    state: SettledState | None
+    done: int
+    total: int
+    detail: str
+
+
+def rolled_out(_: object, workload: Workload, pods: Sequence[Pod]) -> Settling:
+    """As `kubectl rollout status` sees it (kubectl/pkg/polymorphichelpers/rollout_status.go), and as many pods
+    ready as are asked for; a container of the newest template that cannot start, or is killed for memory, is an
+    error. A partition's lower ordinals, and OnDelete's pods, keep the template that they have."""
+    total, done = workload.replicas, min(workload.updated, workload.ready)
+    if workload.observed_generation < workload.generation:
+        return Settling(None, 0, total, "the controller has not seen it yet")
+    newest = _newest(workload, pods)
+    stuck = next((pod for pod in newest if pod.waiting and pod.waiting not in _STARTING), None)
+    if stuck is not None:
+        return Settling("error", done, total, f"pod {stuck.name}: {stuck.waiting} {stuck.last_exit}".rstrip())
+    if workload.updated >= _due(workload) and workload.ready == total and len(_alive(pods)) == total:
+        return Settling("applied", total, total, f"{total} of {total} ready{_kept(workload)}")
+    return Settling(None, done, total, f"{workload.ready} of {total} ready, {workload.updated} updated")
+
+
+_STARTING = frozenset({"ContainerCreating", "PodInitializing"})
+
+
+def _due(workload: Workload) -> int:
+    """So many pods have the newest template in the end."""
+    if workload.strategy == "OnDelete":
+        return 0
+    return max(0, workload.replicas - workload.partition)
+
+
+def _kept(workload: Workload) -> str:
+    if workload.updated >= workload.replicas:
+        return ""
+    why = "OnDelete: until deleted" if workload.strategy == "OnDelete" else f"partition {workload.partition}"
+    return f", {workload.replicas - workload.updated} keep the older template ({why})"
+
+
+def _newest(workload: Workload, pods: Sequence[Pod]) -> list[Pod]:
+    """Those of the newest template. A pod from before the template was last written is of an older one: a change
+    that cures a crash loop has its broken pods beside it for a while. Where the status names the newest
+    template (a StatefulSet's does), the pod's label decides."""
+    if workload.newest_template:
+        return [pod for pod in pods if pod.template_hash in ("", workload.newest_template)]
+    writes = [one.at for one in workload.managers if _TEMPLATE in one.fields and one.at]
+    since = max(map(unix_ms, writes), default=0)
+    return [pod for pod in pods if pod.created_ms >= since]
+
+
+_TEMPLATE = "spec.template"
+
+
+def _alive(pods: Sequence[Pod]) -> list[Pod]:
+    return [pod for pod in pods if not pod.deleting and pod.phase not in ("Succeeded", "Failed")]
