@@ -41,6 +41,16 @@ TABLE = (
     Setting(
         "kept", "", "folder where signed checkpoints are kept a second time (unset: the user's data folder)"
     ),
+    Setting(
+        "prometheus_url", "", "base URL of Prometheus, e.g. http://127.0.0.1:9090 (unset: metrics.k8s.io)"
+    ),
+    Setting("prometheus_token", "", "bearer token for it", secret=True),
+    Setting("prometheus_token_file", "", "file with the bearer token, read anew for each question"),
+    Setting("prometheus_ca", "", "PEM file of the CA that signed its certificate (unset: the system's CAs)"),
+    Setting("prometheus_cert", "", "PEM file of the client certificate for it"),
+    Setting("prometheus_key", "", "PEM file of that certificate's key"),
+    Setting("prometheus_tenant", "", "tenant, sent as X-Scope-OrgID (Mimir, Cortex, Thanos)"),
+    Setting("metrics", "", "TOML file of PromQL templates (unset: the shipped ones)"),
     Setting("model_url", "", "base URL of an OpenAI-compatible endpoint, e.g. http://127.0.0.1:11434/v1"),
     Setting("model_name", "", "the model to ask there"),
     Setting("model_key", "", "its API key; an endpoint without keys needs none", secret=True),

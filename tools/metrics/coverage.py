@@ -1,0 +1,90 @@
+"""PromQL that says how much of what should be measured is: over containers or pods, now and all through a window.
+
+`rate()` extrapolates by half an interval between samples at most where a series begins or ends within the window,
+and divides by the whole window all the same (promql/functions.go, extrapolatedRate): a container that was scraped
+for the last third of it counts a third. So a figure over a window is covered by what is measured now, times the
+share of the window through which as much was measured. At each step of the window the measured ones that were
+ready are counted against the ready ones at that step: a pod that was not there yet, or is gone, is expected for
+its own time only. Where kube-state-metrics says nothing, nothing was covered.
+
+Measured at a step is what has a sample no older than 1.2 intervals; an interval is here the mean of `$scrape` and
+of what the best measured series shows, since cAdvisor's samples bear the time of its own look, up to 15 s before
+the scrape. Measured now is what has one no older than one and a half `$scrape`. What is lost at an edge may lower
+the figure by half an interval more than the steps show: lost time counts the more, the fewer scrapes a window has.
+"""
+
+from dataclasses import dataclass
+
+POD = "namespace, pod"
+CONTAINER = "namespace, pod, container"
+OF = 'namespace="$namespace",pod=~"$pods"$labels'
+READY = f'(kube_pod_status_ready{{{OF},condition="true"}} == 1)'
+CONTAINERS = f"(max by ({CONTAINER}) (kube_pod_container_info{{{OF}}}) and on ({POD}) {READY})"
+"""The containers of ready pods; init containers are none of them."""
+LIMITED = f"({CONTAINERS} and on ({CONTAINER}) kube_pod_container_resource_limits"
+LIMITED += f'{{{OF},resource="cpu"}})'
+"""Those with a CPU limit: the kernel counts periods of no others."""
+PODS = f"(max by (pod) {READY})"
+_EDGE = 4
+"""How much more lost time counts, in shares of the window by scrapes: over four scrapes twice, over ten 1.4 times."""
+_STEPS = "count_over_time(vector(1)[$window:$step])"
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """`measured` of `expected`, as a Template has them."""
+
+    measured: str
+    expected: str
+
+
+def _fresh(series: str, counted: str) -> str:
+    """Those of a series whose newest sample is as new as the intervals of `counted` let it be."""
+    return f"(timestamp({series}) > {_since(counted)})"
+
+
+def _since(counted: str) -> str:
+    most = f"clamp_min(max(count_over_time({counted}[$window])), $samples)"
+    return f"time() - scalar(0.6 * ($scrape_s + $window_s / {most}))"
+
+
+def _new(series: str) -> str:
+    return f"(timestamp({series}) > time() - 1.5 * $scrape_s)"
+
+
+def _whole(now: str, then: str, expected: str) -> str:
+    """The share of the window through which as many were measured as are now."""
+    each = f"sum_over_time((count({then}) / count({expected}))[$window:$step])"
+    return _kept(f"{each} / {_STEPS} / (count({now}) / count({expected}))")
+
+
+def _kept(share: str) -> str:
+    """What a figure keeps of itself where samples came through that share of the window."""
+    return f"clamp((1 + {_EDGE} / $samples) * {share} - {_EDGE} / $samples, 0, 1)"
+
+
+def over_containers(counter: str, expected: str = CONTAINERS) -> Covered:
+    """By container, of what `rate()` makes of a counter."""
+    now = f"rate({counter}[$window]) and {_new(counter)}"
+    here = f"({expected} and on ({CONTAINER}) ({now}))"
+    then = f"({expected} and on ({CONTAINER}) {_fresh(counter, counter)})"
+    return Covered(f"count({here}) * {_whole(here, then, expected)}", f"count({expected})")
+
+
+def at_once(now: str) -> Covered:
+    """By container, of an instant."""
+    return Covered(f"count({CONTAINERS} and on ({CONTAINER}) ({now}))", f"count({CONTAINERS})")
+
+
+def over_pods(series: str) -> Covered:
+    """By pod. One that was asked nothing yet has no series; its scrape (`up`) shows that it is measured."""
+    up = f"up{{{OF}}}"
+    here = f"({PODS} and on (pod) ({_new(series)} or {up} == 1))"
+    then = f"({PODS} and on (pod) ({_fresh(series, series)} or ({up} == 1 and {_fresh(up, series)})))"
+    return Covered(f"count({here}) * {_whole(here, then, PODS)}", f"count({PODS})")
+
+
+def of_window(series: str) -> str:
+    """The share of the window through which anything came, whichever pods it was of."""
+    came = f"max(timestamp({series})) > bool {_since(series)}"
+    return _kept(f"sum_over_time(({came})[$window:$step]) / {_STEPS}")

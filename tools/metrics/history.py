@@ -1,0 +1,233 @@
+"""HistoryStore: series that were asked for once, kept in a SQLite file; several processes may share it.
+
+A row is a chunk of SLOT points of one series on its grid (packing.py). The file is a cache: all of it can be asked
+for again. So a damaged one, or one of another format version, is moved aside to `<name>.damaged` and begun anew;
+another program's database is left alone, with an error. Writes are transactions (WAL, synchronous=NORMAL): a
+process that is killed leaves what was committed, at worst without the newest.
+"""
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from tools.errors import ToolError
+from tools.metrics.packing import Damaged, Point, pack, unpack
+from tools.metrics.types import Span
+
+FORMAT = 1
+"""Any other number in `user_version` is another format: its file is begun anew."""
+APPLICATION = 0x666C7962
+SLOT = 512
+"""Points a chunk: 8.5 hours at one a minute."""
+RETAINED_MS = 35 * 86_400_000
+"""Five weeks: what weekly cycles are learnt from."""
+MAX_BYTES = 256 * 1024 * 1024
+_PRUNE_MS = 3_600_000
+
+_logger = logging.getLogger(__name__)
+# Large pages, and rows by rowid: a blob that does not fit beside others gets pages of its own, mostly empty ones.
+_SCHEMA = f"""PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; BEGIN IMMEDIATE;
+PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};
+CREATE TABLE IF NOT EXISTS series(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE IF NOT EXISTS chunk(
+  series INTEGER NOT NULL, slot INTEGER NOT NULL, end_ms INTEGER NOT NULL, asked_ms INTEGER NOT NULL,
+  data BLOB NOT NULL, UNIQUE(series, slot)
+) STRICT;
+CREATE INDEX IF NOT EXISTS oldest ON chunk(end_ms);
+COMMIT;"""
+_PUT = """INSERT INTO chunk(series, slot, end_ms, asked_ms, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT(series, slot)
+DO UPDATE SET asked_ms = excluded.asked_ms, data = excluded.data"""
+_OLDEST = """DELETE FROM chunk WHERE rowid IN
+(SELECT rowid FROM chunk ORDER BY end_ms LIMIT (SELECT count(*) / 8 + 1 FROM chunk))"""
+T = TypeVar("T")
+
+
+class HistoryUnavailable(ToolError):
+    """The store cannot be used; what it would have spared has to be asked for again."""
+
+
+class HistoryStore:
+    """Opened at once; close it at the end. Every method raises HistoryUnavailable."""
+
+    def __init__(self, path: Path, *, retained_ms: int = RETAINED_MS, max_bytes: int = MAX_BYTES) -> None:
+        self._path, self._retained_ms, self._max_bytes = path, retained_ms, max_bytes
+        self._inode, self._pruned_ms = 0, 0
+        self._db = self._guarded(self._open)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def read(self, key: str, span: Span) -> tuple[list[Point], dict[int, int]]:
+        """The points of a span on the grid, and for each chunk (the index of its first point within the span)
+        when it was last asked for. A chunk that is damaged is unknown."""
+        return self._guarded(lambda: self._read(key, span))
+
+    def write(self, key: str, span: Span, values: Sequence[int | None], now_ms: int) -> None:
+        """Keep what was answered; a value that is kept is not replaced by a gap."""
+        self._guarded(lambda: self._write(key, span, values, now_ms))
+        if now_ms - self._pruned_ms >= _PRUNE_MS:
+            self._pruned_ms = now_ms
+            self._guarded(lambda: self._prune(now_ms))
+
+    def _read(self, key: str, span: Span) -> tuple[list[Point], dict[int, int]]:
+        points: list[Point] = ["?"] * span.points
+        asked: dict[int, int] = {}
+        first, series = _index(span.start_ms, span), self._series(key)
+        rows = self._db.execute(
+            "SELECT slot, asked_ms, data FROM chunk WHERE series = ? AND slot BETWEEN ? AND ?",
+            (series, first // SLOT, (first + span.points - 1) // SLOT),
+        )
+        for slot, asked_ms, data in rows.fetchall():
+            at = slot * SLOT - first
+            chunk, skipped = self._unpacked(series, slot, data), max(-at, 0)
+            start, end = max(at, 0), min(at + SLOT, span.points)
+            points[start:end] = chunk[skipped : skipped + end - start]
+            asked[start] = asked_ms
+        return points, asked
+
+    def _write(self, key: str, span: Span, values: Sequence[int | None], now_ms: int) -> None:
+        first = _index(span.start_ms, span)
+        with self._transaction():
+            self._db.execute("INSERT INTO series(key) VALUES (?) ON CONFLICT(key) DO NOTHING", (key,))
+            series = self._series(key)
+            for slot, start, end in _slots(first, span.points):
+                found = self._db.execute(
+                    "SELECT data FROM chunk WHERE series = ? AND slot = ?", (series, slot)
+                ).fetchone()
+                chunk: list[Point] = self._unpacked(series, slot, found[0]) if found else ["?"] * SLOT
+                for index in range(start, end):
+                    value, place = values[index], first + index - slot * SLOT
+                    if value is not None or chunk[place] == "?":
+                        chunk[place] = value
+                end_ms = (slot + 1) * SLOT * span.step_s * 1000
+                self._db.execute(_PUT, (series, slot, end_ms, now_ms, pack(chunk)))
+
+    def _prune(self, now_ms: int) -> None:
+        """What is older than the retention goes, then the oldest, until the file is small enough."""
+        self._db.execute("DELETE FROM chunk WHERE end_ms < ?", (now_ms - self._retained_ms,))
+        while self._live_bytes() > self._max_bytes and self._db.execute(_OLDEST).rowcount > 0:
+            pass
+        self._db.execute("DELETE FROM series WHERE id NOT IN (SELECT series FROM chunk)")
+        self._db.execute("PRAGMA incremental_vacuum").fetchall()
+
+    def _live_bytes(self) -> int:
+        pages, free, size = (
+            int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * size
+
+    def _series(self, key: str) -> int:
+        row = self._db.execute("SELECT id FROM series WHERE key = ?", (key,)).fetchone()
+        return int(row[0]) if row else -1
+
+    def _unpacked(self, series: int, slot: int, data: bytes) -> list[Point]:
+        try:
+            return unpack(data, SLOT)
+        except Damaged as error:
+            _logger.warning("a chunk of %s is damaged (%s): it is asked for again", self._path, error)
+            self._db.execute("DELETE FROM chunk WHERE series = ? AND slot = ?", (series, slot))
+            return ["?"] * SLOT
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """IMMEDIATE: a chunk is read, changed and written, and another process' points must not get lost."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        """Once more on a new file where the old one is damaged."""
+        try:
+            try:
+                return work()
+            except sqlite3.DatabaseError as error:
+                if type(error) is not sqlite3.DatabaseError:  # its subclasses are no damage
+                    raise
+                self._begin_anew(str(error))
+                return work()
+        except (sqlite3.Error, OSError) as error:
+            raise HistoryUnavailable(
+                f"the history of metrics cannot be used: {error}",
+                where=str(self._path),
+                mend="see that the disk has room and the file belongs to you; it may be deleted",
+            ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        with self._lock():
+            return self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, isolation_level=None, timeout=10.0)
+        try:
+            os.chmod(self._path, 0o600)
+            self._inode = self._path.stat().st_ino
+            application, version, pages = (
+                int(db.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("application_id", "user_version", "page_count")
+            )
+            if pages and application != APPLICATION:
+                raise self._foreign()
+            if pages and version != FORMAT:
+                raise sqlite3.DatabaseError(f"it is of format {version}, not {FORMAT}")
+            db.executescript("PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _foreign(self) -> HistoryUnavailable:
+        return HistoryUnavailable(
+            "this database is another program's: it is left as it is",
+            where=str(self._path),
+            mend="move it away, or give another --state folder",
+        )
+
+    def _begin_anew(self, why: str) -> None:
+        """Move the damaged file aside, unless another process has done so since we opened it."""
+        with suppress(AttributeError):
+            self._db.close()
+        with self._lock():
+            here = self._path.stat().st_ino if self._path.exists() else 0
+            if here and here == self._inode:
+                _logger.warning("%s is begun anew: %s", self._path, why)
+                os.replace(self._path, f"{self._path}.damaged")
+                for sibling in ("-wal", "-shm"):
+                    Path(f"{self._path}{sibling}").unlink(missing_ok=True)
+            self._db = self._opened()
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """One process at a time opens the file or begins it anew. The kernel lets go when a process dies."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(f"{self._path}.lock", "w", opener=_private) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _index(at_ms: int, span: Span) -> int:
+    return at_ms // (span.step_s * 1000)
+
+
+def _slots(first: int, count: int) -> Iterator[tuple[int, int, int]]:
+    """The chunks that a run of points lies in: number, and the run's indexes within it."""
+    index = 0
+    while index < count:
+        slot = (first + index) // SLOT
+        end = min(count, (slot + 1) * SLOT - first)
+        yield slot, index, end
+        index = end

@@ -1,0 +1,93 @@
+"""The shapes of Prometheus' answers, checked strictly: what is not as documented raises, it is never guessed.
+
+A sample is `[seconds, "figure"]`; the figure is text, so that NaN and infinities have a form. Every series of ours
+carries the label `flyball`, which says which part of the question it answers.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from tools.errors import MetricsAway
+from tools.metrics.prometheus.failures import shown, strange
+from tools.metrics.templates import PART
+
+Sample = tuple[int, str]
+"""Unix milliseconds, and the figure as text."""
+_PARTS = frozenset({"value", "newest", "measured", "expected"})
+
+
+def instant(document: Mapping[str, Any], where: str) -> dict[str, str]:
+    """The figure of each part that has one. Raises MetricsAway."""
+    return {part: _sample(series, where)[1] for part, series in _series(document, "vector", where).items()}
+
+
+def ranged(document: Mapping[str, Any], where: str) -> dict[str, list[Sample]]:
+    """The samples of each part, oldest first. Raises MetricsAway."""
+    return {part: _samples(series, where) for part, series in _series(document, "matrix", where).items()}
+
+
+def warnings(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the source warns of, such as a store that gave no answer. Infos are none: Prometheus' documentation
+    has them for what may be no problem at all, and it sends one for nearly every histogram_quantile()."""
+    said = document.get("warnings") or []
+    return tuple(shown(str(text)) for text in (said if isinstance(said, list) else [said]))
+
+
+def _series(document: Mapping[str, Any], kind: str, where: str) -> dict[str, Mapping[str, Any]]:
+    data = document.get("data")
+    if (
+        not isinstance(data, dict)
+        or data.get("resultType") != kind
+        or not isinstance(data.get("result"), list)
+    ):
+        raise strange(f"the answer holds no {kind}", where)
+    found: dict[str, Mapping[str, Any]] = {}
+    for series in data["result"]:
+        labels = series.get("metric") if isinstance(series, dict) else None
+        part = labels.get(PART) if isinstance(labels, dict) else None
+        if part not in _PARTS:
+            raise strange("the answer holds a series that was not asked for", where)
+        if part in found:
+            raise _many(part, labels or {}, where)
+        found[part] = series
+    return found
+
+
+def _many(part: str, labels: Mapping[str, Any], where: str) -> MetricsAway:
+    names = ", ".join(sorted(shown(str(name)) for name in labels if name != PART)[:5]) or "none"
+    return MetricsAway(
+        f"`{part}` gave more than one series (labels: {names})",
+        where=where,
+        mend="let the template aggregate to one, as sum(…) or max(…) do",
+        code="ManySeries",
+    )
+
+
+def _sample(series: Mapping[str, Any], where: str) -> Sample:
+    return _pair(series.get("value"), series, where)
+
+
+def _samples(series: Mapping[str, Any], where: str) -> list[Sample]:
+    pairs = series.get("values")
+    if not isinstance(pairs, list):
+        raise _unreadable(series, where)
+    return [_pair(pair, series, where) for pair in pairs]
+
+
+def _pair(pair: object, series: Mapping[str, Any], where: str) -> Sample:
+    match pair:
+        case [int() | float() as seconds, str() as text] if not isinstance(seconds, bool):
+            return int(Decimal(str(seconds)) * 1000), text
+    raise _unreadable(series, where)
+
+
+def _unreadable(series: Mapping[str, Any], where: str) -> MetricsAway:
+    if "histogram" in series or "histograms" in series:
+        return MetricsAway(
+            "the template gives a native histogram, not a figure",
+            where=where,
+            mend="let it end in histogram_quantile(), histogram_count() or the like",
+            code="Histogram",
+        )
+    return strange("a sample is not [seconds, text]", where)

@@ -1,0 +1,148 @@
+"""From a typed query to PromQL: templates with placeholders, filled for one workload.
+
+A Template has up to four expressions. `value` is the figure and gives ONE series. `sample` is a plain selector of
+the series that it rests on: the time of their newest sample is the figure's, since an instant query's own time
+is that of the evaluation, and its lookback would let a source that has been silent for minutes look fresh.
+`measured` and `expected` count what the figure rests on and what it should (pods, containers or samples).
+
+Placeholders: $namespace, $workload, $kind, $pods (a pattern of the pods' names), $window, $scrape and $step
+(durations; a step is a fourth of a scrape), $window_s and $scrape_s (seconds), $samples (scrapes within a window),
+$labels (matchers that an operator adds); `${kind}` within a name, `$$` for a dollar. $namespace, $workload and
+$pods stand within double quotes.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from policies.types import Target, digest_of
+from tools.metrics.pods import pattern
+from tools.metrics.types import Metric
+
+PLACEHOLDERS = frozenset(
+    {"namespace", "workload", "kind", "pods", "labels"}
+    | {"window", "scrape", "step", "window_s", "scrape_s", "samples"}
+)
+SCRAPE_S = 30
+"""How often a source is scraped, where an operator says nothing else (kube-prometheus' default)."""
+WINDOW_S = 300
+COUNTED_S: Mapping[Metric, int] = {Metric.RESTARTS: 3600, Metric.OOM_KILLS: 3600}
+"""What is counted over an hour, where one figure is asked for."""
+PER_WINDOW = 4
+"""Scrapes that a window holds at least, so that a rate survives one that is lost."""
+_PLACEHOLDER = re.compile(r"\$(?:(\$)|\{([a-z_]+)\}|([a-z_]+))")
+_LEADS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """PromQL with placeholders. Without `measured` and `expected` nothing is counted: the figure is a count
+    that is exact or absent."""
+
+    value: str
+    sample: str
+    measured: str = ""
+    expected: str = ""
+
+    @property
+    def texts(self) -> tuple[str, str, str, str]:
+        return self.value, self.sample, self.measured, self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Filled-in PromQL: `instant` answers with the parts value, newest, measured and expected at one moment,
+    `ranged` with value, measured and expected over a span. `window_s` is 0 where the figure is of an instant."""
+
+    instant: str
+    ranged: str
+    window_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """One Template for each Metric, and what holds for all: extra labels, the seconds between two scrapes, and
+    the seconds that a rate is taken over."""
+
+    by_metric: Mapping[Metric, Template]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    scrape_s: int = SCRAPE_S
+    window_s: int = WINDOW_S
+    where: str = "the shipped templates"
+
+    def over_s(self, metric: Metric, step_s: int | None = None) -> int:
+        """Over how many seconds a figure is taken: one alone over `window_s` (restarts and kills: an hour), the
+        points of a series over the step; never over less than four scrapes."""
+        wanted = step_s if step_s is not None else COUNTED_S.get(metric, self.window_s)
+        return max(wanted, PER_WINDOW * self.scrape_s)
+
+    def query(self, metric: Metric, target: Target, step_s: int | None = None) -> Query:
+        """The PromQL for one workload; with `step_s` for the points of a series on that grid.
+
+        Raises MetricsAway for a kind whose pods cannot be named.
+        """
+        window_s = self.over_s(metric, step_s)
+        fill = self._filler(target, window_s)
+        value, sample, measured, expected = (fill(text) for text in self.by_metric[metric].texts)
+        newest = f"max(timestamp({sample} offset -{_LEADS}s)) or max(timestamp({sample}))"
+        counted = {"measured": measured, "expected": expected} if measured else {}
+        over_time = window_s if "$window" in self.by_metric[metric].value else 0
+        return Query(
+            instant=_joined({"value": value, "newest": newest, **counted}),
+            ranged=_joined({"value": value, **counted}),
+            window_s=over_time,
+        )
+
+    def digest(self, metric: Metric) -> str:
+        """What a stored answer depends on: another template is another series."""
+        texts = self.by_metric[metric].texts
+        labels = sorted(self.labels.items())
+        return digest_of([*texts, labels, self.scrape_s])
+
+    def counts(self, metric: Metric) -> bool:
+        """Whether the answer says how much it covers."""
+        return bool(self.by_metric[metric].measured)
+
+    def _filler(self, target: Target, window_s: int) -> Callable[[str], str]:
+        words = {
+            "namespace": escaped(target.namespace or ""),
+            "workload": escaped(target.name),
+            "kind": target.kind,
+            "pods": escaped(pattern(target)),
+            "window": f"{window_s}s",
+            "scrape": f"{self.scrape_s}s",
+            "step": f"{self.scrape_s * 250}ms",
+            "window_s": str(window_s),
+            "scrape_s": str(self.scrape_s),
+            "samples": str(window_s // self.scrape_s),
+            "labels": "".join(f',{name}="{escaped(value)}"' for name, value in sorted(self.labels.items())),
+        }
+
+        def put(found: re.Match[str]) -> str:
+            return "$" if found[1] else words[found[2] or found[3]]
+
+        return lambda text: _PLACEHOLDER.sub(put, text)
+
+
+def escaped(text: str) -> str:
+    """Text within PromQL's double quotes, so that it cannot end them (the escapes are Go's)."""
+    return "".join(_ESCAPES.get(c, c if c.isprintable() else f"\\U{ord(c):08x}") for c in text)
+
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """The names of the placeholders that a text uses."""
+    return frozenset(found[2] or found[3] for found in _PLACEHOLDER.finditer(text) if not found[1])
+
+
+PART = "flyball"
+"""The label that tells the parts of one answer apart."""
+
+
+def _joined(parts: Mapping[str, str]) -> str:
+    """Several expressions in one query, so that all are evaluated at the same moment: each is marked by a label.
+    The line ends keep a comment in an operator's expression from swallowing what follows."""
+    marked = (f'label_replace((\n{text}\n), "{PART}", "{name}", "", "")' for name, text in parts.items())
+    return " or ".join(marked)
