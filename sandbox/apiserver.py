@@ -1,7 +1,8 @@
 """The simulated apiserver: reads, creates, patches, applies and deletes of objects, with its preconditions.
 
-It works inside one transaction of the store and knows no faults, no permits and no pods. Behaviour that a
-comment calls measured or quotes from Kubernetes' source is held by tests/contract against a real apiserver.
+It works inside one transaction of the store and knows no faults, no permits and no controllers. Behaviour that
+a comment calls measured or quotes from Kubernetes' source is held by tests/contract against a real apiserver.
+Simpler than the real one: no watches, and of a pod an image that is changed in place restarts nothing.
 """
 
 import copy
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sandbox import ownership, validate
+from sandbox import capacity, ownership, quota, resize_rules, validate
 from sandbox.errors import ApiError, conflict, invalid, not_found
 from sandbox.kinds import KINDS, WORKLOADS, key_of, rfc3339
 from sandbox.merge import merged
@@ -35,7 +36,7 @@ class Write:
 
     verb: Verb
     key: Key
-    subresource: Literal["", "scale"]
+    subresource: Literal["", "scale", "resize"]
     body: Mapping[str, Any]
     manager: str
     audit_id: str = ""
@@ -74,6 +75,8 @@ class ApiServer:
             _refuse(key, [("spec", "Invalid value: must be an object")])
         body = validate.canonical(_defaulted(key, manifest))
         _refuse(key, validate.findings(body) if key.kind in WORKLOADS else [])
+        _refuse(key, capacity.beyond(self.txn, key, body) if key.kind in WORKLOADS else [])
+        quota.admit_object(self.txn, key)
         body["metadata"] |= {"uid": self.new_uid(), "creationTimestamp": rfc3339(self.now_ms)}
         body["metadata"].pop("managedFields", None)
         operation: ownership.Operation = "Apply" if applied else "Update"
@@ -92,6 +95,8 @@ class ApiServer:
         old = self.get(call.key)
         if call.verb == "apply":
             return self._apply(call, old)
+        if call.subresource == "resize":
+            return self._resize(call, old)
         new = _scaled(call.key, old, call.body) if call.subresource else _patched(call.key, old, call.body)
         by, owners = self._owner(call, old), ownership.parse(old["metadata"]["managedFields"])
         if call.subresource:
@@ -99,6 +104,22 @@ class ApiServer:
         else:
             owners = ownership.updated(owners, by, old, new)
         return self._finish(call, old, new, owners)
+
+    def _resize(self, call: Write, old: Json) -> Json:
+        """Resources of a pod's containers, and nothing else of what is sent. Validation (422) comes before
+        admission (403: LimitRange, the node's allocatable, quota), as in the real one's chain."""
+        if call.key.kind != "pod":
+            raise ApiError(404, "NotFound", "the server could not find the requested resource")
+        new = quota.defaulted(self.txn, resize_rules.resized(old, call.body))
+        _check_identity(call.key, old, call.body.get("metadata") or {})
+        _refuse(call.key, resize_rules.findings(new, old))
+        if new["spec"] != old["spec"]:
+            resize_rules.admit(self.txn, new, old)
+            quota.admit(self.txn, new, old)
+        owners = ownership.updated(
+            ownership.parse(old["metadata"]["managedFields"]), self._owner(call, old), old, new
+        )
+        return self._store_changed(call, old, new, owners)
 
     def _apply(self, call: Write, old: Json) -> Json:
         by = self._owner(call, old)
@@ -122,19 +143,27 @@ class ApiServer:
     def _owner(self, call: Write, old: Json) -> Owner:
         operation: ownership.Operation = "Apply" if call.verb == "apply" else "Update"
         # Entries that come through /scale carry no time (measured on 1.36).
-        time = "" if call.subresource else rfc3339(self.now_ms)
+        time = "" if call.subresource == "scale" else rfc3339(self.now_ms)
         return Owner(call.manager, operation, call.subresource, time, old["apiVersion"])
 
     def _finish(self, call: Write, old: Json, new: Json, owners: tuple[Owner, ...]) -> Json:
-        _refuse(call.key, validate.metadata(new))
-        _refuse(call.key, validate.findings(new, old) if call.key.kind in WORKLOADS else [])
+        if call.subresource != "scale":  # that changes the count only, which was looked at already
+            _refuse(call.key, validate.metadata(new))
+            _refuse(call.key, validate.findings(new, old) if call.key.kind in WORKLOADS else [])
+        if call.key.kind in WORKLOADS:
+            _refuse(call.key, capacity.beyond(self.txn, call.key, new, old))
+        if call.key.kind == "pod":
+            _refuse(call.key, resize_rules.fixed(new, old))
+        return self._store_changed(call, old, new, owners)
+
+    def _store_changed(self, call: Write, old: Json, new: Json, owners: tuple[Owner, ...]) -> Json:
         entries = ownership.render(owners)
         if new == old and entries == old["metadata"]["managedFields"]:
             return old  # a write that changes nothing moves neither resourceVersion nor ownership
         new["metadata"]["managedFields"] = entries
         if _moves_generation(call.key.kind, old, new):
             new["metadata"]["generation"] = old["metadata"]["generation"] + 1
-        return new if call.dry_run else self.store(call.key, new)
+        return new if call.dry_run else self.store(call.key, new, self.txn.due_of(call.key))
 
     def delete(self, key: Key) -> None:
         """Raises ApiError 404. Its pods are the controllers' business."""
@@ -149,12 +178,14 @@ class ApiServer:
 
     def new_uid(self) -> str:
         """A UID that follows from the cluster's own and a counter, so that a seeded world is reproducible."""
-        space = uuid.UUID(self.txn.meta("cluster_uid"))
+        space = self.txn.memo.get("uids") or self.txn.memo.setdefault(
+            "uids", uuid.UUID(self.txn.meta("cluster_uid"))
+        )
         return str(uuid.uuid5(space, str(self.txn.count("uid"))))
 
 
 def _defaulted(key: Key, manifest: Json) -> Json:
-    body = copy.deepcopy(manifest)
+    body = copy.deepcopy({part: value for part, value in manifest.items() if part != "sandbox"})
     body["apiVersion"], body["kind"] = KINDS[key.kind].api_version, KINDS[key.kind].name
     if key.namespace:
         body["metadata"]["namespace"] = key.namespace
@@ -171,11 +202,10 @@ def _patched(key: Key, old: Json, body: Mapping[str, Any]) -> Json:
     if metadata.get("name") not in (None, key.name):
         why = f"the name of the object ({metadata['name']}) does not match the name on the URL ({key.name})"
         raise ApiError(400, "BadRequest", why)
-    _check_version(key, old, metadata)
-    if metadata.get("uid") not in (None, old["metadata"]["uid"]):
-        cause = ("metadata.uid", f'Invalid value: "{metadata["uid"]}": field is immutable')
-        _refuse(key, [cause, cause])  # the apiserver names it twice (measured on 1.36)
-    new = validate.canonical(merged(old, {k: v for k, v in body.items() if k in ("metadata", "spec")}))
+    _check_identity(key, old, metadata)
+    # A node's status is its kubelet's word, which here is whoever changes it.
+    parts = ("metadata", "spec", "status") if key.kind == "node" else ("metadata", "spec")
+    new = validate.canonical(merged(old, {k: v for k, v in body.items() if k in parts}))
     new["metadata"] |= {k: old["metadata"][k] for k in _SERVER_KEPT if k in old["metadata"]}
     for field in ("labels", "annotations"):
         if not new["metadata"].get(field):
@@ -185,7 +215,7 @@ def _patched(key: Key, old: Json, body: Mapping[str, Any]) -> Json:
 
 def _scaled(key: Key, old: Json, body: Mapping[str, Any]) -> Json:
     """Through /scale only `spec.replicas` arrives; annotations sent along are dropped without a word."""
-    new = copy.deepcopy(old)
+    new = old | {"metadata": dict(old["metadata"]), "spec": dict(old["spec"])}
     asked = (body.get("spec") or {}).get("replicas", old["spec"]["replicas"])
     new["spec"]["replicas"] = 0 if asked is None else asked  # a null is the type's zero (measured on 1.36)
     _refuse(key, validate.replicas(new["spec"]["replicas"]), "Scale.autoscaling")
@@ -196,6 +226,13 @@ def _scaled(key: Key, old: Json, body: Mapping[str, Any]) -> Json:
         raise conflict(KINDS[key.kind].full_resource, key.name, why)
     _check_version(key, old, metadata)
     return new
+
+
+def _check_identity(key: Key, old: Json, metadata: Mapping[str, Any]) -> None:
+    _check_version(key, old, metadata)
+    if metadata.get("uid") not in (None, old["metadata"]["uid"]):
+        cause = ("metadata.uid", f'Invalid value: "{metadata["uid"]}": field is immutable')
+        _refuse(key, [cause, cause])  # the apiserver names it twice (measured on 1.36)
 
 
 def _check_version(key: Key, old: Json, metadata: Mapping[str, Any]) -> None:
@@ -217,7 +254,7 @@ def _refuse(key: Key, causes: validate.Causes, called: str = "") -> None:
 def _moves_generation(kind: str, old: Json, new: Json) -> bool:
     """Spec changes move it; on a Deployment annotations do too, since they are copied to its ReplicaSets
     (Kubernetes, pkg/registry/apps/deployment/strategy.go)."""
-    if kind not in WORKLOADS:
+    if kind not in (*WORKLOADS, "pod"):
         return False
     annotated = old["metadata"].get("annotations") != new["metadata"].get("annotations")
     return bool(old["spec"] != new["spec"] or (kind == "deployment" and annotated))

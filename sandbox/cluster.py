@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from policies.types import Target
-from sandbox import endpoint
+from sandbox import endpoint, events
 from sandbox.errors import ApiError
 from sandbox.faults import Call
 from sandbox.kinds import WORKLOADS
@@ -19,9 +19,9 @@ from sandbox.store import Json, Key, Transaction
 from sandbox.world import World
 from tools.cluster import objects
 from tools.cluster.answers import Answer, Question, read_error
-from tools.cluster.owners import owner_of
+from tools.cluster.owners import aimed_at, owner_of
 from tools.errors import ClusterAway, NotFound
-from tools.ports import ClusterIdentity, Pod, PodUsage, Workload
+from tools.ports import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Workload
 
 NAME = "sandbox"
 """What the simulated cluster is called, as context and in policy."""
@@ -70,6 +70,26 @@ class SimulatedCluster:
         with self._asking(key), self.world.store.read() as txn:
             _found(txn, key)
             return [objects.pod(p) for p in pods_of(txn, key)]
+
+    async def events(self, target: Target) -> list[ApiEvent]:
+        key = key_for(target)
+        with self._asking(key), self.world.store.read() as txn:
+            _found(txn, key)
+            hpa = aimed_at(target, txn.all("horizontalpodautoscaler", key.namespace))
+            found = events.concerning(txn, key, hpa["metadata"]["name"] if hpa else None)
+            return [objects.event(one) for one in found]
+
+    async def autoscaler(self, target: Target) -> Autoscaler | None:
+        key = key_for(target)
+        with self._asking(key), self.world.store.read() as txn:
+            _found(txn, key)
+            hpa = aimed_at(target, txn.all("horizontalpodautoscaler", key.namespace))
+            return None if hpa is None else objects.autoscaler(hpa)
+
+    async def resizable(self) -> bool:
+        """Always: `pods/resize` is served from 1.33 on by default."""
+        with self._asking(Key("namespace", "", "kube-system")):
+            return True
 
     async def usage(self, target: Target) -> list[PodUsage]:
         key = key_for(target)

@@ -4,7 +4,7 @@ Every call is one transaction: a fault that is taken, an effect, and the line th
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from sandbox import faults
 from sandbox.apiserver import ApiServer, Write
@@ -144,9 +144,24 @@ def _perform(txn: Transaction, call: Write) -> _Answer:
 
 
 def _put_back(txn: Transaction, call: Write, before: Json) -> None:
-    spec: Json = {"$patch": "replace", **before["spec"]}
+    """Another manager restores what was there; a pod's resources go back the way they came."""
+    if call.subresource == "resize":
+        spec: Json = {
+            "containers": [
+                {"name": one["name"], "resources": one.get("resources") or {}}
+                for one in before["spec"]["containers"]
+            ]
+        }
+    else:
+        spec = {"$patch": "replace", **before["spec"]}
+    subresource: Literal["", "resize"] = "resize" if call.subresource == "resize" else ""
     theirs = replace(
-        call, verb="patch", subresource="", body={"spec": spec}, manager=ANOTHER_MANAGER, audit_id=""
+        call,
+        verb="patch",
+        subresource=subresource,
+        body={"spec": spec},
+        manager=ANOTHER_MANAGER,
+        audit_id="",
     )
     _perform(txn, theirs)
 
@@ -158,7 +173,7 @@ def _permit(txn: Transaction, verb: str, key: Key, subresource: str) -> None:
         raise ApiError(
             403,
             "Forbidden",
-            f'{kind.resource}.{kind.group} "{key.name}" is forbidden: User "sandbox" cannot {verb} resource '
+            f'{kind.full_resource} "{key.name}" is forbidden: User "sandbox" cannot {verb} resource '
             f'"{resource}" in API group "{kind.group}" in the namespace "{key.namespace}"',
         )
 

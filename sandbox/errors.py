@@ -11,6 +11,14 @@ class SandboxError(Exception):
         self.what, self.where, self.mend = what, where, mend
 
 
+class WorldAway(SandboxError):
+    """The world's file cannot be used now; what was under way has changed nothing in it."""
+
+
+class WorldDamaged(WorldAway):
+    """The world's file is no world, or is damaged."""
+
+
 class ApiError(Exception):
     """An answer of the simulated apiserver that is not 2xx, shaped like a `Status` object.
 

@@ -5,6 +5,7 @@ Its state is in the world's file, so that several processes and a restart go on 
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -13,6 +14,8 @@ from typing import Literal
 from sandbox.store import Key, Transaction
 
 Call = Literal["write", "fence", "read", "usage"]
+Pressure = Literal["", "Deferred", "Infeasible", "Error"]
+"""How nodes take resizes: as they have room (empty), or as if there was none now, never, or it failed."""
 
 
 class FaultKind(StrEnum):
@@ -42,7 +45,7 @@ class FaultKind(StrEnum):
 class Fault:
     """One planned fault on the next matching call, after `skip` of them, for `times` of them.
 
-    `target` is `kind/name`, or empty for any object.
+    `target` is `kind/name` (of a resize: `pod/name`), or empty for any object.
     """
 
     kind: FaultKind
@@ -96,6 +99,24 @@ def take(txn: Transaction, on: Call, key: Key) -> FaultKind | None:
             txn.replace("faults", seq, row if row["calls"] < row["skip"] + row["times"] else None)
             return FaultKind(row["kind"])
     return None
+
+
+def press(txn: Transaction, workload: Key, pressure: Pressure) -> None:
+    """How the nodes take resizes of that workload's pods from now on."""
+    kept = {name: had for name, had in _pressures(txn).items() if name != "/".join(workload)}
+    if pressure:
+        kept["/".join(workload)] = pressure
+    txn.set_meta("resize_pressure", json.dumps(kept, sort_keys=True))
+
+
+def pressure(txn: Transaction, workload: Key) -> str:
+    """What `press` asked for of that workload."""
+    return _pressures(txn).get("/".join(workload), "")
+
+
+def _pressures(txn: Transaction) -> dict[str, str]:
+    found: dict[str, str] = json.loads(txn.meta("resize_pressure") or "{}")
+    return found
 
 
 def _chance(seed: int, call: int, rate_ppm: int, kinds: Sequence[str]) -> FaultKind | None:

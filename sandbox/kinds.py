@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from sandbox.errors import SandboxError
 from sandbox.store import Json, Key
@@ -39,10 +40,16 @@ _ALL = (
     Kind("Deployment", "apps/v1", "deployments", True),
     Kind("StatefulSet", "apps/v1", "statefulsets", True),
     Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers", True),
+    Kind("ResourceQuota", "v1", "resourcequotas", True),
+    Kind("LimitRange", "v1", "limitranges", True),
+    Kind("Event", "v1", "events", True),
+    Kind("Change", "sandbox.flyball.io/v1", "changes", True),
     Kind("Load", "sandbox.flyball.io/v1", "loads", True),
 )
 KINDS = {kind.name.lower(): kind for kind in _ALL}
 WORKLOADS = ("deployment", "statefulset")
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""Letters of the suffixes that controllers give (k8s.io/apimachinery/pkg/util/rand)."""
 _DNS = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 
@@ -53,7 +60,7 @@ def key_of(manifest: Json) -> Key:
     if kind is None:
         raise SandboxError(
             f"kind `{manifest.get('kind')}` is unknown to the sandbox",
-            mend="it has: " + ", ".join(k.name for k in _ALL),
+            mend="it takes: " + ", ".join(k.name for k in _ALL if k.name not in ("Pod", "Event")),
         )
     names = metadata if isinstance(metadata, dict) else {}
     namespace = str(names.get("namespace") or "default") if kind.namespaced else ""
@@ -63,6 +70,17 @@ def key_of(manifest: Json) -> Key:
     return Key(kind.name.lower(), namespace, names["name"])
 
 
+def stored_at(obj: Json) -> Key:
+    """Where an object is that came out of the store: its names are good."""
+    meta = obj["metadata"]
+    return Key(obj["kind"].lower(), meta.get("namespace", ""), meta["name"])
+
+
 def rfc3339(ms: int) -> str:
     """World milliseconds as the API writes times: UTC, whole seconds."""
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _written(ms // 1000)
+
+
+@lru_cache(maxsize=4096)
+def _written(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

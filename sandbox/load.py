@@ -1,65 +1,90 @@
-"""What the workloads have to do: a seeded daily demand, a leak, a start-up time; and the usage that follows.
+"""What the workloads have to do: the `Load` object beside a workload, as it is read from its manifest.
 
-A `Load` object beside a workload says how much. Demand is the whole workload's; each ready pod carries an
-equal part, up to its CPU limit. Figures leave this file as whole millicores and bytes.
+Demand is the whole workload's; sandbox/engine says what follows from it. Figures are whole millicores, bytes,
+ppm and milliseconds.
 """
 
-import hashlib
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from sandbox import demand_series
 from sandbox.errors import SandboxError
-from sandbox.kinds import rfc3339
 from sandbox.store import Json, Key, Transaction
-from tools.cluster.objects import containers, duration_s, unix_ms
+from tools.cluster.objects import duration_s, unix_ms
 from tools.cluster.quantity import QuantityInvalid, millicores, whole_bytes
-from tools.ports import Container
+from tools.metrics.types import Metric
 
 SCRAPE_MS = 15_000
 """How often metrics.k8s.io has a new sample; also the window that a sample covers."""
 
-_DAY_MS = 86_400_000
-_WEEK_MS = 7 * _DAY_MS
-_HOUR_MS = 3_600_000
-_LIFE_MIN_MS = 60_000
-"""A container lives at least so long, however small its limit: a restart waits, as kubelets make it wait."""
-_IDLE = (5, 32 << 20)
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+IDLE = (5, 32 << 20)
 """Millicores and bytes of a container that has nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bursts:
+    """Spikes that nobody announced: `daily_milli`/1000 a day in the mean, each at least `size` ppm of the
+    mean demand high with a Pareto tail of exponent `tail_milli`/1000, fading with time constant `length_s`."""
+
+    daily_milli: int
+    size: int
+    length_s: int
+    tail_milli: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Demand times `to` ppm from `at_ms` on, reached over `over_s` seconds, until `until_ms` (None: for good).
+    Times are after the Load's creation where `relative`, else Unix."""
+
+    at_ms: int
+    to: int
+    over_s: int
+    until_ms: int | None
+    relative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """What is wrong with the metrics of one workload: `gaps` ppm of samples missing, samples `lag_s` seconds
+    late, values off by up to `noise` ppm; for one metric, or for all (None)."""
+
+    metric: Metric | None = None
+    gaps: int = 0
+    lag_s: int = 0
+    noise: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """Demand of one workload: `cpu` mean millicores in all, shares in ppm, times of day in ms, `memory` bytes
-    a pod, `leak` bytes an hour and pod, `startup_s` seconds from start to ready."""
+    a pod, `per_core` bytes for each core that a pod uses, `leak` bytes an hour and pod, `startup_s` seconds from
+    start to ready, `service_us` CPU microseconds a request (None: work that is no requests), `timeout_s` how
+    long a request waits before it fails, `series` a recorded demand (packed), `created_ms` when it was made."""
 
     cpu: int | None = None
     swing: int = 0
-    peak_ms: int = 14 * _HOUR_MS
+    peak_ms: int = 14 * HOUR_MS
     noise: int = 0
     window: tuple[int, int] | None = None
-    memory: int = _IDLE[1]
+    memory: int = IDLE[1]
     leak: int = 0
     startup_s: int = 20
     gaps: int = 0
-
-    def demand(self, seed: str, at_ms: int) -> int:
-        """Millicores that the whole workload asks for at that time. The noise goes by the seed and the minute
-        of the day and week, so that a world that begins a week later is as noisy."""
-        day = at_ms % _DAY_MS
-        if self.cpu is None or (self.window and not self.window[0] <= day < self.window[1]):
-            return 0
-        cycle = 1 + self.swing / 1e6 * math.cos(2 * math.pi * (day - self.peak_ms) / _DAY_MS)
-        jitter = 1 + self.noise / 1e6 * (2 * _share(seed, at_ms % _WEEK_MS // 60_000) - 1)
-        return max(0, round(self.cpu * cycle * jitter))
-
-    def full_at(self, started_ms: int, limit: int | None) -> int | None:
-        """When a leaking container that started then reaches its memory limit; None if never."""
-        if not self.leak or limit is None:
-            return None
-        return started_ms + max(_LIFE_MIN_MS, (limit - self.memory) * _HOUR_MS // self.leak)
+    weekend: int = 1_000_000
+    bursts: Bursts | None = None
+    steps: tuple[Step, ...] = ()
+    series: str | None = None
+    service_us: int | None = None
+    timeout_s: int = 10
+    per_core: int = 0
+    metrics: tuple[Disturbance, ...] = ()
+    created_ms: int = 0
 
 
 def load_of(txn: Transaction, key: Key) -> Load:
@@ -80,16 +105,38 @@ def parse(manifest: Json) -> Load:
     if unknown:
         raise SandboxError(f"spec.{min(unknown)} is unknown", where=where, mend="known: " + ", ".join(FIELDS))
     try:
-        return Load(**{FIELDS[name][0]: FIELDS[name][1](value) for name, value in spec.items()})
-    except (QuantityInvalid, ValueError, TypeError) as e:
+        created = manifest["metadata"].get("creationTimestamp")
+        values = {FIELDS[name][0]: FIELDS[name][1](value) for name, value in spec.items()}
+        return Load(**values, created_ms=unix_ms(created) if created else 0)
+    except (QuantityInvalid, ValueError, TypeError, KeyError, AttributeError) as e:
         raise SandboxError(f"a value of spec cannot be read: {e}", where=where) from e
+
+
+def embedded(manifest: Json, folder: Path) -> Json:
+    """The manifest with the CSV file that it names (`series.file`, beside the manifest) copied into it.
+
+    Raises SandboxError where the file cannot be read.
+    """
+    spec = manifest.get("spec")
+    series = spec.get("series") if isinstance(spec, dict) and manifest.get("kind") == "Load" else None
+    if not isinstance(series, dict) or "file" not in series or "data" in series:
+        return manifest
+    packed = demand_series.read(folder / str(series["file"]))
+    return manifest | {"spec": {**manifest["spec"], "series": {**series, "data": packed}}}
 
 
 def _ppm(text: Any) -> int:
     number, percent, _ = str(text).partition("%")
-    if not percent:
+    if not percent or not 0 <= float(number) < 1e6:
         raise ValueError(f"`{text}` is no percentage such as 5%")
     return round(float(number) * 10_000)
+
+
+def _share(text: Any) -> int:
+    value = _ppm(text)
+    if value > 1_000_000:
+        raise ValueError(f"`{text}` is more than 100%")
+    return value
 
 
 def _time_of_day(text: Any) -> int:
@@ -114,6 +161,71 @@ def _window(text: Any) -> tuple[int, int]:
     return _time_of_day(start), _time_of_day(end)
 
 
+def _known(block: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(block, dict) or not all(isinstance(name, str) for name in block):
+        raise ValueError(f"`{block}` is no mapping of {', '.join(names)}")
+    if unknown := block.keys() - set(names):
+        raise ValueError(f"`{min(unknown)}` is unknown, known: {', '.join(names)}")
+    return block
+
+
+def _bursts(block: Any) -> Bursts:
+    given = _known(block, ("daily", "size", "length", "tail"))
+    daily, tail = float(given["daily"]), float(given.get("tail", 1.5))
+    if not 0 < daily <= 144 or not 1 < tail <= 100:
+        raise ValueError("bursts come up to 144 times a day, with a tail above 1")
+    length = duration_s(str(given.get("length", "10m")))
+    if not 1 <= length <= 6 * 3600:
+        raise ValueError("a burst lasts 1s to 6h")
+    return Bursts(round(daily * 1000), _ppm(given.get("size", "50%")), length, round(tail * 1000))
+
+
+def _steps(block: Any) -> tuple[Step, ...]:
+    if not isinstance(block, list):
+        raise ValueError("steps are a list such as [{after: 2h, to: 300%}]")
+    return tuple(_step(_known(one, ("at", "after", "to", "over", "for"))) for one in block)
+
+
+def _step(given: dict[str, Any]) -> Step:
+    if ("at" in given) == ("after" in given):
+        raise ValueError("a step has `at` (a time) or `after` (a span), and not both")
+    relative = "after" in given
+    at_ms = duration_s(str(given["after"])) * 1000 if relative else unix_ms(str(given["at"]))
+    until = at_ms + duration_s(str(given["for"])) * 1000 if "for" in given else None
+    return Step(at_ms, _ppm(given["to"]), duration_s(str(given.get("over", "0s"))), until, relative)
+
+
+def _series(block: Any) -> str:
+    given = _known(block, ("file", "data", "unit"))
+    if "data" not in given:
+        raise ValueError("a series is loaded from its `file` by: flyball sandbox load")
+    return demand_series.checked(str(given["data"]), _positive(millicores)(given.get("unit", "1m")))
+
+
+def _micros(text: Any) -> int:
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(us|ms|s)", str(text))
+    if found is None or float(found[1]) <= 0:
+        raise ValueError(f"`{text}` is no time of service such as 20ms")
+    return max(1, round(float(found[1]) * {"us": 1, "ms": 1_000, "s": 1_000_000}[found[2]]))
+
+
+def _disturbances(block: Any) -> tuple[Disturbance, ...]:
+    if not isinstance(block, list):
+        raise ValueError("metrics are a list such as [{metric: cpu_usage, gaps: 10%}]")
+    return tuple(disturbance(one) for one in block)
+
+
+def disturbance(block: Any) -> Disturbance:
+    """What a manifest or a caller says is wrong with metrics. Raises ValueError."""
+    given = _known(block, ("metric", "gaps", "lag", "noise"))
+    return Disturbance(
+        Metric(given["metric"]) if "metric" in given else None,
+        _share(given.get("gaps", "0%")),
+        duration_s(str(given.get("lag", "0s"))),
+        _share(given.get("noise", "0%")),
+    )
+
+
 FIELDS: Mapping[str, tuple[str, Any]] = {
     "cpu": ("cpu", _positive(millicores)),
     "swing": ("swing", _ppm),
@@ -124,51 +236,21 @@ FIELDS: Mapping[str, tuple[str, Any]] = {
     "leak": ("leak", _positive(whole_bytes)),
     "startup": ("startup_s", duration_s),
     "gaps": ("gaps", _ppm),
+    "weekend": ("weekend", _ppm),
+    "bursts": ("bursts", _bursts),
+    "steps": ("steps", _steps),
+    "series": ("series", _series),
+    "service": ("service_us", _micros),
+    "timeout": ("timeout_s", _positive(duration_s)),
+    "memoryPerCore": ("per_core", _positive(whole_bytes)),
+    "metrics": ("metrics", _disturbances),
 }
 
 
 def pod_metrics(txn: Transaction, key: Key, pods: list[Json], now_ms: int) -> list[Json]:
     """metrics.k8s.io's PodMetrics at the last scrape. A pod that was not ready then has no sample, and a gap
     has none either: missing is never zero."""
-    at_ms = now_ms - now_ms % SCRAPE_MS
-    load, seed = load_of(txn, key), txn.meta("seed") or ""
-    serving = [p for p in pods if _ready_at(p) is not None and (_ready_at(p) or 0) <= at_ms]
-    demand = load.demand(f"{seed}/{key.namespace}/{key.kind}/{key.name}", at_ms)
-    return [
-        _metrics(pod, load, demand // len(serving), at_ms)
-        for pod in serving
-        if _share(f"{seed}/{pod['metadata']['name']}", at_ms % _WEEK_MS) * 1e6 >= load.gaps
-    ]
+    # The engine brings numpy along, which no command should wait for that does not measure.
+    from sandbox.engine.samples import pod_metrics as measured
 
-
-def _metrics(pod: Json, load: Load, cpu: int, at_ms: int) -> Json:
-    started = unix_ms(pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"])
-    memory = load.memory + load.leak * max(0, at_ms - started) // _HOUR_MS
-    first, *others = containers(pod["spec"])
-    usages = [_usage(first, max(cpu, _IDLE[0]), memory), *(_usage(c, *_IDLE) for c in others)]
-    return {
-        "metadata": {"name": pod["metadata"]["name"], "namespace": pod["metadata"]["namespace"]},
-        "timestamp": rfc3339(at_ms),
-        "window": f"{SCRAPE_MS // 1000}s",
-        "containers": usages,
-    }
-
-
-def _usage(container: Container, cpu: int, memory: int) -> Json:
-    limits = container.resources
-    cpu = cpu if limits.cpu_limit is None else min(cpu, limits.cpu_limit)
-    memory = memory if limits.memory_limit is None else min(memory, limits.memory_limit)
-    return {"name": container.name, "usage": {"cpu": f"{cpu}m", "memory": str(memory)}}
-
-
-def _ready_at(pod: Json) -> int | None:
-    for one in pod["status"].get("conditions") or ():
-        if one["type"] == "Ready" and one["status"] == "True":
-            return unix_ms(one["lastTransitionTime"])
-    return None
-
-
-def _share(seed: str, step: int) -> float:
-    """A number in [0, 1) that follows from the seed and the step alone."""
-    digest = hashlib.sha256(f"{seed}/{step}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    return measured(txn, key, pods, now_ms)

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 
+from sandbox import quota
 from sandbox.apiserver import ApiServer, Write
+from sandbox.changes import ARGO_MANAGER, ARGO_TRACKING, argo_keeps
+from sandbox.changes import parse as parse_change
 from sandbox.controllers import settle
 from sandbox.errors import SandboxError
-from sandbox.kinds import key_of
+from sandbox.hpa.spec import parsed as parsed_autoscaler
+from sandbox.kinds import WORKLOADS, key_of
 from sandbox.load import parse as parse_load
-from sandbox.pods import allocatable
+from sandbox.rooms import is_up, room_of
 from sandbox.store import Json, Key, Transaction
 from tools.cluster.quantity import QuantityInvalid
 
@@ -19,32 +23,90 @@ def put(txn: Transaction, documents: Iterable[Json]) -> list[Key]:
     for manifest in documents:
         key = _loadable(manifest)
         _ensure_namespace(api, key)
-        if txn.get(key) is None:
-            api.create(manifest, "kubectl-create")
-        else:
-            api.write(Write("patch", key, "", manifest, "kubectl-client-side-apply"))
+        _put(api, key, manifest)
         touched.append(key)
+        kept = argo_keeps(manifest) if key.kind in WORKLOADS else None
+        if kept is not None:
+            _put(api, key_of(kept), kept)
+            touched.append(key_of(kept))
     for key in touched:
         settle(api, key)
     return touched
 
 
+def _put(api: ApiServer, key: Key, manifest: Json) -> None:
+    """What Argo CD tracks, Argo CD made."""
+    argo = ARGO_TRACKING in ((manifest["metadata"].get("annotations") or {}) if key.kind in WORKLOADS else {})
+    if api.txn.get(key) is None:
+        api.create(manifest, ARGO_MANAGER if argo else "kubectl-create")
+    else:
+        manager = ARGO_MANAGER if argo else "kubectl-client-side-apply"
+        api.write(Write("patch", key, "", manifest, manager))
+
+
 def _loadable(manifest: Json) -> Key:
     """What the controllers, the scheduler or the metrics would stumble over later is refused now."""
     key = key_of(manifest)
-    spec, status = (p if isinstance(p := manifest.get(part), dict) else {} for part in ("spec", "status"))
+    spec = manifest["spec"] if isinstance(manifest.get("spec"), dict) else {}
     if key.kind == "pod":
         raise SandboxError("pods follow from workloads", where=f"Pod {key.name}", mend="load a Deployment")
+    if key.kind == "event":
+        raise SandboxError("events follow from what happens", where=f"Event {key.name}")
     if key.kind == "load":
         parse_load(manifest)
-    if key.kind == "horizontalpodautoscaler" and not isinstance(spec.get("scaleTargetRef"), dict):
-        raise SandboxError("spec.scaleTargetRef is missing", where=f"HorizontalPodAutoscaler {key.name}")
+    if key.kind == "change":
+        parse_change(manifest)
+    if key.kind in ("resourcequota", "limitrange"):
+        _refuse_amounts(key, spec)
+    if key.kind == "horizontalpodautoscaler":
+        _refuse_autoscaler(key, manifest, spec)
     if key.kind == "node":
         try:
-            allocatable(status)
-        except (QuantityInvalid, AttributeError) as e:
-            raise SandboxError(f"status.allocatable cannot be read: {e}", where=f"Node {key.name}") from e
+            room_of(manifest)
+            is_up(manifest)
+        except (QuantityInvalid, AttributeError, TypeError, ValueError) as e:
+            why = f"status (its allocatable and conditions) cannot be read: {e}"
+            raise SandboxError(why, where=f"Node {key.name}") from e
     return key
+
+
+def _refuse_autoscaler(key: Key, manifest: Json, spec: Json) -> None:
+    where = f"HorizontalPodAutoscaler {key.name}"
+    if not isinstance(spec.get("scaleTargetRef"), dict):
+        raise SandboxError("spec.scaleTargetRef is missing", where=where)
+    try:
+        parsed_autoscaler(manifest)
+    except KeyError as e:
+        raise SandboxError(f"spec: {e.args[0]} is missing", where=where) from e
+    except (QuantityInvalid, AttributeError, TypeError, ValueError) as e:
+        raise SandboxError(f"spec cannot be read: {e}", where=where) from e
+
+
+def refuse_idle_loads(txn: Transaction, touched: Iterable[Key]) -> None:
+    """A Load must have its workload, and a workload no more than one Load: of two, one would do nothing. Raises
+    SandboxError."""
+    for key in touched:
+        if key.kind != "load":
+            continue
+        loads = txn.all("load", key.namespace)
+        aim = next(one["spec"]["target"] for one in loads if one["metadata"]["name"] == key.name)
+        others = [
+            n for one in loads if one["spec"]["target"] == aim and (n := one["metadata"]["name"]) != key.name
+        ]
+        where, (kind, _, name) = f"Load {key.name}", aim.partition("/")
+        if txn.get(Key(kind, key.namespace, name)) is None:
+            mend = f"load {aim} first, or in the same file; namespace: {key.namespace}"
+            raise SandboxError(f"there is no {aim} in {key.namespace}", where=where, mend=mend)
+        if others:
+            mend = f"change that one: load it again under the name {others[0]}"
+            raise SandboxError(f"{aim} has the Load {others[0]} already", where=where, mend=mend)
+
+
+def _refuse_amounts(key: Key, spec: Json) -> None:
+    try:
+        quota.check(spec)
+    except (QuantityInvalid, AttributeError, TypeError, ValueError) as e:
+        raise SandboxError(f"spec cannot be read: {e}", where=f"{key.kind} {key.name}") from e
 
 
 def _ensure_namespace(api: ApiServer, key: Key) -> None:

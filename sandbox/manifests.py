@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from sandbox.errors import SandboxError
+from sandbox.load import embedded
 from sandbox.store import Json
 
 _SIZE_MAX = 4 << 20
@@ -25,14 +26,19 @@ def default_world() -> list[Json]:
 
 
 def read(path: Path) -> list[Json]:
-    """The objects of a YAML or JSON file; a `List` is unfolded. Raises SandboxError."""
+    """The objects of a YAML or JSON file; a `List` is unfolded, and a recorded demand that a Load names is read
+    from beside the file. Raises SandboxError."""
     try:
         if path.stat().st_size > _SIZE_MAX:
             raise SandboxError("the file is larger than 4 MiB", where=str(path))
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as e:
-        raise SandboxError(f"the file cannot be read: {e}", where=str(path)) from e
-    return _parse(text, str(path))
+        why = e.strerror if isinstance(e, OSError) else "it is no UTF-8"
+        raise SandboxError(f"the file cannot be read: {why}", where=str(path)) from e
+    documents = _parse(text, str(path))
+    if not documents:
+        raise SandboxError("the file holds no object", where=str(path), mend="write manifests into it")
+    return [embedded(one, path.parent) for one in documents]
 
 
 def _parse(text: str, where: str) -> list[Json]:

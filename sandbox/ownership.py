@@ -9,6 +9,7 @@ import copy
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from sandbox.store import Json
@@ -103,11 +104,35 @@ def parse(entries: Iterable[Mapping[str, Any]]) -> tuple[Owner, ...]:
             str(e.get("subresource", "")),
             str(e.get("time", "")),
             str(e.get("apiVersion", "apps/v1")),
-            frozenset(_paths(e.get("fieldsV1") or {}, ())),
+            _fields_of(e.get("fieldsV1") or {}),
         )
         for e in entries
     )
     return tuple({(o.name, o.operation, o.subresource): o for o in found}.values())
+
+
+class _Tree(dict[str, Any]):
+    """A fieldsV1 that knows its paths, so that it is not taken apart again; never changed, so never copied."""
+
+    paths: frozenset[Path]
+
+    def __deepcopy__(self, _: object) -> "_Tree":
+        return self
+
+
+@lru_cache(maxsize=1024)
+def _tree(fields: frozenset[Path]) -> _Tree:
+    tree = _Tree()
+    tree.paths = fields
+    for path in sorted(fields):
+        node: dict[str, Any] = tree
+        for segment in path:
+            node = node.setdefault(segment, {})
+    return tree
+
+
+def _fields_of(tree: Mapping[str, Any]) -> frozenset[Path]:
+    return tree.paths if isinstance(tree, _Tree) else frozenset(_paths(tree, ()))
 
 
 def _paths(node: Mapping[str, Any], path: Path) -> Iterable[Path]:
@@ -124,18 +149,13 @@ def render(owners: Iterable[Owner]) -> list[Json]:
 
 
 def _entry(owner: Owner) -> Json:
-    tree: Json = {}
-    for path in sorted(owner.fields):
-        node = tree
-        for segment in path:
-            node = node.setdefault(segment, {})
     entry = {
         "manager": owner.name,
         "operation": owner.operation,
         "apiVersion": owner.api_version,
         "time": owner.time,
         "fieldsType": "FieldsV1",
-        "fieldsV1": tree,
+        "fieldsV1": _tree(owner.fields),
         "subresource": owner.subresource,
     }
     return {key: value for key, value in entry.items() if value != ""}
@@ -152,6 +172,19 @@ def updated(owners: tuple[Owner, ...], by: Owner, old: Json, new: Json) -> tuple
     kept = [replace(o, fields=o.fields - changed - gone) for o in owners if not o.same(by)]
     taken = (mine | changed) - gone
     return _capped([o for o in (*kept, replace(by, fields=taken)) if o.fields])
+
+
+def reported(entries: Iterable[Mapping[str, Any]], by: Owner, status: Json) -> list[Json]:
+    """The entries after `by`, the only one who writes status, has written it whole (of plain values); the others
+    stay as they are (and as in `parse` the later of two of the same name counts)."""
+    kept = {(e["manager"], e["operation"], e.get("subresource", "")): dict(e) for e in entries}
+    mine = replace(by, fields=frozenset(("f:status", f"f:{name}") for name in status))
+    kept[(by.name, by.operation, by.subresource)] = _entry(mine)
+    return sorted(kept.values(), key=_rank)
+
+
+def _rank(entry: Json) -> tuple[str, str, str, str]:
+    return entry["operation"], entry.get("time", ""), entry["manager"], entry.get("subresource", "")
 
 
 def scaled(owners: tuple[Owner, ...], by: Owner, *, changed: bool) -> tuple[Owner, ...]:

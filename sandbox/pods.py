@@ -1,23 +1,23 @@
-"""One pod's life: created, bound to a node that has room, started, ready after its start-up time, killed
-when a leak reaches its memory limit. Times are the world's."""
+"""Pods as the workload controllers make them, and what others ask of a pod.
+
+What happens to a pod on its node is sandbox.kubelet's, on which node it runs is sandbox.scheduler's.
+"""
 
 import copy
 import hashlib
 import json
+from typing import NamedTuple
 
-from policies.types import Target
+from sandbox import quota
 from sandbox.apiserver import ApiServer
-from sandbox.kinds import KINDS, key_of, rfc3339
-from sandbox.load import load_of
+from sandbox.errors import ApiError
+from sandbox.indices import workload_of as workload_of  # re-exported: the workload that a pod belongs to
+from sandbox.kinds import ALPHABET, KINDS, rfc3339
+from sandbox.kubelet import oom_kill as oom_kill
 from sandbox.ownership import Owner, leaves, render
+from sandbox.podstatus import is_ready as is_ready
+from sandbox.resize_rules import qos, with_requests
 from sandbox.store import Json, Key, Transaction
-from tools.cluster.objects import belongs, containers, controller_of, unix_ms
-from tools.cluster.quantity import millicores, whole_bytes
-
-Room = tuple[int, int]
-"""CPU in millicores and memory in bytes."""
-
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def template_hash(template: Json) -> str:
@@ -26,136 +26,113 @@ def template_hash(template: Json) -> str:
     return _letters(digest, 10)
 
 
+def version_of(txn: Transaction, workload: Json) -> str:
+    """The hash of a workload's template as it stands."""
+    template = workload["spec"]["template"]
+    # By identity: a stored template is replaced, never changed, and the memo keeps it alive.
+    found: tuple[Json, str] | None = txn.memo.get(("version", id(template)))
+    if found is None:
+        found = txn.memo["version", id(template)] = (template, template_hash(template))
+    return found[1]
+
+
+def replicaset_of(key: Key, version: str) -> Key:
+    """The ReplicaSet of one version of a Deployment; for a StatefulSet, which has none, itself."""
+    return Key("replicaset", key.namespace, f"{key.name}-{version}") if key.kind == "deployment" else key
+
+
 def pods_of(txn: Transaction, key: Key) -> list[Json]:
     """A workload's own pods, in name order."""
-    target = Target(cluster="sandbox", namespace=key.namespace, kind=key.kind, name=key.name)
-    return [p for p in txn.all("pod", key.namespace) if belongs(target, p)]
+    return txn.pods_of(key)
 
 
-def workload_of(pod: Json) -> Key:
-    """The workload that a pod belongs to (a ReplicaSet is named after its Deployment and the hash)."""
-    owner = controller_of(pod["metadata"]) or {}
-    kind, name = str(owner["kind"]), str(owner["name"])
-    if kind == "ReplicaSet":
-        kind, name = "Deployment", name.rpartition("-")[0]
-    return Key(kind.lower(), pod["metadata"]["namespace"], name)
+class _Blueprint(NamedTuple):
+    """What the pods of one version share: parts of it are in all of them, and are replaced, never changed."""
+
+    version: str
+    annotations: Json
+    labels: Json
+    spec: Json
+    qos: str
+    owned: Json
 
 
-def is_ready(pod: Json) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions") or ())
-
-
-def create_pod(api: ApiServer, key: Key, workload: Json, ordinal: int | None = None) -> None:
-    """Make one pod from the workload's template and bind it if there is room."""
-    template = workload["spec"]["template"]
-    version, uid = template_hash(template), api.new_uid()
+def create_pod(api: ApiServer, key: Key, workload: Json, ordinal: int | None = None) -> Key:
+    """Make one pod from the workload's template. Raises ApiError 403 where the namespace lets no more in."""
+    plan, uid = _blueprint(api, key, workload), api.new_uid()
     deployment = ordinal is None
-    suffix = f"{version}-{_letters(hashlib.sha256(uid.encode()).digest(), 5)}" if deployment else str(ordinal)
+    name = _named(api, key, plan.version, uid) if deployment else f"{key.name}-{ordinal}"
     owner = {
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet" if deployment else KINDS[key.kind].name,
-        "name": f"{key.name}-{version}" if deployment else key.name,
+        "name": f"{key.name}-{plan.version}" if deployment else key.name,
         "uid": workload["metadata"]["uid"],
         "controller": True,
     }
-    labels = dict((template.get("metadata") or {}).get("labels") or {})
-    labels["pod-template-hash" if deployment else "controller-revision-hash"] = version
-    metadata = {
-        "name": f"{key.name}-{suffix}",
+    now = rfc3339(api.now_ms)
+    metadata: Json = {
+        "name": name,
         "namespace": key.namespace,
         "uid": uid,
-        "creationTimestamp": rfc3339(api.now_ms),
-        "labels": labels,
+        "generation": 1,
+        "creationTimestamp": now,
+        "labels": plan.labels,
         "ownerReferences": [owner],
+        "managedFields": [plan.owned | {"time": now}],
     }
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": _pod_spec(template["spec"])}
-    by = Owner("kube-controller-manager", "Update", "", rfc3339(api.now_ms), "v1", frozenset(leaves(pod)))
-    metadata["managedFields"] = render([by])
-    api.store(key_of(pod), pod | {"status": {"phase": "Pending"}})
+    if plan.annotations:
+        metadata["annotations"] = plan.annotations
+    status = {"phase": "Pending", "qosClass": plan.qos}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": plan.spec, "status": status}
+    quota.admit(api.txn, pod)
+    at = Key("pod", key.namespace, name)
+    api.store(at, pod)
+    return at
 
 
-def _pod_spec(template: Json) -> Json:
-    """A container's requests default to its limits, as the API does when a pod is made."""
-    spec = copy.deepcopy(template)
-    for one in spec["containers"]:
-        block = one.get("resources") or {}
-        if block.get("limits"):
-            one["resources"] = block | {"requests": block["limits"] | (block.get("requests") or {})}
-    return spec
+def _blueprint(api: ApiServer, key: Key, workload: Json) -> _Blueprint:
+    version = version_of(api.txn, workload)
+    at = ("blueprint", key, version, api.txn.changes("limitrange"))
+    found: _Blueprint | None = api.txn.memo.get(at)
+    if found is None:
+        found = api.txn.memo[at] = _drawn(api.txn, key, workload)
+    return found
 
 
-def bind_pending(api: ApiServer) -> None:
-    """Bind each waiting pod to the node with most CPU left that can hold it; the others go on waiting."""
-    waiting = [p for p in api.txn.all("pod") if "nodeName" not in p["spec"]]
-    if not waiting:
-        return
-    room = _room_of_nodes(api.txn)
-    for pod in sorted(waiting, key=lambda p: (p["metadata"]["creationTimestamp"], p["metadata"]["name"])):
-        cpu, memory = _asked(pod)
-        fitting = [(-free[0], name) for name, free in room.items() if free[0] >= cpu and free[1] >= memory]
-        if fitting:
-            node = min(fitting)[1]
-            room[node] = (room[node][0] - cpu, room[node][1] - memory)
-            pod["spec"]["nodeName"] = node
-            pod["status"]["startTime"] = rfc3339(api.now_ms)
-            _start(api, pod, restarts=0)
+def _drawn(txn: Transaction, key: Key, workload: Json) -> _Blueprint:
+    template, version = workload["spec"]["template"], version_of(txn, workload)
+    inner = template.get("metadata") or {}
+    hashed = "pod-template-hash" if key.kind == "deployment" else "controller-revision-hash"
+    labels = {**(inner.get("labels") or {}), hashed: version}
+    pod = {
+        "metadata": {
+            "namespace": key.namespace,
+            "labels": labels,
+            "annotations": inner.get("annotations") or {},
+        },
+        "spec": copy.deepcopy(template["spec"]),
+    }
+    pod = quota.defaulted(txn, with_requests(pod))
+    owned = Owner("kube-controller-manager", "Update", "", "", "v1", frozenset(leaves(pod)))
+    annotations = pod["metadata"]["annotations"]
+    return _Blueprint(version, annotations, labels, pod["spec"], qos(pod["spec"]), render([owned])[0])
 
 
-def _room_of_nodes(txn: Transaction) -> dict[str, Room]:
-    room = {n["metadata"]["name"]: allocatable(n.get("status") or {}) for n in txn.all("node")}
-    for pod in txn.all("pod"):
-        node = pod["spec"].get("nodeName")
-        if node in room:
-            cpu, memory = _asked(pod)
-            room[node] = (room[node][0] - cpu, room[node][1] - memory)
-    return room
-
-
-def allocatable(status: Json) -> Room:
-    """What a node's status says pods may ask of it. Raises QuantityInvalid."""
-    amounts = status.get("allocatable") or {}
-    return millicores(amounts.get("cpu", 0)), whole_bytes(amounts.get("memory", 0))
-
-
-def _asked(pod: Json) -> Room:
-    wanted = [c.resources for c in containers(pod["spec"])]
-    return sum(r.cpu_request or 0 for r in wanted), sum(r.memory_request or 0 for r in wanted)
-
-
-def _start(api: ApiServer, pod: Json, *, restarts: int) -> None:
-    load = load_of(api.txn, workload_of(pod))
-    _set_status(pod, api.now_ms, ready=False, restarts=restarts, started=rfc3339(api.now_ms))
-    api.store(key_of(pod), pod, due_ms=api.now_ms + load.startup_s * 1000)
-
-
-def come_due(api: ApiServer, pod: Json) -> None:
-    """What happens to a pod by itself: it becomes ready, or a leak has filled its memory and it restarts."""
-    status = pod["status"]["containerStatuses"][0]
-    if is_ready(pod):
-        _start(api, pod, restarts=status["restartCount"] + 1)
-        return
-    started = status["state"]["running"]["startedAt"]
-    _set_status(pod, api.now_ms, ready=True, restarts=status["restartCount"], started=started)
-    load = load_of(api.txn, workload_of(pod))
-    limit = containers(pod["spec"])[0].resources.memory_limit
-    api.store(key_of(pod), pod, due_ms=load.full_at(unix_ms(started), limit))
-
-
-def _set_status(pod: Json, now_ms: int, *, ready: bool, restarts: int, started: str) -> None:
-    condition = {"type": "Ready", "status": str(ready), "lastTransitionTime": rfc3339(now_ms)}
-    killed = {"lastState": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}} if restarts else {}
-    statuses = [
-        {
-            "name": c["name"],
-            "ready": ready,
-            "restartCount": restarts,
-            "state": {"running": {"startedAt": started}},
-        }
-        | killed
-        for c in pod["spec"]["containers"]
-    ]
-    pod["status"] |= {"phase": "Running", "conditions": [condition], "containerStatuses": statuses}
+def _named(api: ApiServer, key: Key, version: str, uid: str) -> str:
+    """As generateName: another try where the name is taken."""
+    seed = uid
+    while True:
+        digest = hashlib.sha256(seed.encode()).digest()
+        name = f"{key.name}-{version}-{_letters(digest, 5)}"
+        if api.txn.get(Key("pod", key.namespace, name)) is None:
+            return name
+        seed = digest.hex()
 
 
 def _letters(digest: bytes, length: int) -> str:
-    return "".join(_ALPHABET[b % len(_ALPHABET)] for b in digest[:length])
+    return "".join(ALPHABET[b % len(ALPHABET)] for b in digest[:length])
+
+
+def refusal(error: ApiError) -> str:
+    """What a controller says of a pod that it could not make."""
+    return f"Error creating: {error.message}"

@@ -7,16 +7,19 @@ half done. A connection belongs to the process that opened it: after a fork the 
 import json
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from sandbox.errors import SandboxError
+from sandbox.cache import Json, Key, Objects, parsed, text
+from sandbox.errors import SandboxError, WorldAway, WorldDamaged
+from sandbox.indices import Indices
 
-Json = dict[str, Any]
+__all__ = ["FORMAT", "Json", "Key", "Queue", "Store", "Transaction"]
+
 FORMAT = 1
 """Version of the file's tables; a file with another one is refused, never guessed at."""
 
@@ -33,31 +36,47 @@ CREATE TABLE IF NOT EXISTS held (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
 _NAMES = ("meta", "objects", "requests", "faults", "held")
 Queue = Literal["requests", "faults", "held"]
 
+# SQLite's result codes: https://sqlite.org/rescode.html
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_MENDS = {
+    sqlite3.SQLITE_BUSY: "another process works in it: try again",
+    sqlite3.SQLITE_FULL: "free space on its disk, then try again; the world is as it was",
+    sqlite3.SQLITE_IOERR: "see whether its disk is full or broken, then try again",
+    sqlite3.SQLITE_READONLY: "make the file and its folder writable, or give another --state DIR",
+    sqlite3.SQLITE_CANTOPEN: "make the file and its folder readable, or give another --state DIR",
+}
 
-class Key(NamedTuple):
-    """Where an object lives; `kind` in lower case, `namespace` empty for cluster-scoped kinds."""
 
-    kind: str
-    namespace: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Transaction:
-    """One consistent look at the world, or one all-or-nothing change of it."""
+    """One consistent look at the world, or one all-or-nothing change of it.
 
-    db: sqlite3.Connection
+    Objects and counters are parsed once and written when the transaction commits; what is given out is the
+    cached object (see sandbox.cache). `memo` holds what others derive from them, for as long as it lives.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self.memo: dict[Any, Any] = {}
+        self._meta: dict[str, str | int | None] = {}
+        self._set: set[str] = set()
+        self._pods = Indices()
+        self._objects = Objects(db, self._pods.put)
 
     def meta(self, key: str) -> str | None:
-        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        if key not in self._meta:
+            row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+            self._meta[key] = None if row is None else str(row[0])
+        value = self._meta[key]
+        return None if value is None else str(value)
 
     def number(self, key: str) -> int:
         """The integer at `key`, 0 where nothing is stored."""
-        return int(self.meta(key) or 0)
+        known = self._meta.get(key)
+        return known if isinstance(known, int) else int(self.meta(key) or 0)
 
     def set_meta(self, key: str, value: str | int) -> None:
-        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, str(value)))
+        self._meta[key] = value
+        self._set.add(key)
 
     def count(self, key: str) -> int:
         """Step the counter at `key` and return it (1 at first)."""
@@ -66,63 +85,91 @@ class Transaction:
         return value
 
     def get(self, key: Key) -> Json | None:
-        row = self.db.execute(
-            "SELECT body FROM objects WHERE kind = ? AND namespace = ? AND name = ?", key
-        ).fetchone()
-        return None if row is None else _object(row[0])
+        return self._objects.get(key)
 
     def all(self, kind: str, namespace: str | None = None) -> list[Json]:
         """All objects of a kind in name order; `namespace` None means every namespace."""
-        rows = self.db.execute(
-            "SELECT body FROM objects WHERE kind = ? AND (? IS NULL OR namespace = ?)"
-            " ORDER BY namespace, name",
-            (kind, namespace, namespace),
-        )
-        return [_object(row[0]) for row in rows]
+        self._objects.load(kind, namespace)
+        return self._objects.all(kind, namespace)
 
     def put(self, key: Key, body: Json, due_ms: int | None = None) -> None:
         """Store an object; `due_ms` is the world time at which it changes by itself."""
-        self.db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", (*key, due_ms, _text(body)))
+        self._objects.put(key, body, due_ms)
+        self._pods.put(key, body)
 
     def delete(self, key: Key) -> None:
-        self.db.execute("DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", key)
+        self._objects.delete(key)
+        self._pods.drop(key)
+
+    def drain_touched(self) -> set[Key]:
+        """The keys of the objects that were put or deleted since the last drain."""
+        touched, self._objects.touched = self._objects.touched, set()
+        return touched
+
+    def changes(self, kind: str) -> int:
+        """How often objects of that kind were put or deleted: what was derived from them holds until it moves."""
+        return self._objects.changes.get(kind, 0)
+
+    def pods_of(self, workload: Key) -> list[Json]:
+        """A workload's own pods, in name order."""
+        self._objects.load("pod", workload.namespace)
+        found = self._pods.by_workload.get(workload, {})
+        return [found[name] for name in sorted(found)]
+
+    @property
+    def pods(self) -> Indices:
+        """Every pod of the cluster, by node and by workload."""
+        self._objects.load("pod", None)
+        return self._pods
+
+    def due_of(self, key: Key) -> int | None:
+        """When that object changes by itself."""
+        return self._objects.timers.of(key)
 
     def next_due(self) -> int | None:
         """When the next object changes by itself, in world milliseconds."""
-        due: int | None = self.db.execute("SELECT min(due_ms) FROM objects").fetchone()[0]
-        return due
+        return self._objects.timers.next()
 
     def due(self, until_ms: int) -> list[Json]:
         """The objects that change by themselves at or before that time."""
-        rows = self.db.execute(
-            "SELECT body FROM objects WHERE due_ms <= ? ORDER BY due_ms, namespace, name", (until_ms,)
-        )
-        return [_object(row[0]) for row in rows]
+        found = (self._objects.get(key) for key in self._objects.timers.until(until_ms))
+        return [one for one in found if one is not None]
 
     def push(self, queue: Queue, body: Json) -> int:
         """Append to one of the queues; returns the row's number."""
-        cursor = self.db.execute(f"INSERT INTO {queue} (body) VALUES (?)", (_text(body),))  # noqa: S608
+        cursor = self.db.execute(f"INSERT INTO {queue} (body) VALUES (?)", (text(body),))  # noqa: S608
         return int(cursor.lastrowid or 0)
 
     def queue(self, queue: Queue) -> list[tuple[int, Json]]:
         rows = self.db.execute(f"SELECT seq, body FROM {queue} ORDER BY seq")  # noqa: S608
-        return [(int(seq), _object(body)) for seq, body in rows]
+        return [(int(seq), parsed(body)) for seq, body in rows]
 
     def replace(self, queue: Queue, seq: int, body: Json | None) -> None:
         """Change a queued row, or drop it (None)."""
         if body is None:
             self.db.execute(f"DELETE FROM {queue} WHERE seq = ?", (seq,))  # noqa: S608
         else:
-            self.db.execute(f"UPDATE {queue} SET body = ? WHERE seq = ?", (_text(body), seq))  # noqa: S608
+            self.db.execute(f"UPDATE {queue} SET body = ? WHERE seq = ?", (text(body), seq))  # noqa: S608
 
     def clear(self) -> None:
         """Empty the world; the file and its format stay."""
         for name in _NAMES:
             self.db.execute(f"DELETE FROM {name}")  # noqa: S608
+        self.memo, self._meta, self._set = {}, {}, set()
+        self._pods = Indices()
+        self._objects = Objects(self.db, self._pods.put)
+
+    def flush(self) -> None:
+        """Write down what changed; the store commits it."""
+        rows = ((key, str(self._meta[key])) for key in sorted(self._set))
+        self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+        self._set.clear()
+        self._objects.flush()
 
 
 class Store:
-    """The file. Raises SandboxError where it cannot be opened or is of another format."""
+    """The file, for its user alone (0600). Raises WorldAway where it cannot be used, WorldDamaged where it is no
+    world, SandboxError where it is of another format."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -154,14 +201,18 @@ class Store:
             db = self._connection()
             try:
                 db.execute(begin)
-            except sqlite3.OperationalError as e:
-                raise SandboxError(f"the sandbox world is busy: {e}", where=str(self.path)) from e
-            try:
-                yield Transaction(db)
-            except BaseException:
-                db.execute("ROLLBACK")
+                txn = Transaction(db)
+                yield txn
+                txn.flush()
+                db.execute("COMMIT")
+            except BaseException as e:
+                if db.in_transaction:  # SQLite itself has rolled back what a full disk cut off
+                    db.execute("ROLLBACK")
+                if isinstance(e, sqlite3.Error):
+                    raise _explained(e, self.path) from e
+                if isinstance(e, json.JSONDecodeError):
+                    raise _damaged(str(e), self.path) from e
                 raise
-            db.execute("COMMIT")
 
     def close(self) -> None:
         if self._db is not None and self._pid == os.getpid():
@@ -172,11 +223,27 @@ class Store:
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _private(path)
         db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
         _prepare(db, path)
-    except (OSError, sqlite3.Error) as e:
-        raise SandboxError(f"the sandbox world cannot be opened: {e}", where=str(path)) from e
+    except sqlite3.Error as e:
+        raise _explained(e, path) from e
+    except OSError as e:
+        mend = "make it readable and writable, free its disk, or give another --state DIR"
+        raise WorldAway(
+            f"the sandbox world cannot be opened: {e.strerror}", where=str(path), mend=mend
+        ) from e
     return db
+
+
+def _private(path: Path) -> None:
+    """Its user's alone; SQLite gives -wal and -shm the same mode. A file that is there is not opened here: closing
+    it would drop the locks that this process holds on it."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode) and stat.S_IMODE(mode) != 0o600:
+        path.chmod(0o600)
 
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
@@ -197,10 +264,17 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute(f"PRAGMA user_version = {FORMAT}")
 
 
-def _text(body: Json) -> str:
-    return json.dumps(body, separators=(",", ":"), sort_keys=True)
+def _explained(error: sqlite3.Error, path: Path) -> WorldAway:
+    """The error as ours: damaged, or away for now."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in _DAMAGED or "no such table" in str(error):
+        return _damaged(str(error), path)
+    what = {sqlite3.SQLITE_FULL: "its disk is full", sqlite3.SQLITE_BUSY: "it is busy"}.get(code, str(error))
+    mend = _MENDS.get(code, "see what is wrong with the file, then try again")
+    return WorldAway(f"the sandbox world cannot be used: {what}", where=str(path), mend=mend)
 
 
-def _object(text: str) -> Json:
-    value: Json = json.loads(text)
-    return value
+def _damaged(why: str, path: Path) -> WorldDamaged:
+    """The file cannot be read as a world."""
+    mend = "flyball sandbox reset moves it aside and begins a new world; the log stays as it is"
+    return WorldDamaged(f"the sandbox world's file is damaged: {why}", where=str(path), mend=mend)

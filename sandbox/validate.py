@@ -51,7 +51,7 @@ def findings(body: Json, old: Json | None = None) -> Causes:
         )
     if old is not None and old["spec"]["selector"] != spec.get("selector"):
         found.append(("spec.selector", "Invalid value: field is immutable"))
-    return found + _containers(
+    return found + containers(
         _object(template.get("spec")).get("containers"), "spec.template.spec.containers"
     )
 
@@ -79,7 +79,8 @@ def _strategy(value: Any) -> Causes:
     ]
 
 
-def _containers(value: Any, path: str) -> Causes:
+def containers(value: Any, path: str) -> Causes:
+    """Names, images and resources of a list of containers; `path` is where it stands."""
     if not isinstance(value, list) or not value:
         return [(path, _REQUIRED)]
     found: Causes = []
@@ -137,9 +138,10 @@ def canonical(body: Json) -> Json:
 
 
 def _resource_blocks(body: Json) -> Iterable[Json]:
-    template = _object(_object(body.get("spec")).get("template"))
-    containers = _object(template.get("spec")).get("containers")
-    for one in containers if isinstance(containers, list) else []:
+    spec = _object(body.get("spec"))
+    inner = spec if body.get("kind") == "Pod" else _object(_object(spec.get("template")).get("spec"))
+    found = inner.get("containers")
+    for one in found if isinstance(found, list) else []:
         block = _object(one).get("resources")
         if isinstance(block, dict):
             yield block

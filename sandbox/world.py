@@ -4,27 +4,37 @@ Several processes may hold the same world open; each change of it is whole or no
 """
 
 import asyncio
+import itertools
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from audit.clock import Clock, SystemClock
-from sandbox import endpoint, faults
+from sandbox import endpoint, faults, metrics
 from sandbox.apiserver import ApiServer, Write
 from sandbox.controllers import advance_to, settle
 from sandbox.endpoint import Arrival
 from sandbox.errors import SandboxError
 from sandbox.faults import Fault, Seeded
-from sandbox.loading import put
+from sandbox.loading import put, refuse_idle_loads
 from sandbox.manifests import base, default_world
 from sandbox.store import Json, Key, Store, Transaction
+
+Progress = Callable[[int, int], None]
 
 START_MS = 1_772_460_000_000
 """Where a new world begins: Monday 2026-03-02, 14:00 UTC, a busy hour."""
 
 _WEEK_MS = 7 * 86_400_000
+HISTORY_S = 86_400
+"""How much a new world has lived through when it begins, where nobody says otherwise."""
+
+NEW = "sandbox.flyball.io/new"
+"""The annotation of what came an hour before the world begins, and not when its past did."""
+
 _SETTLING_S = 3600
-"""A new world was made an hour before it begins: its pods are ready and its leaks have leaked."""
+"""Everything is there an hour before the world begins: pods are ready and leaks have leaked."""
 
 
 class World:
@@ -33,6 +43,8 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = Store(folder / "world.db")
+        self.begun = False
+        """Whether `open` found none there, and began it."""
 
     @classmethod
     def open(cls, folder: Path) -> "World":
@@ -42,7 +54,19 @@ class World:
             there = txn.meta("cluster_uid") is not None
         if not there:
             world.reset()
+            world.begun = True
         return world
+
+    def set_aside(self) -> Path:
+        """Move the file out of the way, as `world.db.damaged-1` or the next number; returns where it is now."""
+        self.store.close()
+        path = self.store.path
+        numbered = (path.with_name(f"{path.name}.damaged-{n}") for n in itertools.count(1))
+        aside = next(one for one in numbered if not one.exists())
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+        return aside
 
     def reset(
         self,
@@ -51,23 +75,32 @@ class World:
         seed: int = 1,
         cluster_uid: str | None = None,
         start_ms: int | None = None,
+        history_s: int = HISTORY_S,
+        progress: Progress | None = None,
     ) -> None:
         """Begin anew, as another cluster: with `documents` on bare nodes, or with the default world (None).
 
-        The same seed, cluster UID and start make the same world, byte for byte. A new UID is random; a new
-        start is START_MS, or as many weeks later as the world before needs: the log that goes with this folder
-        remembers times (cooldowns, approvals), and time never goes back for it.
+        It has lived through `history_s` seconds (an hour at least) before it begins; objects annotated with NEW
+        came an hour before. The same seed, cluster UID, start and history make the same world, byte for byte.
+        A new UID is random; a new start is START_MS, or as many weeks later as the world before needs: the log
+        that goes with this folder remembers times (cooldowns, approvals), and time never goes back for it.
         """
+        from sandbox import history
+
         wanted = default_world() if documents is None else list(documents)
         with self.store.write() as txn:
             begin = _next_start(txn.number("now_ms")) if start_ms is None else start_ms
             txn.clear()
+            history.clear(txn)
             txn.set_meta("cluster_uid", cluster_uid or str(uuid.uuid4()))
             txn.set_meta("seed", seed)
             txn.set_meta("resource_version", 1000)
-            txn.set_meta("now_ms", begin - _SETTLING_S * 1000)
-            put(txn, [*base(), *wanted])
+            past_s = max(_SETTLING_S, history_s)
+            txn.set_meta("now_ms", begin - past_s * 1000)
+            put(txn, [*base(), *(one for one in wanted if not _is_new(one))])
             _adopt_cluster_uid(txn)
+            _advance(txn, (past_s - _SETTLING_S) * 1000, progress)
+            put(txn, filter(_is_new, wanted))
             _advance(txn, _SETTLING_S * 1000)
 
     def load(self, documents: Iterable[Json]) -> list[Key]:
@@ -76,7 +109,9 @@ class World:
         Raises SandboxError or ApiError for a manifest that the cluster refuses.
         """
         with self.store.write() as txn:
-            return put(txn, documents)
+            touched = put(txn, documents)
+            refuse_idle_loads(txn, touched)
+            return touched
 
     def delete(self, key: Key) -> None:
         """Delete an object and what it owns. Raises ApiError 404."""
@@ -85,14 +120,18 @@ class World:
             api.delete(key)
             settle(api, key)
 
-    def advance(self, seconds: int) -> int:
-        """Let that much virtual time pass; returns the new time in Unix ms. Time never goes back."""
+    def advance(self, seconds: int, progress: Progress | None = None) -> int:
+        """Let that much virtual time pass; returns the new time in Unix ms. Time never goes back.
+
+        All of it or nothing: interrupted, it leaves the world as it was. `progress` is told how many
+        milliseconds of how many have passed; what it raises ends the advance.
+        """
         if seconds < 0:
             raise SandboxError(
                 "the world's time cannot go back", mend="flyball sandbox reset begins a new world"
             )
         with self.store.write() as txn:
-            return _advance(txn, seconds * 1000)
+            return _advance(txn, seconds * 1000, progress)
 
     def now_ms(self) -> int:
         """The world's time in Unix milliseconds."""
@@ -125,10 +164,17 @@ class World:
         with self.store.write() as txn:
             faults.plan(txn, planned)
 
+    def disturb(self, key: Key | None = None, **how: str) -> None:
+        """Spoil the metrics of a workload (None: of all) from now on: `metric` (one; else all), `gaps`, `lag`
+        and `noise`, as a Load writes them. Raises SandboxError."""
+        with self.store.write() as txn:
+            metrics.disturb(txn, key, dict(how))
+
     def heal(self) -> None:
-        """Drop the plan of faults."""
+        """Drop the plan of faults, and what was wrong with metrics."""
         with self.store.write() as txn:
             faults.clear(txn)
+            txn.set_meta(metrics.DISTURBED, "[]")
 
     def deny(self, *rights: str) -> None:
         """What Flyball's own account may not do from now on, such as `patch deployments/scale`; replaces the
@@ -175,6 +221,13 @@ def _next_start(before_ms: int) -> int:
     return START_MS + weeks * _WEEK_MS
 
 
+def _is_new(manifest: Json) -> bool:
+    """Read with care: nobody has looked at the manifest yet."""
+    metadata = manifest.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return isinstance(annotations, dict) and NEW in annotations
+
+
 def _adopt_cluster_uid(txn: Transaction) -> None:
     """A cluster's UID is that of its namespace kube-system."""
     key = Key("namespace", "", "kube-system")
@@ -183,12 +236,30 @@ def _adopt_cluster_uid(txn: Transaction) -> None:
     txn.put(key, body)
 
 
-def _advance(txn: Transaction, span_ms: int) -> int:
+def _advance(txn: Transaction, span_ms: int, progress: Progress | None = None) -> int:
     """From event to event, so that what follows from one sees the time at which it happened."""
-    end = txn.number("now_ms") + span_ms
-    while (due := txn.next_due()) is not None and due <= end:
-        now = max(due, txn.number("now_ms"))
-        txn.set_meta("now_ms", now)
-        advance_to(ApiServer(txn, now), txn.due(now))
+    # numpy comes with the engine: no command waits for it that does not move time.
+    from sandbox.engine.run import Engine
+
+    begin = txn.number("now_ms")
+    end = begin + span_ms
+    engine = Engine(txn, begin, end)
+    while (step := _next(txn.next_due(), engine.next_ms())) is not None and step[0] <= end:
+        at, by_itself = max(step[0], txn.number("now_ms")), step[1]
+        txn.set_meta("now_ms", at)
+        if by_itself:
+            engine.act(at)
+        else:
+            advance_to(ApiServer(txn, at), txn.due(at))
+            engine.changed(at)
+        if progress is not None:
+            progress(at - begin, span_ms)
+    engine.finish()
     txn.set_meta("now_ms", end)
     return end
+
+
+def _next(due: int | None, load: int | None) -> tuple[int, bool] | None:
+    """What comes first, and whether it follows from load; what the store holds due comes before that."""
+    known = [(at, by_load) for at, by_load in ((due, False), (load, True)) if at is not None]
+    return min(known) if known else None

@@ -16,10 +16,11 @@ from sandbox.errors import ApiError
 from sandbox.faults import Call
 from sandbox.store import Json, Key
 from sandbox.world import World
+from tools.cluster import objects
 from tools.cluster.answers import write_error
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, NotFound
 from tools.permits import Permits
-from tools.ports import Patch, Precondition, Workload, manager_of
+from tools.ports import Patch, Pod, Precondition, Workload, audit_id_of, manager_of
 
 FENCE = "flyball.io/fence"
 _FENCE_TRIES = 3
@@ -35,15 +36,46 @@ class SimulatedWriter:
     async def apply(
         self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
     ) -> Workload:
-        world_ms = self._clock.world_ms()
-        now_ms = self._clock.wall_ms() if world_ms is None else world_ms
-        self._permits.spend(permit, target, now_ms)
+        self._permits.spend(permit, target, self._now_ms())
         meta = dict(_object(patch.body.get("metadata")))
         meta |= {"uid": precondition.uid, "resourceVersion": precondition.resource_version}
         body = {**patch.body, "metadata": meta}
         dry_run = permit.mode == "dry_run"
         call = Write("patch", _key(target), patch.subresource, body, manager_of(intent), intent, dry_run)
         return self._send(target, call, "write")
+
+    async def resize(
+        self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
+    ) -> Pod:
+        self._permits.spend(permit, target, self._now_ms(), patch.pod)
+        meta = dict(_object(patch.body.get("metadata")))
+        meta |= {"uid": precondition.uid, "resourceVersion": precondition.resource_version}
+        body, dry_run = {**patch.body, "metadata": meta}, permit.mode == "dry_run"
+        at = self._own_pod(target, patch.pod)
+        audit_id = audit_id_of(intent, precondition.uid)
+        call = Write("patch", at, "resize", body, manager_of(intent), audit_id, dry_run)
+        return objects.pod(self._answer(target, call, "write"))
+
+    async def fence_pod(self, target: Target, pod: str, intent: str) -> Pod:
+        at = self._own_pod(target, pod)
+        body = {"metadata": {"annotations": {FENCE: intent}}}
+        call = Write("patch", at, "", body, "flyball-fence", f"{intent}-fence")
+        return objects.pod(self._answer(target, call, "fence"))
+
+    def _own_pod(self, target: Target, pod: str) -> Key:
+        """Raises NeverHappened where it is none of the workload's own: a permit for a workload is none for a
+        stranger's pod."""
+        workload = _key(target)
+        with self._reader.world.store.read() as txn:
+            if any(own["metadata"]["name"] == pod for own in txn.pods_of(workload)):
+                return Key("pod", workload.namespace, pod)
+        raise NeverHappened(
+            f"pod `{pod[:80]}` is none of its own",
+            where=str(target),
+            mend="kubectl get pods --show-labels",
+            code="NotFound",
+            http=404,
+        )
 
     async def fence(self, target: Target, intent: str) -> Workload:
         """The annotation, else (403 on the object) an apply of the current replicas through `/scale`."""
@@ -77,10 +109,17 @@ class SimulatedWriter:
             target, Write("apply", _key(target), "scale", body, manager, f"{intent}-fence"), "fence"
         )
 
+    def _now_ms(self) -> int:
+        world_ms = self._clock.world_ms()
+        return self._clock.wall_ms() if world_ms is None else world_ms
+
     def _send(self, target: Target, call: Write, on: Call) -> Workload:
+        return self._parse(target, self._answer(target, call, on))
+
+    def _answer(self, target: Target, call: Write, on: Call) -> Json:
         where = f"{self._reader.name}: {target}"
         try:
-            body = endpoint.send(self._reader.world.store, call, on)
+            return endpoint.send(self._reader.world.store, call, on)
         except ApiError as error:
             raise write_error(answer_of(error, "PATCH", where)) from error
         except endpoint.NotSent as error:
@@ -90,7 +129,6 @@ class SimulatedWriter:
         except endpoint.NoAnswer as error:
             mend = "do not repeat it: the resolver reads the object and finds out"
             raise MayHaveHappened(str(error), where=where, mend=mend, code="Timeout") from error
-        return self._parse(target, body)
 
     def _parse(self, target: Target, body: Json) -> Workload:
         with self._reader.world.store.read() as txn:

@@ -2,9 +2,9 @@
 
 import copy
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from policies.types import (
     Mode,
@@ -17,10 +17,12 @@ from policies.types import (
     digest_of,
     mint_permit,
 )
-from tools.ports import ClusterReader, ClusterWriter, Patch, Precondition, UsageReader, Workload
+from tools.ports import ClusterReader, ClusterWriter, Patch, Pod, Precondition, UsageReader, Workload
 
 Json = dict[str, Any]
 Check = Callable[[], Awaitable[bool]]
+Pressure = Literal["", "Deferred", "Infeasible", "Error"]
+"""How a node takes a resize: as it has room (empty), or as if it had none now, never, or failed to carry it out."""
 
 APP: Json = {
     "name": "app",
@@ -50,8 +52,17 @@ class ClusterUnderTest(Protocol):
     """One cluster with a namespace that is this test's own.
 
     `patch_as` and `apply_as` are somebody else's strategic merge patch and server-side apply (they raise
-    Refused); `until` waits, in the cluster's own time, and fails when it takes too long; `load` makes each
-    ready pod use that many millicores.
+    Refused), `patch_pod_as` the same of a pod; `until` waits, in the cluster's own time, and fails when it takes
+    too long; `load` makes each ready pod use that many millicores, and when their number changes the sum stays.
+
+    - `create` takes a Deployment, StatefulSet, HorizontalPodAutoscaler, ResourceQuota or LimitRange; a quota is
+      in force when it returns.
+    - `pod` is a pod as the API has it, `delete_pod` deletes one as somebody else.
+    - `resize_pressure` says how the nodes take resizes of the workload's pods from now on; where it is empty a
+      node goes by its allocatable and the requests of its pods, and looks again at what it deferred when that
+      changes. A resize that is taken completes within seconds.
+    - `oom_kill` lets the kernel end a pod's container for memory; it is started again after its back-off.
+    - `node_cpu` is the allocatable CPU of each of the `nodes`, in millicores; nothing else runs on them.
     """
 
     name: str
@@ -59,6 +70,8 @@ class ClusterUnderTest(Protocol):
     reader: ClusterReader
     usage: UsageReader
     writer: ClusterWriter
+    nodes: int
+    node_cpu: int
 
     def now_ms(self) -> int: ...
     async def create(self, manifest: Json) -> None: ...
@@ -70,6 +83,11 @@ class ClusterUnderTest(Protocol):
     ) -> Json: ...
     async def until(self, check: Check) -> None: ...
     async def load(self, target: Target, cpu: int) -> None: ...
+    async def pod(self, name: str) -> Json: ...
+    async def delete_pod(self, name: str) -> None: ...
+    async def patch_pod_as(self, manager: str, name: str, body: Json, subresource: str = "") -> Json: ...
+    async def resize_pressure(self, target: Target, pressure: Pressure) -> None: ...
+    async def oom_kill(self, pod: str, container: str) -> None: ...
 
 
 Body = Callable[[ClusterUnderTest], Coroutine[Any, Any, None]]
@@ -106,6 +124,21 @@ class Hand:
 
     async def scale(self, target: Target, replicas: int, **how: Any) -> Workload:
         return await self.write(target, Patch("scale", {"spec": {"replicas": replicas}}), **how)
+
+    async def resize(
+        self,
+        target: Target,
+        pod: Pod,
+        patch: Patch,
+        *,
+        mode: Mode = "live",
+        intent: str = "",
+        precondition: Precondition | None = None,
+    ) -> Pod:
+        """Resize one pod under a part of a fresh permit, on the pod as it was read."""
+        permit = self.permit(await self.cluster.reader.read(target), mode).part(patch.pod)
+        before = precondition or Precondition(pod.uid, pod.resource_version)
+        return await self.cluster.writer.resize(permit, intent or self.intent(), target, patch, before)
 
     def intent(self) -> str:
         return str(uuid.uuid4())
@@ -192,3 +225,8 @@ async def at_rest(cluster: ClusterUnderTest, target: Target) -> Workload:
 def resources_patch(name: str, **requests: str) -> Patch:
     container = {"name": name, "resources": {"requests": requests}}
     return Patch("", {"spec": {"template": {"spec": {"containers": [container]}}}})
+
+
+def resize_patch(pod: Pod, container: str = "app", **blocks: Mapping[str, str | None]) -> Patch:
+    """`requests` and `limits` of one container through `pods/resize`."""
+    return Patch("resize", {"spec": {"containers": [{"name": container, "resources": blocks}]}}, pod.name)

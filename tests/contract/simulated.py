@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Literal
 
 from policies.types import Target
-from sandbox.apiserver import Write
+from sandbox import faults
+from sandbox.apiserver import ApiServer, Write
 from sandbox.cluster import SimulatedCluster
+from sandbox.controllers import settle
 from sandbox.errors import ApiError
-from sandbox.store import Key
+from sandbox.pods import oom_kill, workload_of
+from sandbox.store import Key, Transaction
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
-from tests.contract.harness import Body, Check, Json, Refused
+from tests.contract.harness import Body, Check, Json, Pressure, Refused
 from tools.ports import ClusterReader, ClusterWriter, UsageReader
 
 _STEP_S = 5
@@ -22,6 +25,7 @@ class SimulatedUnderTest:
     """ClusterUnderTest on a World."""
 
     namespace = "contract"
+    nodes, node_cpu = 3, 8000
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -74,6 +78,35 @@ class SimulatedUnderTest:
         metadata = {"name": target.name, "namespace": self.namespace}
         self.world.load([{"kind": "Load", "metadata": metadata, "spec": spec}])
 
+    async def pod(self, name: str) -> Json:
+        with self.world.store.read() as txn:
+            found = txn.get(self._pod(name))
+        assert found is not None
+        return found
+
+    async def delete_pod(self, name: str) -> None:
+        self.world.delete(self._pod(name))
+
+    async def patch_pod_as(self, manager: str, name: str, body: Json, subresource: str = "") -> Json:
+        return self._send(Write("patch", self._pod(name), _sub(subresource), body, manager))
+
+    async def resize_pressure(self, target: Target, pressure: Pressure) -> None:
+        with self.world.store.write() as txn:
+            faults.press(txn, _key(target), pressure)
+
+    async def oom_kill(self, pod: str, container: str) -> None:
+        with self.world.store.write() as txn:
+            found = txn.get(self._pod(pod))
+            assert found is not None
+            api = _api(txn)
+            assert oom_kill(api, found, container)
+            workload = workload_of(found)
+            assert workload is not None
+            settle(api, workload)
+
+    def _pod(self, name: str) -> Key:
+        return Key("pod", self.namespace, name)
+
 
 class SimulatedHarness:
     """A bare world for each test."""
@@ -94,5 +127,9 @@ def _key(target: Target) -> Key:
     return Key(target.kind, target.namespace or "", target.name)
 
 
-def _sub(name: str) -> Literal["", "scale"]:
-    return "scale" if name == "scale" else ""
+def _api(txn: Transaction) -> ApiServer:
+    return ApiServer(txn, txn.number("now_ms"))
+
+
+def _sub(name: str) -> Literal["", "scale", "resize"]:
+    return "scale" if name == "scale" else "resize" if name == "resize" else ""

@@ -13,17 +13,25 @@ Where the two differ, the simulator is wrong.
     permits   expired, spent, dry_run_of_dry_run
     pods      become_ready, scale_down, rollout, statefulset_names
     usage     of_ready_pods, missing_is_no_entry
+    resize    served, applied, memory_grows, dry_run, marker, no_op, stale_version, other_uid, strangers_pod
+    resize    refused, quality_of_service, request_becomes_limit, not_by_a_plain_patch, only_resources
+    resize    larger_than_the_node, deferred_until_there_is_room, pressed, within_the_quota, limit_range
+    fence_pod holds_back, marker_stays
+    events    of_a_workload, of_a_scale, not_of_others, no_room
+    quota     fewer_pods, must_specify
+    autoscaler none, scales_up, stops_at_its_maximum
+    restart   by_annotation, of_a_killed_container
 """
 
 import re
 
 import pytest
 
-from tests.contract import ownership, reads, running, writes
+from tests.contract import happenings, ownership, reads, resizes, running, writes
 from tests.contract.harness import Harness
 from tests.contract.suite import CASES
 
-AREAS = (reads, writes, ownership, running)
+AREAS = (reads, writes, ownership, running, resizes, happenings)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -17,7 +17,8 @@ def test_status_shows_the_world(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert flyball(tmp_path, "status") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("sandbox  Mon 2026-03-02 14:00 UTC; cluster ")
-    assert lines[1].split() == ["NAMESPACE", "NAME", "READY", "CPU", "REQUESTED", "OWNER"]
+    titles = ["NAMESPACE", "NAME", "READY", "CPU", "REQUESTED", "P95", "OOM", "HPA", "OWNER"]
+    assert lines[1].split() == titles
     assert {line.split()[1] for line in lines[2:]} >= {"deployment/web", "statefulset/worker"}
 
 
@@ -63,3 +64,42 @@ def test_a_bad_file_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert str(path) in said
     assert "must be greater than or equal to 0" in said
     assert flyball(tmp_path, "load", str(tmp_path / "none.yaml")) == 2
+
+
+def _load(name: str, target: str) -> dict[str, object]:
+    return {
+        "kind": "Load",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"target": target, "cpu": "1"},
+    }
+
+
+def _autoscaler(**spec: object) -> dict[str, object]:
+    ref = {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1"}
+    meta = {"name": "web", "namespace": "shop"}
+    return {"kind": "HorizontalPodAutoscaler", "metadata": meta, "spec": {"scaleTargetRef": ref, **spec}}
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (None, "the file holds no object"),
+        (_load("more", "deployment/nobody"), "there is no deployment/nobody in shop"),
+        (_load("more", "deployment/web"), "deployment/web has the Load web already"),
+        (_autoscaler(), "maxReplicas is missing"),
+        (_autoscaler(maxReplicas="many"), "spec cannot be read"),
+        (_autoscaler(maxReplicas=3, metrics=[{"type": "Resource"}]), "resource is missing"),
+        (_autoscaler(maxReplicas=3, metrics="cpu"), "spec cannot be read"),
+        (workload("huge", namespace="shop", replicas=1_000_000), "the sandbox carries 50000 pods in all"),
+        ({"kind": "CronJob", "metadata": {"name": "a"}}, "it takes: Namespace, Node, Deployment"),
+    ],
+)
+def test_what_could_not_work_is_not_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], document: object, said: str
+) -> None:
+    path = tmp_path / "given.json"
+    path.write_text("" if document is None else json.dumps(document))
+    assert flyball(tmp_path, "load", str(path)) == 2
+    assert said in capsys.readouterr().err
+    assert flyball(tmp_path, "load", str(tmp_path / "none.yaml")) == 2
+    assert "[Errno" not in capsys.readouterr().err

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import SandboxError
+from sandbox.kinds import KINDS
 from sandbox.store import Store
 from sandbox.world import World
 from tests.sandbox.actors import read, scale, shop
@@ -35,6 +36,17 @@ for i in range(rounds):
     except DefiniteConflict:
         pass
 print(done)
+"""
+
+
+_ADVANCER = """
+import sys
+from pathlib import Path
+from sandbox.world import World
+world = World(Path(sys.argv[1]))
+print("begun", flush=True)
+for _ in range(100_000):
+    world.advance(1800)
 """
 
 
@@ -77,6 +89,51 @@ def test_kill_9_leaves_the_world_whole(world: World, tmp_path: Path) -> None:
     assert seen_web.ready == seen_web.replicas
 
 
+def test_kill_9_in_mid_advance_leaves_a_time_and_the_world_of_that_time(tmp_path: Path) -> None:
+    """Wherever it is killed: the world is what an undisturbed one is at the same moment."""
+    uid, chance = "11111111-2222-4333-8444-555555555555", random.Random(5)
+    world, calm = World(tmp_path / "killed"), World(tmp_path / "calm")
+    for one in (world, calm):
+        one.reset(cluster_uid=uid)
+    for _ in range(KILLS):
+        command = [sys.executable, "-c", _ADVANCER, str(tmp_path / "killed")]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        begin = world.now_ms()
+        while process.poll() is None and world.now_ms() == begin:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.05))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    passed = world.now_ms() - calm.now_ms()
+    assert passed > 0
+    assert passed % 1_800_000 == 0
+    calm.advance(passed // 1000)
+    assert contents(world) == contents(calm)
+
+
+def contents(world: World) -> list[object]:
+    with world.store.read() as txn:
+        return [txn.all(kind) for kind in KINDS]
+
+
+def test_two_processes_advance_and_scale(world: World, tmp_path: Path) -> None:
+    """Time that one lets pass and writes that another sends take turns; both see one world."""
+    command = [sys.executable, "-c", _ADVANCER.replace("100_000", "20"), str(tmp_path)]
+    begin, before = world.now_ms(), read(world, shop("web"))
+    processes = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True),
+        scaler(tmp_path, "a", 20),
+    ]
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert world.now_ms() == begin + 20 * 1_800_000
+    changed = sum(a.changed for a in world.arrivals())
+    assert read(world, shop("web")).generation == before.generation + changed
+
+
 def test_a_forked_child_opens_the_world_itself(world: World) -> None:
     child = os.fork()
     if child == 0:
@@ -99,7 +156,7 @@ def test_a_stale_process_gets_a_conflict(world: World, tmp_path: Path) -> None:
 
 def test_a_world_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
     (tmp_path / "world.db").write_bytes(b"no database at all, but long enough to be read as one" * 20)
-    with pytest.raises(SandboxError, match="cannot be opened"):
+    with pytest.raises(SandboxError, match="damaged"):
         World.open(tmp_path)
 
 

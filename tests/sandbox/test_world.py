@@ -34,7 +34,7 @@ def test_the_default_world_is_the_shop(cluster: SimulatedCluster) -> None:
     assert (found["web"].replicas, found["search"].replicas) == (4, 6)
     assert found["search"].containers[0].resources.cpu_request == 1000
     assert found["checkout"].owner == "horizontalpodautoscaler/checkout"
-    assert found["payments"].owner == "argocd/shop"
+    assert found["payments"].owner == "argocd"
     assert found["web"].owner is None
     nodes = {p.node for w in found.values() for p in run(cluster.pods(w.target))}
     assert nodes == {"node-1", "node-2", "node-3"}
