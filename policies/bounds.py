@@ -1,8 +1,9 @@
 """Numbers of a rule or a ceiling in one shape, and whether a change keeps within them. Integers only."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -12,6 +13,9 @@ from policies.types import Delta
 _FIELDS = {
     dimension: "".join(f"_{c.lower()}" if c.isupper() else c for c in dimension) for dimension in UNITS
 }
+
+
+N = TypeVar("N", int, Fraction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,32 @@ class Bound:
         """The bound called `name`, as written."""
         return str({"min": self.low, "max": self.high, "maxStep": self.step, "maxRatio": self.factor}[name])
 
+    def met(self, other: "Bound") -> "Bound":
+        """What both hold to."""
+        return Bound(
+            _tighter(max, self.low, other.low),
+            _tighter(min, self.high, other.high),
+            _tighter(min, self.step, other.step),
+            _tighter(min, self.factor, other.factor),
+        )
+
+    def wider_than(self, own: "Bound") -> str | None:
+        """The name of the first bound given here that lets more through than `own`."""
+        if self.low is not None and self.low < (own.low or 0):
+            return "min"
+        if self.high is not None and own.high is not None and self.high > own.high:
+            return "max"
+        if self.step is not None and own.step is not None and self.step > own.step:
+            return "maxStep"
+        if self.factor is not None and own.factor is not None and self.factor > own.factor:
+            return "maxRatio"
+        return None
+
+    @property
+    def empty(self) -> bool:
+        """Whether no number at all lies within."""
+        return self.low is not None and self.high is not None and self.low > self.high
+
     def reach(self, before: int | None) -> tuple[int, int] | None:
         """The inclusive range that may be reached from `before`; None where there is none."""
         low, high = self.low or 0, self.high if self.high is not None else 2**53 - 1
@@ -58,6 +88,12 @@ class Bound:
             up, down = self.factor.numerator, self.factor.denominator
             low, high = max(low, -(-before * down // up)), min(high, before * up // down)
         return (low, high) if low <= high else None
+
+
+def _tighter(pick: Callable[[N, N], N], one: N | None, other: N | None) -> N | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return pick(one, other)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Ask:
     labels: Labels
     writes: bool
     """Whether the action changes anything (an unknown action is taken for a write)."""
+    mark: str | None = field(kw_only=True)
+    """The log's integer that says whether the agent's session is tainted; None for a person by hand."""
     evaluations: tuple[Evaluation, ...] = ()
     claims: list[Claim] = field(default_factory=list)
     expires_ms: int = 0

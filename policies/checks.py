@@ -7,6 +7,7 @@ from policies.compiler import EVERYONE, READ, WRITE, expand_actions
 from policies.documents import Document
 from policies.errors import PolicyError
 from policies.kinds import ActionPolicy, Kind, RoleBinding
+from policies.tightening import check_tainted
 from policies.types import ActionInfo
 from policies.validation import unknown
 
@@ -56,6 +57,7 @@ def _actions(
     if spec.effect == "allow":
         yield from _limits(policy, document, catalogue)
         yield from _duties(policy, document, catalogue)
+        yield from check_tainted(policy, document)
     for index, test in enumerate(policy.tests):
         if test.action not in catalogue:
             where = document.where(("tests", index))
@@ -94,11 +96,11 @@ def _limits(
 def _duties(
     policy: ActionPolicy, document: Document, catalogue: Mapping[str, ActionInfo]
 ) -> Iterator[PolicyError]:
-    """Approval, cooldown and obligations are about writes; a read could only seem to owe them."""
+    """Approval, cooldown, obligations and taint are about writes; a read could only seem to owe them."""
     spec = policy.spec
     if any(info.access == "write" for name, info in catalogue.items() if name in spec.actions):
         return
-    for name in ("approval", "cooldown", "require"):
+    for name in ("approval", "cooldown", "require", "tainted"):
         if getattr(spec, name):
             where = document.where(("spec", name))
             yield PolicyError(f"spec.{name}: none of its actions writes", where=where, mend="remove it")

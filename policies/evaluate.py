@@ -7,11 +7,14 @@ How several matching rules combine:
 - an approval without `when` is its rule's price: it binds only where no other fitting rule carries the change
   (one without an approval, or whose approval has a `when`);
 - obligations and cooldowns of all fitting rules bind (the longest of each).
+- a *tainted* request needs a fitting rule that also *carries* it: one whose `tainted:` lets it, within its
+  tighter limits. What binds the same change untainted still binds, and approvals of `tainted:` come on top,
+  so that a tainted request never gets more.
 So `web` may go from 4 to 8 by a rule that allows steps of 5 up to 12, and to 15 only by the second rule,
 which allows 20 at the price of an approval.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from policies.bounds import Breach, breach_of
@@ -22,15 +25,21 @@ from policies.types import ApprovalNeed, Delta, Obligation, Request
 
 
 class Evaluation(NamedTuple):
-    """What the rules say for one principal. `refusal` is None where they let the change pass."""
+    """What the rules say for one principal. `refusal` is None where they let the change pass.
+
+    `carrying` are the fitting rules that carry it (all of them, unless it is tainted); where there are none,
+    `too_wide` is the nearest tightened limit that it breaks: the rule, and which.
+    """
 
     who: str
     matches: Matches
     fitting: tuple[Rule, ...] = ()
+    carrying: tuple[Rule, ...] = ()
+    needs: tuple[ApprovalNeed, ...] = ()
+    too_wide: tuple[str, str] | None = None
     refused_by: str | None = None
     refusal: str | None = None
     stage: str = "rules"
-    needs: tuple[ApprovalNeed, ...] = ()
 
 
 def principals(request: Request) -> list[tuple[str, tuple[str, ...]]]:
@@ -58,6 +67,8 @@ def evaluate(
     subjects: tuple[str, ...],
     labels: Labels,
     deltas: tuple[Delta, ...],
+    *,
+    tainted: bool = False,
 ) -> Evaluation:
     """The whole evaluation for one principal."""
     matches = by_names(snapshot, request, subjects, labels)
@@ -67,8 +78,38 @@ def evaluate(
     fitting, breaches = _fitting(allows, deltas)
     if not fitting:
         _, rule, breach = min(breaches, key=lambda found: found[:2])
-        return Evaluation(who, matches, (), rule, breach.detail, "limits")
-    return Evaluation(who, matches, tuple(fitting), needs=_needs(fitting, deltas))
+        return Evaluation(who, matches, refused_by=rule, refusal=breach.detail, stage="limits")
+    if tainted:
+        return _tainted(who, matches, fitting, deltas)
+    rules = tuple(fitting)
+    return Evaluation(who, matches, rules, rules, _needs(rules, rules, deltas))
+
+
+def _tainted(who: str, matches: Matches, fitting: list[Rule], deltas: tuple[Delta, ...]) -> Evaluation:
+    carrying: list[Rule] = []
+    breaches: list[tuple[int, str, Breach]] = []
+    for rule in fitting:
+        if rule.tainted is not None:
+            breach = breach_of(rule.tainted.bounds, deltas, closed=True)
+            if breach is None:
+                carrying.append(rule)
+            else:
+                breaches.append((breach.distance, rule.name, breach))
+    _, name, nearest = min(breaches, key=lambda found: found[:2], default=(0, "", None))
+    mine = [rule.tainted.need for rule in fitting if rule.tainted is not None]
+    needs = (*_needs(fitting, carrying, deltas), *(need for need in mine if need is not None))
+    too_wide = None if nearest is None else (name, nearest.detail)
+    return Evaluation(who, matches, tuple(fitting), tuple(carrying), _strictest(needs), too_wide)
+
+
+def _strictest(needs: Iterable[ApprovalNeed]) -> tuple[ApprovalNeed, ...]:
+    """One need for each rule and role: a rule's own price and its `tainted.approval` are one question."""
+    out: dict[tuple[str, str], ApprovalNeed] = {}
+    for need in needs:
+        known = out.setdefault((need.rule, need.role), need)
+        count, expires = max(known.count, need.count), min(known.expires_s, need.expires_s)
+        out[need.rule, need.role] = ApprovalNeed(need.rule, need.role, count, expires, need.local)
+    return tuple(out.values())
 
 
 def refused(who: str, matches: Matches, request: Request) -> Evaluation:
@@ -76,8 +117,8 @@ def refused(who: str, matches: Matches, request: Request) -> Evaluation:
     target = request.target
     what = f"{request.action} {target} in {target.cluster}/{target.namespace or ''}".rstrip("/")
     if matches.denies:
-        return Evaluation(who, matches, (), matches.denies[0], f"{who} may never {what}")
-    return Evaluation(who, matches, (), None, f"no rule lets {who} {what}")
+        return Evaluation(who, matches, refused_by=matches.denies[0], refusal=f"{who} may never {what}")
+    return Evaluation(who, matches, refusal=f"no rule lets {who} {what}")
 
 
 def _fitting(
@@ -95,13 +136,15 @@ def _fitting(
     return fitting, breaches
 
 
-def _needs(fitting: list[Rule], deltas: tuple[Delta, ...]) -> tuple[ApprovalNeed, ...]:
+def _needs(
+    fitting: Sequence[Rule], carrying: Sequence[Rule], deltas: tuple[Delta, ...]
+) -> tuple[ApprovalNeed, ...]:
     approvals = [rule.approve for rule in fitting if rule.approve is not None]
     if not approvals:
         return ()
-    if len(approvals) < len(fitting) or not all(approve.priced for approve in approvals):
-        return tuple(approve.need for approve in approvals if not approve.priced and asks(approve, deltas))
-    return tuple(approve.need for approve in approvals)
+    if all(rule.approve is not None and rule.approve.priced for rule in carrying):
+        return tuple(approve.need for approve in approvals if approve.priced or asks(approve, deltas))
+    return tuple(approve.need for approve in approvals if not approve.priced and asks(approve, deltas))
 
 
 def asks(approve: Approve, deltas: tuple[Delta, ...]) -> bool:

@@ -1,19 +1,32 @@
 """Why the gate says what it says: every stage, and for a refusal the nearest allow and what it would take."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from policies.case import Case, Refusal
+from policies.bounds import Bound
+from policies.case import Ask, Case, Refusal
 from policies.compiler import EVERYONE, expand_actions
 from policies.evaluate import principals
 from policies.gate import Gate
-from policies.guards import DECIDE, READ, WHO
+from policies.guards import DECIDE, READ, SCREEN, WHO
+from policies.guards.taint import said, tainted
 from policies.kinds import ActionPolicy, Selected
 from policies.patterns import fits
 from policies.quantities import shown
-from policies.questions import Question, judge, observation_of, request_of, situation_of, votes_of
-from policies.snapshot import Snapshot, expand
+from policies.questions import (
+    Question,
+    judge,
+    lacks_numbers,
+    observation_of,
+    request_of,
+    situation_of,
+    votes_of,
+)
+from policies.snapshot import Rule, Snapshot, Tainted, expand
 from policies.types import Decision, Request, Room
+
+A = TypeVar("A", bound=Ask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +48,26 @@ class Explanation:
 
 
 def explain(snapshot: Snapshot, question: Question) -> Explanation:
-    """The gate's answer to the question, stage by stage."""
+    """The gate's answer to the question, stage by stage.
+
+    A question without a number, on an action that moves some, is answered by names only: `changes` are then
+    the limits of the rules that match.
+    """
     gate = Gate(snapshot)
     request = request_of(question, snapshot)
     decision = judge(snapshot, question)
+    if lacks_numbers(snapshot, question):
+        ask = gate.ask(request, question.at_ms, situation_of(question, gate, request).values)
+        stages = tuple(_stages(ask, SCREEN))
+        return Explanation(decision, stages, tuple(_by_names(ask, decision)))
     case = gate.case(
         request, observation_of(question), votes_of(question, request), situation_of(question, gate, request)
     )
-    return Explanation(decision, tuple(_stages(case)), tuple(_changes(case, decision)))
-
-
-def _stages(case: Case) -> Iterator[Stage]:
     guards: tuple[Callable[[Case], Refusal | None], ...] = (*WHO, *DECIDE) if case.writes else READ
+    return Explanation(decision, tuple(_stages(case, guards)), tuple(_changes(case, decision)))
+
+
+def _stages(case: A, guards: Sequence[Callable[[A], Refusal | None]]) -> Iterator[Stage]:
     for guard in guards:
         name = guard.__name__
         refusal = guard(case)
@@ -58,18 +79,25 @@ def _stages(case: Case) -> Iterator[Stage]:
             return  # nobody whom the other guards could be asked about
 
 
-def _said(name: str, case: Case) -> str:
+def _said(name: str, case: Ask) -> str:
+    if name == "names":
+        return "; ".join(f"{e.who}: {', '.join(e.matches.allows)}" for e in case.evaluations)
     if name == "rules":
         return "; ".join(f"{e.who}: {', '.join(rule.name for rule in e.fitting)}" for e in case.evaluations)
-    if name == "approval" and case.pending:
+    if name == "taint" and tainted(case):
+        carrying = (f"{e.who}: {', '.join(rule.name for rule in e.carrying)}" for e in case.evaluations)
+        return f"{said(case)}; {'; '.join(carrying)}"
+    if name == "approval" and isinstance(case, Case) and case.pending:
         return "needs " + ", ".join(f"{need.count} of {need.role} ({need.rule})" for need in case.pending)
     return "ok"
 
 
-def _changes(case: Case, decision: Decision) -> Iterator[str]:
-    """What a person could change: the request (room), or the policy (the nearest allow)."""
+def _changes(case: Ask, decision: Decision) -> Iterator[str]:
+    """What a person could change: the request (room), who asks, or the policy (the nearest allow)."""
     for room in decision.room:
         yield room_text(room)
+    if decision.stage == "taint":
+        yield "a person by hand, or a session that has read no untrusted text"
     if decision.verdict == "deny" and decision.stage in ("names", "rules") and decision.rule is None:
         for who, subjects in principals(case.request):
             matches = case.snapshot.table.matches(
@@ -84,6 +112,35 @@ def _changes(case: Case, decision: Decision) -> Iterator[str]:
                 yield f"nearest allow for {who}: {nearest[0]}, if {' and '.join(nearest[1])}"
 
 
+def _by_names(ask: Ask, decision: Decision) -> Iterator[str]:
+    """By names alone: what the matching rules would let be asked for, or what stands in the way of any."""
+    if decision.verdict == "deny":
+        yield from _changes(ask, decision)
+        return
+    names = dict.fromkeys(name for found in ask.evaluations for name in found.matches.allows)
+    for name in names:
+        yield from limits_text(ask.snapshot.rules[name], marked=tainted(ask))
+
+
+def limits_text(rule: Rule, *, marked: bool = False) -> Iterator[str]:
+    """`replicas 2 to 12, at most 5 a step (web-alone)`; of a tainted session, what the rule carries of it."""
+    carried = rule.tainted if marked else Tainted(rule.bounds, None)
+    if carried is None:
+        yield f"nothing once the session has read untrusted text ({rule.name})"
+        return
+    asked = ", some or all of it with approval" if rule.approve or carried.need else ""
+    for dimension, bound in carried.bounds.items():
+        yield f"{_bound_text(dimension, bound)}{asked} ({rule.name})"
+
+
+def _bound_text(dimension: str, bound: Bound) -> str:
+    low = shown(bound.low, dimension) if bound.low is not None else "0"
+    high = shown(bound.high, dimension) if bound.high is not None else "any"
+    step = f", at most {shown(bound.step, dimension)} a step" if bound.step is not None else ""
+    factor = f", at most by a factor of {bound.factor}" if bound.factor is not None else ""
+    return f"{dimension} {low} to {high}{step}{factor}"
+
+
 def room_text(room: Room) -> str:
     """`replicas 2 to 9 alone (web-alone)`."""
     span = f"{shown(room.low, room.dimension)} to {shown(room.high, room.dimension)}"
@@ -93,17 +150,24 @@ def room_text(room: Room) -> str:
 def nearest_allow(
     snapshot: Snapshot, request: Request, subjects: tuple[str, ...]
 ) -> tuple[str, list[str]] | None:
-    """The allow that differs least from the request, and the differences in words."""
+    """The allow that differs least from the request, and the differences in words; of a write, one that writes."""
     found = [
         (len(differences), document.metadata.name, differences)
         for document in snapshot.documents
-        if isinstance(document, ActionPolicy) and document.spec.effect == "allow"
+        if isinstance(document, ActionPolicy) and _alike(snapshot, document, request)
         for differences in [list(_differences(snapshot, document, request, subjects))]
     ]
     if not found:
         return None
     _, name, differences = min(found, key=lambda item: item[:2])
     return (name, differences) if differences else None
+
+
+def _alike(snapshot: Snapshot, document: ActionPolicy, request: Request) -> bool:
+    """Whether it is an allow of any action that reads, or writes, as the one that is asked for does."""
+    actions = expand_actions(document.spec.actions, snapshot.catalogue)
+    wanted = snapshot.writes(request.action)
+    return document.spec.effect == "allow" and any(snapshot.writes(action) == wanted for action in actions)
 
 
 def _differences(

@@ -13,6 +13,8 @@ from policies.guards.clock import key as clock_key
 from policies.guards.cooldown import key as changed_key
 from policies.guards.kill_switch import keys as switch_keys
 from policies.guards.policy_epoch import key as epoch_key
+from policies.guards.taint import key as taint_key
+from policies.guards.taint import said, tainted
 from policies.patterns import UNSEEN
 from policies.room import room_of
 from policies.snapshot import Snapshot
@@ -50,11 +52,13 @@ class Gate:
 
     def keys(self, request: Request) -> tuple[str, ...]:
         """The log's integers that `screen` and `decide` want in `values`."""
+        mark = taint_key(request)
         return (
             *switch_keys(request),
             epoch_key(request.target.cluster),
             clock_key(request),
             changed_key(request),
+            *(() if mark is None else (mark,)),
         )
 
     def screen(self, request: Request, *, now_ms: int, values: Mapping[str, int]) -> Decision:
@@ -94,13 +98,18 @@ class Gate:
         return f"{person} may not approve this: it takes {wanted or 'nobody'}, and not the one who asks"
 
     def _screen(self, request: Request, now_ms: int, values: Mapping[str, int]) -> Decision:
-        snapshot = self._at(now_ms)
-        ask = Ask(snapshot, request, now_ms, values, UNSEEN, snapshot.writes(request.action))
+        ask = self.ask(request, now_ms, values)
         for guard in SCREEN:
             refusal = guard(ask)
             if refusal is not None:
                 return _deny(ask, refusal)
         return _answer(ask, VerdictKind.ALLOW, stage="screen", rule=None, detail="allowed by names")
+
+    def ask(self, request: Request, now_ms: int, values: Mapping[str, int]) -> Ask:
+        """What the guards by names are asked about; `explain` asks them all."""
+        snapshot = self._at(now_ms)
+        writes = snapshot.writes(request.action)
+        return Ask(snapshot, request, now_ms, values, UNSEEN, writes, mark=taint_key(request))
 
     def _decide(
         self, request: Request, seen: Observation, approvals: Sequence[Approval], situation: Situation
@@ -131,6 +140,7 @@ class Gate:
             seen.labels,
             snapshot.writes(request.action),
             expires_ms=situation.now_ms + MAX_LIFE_MS,
+            mark=taint_key(request),
             seen=seen,
             approvals=approvals,
             situation=situation,
@@ -149,7 +159,7 @@ def first_refusal(case: Case) -> Refusal | None:
     for guard in guards:
         refusal = guard(case)
         if refusal is not None:
-            if refusal.stage in ("limits", "ceiling"):
+            if refusal.stage in ("limits", "ceiling", "taint"):
                 case.room = room_of(case)
             return refusal
     return None
@@ -187,12 +197,12 @@ def _allow(case: Case) -> Decision:
 
 
 def _carrying(case: Case) -> str:
-    """The first fitting rule by name that needs no price paid, else the first."""
-    fitting = case.evaluations[0].fitting
-    for rule in fitting:
+    """The first carrying rule by name that needs no price paid, else the first."""
+    carrying = case.evaluations[0].carrying
+    for rule in carrying:
         if rule.approve is None or not rule.approve.priced:
             return rule.name
-    return fitting[0].name
+    return carrying[0].name
 
 
 def _pending(case: Case) -> Decision:
@@ -203,7 +213,7 @@ def _pending(case: Case) -> Decision:
         VerdictKind.NEEDS_APPROVAL,
         stage="approval",
         rule=case.pending[0].rule,
-        detail=f"needs approval: {who}",
+        detail=f"needs approval: {who}" + (f"; {said(case)}" if tainted(case) else ""),
         approvals=case.pending,
         room=case.room,
     )

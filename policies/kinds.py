@@ -1,8 +1,8 @@
 """What operators write: the five kinds of policy document (apiVersion flyball/v1), parsed strictly."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from policies.fields import (
     Action,
@@ -44,14 +44,9 @@ class Selected(Spec):
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
 
 
-class ApprovalSpec(Spec):
-    """Who must agree. `from: local` lets the requester's own OS user vote at another prompt.
+class Quorum(Spec):
+    """Who must agree. `from: local` lets the requester's own OS user vote at another prompt."""
 
-    Without `when` the approval is this rule's price: asked only where no other rule carries the change.
-    With `when` (thresholds, or `always`) it binds every change that fits this rule, whatever others allow.
-    """
-
-    when: When | Literal["always"] | None = None
     from_: Annotated[RoleName, Field(alias="from")]
     count: Annotated[int, Field(ge=1, le=9)] = 1
     expires: Seconds = 900
@@ -62,6 +57,44 @@ class ApprovalSpec(Spec):
         if not 60 <= value <= 86_400:
             raise ValueError("must lie between 1m and 24h")
         return value
+
+
+class ApprovalSpec(Quorum):
+    """The approval that a rule asks for.
+
+    Without `when` the approval is this rule's price: asked only where no other rule carries the change.
+    With `when` (thresholds, or `always`) it binds every change that fits this rule, whatever others allow.
+    """
+
+    when: When | Literal["always"] | None = None
+
+
+class TaintedSpec(Spec):
+    """What a rule is still worth to an agent whose session has read untrusted text: less, never more.
+
+    `limits` lie within the rule's own; `approval` binds every tainted change that fits the rule, whatever
+    others allow.
+    """
+
+    limits: Caps | None = None
+    approval: Quorum | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "TaintedSpec":
+        if self.limits is None and self.approval is None:
+            raise ValueError("says nothing: give limits or an approval, or write `allow` or `deny`")
+        return self
+
+
+def _form(value: Any) -> str:
+    return "object" if isinstance(value, dict | TaintedSpec) else "word"
+
+
+Tainted = Annotated[
+    Annotated[Literal["deny", "allow"], Tag("word")] | Annotated[TaintedSpec, Tag("object")],
+    Discriminator(_form),
+]
+"""`deny` (as where it is left out), `allow` (the rule as it stands), or tighter limits and an approval."""
 
 
 class Verify(Spec):
@@ -81,10 +114,12 @@ class ActionPolicySpec(Spec):
     cooldown: Seconds = 0
     require: tuple[Literal["dryRun"] | Verify, ...] = ()
     approval: ApprovalSpec | None = None
+    tainted: Tainted | None = None
 
     @model_validator(mode="after")
     def _deny_is_bare(self) -> "ActionPolicySpec":
-        extra = [name for name in ("limits", "approval", "cooldown", "require") if getattr(self, name)]
+        owed = ("limits", "approval", "cooldown", "require", "tainted")
+        extra = [name for name in owed if getattr(self, name)]
         if self.effect == "deny" and extra:
             raise ValueError(f"a deny takes no {extra[0]}; absolute numbers belong in a Ceiling")
         return self

@@ -2,21 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from policies.bounds import Bound
 from policies.compiler import EVERYONE, Row, expand_actions, rows_of
-from policies.kinds import ActionPolicy, Agent, RoleBinding
+from policies.kinds import ActionPolicy, Agent, RoleBinding, TaintedSpec
 from policies.patterns import fits
-from policies.snapshot import Rule, Snapshot
+from policies.snapshot import Rule, Snapshot, Tainted, expand
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What, where (`file:line`), and the mend."""
+    """What, where (`file:line`), and the mend. An `info` may well be meant."""
 
     what: str
     where: str
     mend: str
+    level: Literal["error", "info"] = "error"
 
 
 def lint(snapshot: Snapshot) -> list[Finding]:
@@ -36,6 +38,7 @@ def _rule(snapshot: Snapshot, policy: ActionPolicy, rows: dict[str, list[Row]]) 
         yield Finding(f"{name} reaches no cluster of the inventory", where, "check spec.target.clusters")
     if policy.spec.effect == "allow":
         yield from _wide(snapshot, policy, where)
+        yield from _silent(snapshot, policy, where)
         for other, others in rows.items():
             if other != name and rows[name] and _shadows(snapshot, other, name, others, rows[name]):
                 yield Finding(f"{name} is shadowed by {other}", where, "remove one, or narrow the other")
@@ -65,6 +68,21 @@ def _wide(snapshot: Snapshot, policy: ActionPolicy, where: str) -> Iterator[Find
         )
 
 
+def _silent(snapshot: Snapshot, policy: ActionPolicy, where: str) -> Iterator[Finding]:
+    """An allow to write that agents have, and that says nothing of sessions that have read untrusted text."""
+    spec = policy.spec
+    if spec.tainted is not None or not any(
+        snapshot.writes(action) for action in expand_actions(spec.actions, snapshot.catalogue)
+    ):
+        return
+    roles = {f"role:{role}" for role in spec.roles}
+    reached = expand(spec.target.clusters, snapshot.clusters)
+    if any(roles & snapshot.roles.roles(agent, cluster) for agent in snapshot.agents for cluster in reached):
+        what = f"{policy.metadata.name} lets agents do nothing once they have read untrusted text"
+        mend = "write `tainted: deny` if that is meant; else `allow`, tighter limits or an approval"
+        yield Finding(what, where, mend, "info")
+
+
 def _shadows(snapshot: Snapshot, other: str, name: str, wide: list[Row], narrow: list[Row]) -> bool:
     """Whether `other` decides wherever `name` could: a deny always, an allow where it asks for no more."""
     one, mine = snapshot.rules[other], snapshot.rules[name]
@@ -91,7 +109,16 @@ def _asks_less(wide: Rule, narrow: Rule) -> bool:
         return False
     if narrow.approve is not None and not narrow.approve.priced:
         return False
-    if narrow.cooldown_ms or narrow.obligations:
+    if narrow.cooldown_ms or narrow.obligations or not _carries(wide.tainted, narrow.tainted):
+        return False
+    return all(_looser(wide.bounds.get(d), bound) for d, bound in narrow.bounds.items())
+
+
+def _carries(wide: Tainted | None, narrow: Tainted | None) -> bool:
+    """Whether `wide` carries for a tainted session all that `narrow` does, and neither binds an approval."""
+    if narrow is None:
+        return wide is None or wide.need is None
+    if wide is None or wide.need is not None or narrow.need is not None:
         return False
     return all(_looser(wide.bounds.get(d), bound) for d, bound in narrow.bounds.items())
 
@@ -109,7 +136,7 @@ def _looser(wide: Bound | None, narrow: Bound) -> bool:
 def _roles(snapshot: Snapshot, policies: list[ActionPolicy]) -> Iterator[Finding]:
     """Roles that rules name and nobody has, and roles that somebody has and nothing names."""
     used = {role for policy in policies for role in policy.spec.roles}
-    used |= {p.spec.approval.from_ for p in policies if p.spec.approval is not None}
+    used |= {role for policy in policies for role in _voters(policy)}
     given: dict[str, str] = {}
     for document in snapshot.documents:
         where = snapshot.files.get(f"{document.kind}/{document.metadata.name}", "")
@@ -120,9 +147,17 @@ def _roles(snapshot: Snapshot, policies: list[ActionPolicy]) -> Iterator[Finding
             for role in document.spec.roles:
                 given.setdefault(role, where)
     for policy in policies:
-        wanted = {*policy.spec.roles, *((policy.spec.approval.from_,) if policy.spec.approval else ())}
+        wanted = {*policy.spec.roles, *_voters(policy)}
         for role in sorted(wanted - set(given) - {"everyone", "local"}):
             where = snapshot.files.get(f"ActionPolicy/{policy.metadata.name}", "")
             yield Finding(f"nobody has the role {role}", where, "bind it with a RoleBinding, or remove it")
     for role in sorted(set(given) - used):
         yield Finding(f"no rule names the role {role}", given[role], "remove the binding, or write the rule")
+
+
+def _voters(policy: ActionPolicy) -> Iterator[str]:
+    """The roles that its approvals ask."""
+    tainted = policy.spec.tainted
+    for quorum in (policy.spec.approval, tainted.approval if isinstance(tainted, TaintedSpec) else None):
+        if quorum is not None:
+            yield quorum.from_

@@ -50,6 +50,8 @@ class Question:
     at_ms: int = NOON_MS
     approved_by: tuple[str, ...] = ()
     mode: Mode = "live"
+    tainted: bool = False
+    """Whether the agent's session is supposed to have read untrusted text."""
 
 
 def principal_of(question: Question, snapshot: Snapshot) -> Principal:
@@ -79,6 +81,7 @@ def request_of(question: Question, snapshot: Snapshot) -> Request:
         target=question.target,
         args=dict(question.wanted),
         mode=question.mode,
+        tainted=question.tainted,
     )
 
 
@@ -127,13 +130,19 @@ def votes_of(question: Question, request: Request) -> tuple[Approval, ...]:
     )
 
 
+def lacks_numbers(snapshot: Snapshot, question: Question) -> bool:
+    """Whether the action moves numbers and the question names none: then only names can be judged."""
+    info = snapshot.catalogue.get(question.action)
+    return info is not None and bool(info.dimensions) and not question.wanted
+
+
 def judge(snapshot: Snapshot, question: Question) -> Decision:
-    """What the gate says: by names first, then on the supposed view."""
+    """What the gate says: by names first, then on the supposed view, where numbers are named."""
     gate = Gate(snapshot)
     request = request_of(question, snapshot)
     situation = situation_of(question, gate, request)
     by_names = gate.screen(request, now_ms=question.at_ms, values=situation.values)
-    if by_names.verdict == "deny":
+    if by_names.verdict == "deny" or lacks_numbers(snapshot, question):
         return by_names
     return gate.decide(request, observation_of(question), votes_of(question, request), situation)
 
@@ -154,6 +163,7 @@ def question_of(case: TestCase, snapshot: Snapshot, cluster: str) -> Question:
         at_ms=NOON_MS if case.at is None else case.at,
         approved_by=case.approved_by,
         mode=case.mode,
+        tainted=case.tainted,
     )
 
 

@@ -1,12 +1,13 @@
 """What would be allowed now, for a refusal's hint: inclusive ranges per dimension, alone or with approval."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from policies.bounds import Bound
 from policies.case import Case
 from policies.evaluate import Evaluation
 from policies.guards.ceiling import over
+from policies.guards.taint import tainted
 from policies.snapshot import Rule
 from policies.types import Delta, Room
 
@@ -42,11 +43,31 @@ def _of_all(case: Case, deltas: list[Delta]) -> list[_Range]:
 def _of_one(case: Case, evaluation: Evaluation, deltas: list[Delta]) -> list[_Range]:
     rules = [case.snapshot.rules[name] for name in evaluation.matches.allows]
     ranges: list[_Range] = []
+    marked = tainted(case)
     for rule in rules:
-        reach = _reach(rule.bounds.get(deltas[0].dimension), deltas)
+        reach = _reach(_bounds(rule, marked).get(deltas[0].dimension), deltas)
         if reach is not None:
             ranges += _split(rule, deltas[0].dimension, *reach)
-    return [part for r in ranges for part in _bound_by(r, rules, deltas)]
+    ranges = [part for r in ranges for part in _bound_by(r, rules, deltas)]
+    return [part for r in ranges for part in _asked_if_tainted(r, rules, deltas)] if marked else ranges
+
+
+def _bounds(rule: Rule, marked: bool) -> Mapping[str, Bound]:
+    """What the rule carries: for a tainted session within its tighter bounds, or nothing."""
+    if not marked:
+        return rule.bounds
+    return rule.tainted.bounds if rule.tainted is not None else {}
+
+
+def _asked_if_tainted(found: _Range, rules: list[Rule], deltas: list[Delta]) -> list[_Range]:
+    """`found`, less what the approval of a rule's `tainted:` binds: whatever fits the rule's own limits."""
+    parts = [found]
+    for rule in rules:
+        reach = _reach(rule.bounds.get(deltas[0].dimension), deltas)
+        if reach is not None and rule.tainted is not None and rule.tainted.need is not None:
+            asked = _Range(rule.name, *reach, False)
+            parts = [piece for part in parts for piece in _cut(part, asked)]
+    return parts
 
 
 def _reach(bound: Bound | None, deltas: Iterable[Delta]) -> tuple[int, int] | None:

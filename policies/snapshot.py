@@ -6,7 +6,7 @@ from typing import Literal
 
 from policies.bounds import Bound, bounds_of, thresholds_of
 from policies.compiler import Rules, compile_rules
-from policies.kinds import ActionPolicy, Agent, Ceiling, Freeze, Kind, RoleBinding
+from policies.kinds import ActionPolicy, Agent, Ceiling, Freeze, Kind, Quorum, RoleBinding, TaintedSpec
 from policies.limits import When
 from policies.patterns import fits
 from policies.roles import Edge, RoleClosure
@@ -28,8 +28,16 @@ class Approve:
 
 
 @dataclass(frozen=True, slots=True)
+class Tainted:
+    """What a rule carries for a tainted request: within `bounds` (its own, tightened), with `need` if any."""
+
+    bounds: Mapping[str, Bound]
+    need: ApprovalNeed | None
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """An ActionPolicy as the gate uses it."""
+    """An ActionPolicy as the gate uses it. `tainted` is None where it carries nothing for a tainted request."""
 
     name: str
     effect: Literal["allow", "deny"]
@@ -37,6 +45,7 @@ class Rule:
     approve: Approve | None
     cooldown_ms: int
     obligations: tuple[Obligation, ...]
+    tainted: Tainted | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +165,38 @@ def _rule(doc: ActionPolicy) -> Rule:
         Obligation("dryRun") if part == "dryRun" else Obligation("verify", part.verify)
         for part in spec.require
     )
+    bounds = bounds_of(spec.limits)
     return Rule(
         name=doc.metadata.name,
         effect=spec.effect,
-        bounds=bounds_of(spec.limits),
+        bounds=bounds,
         approve=_approve(doc),
         cooldown_ms=spec.cooldown * 1000,
         obligations=obligations,
+        tainted=_tainted(doc, bounds),
     )
+
+
+def _tainted(doc: ActionPolicy, own: Mapping[str, Bound]) -> Tainted | None:
+    spec = doc.spec.tainted
+    if not isinstance(spec, TaintedSpec):
+        return Tainted(own, None) if spec == "allow" else None
+    tight = bounds_of(spec.limits)
+    bounds = {name: bound.met(tight[name]) if name in tight else bound for name, bound in own.items()}
+    return Tainted(bounds, None if spec.approval is None else _need(doc, spec.approval))
 
 
 def _approve(doc: ActionPolicy) -> Approve | None:
     spec = doc.spec.approval
     if spec is None:
         return None
-    need = ApprovalNeed(doc.metadata.name, spec.from_, spec.count, spec.expires, spec.from_ == "local")
     thresholds = thresholds_of(spec.when) if isinstance(spec.when, When) else {}
-    return Approve(need, priced=spec.when is None, always=spec.when == "always", thresholds=thresholds)
+    return Approve(
+        _need(doc, spec), priced=spec.when is None, always=spec.when == "always", thresholds=thresholds
+    )
+
+
+def _need(doc: ActionPolicy, quorum: Quorum) -> ApprovalNeed:
+    return ApprovalNeed(
+        doc.metadata.name, quorum.from_, quorum.count, quorum.expires, quorum.from_ == "local"
+    )

@@ -28,6 +28,7 @@ class TestCase(Spec):
     at: Instant | None = None
     approved_by: tuple[str, ...] = ()
     mode: Literal["live", "dry_run"] = "live"
+    tainted: bool = False
     expect: Literal["allow", "deny", "needs_approval"]
     rule: str | None = None
 

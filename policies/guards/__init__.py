@@ -17,12 +17,13 @@ from policies.guards.observation import observation
 from policies.guards.ownership import ownership
 from policies.guards.policy_epoch import policy_epoch
 from policies.guards.rules import rules
+from policies.guards.taint import taint, taint_by_names
 from policies.guards.task import task
 
 WHO: tuple[Callable[[Ask], Refusal | None], ...] = (identity, kill_switch, task, autonomy)
 """By the request alone; asked before a read and again after it."""
 
-SCREEN: tuple[Callable[[Ask], Refusal | None], ...] = (*WHO, names)
+SCREEN: tuple[Callable[[Ask], Refusal | None], ...] = (*WHO, names, taint_by_names)
 """Before any read."""
 
 DECIDE: tuple[Callable[[Case], Refusal | None], ...] = (
@@ -35,6 +36,7 @@ DECIDE: tuple[Callable[[Case], Refusal | None], ...] = (
     ceiling,
     freeze,
     cooldown,
+    taint,
     approval,
 )
 """After our own read, following WHO."""

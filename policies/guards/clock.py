@@ -14,11 +14,12 @@ def key(request: Request) -> str:
 
 def clock(case: Case) -> Refusal | None:
     """Refuses while the time is behind what the log has seen; the claim holds other processes to the same."""
-    last, now = case.values[key(case.request)], case.now_ms
+    name, now = key(case.request), case.now_ms
+    last = case.values[name]
     if last - TOLERANCE_MS > now:
         return Refusal(
             "clock", None, f"the clock is {(last - now) // 1000}s behind the last change: set it right"
         )
     # the later of the two, or small steps back could walk the mark back without bound
-    case.claims.append(Claim("since", key(case.request), max(now, last), -TOLERANCE_MS))
+    case.claims.append(Claim("since", name, max(now, last), -TOLERANCE_MS))
     return None

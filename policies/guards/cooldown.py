@@ -15,13 +15,14 @@ def cooldown(case: Case) -> Refusal | None:
 
     Without one the change is noted all the same, for a rule that has one later.
     """
-    last, now = case.values[key(case.request)], case.now_ms
+    name, now = key(case.request), case.now_ms
+    last = case.values[name]
     gap, rule = (0, None) if case.situation.rollback else cooldown_ms(case.evaluations)
     if last and gap and now - last < gap:
         left = -(-(gap - (now - last)) // 1000)
         return Refusal("cooldown", rule, f"changed {(now - last) // 1000}s ago: wait {left}s more")
     if gap:
-        case.claims.append(Claim("since", key(case.request), now, gap))
+        case.claims.append(Claim("since", name, now, gap))
     else:
-        case.claims.append(Claim("put", key(case.request), max(now, last)))
+        case.claims.append(Claim("put", name, max(now, last)))
     return None

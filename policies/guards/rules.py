@@ -2,14 +2,18 @@
 
 from policies.case import Case, Refusal
 from policies.evaluate import evaluate, principals
+from policies.guards.taint import tainted
 
 
 def rules(case: Case) -> Refusal | None:
-    """The first evaluation that refuses, refuses."""
+    """The first evaluation that refuses, refuses. What a tainted session may do is its guard's word."""
+    marked = case.writes and tainted(case)
     found = []
     no = None
     for who, subjects in principals(case.request):
-        evaluation = evaluate(case.snapshot, case.request, who, subjects, case.labels, case.seen.deltas)
+        evaluation = evaluate(
+            case.snapshot, case.request, who, subjects, case.labels, case.seen.deltas, tainted=marked
+        )
         found.append(evaluation)
         if no is None and evaluation.refusal is not None:
             no = Refusal(evaluation.stage, evaluation.refused_by, evaluation.refusal)

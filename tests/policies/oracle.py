@@ -60,6 +60,21 @@ def crosses(when: Any, after: int) -> bool:
     return after > bound.get("above", 10**9) or after < bound.get("below", -1)
 
 
+def marked(ask: Doc) -> bool:
+    """An agent's session has read untrusted text; persons by hand never have."""
+    return ask["agent"] is not None and bool(ask["tainted"])
+
+
+def carries(s: Doc, ask: Doc) -> bool:
+    """Whether the rule is for what is asked: always, but where it is marked."""
+    if not marked(ask):
+        return True
+    word = s.get("tainted", "deny")
+    if isinstance(word, str):
+        return bool(word == "allow")
+    return within(word.get("limits", {}), ask["before"], ask["after"])
+
+
 def one_principal(documents: list[Doc], subjects: set[str], ask: Doc) -> str:
     matching = [
         d["spec"]
@@ -72,12 +87,15 @@ def one_principal(documents: list[Doc], subjects: set[str], ask: Doc) -> str:
     if any(s["effect"] == "deny" for s in matching):
         return "deny"
     fitting = [s for s in matching if within(s["limits"], ask["before"], ask["after"])]
-    if not fitting:
+    carrying = [s for s in fitting if carries(s, ask)]
+    if not carrying:
         return "deny"
+    if marked(ask) and any("approval" in s["tainted"] for s in fitting if isinstance(s.get("tainted"), dict)):
+        return "needs_approval"
     approvals = [s.get("approval") for s in fitting]
     if any(a is not None and "when" in a and crosses(a["when"], ask["after"]) for a in approvals):
         return "needs_approval"
-    if all(a is not None and "when" not in a for a in approvals):
+    if all(s.get("approval") is not None and "when" not in s["approval"] for s in carrying):
         return "needs_approval"
     return "allow"
 

@@ -3,10 +3,11 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policies.types import Delta, Principal, Scope, VerdictKind
+from policies.types import Decision, Delta, Principal, Scope, VerdictKind
 from tests.policies import oracle
-from tests.policies.kit import Doc, ask, binding, decide, doc, policy, rule, seen, target
+from tests.policies.kit import PEOPLE, Doc, ask, binding, decide, doc, policy, rule, seen, target
 
+RANK = {VerdictKind.DENY: 0, VerdictKind.NEEDS_APPROVAL: 1, VerdictKind.ALLOW: 2}
 ROLES = ["operator", "scaler", "junior", "lead"]
 LABELS = st.dictionaries(st.sampled_from(["tier", "zone"]), st.sampled_from(["a", "b"]), max_size=2)
 some = lambda *values: st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True)  # noqa: E731
@@ -27,6 +28,29 @@ whens = st.one_of(
     st.fixed_dictionaries({"replicas": st.fixed_dictionaries({"above": st.integers(2, 15)})}),
     st.fixed_dictionaries({"replicas": st.fixed_dictionaries({"below": st.integers(2, 6)})}),
 )
+
+
+@st.composite
+def taints(draw: st.DrawFn, limits: Doc) -> str | Doc:
+    """What a rule says of tainted requests; the object's limits lie within the rule's own."""
+    word = draw(st.sampled_from(["deny", "allow", "limits", "approval", "both"]))
+    if word in ("deny", "allow"):
+        return word
+    out: Doc = {}
+    if word in ("limits", "both"):
+        cap: Doc = {}
+        if draw(st.booleans()):
+            cap["min"] = draw(st.integers(limits["min"], limits["max"]))
+        if draw(st.booleans()):
+            cap["max"] = draw(st.integers(cap.get("min", limits["min"]), limits["max"]))
+        if draw(st.booleans()) or not cap:
+            cap["maxStep"] = draw(st.integers(1, limits.get("maxStep", 8)))
+        out["limits"] = {"replicas": cap}
+    if word in ("approval", "both"):
+        out["approval"] = {"from": "sre"}
+    return out
+
+
 approvals = st.fixed_dictionaries({"from": st.just("sre")}, optional={"when": whens})
 actions = some("scale", "scale_to_zero")
 
@@ -38,13 +62,15 @@ def rules(draw: st.DrawFn, index: int) -> Doc:
         roles = draw(st.sampled_from([roles, ["everyone"]]))
         what = draw(st.sampled_from([what, ["write"]]))
         return rule(f"r{index}", roles=roles, actions=what, target=where, effect="deny", limits=None)
+    limits = draw(bounds)
     return rule(
         f"r{index}",
         roles=roles,
         actions=what,
         target=where,
-        limits={"replicas": draw(bounds)},
+        limits={"replicas": limits},
         approval=draw(st.one_of(st.none(), st.none(), approvals)),
+        tainted=draw(st.one_of(st.none(), taints(limits), taints(limits))),
     )
 
 
@@ -85,15 +111,56 @@ asks = st.fixed_dictionaries(
         "action": st.sampled_from(["scale", "scale", "scale_to_zero"]),
         "task": st.sampled_from([["scale"], ["scale", "scale_to_zero"]]),
         "labels": LABELS,
+        "tainted": st.sampled_from([False, False, True]),
         "before": st.integers(1, 8),
         "after": st.integers(0, 16),
     }
 )
 
 
+@st.composite
+def near(draw: st.DrawFn) -> tuple[list[Doc], list[Doc]]:
+    """Several rules over the very same workload, and questions that most of them fit."""
+    documents: list[Doc] = [*PEOPLE]
+    for n in range(draw(st.integers(1, 4))):
+        limits = draw(bounds)
+        terms = draw(st.one_of(st.none(), approvals)), draw(taints(limits))
+        documents.append(rule(f"r{n}", limits={"replicas": limits}, approval=terms[0], tainted=terms[1]))
+    some_asks = st.fixed_dictionaries(
+        {
+            "agent": st.sampled_from([None, "agent:ops", "agent:ops", "agent:ops"]),
+            "human": st.just("human:anna"),
+            "groups": st.just([]),
+            "cluster": st.just("sandbox"),
+            "namespace": st.just("shop"),
+            "kind": st.just("deployment"),
+            "name": st.just("web"),
+            "action": st.just("scale"),
+            "task": st.just(["scale"]),
+            "labels": st.just({}),
+            "tainted": st.booleans(),
+            "before": st.integers(2, 8),
+            "after": st.integers(1, 12),
+        }
+    )
+    return documents, draw(st.lists(some_asks, min_size=3, max_size=8))
+
+
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds(), st.lists(asks, min_size=1, max_size=6))
 def test_the_gate_says_what_the_documents_say(documents: list[Doc], questions: list[Doc]) -> None:
+    agree(documents, questions)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(near())
+def test_a_tainted_request_gets_what_the_documents_say_and_never_more(
+    found: tuple[list[Doc], list[Doc]],
+) -> None:
+    agree(*found)
+
+
+def agree(documents: list[Doc], questions: list[Doc]) -> None:
     snapshot = policy(*documents)
     for question in questions:
         who = Principal(
@@ -106,9 +173,21 @@ def test_the_gate_says_what_the_documents_say(documents: list[Doc], questions: l
             else None,
         )
         where = target(**{key: question[key] for key in ("name", "cluster", "namespace", "kind")})
-        request = ask(principal=who, to=question["after"], target=where, action=question["action"])
+        clean = ask(principal=who, to=question["after"], target=where, action=question["action"])
+        marked = clean.model_copy(update={"tainted": question["tainted"]})
         delta = Delta("replicas", "", question["before"], question["after"])
-        found = decide(snapshot, request, seen(request, delta, labels=question["labels"]))
+        look = seen(marked, delta, labels=question["labels"])
+        found = decide(snapshot, marked, look)
         assert found.verdict == oracle.verdict(documents, question), (found, question)
         assert (found.permit is None) == (found.verdict is not VerdictKind.ALLOW)
         assert found.stage != "error"
+        plain = decide(snapshot, clean, look)
+        assert RANK[found.verdict] <= RANK[plain.verdict]
+        if found.verdict is not VerdictKind.DENY:
+            assert set(roles_of(found)) >= set(roles_of(plain))
+        by_log = decide(snapshot, clean, look, found={"taint/s": int(question["tainted"])})
+        assert (by_log.verdict, by_log.approvals) == (found.verdict, found.approvals)
+
+
+def roles_of(found: Decision) -> list[tuple[str, str]]:
+    return [(need.rule, need.role) for need in found.approvals]

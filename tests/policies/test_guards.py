@@ -41,6 +41,7 @@ def test_an_allow_claims_everything_that_must_still_hold() -> None:
         Claim("holds", "policy/epoch/sandbox", PLAIN.epoch),
         Claim("since", "clock/sandbox", NOW, -10_000),
         Claim("put", "changed/sandbox/shop/deployment/web", NOW),
+        Claim("holds", "taint/s1", 0),
         Claim("once", "attempt/01900000-test/1"),
         Claim("once", "nonce/n1"),
         Claim("raise", "fence/sandbox/shop/web", 7),
@@ -58,11 +59,14 @@ def test_keys_are_all_that_the_gate_reads_from_the_log() -> None:
         "policy/epoch/sandbox",
         "clock/sandbox",
         "changed/sandbox/shop/deployment/web",
+        "taint/s1",
     )
-    for key in gate.keys(ask()):
-        values = {k: v for k, v in situation(gate, ask()).values.items() if k != key}
+    assert "taint/s1" not in gate.keys(ask())
+    request = ask("agent:ops")
+    for key in gate.keys(request):
+        values = {k: v for k, v in situation(gate, request).values.items() if k != key}
         found = gate.decide(
-            ask(), seen(ask()), (), situation(gate, ask()).__class__(NOW, values, ("l", 1), "n")
+            request, seen(request), (), situation(gate, request).__class__(NOW, values, ("l", 1), "n")
         )
         assert (found.verdict, found.stage) == ("deny", "error"), key
 

@@ -92,9 +92,9 @@ def findings(*documents: Doc) -> list[str]:
 
 def test_lint_finds_what_is_hardly_meant() -> None:
     tested = {"tests": [{**WEB, "scale": 1, "expect": "deny"}]}
-    clean = {**rule(), **tested}
+    clean = {**rule(tainted="deny"), **tested}
     assert findings(clean, *PEOPLE) == []
-    assert findings(rule(), *PEOPLE) == ["web has no tests"]
+    assert findings(rule(tainted="deny"), *PEOPLE) == ["web has no tests"]
     assert findings(clean) == ["nobody has the role operator"]
     extra = binding("x", ["human:bob"], "idle")
     assert findings(clean, extra, *PEOPLE) == ["no rule names the role idle"]

@@ -43,6 +43,13 @@ def _calls(tree: ast.AST, *names: str) -> Found:
             yield f"{node.id} in line {node.lineno}"
 
 
+def _called(tree: ast.AST, *names: str) -> Found:
+    """Calls of a method of that name, where other things bear the name too (a pod's `resize` is its state)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names:
+            yield f"{ast.unparse(node.func)} in line {node.lineno}"
+
+
 def _mentions(tree: ast.AST, *names: str) -> Found:
     """The names in any form: imported, aliased, read off a module, or spelt out for `getattr`."""
     yield from _calls(tree, *names)
@@ -129,15 +136,17 @@ def rule(name: str, finds: Callable[[ast.AST], Found], allowed: str, violation: 
 
 
 RULES = (
-    rule("apply", lambda t: _calls(t, "apply"), "tools.attempt",
+    rule("apply", lambda t: _calls(t, "apply"), "tools.delivery",
          "await app.executor._attempts._writer.apply(p)"),
-    rule("fence", lambda t: _calls(t, "fence"), "tools.resolver", "await writer.fence(target, 'x')"),
+    rule("resize", lambda t: _called(t, "resize"), "tools.delivery", "await held.resize(p, i, t, b, c)"),
+    rule("fence", lambda t: _calls(t, "fence", "fence_pod"), "tools.resolver",
+         "await writer.fence(target, 'x')"),
     rule("writer held", lambda t: _calls(t, "_writer"),
          "tools.attempt tools.resolver audit.log", "w = executor.resolver._writer"),
     rule("attempts held", lambda t: _calls(t, "_attempts"), "tools.executor",
          "await app.executor._attempts.run(job, a)"),
     rule("ClusterWriter", lambda t: _mentions(t, "ClusterWriter"),
-         "tools.attempt tools.executor tools.resolver flyball.wiring",
+         "tools.attempt tools.delivery tools.executor tools.resolver flyball.wiring",
          "from tools.ports import ClusterWriter"),
     rule("KubernetesWriter", lambda t: _mentions(t, "KubernetesWriter"), "flyball.wiring",
          "KubernetesWriter(c, k)"),
@@ -152,7 +161,8 @@ RULES = (
          "tools.cluster.reader tools.cluster.writer", "await context.reader.api.request('PATCH')"),
     rule("commit", _commits,
          "audit.log tools.approvals tools.attempt tools.context tools.executor tools.governed tools.killswitch"
-         " tools.reads tools.resolver flyball.cli.chat_repl flyball.cli.tune", "await app.log.commit((r,))"),
+         " tools.plans tools.reading tools.resolver tools.settle flyball.cli.chat_repl flyball.cli.tune",
+         "await app.log.commit((r,))"),
     rule("records of the path", lambda t: _drafts(
             t, "approval.requested", "approval.granted", "approval.denied", "policy.decision",
          "action.intent",
@@ -162,9 +172,10 @@ RULES = (
          "context.journal.vote('approval.granted', e)"),
     rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.attempt",
          "context.journal.intent(r, s, d, '')"),
-    rule("approve", lambda t: _attributes(t, r"approvals\.(approve|deny)$"),
+    rule("approve", lambda t: _attributes(t, r"approvals\.(approve|deny|approve_plan|deny_plan|vote_plan)$"),
          "flyball.cli.approve flyball.cli.deny flyball.cli.chat_repl", "await app.approvals.approve(h, who)"),
-    rule("out of the process", _leaves, "tools.cluster.client", "import subprocess"),
+    rule("out of the process", _leaves, "tools.cluster.client tools.metrics.prometheus.access"
+         " tools.metrics.prometheus.address tools.metrics.prometheus.client", "import subprocess"),
     rule("dynamic code", _dynamic, "flyball.cli.app", "eval('1')"),
 )  # fmt: skip
 
@@ -202,9 +213,12 @@ SECOND_WAYS = {
     "only the adapter holds a connection to the apiserver":
         ("flyball/second.py", "from tools.cluster.api import Api"),
     "only the executor runs attempts": ("tools/second_attempt.py", "from tools.attempt import Attempts"),
+    "only an attempt delivers": ("tools/second_delivery.py", "from tools.delivery import Delivery"),
     "the executor is called by toolbox and approvals, and put together by wiring":
         ("flyball/cli/second_executor.py", "from tools.executor import Executor"),
     "a vote comes through the command line only": ("tools/second_vote.py", "from tools.approvals import Approvals"),
+    "plans are carried out for a person only": ("tools/second_plan.py", "from tools.plans import Plans"),
+    "TLS in the adapters only": ("tools/second_tls.py", "import ssl"),
     "only the log appends to its store": ("tools/second_append.py", "from audit.store.append import Appender"),
     "only the governed path and wiring know the log": ("sandbox/second_log.py", "from audit.log import Log"),
     "kubernetes in one file": ("tools/cluster/second.py", "import kubernetes.aio"),
@@ -212,6 +226,8 @@ SECOND_WAYS = {
     "casbin in the policies' compiler": ("policies/second_casbin.py", "import casbin"),
     "openai in the model clients": ("agents/ops/second_model.py", "import openai"),
     "langgraph in the ops agent's graph": ("agents/tuner/second_graph.py", "import langgraph"),
+    "HTTP to Prometheus in its adapter": ("agents/second_prometheus.py", "import httpx2"),
+    "arrays in the sandbox only": ("tools/second_numpy.py", "import numpy"),
     "sqlalchemy in the stores": ("tools/second_sql.py", "import sqlalchemy"),
     "database files are opened by their stores": ("tools/second_db.py", "import sqlite3"),
     "keys are handled by the log": ("tools/second_key.py", "import cryptography"),

@@ -125,7 +125,8 @@ def test_no_tool_approves_stops_or_writes_policy(tmp_path: Path) -> None:
         return {s["function"]["name"] for s in app.toolbox.schemas()}  # type: ignore[attr-defined]
 
     found = within(tmp_path, names)
-    assert found == {"scale", "set_resources", "undo", "list_workloads", "describe_workload"}
+    writes, reads = {"scale", "set_resources", "restart", "undo"}, {"list_workloads", "describe_workload"}
+    assert found == writes | reads | {"read_metrics", "get_events", "changes", "why"}
 
 
 REASONS = [

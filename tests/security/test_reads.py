@@ -11,8 +11,9 @@ from audit.errors import LogUnavailable
 from flyball.cli.output import safe
 from policies.types import Target
 from tests.security.kit import LOCAL, OPS, App, allow, ask, deny, installation, kinds, target, write_policy
+from tools.errors import ReadRefused
 from tools.governed import GovernedToolbox
-from tools.reads import GovernedReads, ReadRefused
+from tools.reads import GovernedReads
 
 CANARY = "canary-7f3a"
 SECRETIVE: dict[str, Any] = {
