@@ -1,18 +1,14 @@
 """One try at a request, from decision to outcome; two durable commits, and the conflict's outcome in the next."""
 
-import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from audit.errors import ClaimLost, LogUnavailable
 from audit.log import Entry
 from audit.record import Outcome, Record, Tool
-from policies.gate import Gate
-from policies.guards.cooldown import key as changed_key
-from policies.types import Claim, Decision, Observation, Permit, Request, Situation, VerdictKind
+from policies.types import Claim, Decision, Permit, Request, Situation, VerdictKind
 from tools.context import Context, denied
+from tools.delivery import Delivered, Delivery
+from tools.endings import manual, outcome_of, refused, said, to_its_end
 from tools.errors import (
     ArgumentsInvalid,
     DefiniteConflict,
@@ -21,88 +17,15 @@ from tools.errors import (
     ToolError,
     WriteError,
 )
+from tools.job import Attempt, Conflict, Job, Sent, given_back
 from tools.journal import ends
 from tools.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
-from tools.ports import ClusterIdentity, ClusterWriter, Held, Patch, Precondition, Workload
+from tools.ports import ClusterWriter
 from tools.refusals import lost_decision, lost_record
+from tools.row import Row
 from tools.spec import ActionSpec, schema_digest
 
 DAY_S = 86_400
-R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What stays the same over a request's attempts."""
-
-    request: Request
-    spec: ActionSpec[Any]
-    args: Any
-    cluster: ClusterIdentity
-    gate: Gate
-    held: Held
-    confirmed: str | None = None
-
-    @property
-    def live(self) -> bool:
-        return self.request.mode == "live"
-
-    @property
-    def busy(self) -> str:
-        """The integer that says that an intent stands open on the workload."""
-        return f"busy/{self.request.target.key}"
-
-    @property
-    def changed(self) -> str:
-        """The integer that holds when the workload was last changed."""
-        return changed_key(self.request)
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """A definite 409: its outcome and the claims it gives back go into the next commit.
-
-    `closing` is empty where it was the rehearsal's: then no intent is open. `attempts` is how many were made.
-    """
-
-    closing: tuple[Record, ...]
-    given_back: tuple[Claim, ...]
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What was seen this time, the diff that follows, and the conflict that the last time ended in."""
-
-    number: int
-    seen: Observation
-    workload: Workload
-    diff: str
-    rollback: bool
-    after: Conflict | None
-
-    @property
-    def moves(self) -> bool:
-        """Whether anything would be another number afterwards."""
-        return any(delta.before != delta.after for delta in self.seen.deltas)
-
-    @property
-    def closing(self) -> tuple[Record, ...]:
-        return self.after.closing if self.after else ()
-
-    @property
-    def given_back(self) -> tuple[Claim, ...]:
-        return self.after.given_back if self.after else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """An intent that is durable, and what is given back if it turns out never to have happened."""
-
-    intent: Entry
-    permit: Permit
-    decision: Decision
-    back: tuple[Claim, ...]
 
 
 class Attempts:
@@ -119,26 +42,27 @@ class Attempts:
         values |= {c.key: c.value for c in attempt.given_back if c.key in values}
         decision = await self.decide(job, attempt, values)
         if decision.verdict is VerdictKind.DENY:
-            return await self.refuse(request, decision, attempt, _manual(job, attempt))
+            return await self.refuse(request, decision, attempt, manual(job, attempt))
         if decision.verdict is VerdictKind.NEEDS_APPROVAL or decision.permit is None:
             return await self._ask(request, decision, attempt)
         if job.confirmed not in (None, attempt.seen.view_digest):
             no = denied(job.gate, request, "drift", "it has changed since you were asked: look again")
             return await self.refuse(request, no, attempt)
         try:
-            patch = job.spec.patch(job.args, attempt.workload)
+            patches = job.spec.patches(job.args, attempt.workload)
         except (
             DefiniteConflict,
             ArgumentsInvalid,
         ) as e:  # the request's own precondition: looking again is no use
             return await self._failed(request, attempt, e)
+        delivery = Delivery(self._c.reader, self._writer, job, attempt, patches)
         try:
-            await self._rehearse(job, attempt, decision, patch)
+            await self._rehearse(delivery, decision)
         except DefiniteConflict:
             return Conflict(attempt.closing, attempt.given_back, attempt.number - 1)
         except WriteError as e:  # before the intent, and a rehearsal has no effect
             return await self._failed(request, attempt, e)
-        return await to_its_end(self._write(job, attempt, decision, decision.permit, patch, values))
+        return await to_its_end(self._write(delivery, decision, decision.permit, values))
 
     async def settle(self, conflict: Conflict | None) -> None:
         """Record a conflict that nothing else will be committed with: it must not be left in doubt."""
@@ -153,24 +77,19 @@ class Attempts:
         return job.gate.decide(job.request, attempt.seen, approvals, self._situation(job, attempt, values))
 
     async def refuse(
-        self, request: Request, decision: Decision, attempt: Attempt | None = None, manual: str = ""
+        self, request: Request, decision: Decision, attempt: Attempt | None = None, by_hand: str = ""
     ) -> Refused:
         """Record a no and return it."""
         seen = attempt.seen if attempt else None
-        record = self._c.journal.decision(request, decision, seen, None, manual)
+        record = self._c.journal.decision(request, decision, seen, None, by_hand)
         closing, back = (attempt.closing, attempt.given_back) if attempt else ((), ())
         entries = await self._c.log.commit((*closing, record), back)
-        return _refused(request, decision, entries[-1].seq, attempt, manual)
+        return refused(request, decision, entries[-1].seq, attempt, by_hand)
 
     async def _write(
-        self,
-        job: Job,
-        attempt: Attempt,
-        decision: Decision,
-        permit: Permit,
-        patch: Patch,
-        values: dict[str, int],
+        self, delivery: Delivery, decision: Decision, permit: Permit, values: dict[str, int]
     ) -> Result | Conflict:
+        job, attempt = delivery.job, delivery.attempt
         request, journal = job.request, self._c.journal
         decided = journal.decision(request, decision, attempt.seen, _tool(job.spec))
         intent = journal.intent(request, attempt.seen, decided, attempt.diff)
@@ -187,9 +106,8 @@ class Attempts:
             )
         except ClaimLost as e:
             return await self._lost(job, attempt, decision, e)
-        return await self._send(
-            job, attempt, patch, Sent(entries[-1], permit, decision, _back(job, intent, decision, values))
-        )
+        back = given_back(job, intent, decision, values)
+        return await self._send(delivery, Sent(entries[-1], permit, decision, back))
 
     async def _lost(self, job: Job, attempt: Attempt, decision: Decision, e: ClaimLost) -> Refused:
         """The refusal is recorded; an earlier conflict of this request still has to be. Raises ClaimLost
@@ -197,32 +115,36 @@ class Attempts:
         await self.settle(attempt.after)
         request = job.request
         no = lost_decision(request, decision.policy_digest, e.claim)
-        return _refused(request, no, e.seq or 0, attempt)
+        return refused(request, no, e.seq or 0, attempt)
 
-    async def _send(self, job: Job, attempt: Attempt, patch: Patch, sent: Sent) -> Result | Conflict:
-        request, intent = job.request, sent.intent.record
+    async def _send(self, delivery: Delivery, sent: Sent) -> Result | Conflict:
+        job, attempt, intent = delivery.job, delivery.attempt, sent.intent.record
         if job.live and not attempt.moves:
             # Sent all the same, a PATCH of `/scale` without change would take the field from its owner, and
             # where nobody owns it the apiserver marks no later write either (measured on 1.36).
-            return await self._written(job, attempt, sent, attempt.workload)
-        guard = Precondition(attempt.seen.uid, attempt.seen.resource_version)
+            return await self._written(job, attempt, sent, Delivered(attempt.workload))
         try:
-            after = await self._writer.apply(sent.permit, intent.id, request.target, patch, guard)
+            delivered = await delivery.send(sent.permit, intent.id, Row(self._c, job, intent))
         except DefiniteConflict as e:
-            ended = self._c.journal.outcome(request, intent, outcome_of(e, "conflict"))
+            ended = self._c.journal.outcome(job.request, intent, outcome_of(e, "conflict"))
             return Conflict((ended,), sent.back, attempt.number)
         except MayHaveHappened as e:
             if job.live:
-                return Unknown(request, sent.intent.seq, intent.id, attempt.diff, e.what)
+                return Unknown(job.request, sent.intent.seq, intent.id, attempt.diff, e.what)
             return await self._not_written(job, attempt, sent, e)
         except NeverHappened as e:
             return await self._not_written(job, attempt, sent, e)
-        return await self._written(job, attempt, sent, after)
+        if delivered.partial and not job.live:
+            no = NeverHappened(delivered.partial, where="dry run", mend="mend what it names", code="partial")
+            return await self._not_written(job, attempt, sent, no)
+        return await self._written(job, attempt, sent, delivered)
 
-    async def _written(self, job: Job, attempt: Attempt, sent: Sent, after: Workload) -> Result:
-        request, intent = job.request, sent.intent
+    async def _written(self, job: Job, attempt: Attempt, sent: Sent, delivered: Delivered) -> Result:
+        request, intent, after = job.request, sent.intent, delivered.after
         view = job.spec.view(job.args, after)
-        outcome = Outcome(status="applied" if job.live else "simulated")
+        outcome = Outcome(
+            status="applied" if job.live else "simulated", detail=delivered.partial[:4096] or None
+        )
         record = self._c.journal.outcome(request, intent.record, outcome, view)
         free = (ends(intent.record), Claim("put", job.busy, 0)) if job.live else ()
         if (unknown := await self._close(job, attempt, intent, record, free)) is not None:
@@ -239,14 +161,16 @@ class Attempts:
             ready=after.ready,
             replicas=after.replicas,
             decision=sent.decision,
-            unchanged=after.resource_version == attempt.seen.resource_version,
+            unchanged=not attempt.moves
+            or (after.resource_version == attempt.seen.resource_version and after.pods is None),
+            partial=delivered.partial,
         )
 
     async def _not_written(self, job: Job, attempt: Attempt, sent: Sent, e: ToolError) -> Result:
         record = self._c.journal.outcome(job.request, sent.intent.record, outcome_of(e))
         if (unknown := await self._close(job, attempt, sent.intent, record, sent.back)) is not None:
             return unknown
-        return Failed(job.request, sent.intent.seq, _said(e), e.mend, e.code, e.http, attempt.diff)
+        return Failed(job.request, sent.intent.seq, said(e), e.mend, e.code, e.http, attempt.diff)
 
     async def _close(
         self, job: Job, attempt: Attempt, intent: Entry, record: Record, claims: tuple[Claim, ...]
@@ -264,18 +188,21 @@ class Attempts:
             return Unknown(job.request, intent.seq, intent.record.id, attempt.diff, why)
         return None
 
-    async def _rehearse(self, job: Job, attempt: Attempt, decision: Decision, patch: Patch) -> None:
-        """The obligation `dryRun`: the apiserver must accept it without effect first."""
+    async def _rehearse(self, delivery: Delivery, decision: Decision) -> None:
+        """The obligation `dryRun`: the apiserver must accept all of it without effect first."""
+        job = delivery.job
         if not job.live or decision.permit is None or all(o.kind != "dryRun" for o in decision.obligations):
             return
-        guard = Precondition(attempt.seen.uid, attempt.seen.resource_version)
-        intent = f"rehearsal-{job.request.id}"
         try:
-            await self._writer.apply(decision.permit.rehearsal(), intent, job.request.target, patch, guard)
+            intent = f"rehearsal-{job.request.id}"
+            found = await delivery.send(decision.permit.rehearsal(), intent, Row(self._c, job))
         except MayHaveHappened as e:
             what = f"the dry run before the write got no answer ({e.what}); nothing was written"
             mend = "try again when the cluster answers"
             raise NeverHappened(what, where=e.where, mend=mend, code="rehearsal", http=e.http) from e
+        if found.partial:
+            what = f"the dry run was refused half-way, so nothing was written: {found.partial}"
+            raise NeverHappened(what, mend="mend what it names, then ask again", code="rehearsal")
 
     def _situation(self, job: Job, attempt: Attempt, values: dict[str, int]) -> Situation:
         return Situation(
@@ -304,48 +231,8 @@ class Attempts:
     async def _failed(self, request: Request, attempt: Attempt, e: ToolError) -> Failed:
         record = self._c.journal.ended(request, outcome_of(e), attempt.seen)
         entries = await self._c.log.commit((*attempt.closing, record), attempt.given_back)
-        return Failed(request, entries[-1].seq, _said(e), e.mend, e.code, e.http, attempt.diff)
-
-
-async def to_its_end(work: Coroutine[Any, Any, R]) -> R:
-    """From the durable intent to its outcome nothing is cut short: an interrupt waits (a write ends within
-    10 s) and the caller sees it in `asyncio.current_task().cancelling()`."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        with suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
-    return task.result()
-
-
-def outcome_of(e: ToolError, status: Any = "failed") -> Outcome:
-    """An error as the log keeps it."""
-    return Outcome(status=status, error_code=e.code or None, http_status=e.http, detail=_said(e)[:4096])
-
-
-def _said(e: ToolError) -> str:
-    return f"{e.where}: {e.what}" if e.where else e.what
-
-
-def _back(job: Job, intent: Record, decision: Decision, values: dict[str, int]) -> tuple[Claim, ...]:
-    """What a write that never happened gives back: the workload, spent votes, the instant of its last change.
-    Only what nobody else can have moved while the workload is ours."""
-    if not job.live:
-        return ()
-    votes = tuple(Claim("put", c.key, 0) for c in decision.claims if c.key.startswith("approval/"))
-    changed = Claim("put", job.changed, values.get(job.changed, 0))
-    return (ends(intent), Claim("put", job.busy, 0), *votes, changed)
-
-
-def _manual(job: Job, attempt: Attempt) -> str:
-    return job.spec.kubectl(job.args, attempt.workload) if job.request.undoes else ""
+        return Failed(request, entries[-1].seq, said(e), e.mend, e.code, e.http, attempt.diff)
 
 
 def _tool(spec: ActionSpec[Any]) -> Tool:
     return Tool(name=spec.name, version=spec.version, schema_sha256=schema_digest(spec))
-
-
-def _refused(
-    request: Request, decision: Decision, seq: int, attempt: Attempt | None, manual: str = ""
-) -> Refused:
-    diff = attempt.diff if attempt else ""
-    return Refused(request, seq, decision.stage, decision.rule, decision.detail, diff, decision, manual)

@@ -9,9 +9,11 @@ from contextlib import suppress
 
 from audit.errors import AuditError, ClaimLost, LogUnavailable
 from policies.types import Claim, Decision, Request
-from tools.attempt import Attempt, Attempts, Conflict, Job, outcome_of, to_its_end
+from tools.attempt import Attempts
 from tools.context import Context, denied
+from tools.endings import outcome_of, to_its_end
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
+from tools.job import Attempt, Conflict, Job
 from tools.journal import Final, InDoubt, New, RequestReused
 from tools.observe import observe
 from tools.outcome import Failed, Result
@@ -60,8 +62,8 @@ class Executor:
         if (ended := await self._ended(request)) is not None:
             return ended
         if (no_by_name := await c.screened(gate, request)) is not None:
-            manual = await self._by_hand(request) if no_by_name.stage == "kill_switch" else ""
-            return await self._attempts.refuse(request, no_by_name, manual=manual)
+            by_hand = await self._by_hand(request) if no_by_name.stage == "kill_switch" else ""
+            return await self._attempts.refuse(request, no_by_name, by_hand=by_hand)
         cluster = await c.pinned()
         try:
             root = await c.reader.root_owner(request.target)

@@ -61,6 +61,11 @@ def ends(intent: Record) -> Claim:
     return Claim("once", f"ended/{intent.id}")
 
 
+def looked_into(intent: Record) -> str:
+    """The integer that says that a resolver looks into an intent: whoever still writes under it stops."""
+    return f"resolving/{intent.id}"
+
+
 def resource_of(target: Target, seen: Observation | None = None, cluster_uid: str | None = None) -> Resource:
     """The record's resource; with what was seen of it, where it was seen."""
     return Resource(
@@ -102,6 +107,18 @@ class Journal:
     def looked(self, request: Request, seen: Observation) -> Record:
         """A read of the view, made before a person is asked."""
         return self._draft("tool.read", request, seen, labels={"action": "preview"})
+
+    def looking(self, intent: Record, actor: Actor) -> Record:
+        """A resolver begins to look into an intent that works on pods; durable before it fences them off."""
+        return self.log.draft(
+            "tool.read",
+            actor=actor,
+            resource=intent.resource,
+            request_id=intent.request_id,
+            request_digest=intent.request_digest,
+            parents=(Parent(rel="intent", id=intent.id),),
+            labels={"action": "resolve"},
+        )
 
     def decision(
         self,

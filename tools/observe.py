@@ -1,11 +1,12 @@
 """Our own read of what an action touches, reduced to the view that approvals and limits go by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from policies.types import Delta, Observation, Target, digest_of
 from tools.errors import ArgumentsInvalid
-from tools.ports import ClusterIdentity, ClusterReader, Workload
+from tools.ports import ClusterIdentity, ClusterReader, Pod, Workload
 from tools.spec import ActionSpec
 
 
@@ -25,8 +26,22 @@ async def observe(
             where="workload",
             mend="on " + ", ".join(spec.kinds),
         )
-    workload = await reader.read(target)
+    workload = replace(await reader.read(target), seen_ms=now_ms)
+    if spec.pods(args):
+        if not await reader.resizable():
+            raise ArgumentsInvalid(
+                "this cluster does not serve pods/resize",
+                where=target.cluster,
+                mend="leave --in-place out: the template is changed, by a rollout (Kubernetes 1.33 has resize)",
+            )
+        workload = with_pods(workload, await reader.pods(target))
     return take(spec, args, workload, cluster, label_keys, now_ms), workload
+
+
+def with_pods(workload: Workload, pods: Sequence[Pod]) -> Workload:
+    """The workload with those of its pods that an action may work on: they run, or will."""
+    alive = tuple(p for p in pods if not p.deleting and p.phase in ("Running", "Pending"))
+    return replace(workload, pods=alive)
 
 
 def take(

@@ -21,6 +21,8 @@ class Applied:
     decision: Decision | None = None
     replayed: bool = False
     unchanged: bool = False
+    partial: str = ""
+    """What was not done, where a row of pods stopped half-way; what was done is in `after`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ class Permits:
     def __init__(self) -> None:
         self._spent: dict[str, int] = {}
 
-    def spend(self, permit: Permit, target: Target, now_ms: int) -> None:
-        """Only a live permit of the gate for this object opens the way, and only once. Raises NeverHappened."""
+    def spend(self, permit: Permit, target: Target, now_ms: int, pod: str = "") -> None:
+        """Only a live permit of the gate for this object (or for this one of its pods) opens the way, and only
+        once. Raises NeverHappened."""
         if not isinstance(permit, Permit) or not permit.genuine:
             raise _refused("what was given is not the gate's permit", "PermitInvalid")
-        if permit.target_key != target.key:
+        if permit.target_key != target.key or permit.pod != pod:
             raise _refused("the permit is for another object", "PermitForeign")
         if permit.expires_ms <= now_ms:
             raise _refused("the permit has expired", "PermitExpired")

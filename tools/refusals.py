@@ -11,6 +11,7 @@ _MEANING = (
     ("clock/", "clock", "the clock went back behind what the log has seen; set it right"),
     ("nonce/", "permit", "the permit was used already"),
     ("changed/", "cooldown", "somebody else changed this workload a moment ago"),
+    ("taint/", "taint", "the session has read untrusted text meanwhile; ask again"),
     ("approval/", "approval", "the approval was used already"),
     ("attempt/", "request", "another process carries out this very request"),
     ("denied/", "approval", "a person denied it"),

@@ -6,20 +6,41 @@ from typing import Any
 from pydantic import ValidationError
 
 from policies.types import ActionInfo, Scalar
-from tools.actions import describe_workload, list_workloads, scale, set_resources
+from tools.actions import (
+    changes,
+    describe_workload,
+    get_events,
+    list_workloads,
+    read_metrics,
+    restart,
+    scale,
+    set_resources,
+    why,
+)
 from tools.errors import ArgumentsInvalid, UnknownTool
 from tools.spec import ActionSpec, Args, ReadSpec
 
-ACTIONS: Mapping[str, ActionSpec[Any]] = {spec.name: spec for spec in (scale.SPEC, set_resources.SPEC)}
+ACTIONS: Mapping[str, ActionSpec[Any]] = {
+    spec.name: spec for spec in (scale.SPEC, set_resources.SPEC, restart.SPEC)
+}
 READS: Mapping[str, ReadSpec[Any]] = {
-    spec.name: spec for spec in (list_workloads.SPEC, describe_workload.SPEC)
+    spec.name: spec
+    for spec in (
+        list_workloads.SPEC,
+        describe_workload.SPEC,
+        read_metrics.SPEC,
+        get_events.SPEC,
+        changes.SPEC,
+        why.SPEC,
+    )
 }
 
 
 def catalogue() -> tuple[ActionInfo, ...]:
-    """Every action that policy can name, sorted; part of the policy's digest."""
+    """Every action that policy can name, sorted; part of the policy's digest. A tool that puts reads together
+    names theirs again."""
     specs: tuple[ActionSpec[Any] | ReadSpec[Any], ...] = (*ACTIONS.values(), *READS.values())
-    found = [info for spec in specs for info in spec.actions]
+    found = {info for spec in specs for info in spec.actions}
     return tuple(sorted(found, key=lambda info: info.name))
 
 

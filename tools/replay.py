@@ -1,5 +1,6 @@
 """A request that ended before: its outcome out of the log, so that asking again does nothing again."""
 
+from audit.record import Record
 from policies.types import Request
 from tools.errors import ToolError
 from tools.journal import Final, InDoubt, Journal, New
@@ -32,6 +33,7 @@ def replayed(request: Request, final: Final) -> Result:
         ready=0,
         replicas=after.get("replicas", 0),
         replayed=True,
+        partial=_partial(end),
     )
 
 
@@ -47,6 +49,15 @@ async def settled(journal: Journal, request: Request) -> Result:
             raise ToolError(
                 "another process took over", where=str(request.target), mend="see `flyball status`, try again"
             )
+
+
+def _partial(end: Record) -> str:
+    """What was not done of a row of pods, as its own process or the resolver said it."""
+    said = (end.outcome.detail if end.outcome else None) or ""
+    if end.kind == "action.outcome":
+        return said
+    pods = (end.observation or {}).get("pods") or {}
+    return said if pods.get("unwritten") else ""
 
 
 def _refused(request: Request, final: Final) -> Refused:

@@ -4,34 +4,23 @@ Before it may say "not applied" the object's resourceVersion is moved on, so tha
 from a frozen process gets 409 (without the fence a PATCH held for 15 s still went through).
 """
 
-from dataclasses import dataclass
-from typing import Any
+from contextlib import suppress
 
 from audit.errors import ClaimLost
 from audit.log import Entry
-from audit.record import Actor, Outcome
+from audit.record import Actor, Outcome, Record
 from policies.types import Claim, Target
-from tools import registry
 from tools.context import Context
-from tools.errors import ArgumentsInvalid, NotFound, ToolError
-from tools.journal import ENDS, Final, ends
+from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError
+from tools.evidence import Evidence, of_pods, of_workload, pods_left, spec_of
+from tools.journal import ENDS, Final, ends, looked_into
 from tools.leases import LeaseBusy
+from tools.observe import with_pods
 from tools.outcome import Result, Unknown
-from tools.ports import ClusterWriter, Held, Workload
+from tools.ports import ClusterWriter, Held
 from tools.replay import replayed, settled
-from tools.rollback import tool_of
 
 SYSTEM = Actor(type="system", id="flyball:resolver")
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the resolver saw. `says` is applied, not_applied, or None where a person must decide."""
-
-    says: str | None
-    why: str
-    facts: dict[str, Any]
-    after: dict[str, Any] | None = None
 
 
 class Resolver:
@@ -139,7 +128,8 @@ class Resolver:
                     if not await self._ended(intent):
                         results.append(await self.resolve(intent, held))
             except LeaseBusy:  # somebody is at work on it; the others need not wait for that
-                results.append(await settled(self._c.journal, request))
+                with suppress(ToolError):  # its try ended in a conflict meanwhile: nothing is in doubt
+                    results.append(await settled(self._c.journal, request))
         return results
 
     async def lease_key(self, target: Target) -> str:
@@ -164,43 +154,33 @@ class Resolver:
             return Evidence(
                 None, "the cluster is another one than the intent's", {"cluster_uid": identity.uid}
             )
-        before = await self._c.reader.read(target)
-        if before.marked(intent.record.id):
-            return _applied(before, intent)
+        spec, args = spec_of(intent.record)
+        if spec.pods(args):
+            return await self._look_at_pods(intent.record, target)
+        before = of_workload(await self._c.reader.read(target), intent.record, fenced=False)
+        if before is not None:
+            return before
         after = await self._writer.fence(target, intent.record.id)
-        if after.marked(intent.record.id):
-            return _applied(after, intent)
-        return _unmarked(after, intent)
+        found = of_workload(after, intent.record, fenced=True)
+        assert found is not None
+        return found
 
+    async def _look_at_pods(self, intent: Record, target: Target) -> Evidence:
+        """Each pod that bears no marker is fenced, so that a write still in flight to it gets 409.
 
-def _facts(workload: Workload) -> dict[str, Any]:
-    return {
-        "uid": workload.uid,
-        "generation": workload.generation,
-        "resource_version": workload.resource_version,
-        "managers": [f"{m.name} {m.operation} {m.at}" for m in workload.managers],
-    }
-
-
-def _applied(workload: Workload, intent: Entry) -> Evidence:
-    return Evidence("applied", "our marker is on the object", _facts(workload), _fields(workload, intent))
-
-
-def _unmarked(workload: Workload, intent: Entry) -> Evidence:
-    """Ours and a change that took our marker away would be two generations. One may be the fence's: an
-    annotation on a Deployment counts, because it is copied to the ReplicaSets (Kubernetes,
-    pkg/registry/apps/deployment/strategy.go)."""
-    record, facts = intent.record, _facts(workload)
-    if record.resource is None or workload.uid != record.resource.uid:
-        return Evidence(None, "it is another object of the same name by now", facts)
-    moved = workload.generation - int((record.observation or {})["generation"])
-    untouched = _fields(workload, intent) == (record.before or {})["fields"]
-    if untouched and moved <= 1:
-        return Evidence("not_applied", "no marker, untouched, and a late write is fenced off", facts)
-    why = "somebody has changed it since, our marker would be gone either way"
-    return Evidence(None, why, facts)
-
-
-def _fields(workload: Workload, intent: Entry) -> dict[str, Any]:
-    spec = registry.action(tool_of(intent.record))
-    return spec.view(registry.parse(spec.args, intent.record.args or {}), workload)
+        A process that was frozen in a row of pods would read a pod anew after that conflict and write on. So
+        the log says first that somebody looks; the row reads a pod and then the log, and stops.
+        """
+        key = looked_into(intent)
+        if not (await self._c.log.values((key,)))[key]:
+            await self._c.log.commit((self._c.journal.looking(intent, SYSTEM),), (Claim("put", key, 1),))
+        workload = with_pods(await self._c.reader.read(target), await self._c.reader.pods(target))
+        for pod in pods_left(workload, intent):
+            if not pod.marked(intent.id):
+                try:
+                    await self._writer.fence_pod(target, pod.name, intent.id)
+                except NeverHappened as e:
+                    if e.http != 404:
+                        raise
+        fenced = with_pods(await self._c.reader.read(target), await self._c.reader.pods(target))
+        return of_pods(fenced, intent)

@@ -1,5 +1,6 @@
 """Rollback's right of way: putting back a recorded pre-image, and only that, within its deadline."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from audit.log import Entry
@@ -40,18 +41,34 @@ async def restores(
         )
     _same(request, spec, intent.record)
     may_undo(request.principal, intent.record)
-    if seen.view["fields"] != end.after:
+    if not _as_made(seen.view["fields"], end.after or {}, intent.record):
         raise ArgumentsInvalid(
-            "it is not what that change made of it any more: somebody, or an undo, has changed it since",
+            "it is not what that change made of it any more: somebody, an undo or a rollout has changed it since",
             where=str(request.target),
             mend="look, then act on what it is now",
         )
     if any(parent.rel == "undoes" for parent in intent.record.parents):
         return False
-    if not workload.marked(intent.record.id):
+    if not _keeps_marks(workload, intent.record, end.after or {}):
         return False
     observed = intent.record.observation or {}
     return now_ms - int(observed["at_ms"]) <= DEADLINE_MS
+
+
+def _as_made(now: Any, after: Mapping[str, Any], intent: Record) -> bool:
+    """Whether the fields are what the change made of them. Pods that are gone took it along; one that came
+    since must have what the undo would give it, so that nothing is written that the change never touched."""
+    if "pods" not in after:
+        return bool(now == after)
+    before = [_values(pod) for pod in pods_of(intent).values()]
+    return now["container"] == after["container"] and all(
+        pod == after["pods"][name] if name in after["pods"] else _values(pod) in before
+        for name, pod in now["pods"].items()
+    )
+
+
+def _values(pod: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in pod.items() if name != "uid"}
 
 
 def may_undo(who: Principal, intent: Record) -> None:
@@ -75,6 +92,21 @@ def inverse(intent: Record) -> dict[str, Any]:
 def tool_of(intent: Record) -> str:
     """The registered tool that an intent record came from."""
     return (intent.labels or {})["tool"]
+
+
+def pods_of(intent: Record) -> Mapping[str, Mapping[str, Any]]:
+    """The pods that an intent was for, each with what it had before."""
+    pods: Mapping[str, Mapping[str, Any]] = (intent.before or {})["fields"]["pods"]
+    return pods
+
+
+def _keeps_marks(workload: Workload, intent: Record, after: Mapping[str, Any]) -> bool:
+    """Whether all that the intent wrote is still marked as ours: nobody has written there since."""
+    if workload.pods is None:
+        return workload.marked(intent.id)
+    before = pods_of(intent)
+    changed = {name for name, values in after["pods"].items() if values != before.get(name)}
+    return all(pod.marked(intent.id) for pod in workload.pods if pod.name in changed)
 
 
 async def applied_end(journal: Journal, intent: Entry | None) -> Record | None:

@@ -38,7 +38,7 @@ def strict_schema(name: str, summary: str, model: type[Args]) -> dict[str, objec
     """One entry of OpenAI's `tools`: every field required, nothing else allowed."""
     properties = {}
     for field, schema in model.model_json_schema()["properties"].items():
-        kept = {k: v for k, v in schema.items() if k in ("type", "anyOf", "description")}
+        kept = {k: v for k, v in schema.items() if k in ("type", "anyOf", "enum", "description")}
         if "anyOf" in kept:
             kept["type"] = [branch["type"] for branch in kept.pop("anyOf")]
         properties[field] = kept

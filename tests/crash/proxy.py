@@ -1,6 +1,7 @@
-"""A proxy on the way to the apiserver that holds the first write back until it is told to let it go."""
+"""A proxy on the way to the apiserver that holds one write back until it is told to let it go."""
 
 import http.client
+import itertools
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,15 +21,17 @@ _HOP_BY_HOP = ("host", "connection", "content-length", "transfer-encoding")
 class HoldingProxy:
     """Speaks plain HTTP on 127.0.0.1 and passes everything on as the administrator.
 
-    `held` is set when the first PATCH has come; it goes on, its client alive or not, when `go` is set;
-    `late` is then the status that the apiserver gave.
+    `held` is set when the PATCH has come that is to be held (the first, or the one of that number; dry runs
+    do not count); it goes on, its client alive or not, when `go` is set; `late` is then the status that the
+    apiserver gave.
     """
 
-    def __init__(self, upstream: Rest) -> None:
+    def __init__(self, upstream: Rest, number: int = 1) -> None:
         self.held, self.go, self.arrived = threading.Event(), threading.Event(), threading.Event()
         self.late = 0
         self._host, self._tls = upstream._host, upstream._tls
-        self._first = threading.Lock()
+        self._writes = itertools.count(1)
+        self._number = number
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -50,7 +53,7 @@ class HoldingProxy:
                 self._pass_on(hold=False)
 
             def do_PATCH(self) -> None:
-                self._pass_on(hold=proxy._first.acquire(blocking=False))
+                self._pass_on(hold="dryRun=" not in self.path and next(proxy._writes) == proxy._number)
 
             def _pass_on(self, hold: bool) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -28,7 +28,8 @@ def resources(r: Resources) -> dict[str, object]:
 def facts(workload: Workload, pods: list[Pod], usage: list[PodUsage]) -> dict[str, object]:
     """What a person or a model needs to judge the workload, as integers with their units in the name.
 
-    Annotations, images and environment stay out: they hold credentials, and texts that talk to models.
+    Annotations, images, environment and a kubelet's messages stay out: they hold credentials, and texts that
+    talk to models. `waiting` and `last_exit` are one word each.
     """
     return {
         **row(workload),
@@ -37,7 +38,16 @@ def facts(workload: Workload, pods: list[Pod], usage: list[PodUsage]) -> dict[st
         "available": workload.available,
         "containers": [{"name": c.name, **resources(c.resources)} for c in workload.containers],
         "pods": [
-            {"name": p.name, "phase": p.phase, "ready": p.ready, "restarts": p.restarts, "node": p.node}
+            {
+                "name": p.name,
+                "phase": p.phase,
+                "ready": p.ready,
+                "restarts": p.restarts,
+                "node": p.node,
+                "waiting": p.waiting or None,
+                "last_exit": p.last_exit or None,
+                "resize": p.resize or None,
+            }
             for p in pods
         ],
         "usage": [
@@ -59,7 +69,7 @@ async def _fetch(args: DescribeArgs, reads: Reads, cluster: str, namespace: str)
 
 SPEC = ReadSpec(
     name="describe_workload",
-    version="1",
+    version="2",
     summary="Show one workload: replicas, containers with requests and limits, pods, measured CPU and memory.",
     args=DescribeArgs,
     actions=(ActionInfo("describe_workload", "read"),),

@@ -33,7 +33,7 @@ def _deltas(args: ScaleArgs, workload: Workload) -> tuple[Delta, ...]:
     return (Delta("replicas", "", workload.replicas, args.replicas),)
 
 
-def _patch(args: ScaleArgs, workload: Workload) -> Patch:
+def _patches(args: ScaleArgs, workload: Workload) -> tuple[Patch, ...]:
     if args.current_replicas not in (None, workload.replicas):
         raise DefiniteConflict(
             f"it has {workload.replicas} replicas, not {args.current_replicas}",
@@ -41,7 +41,7 @@ def _patch(args: ScaleArgs, workload: Workload) -> Patch:
             mend="look again, then ask with the number it has now",
             code="current_replicas",
         )
-    return Patch("scale", {"spec": {"replicas": args.replicas}})
+    return (Patch("scale", {"spec": {"replicas": args.replicas}}),)
 
 
 def _inverse(args: ScaleArgs, view: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -68,7 +68,7 @@ SPEC = ActionSpec(
     view=_view,
     owner=lambda workload: workload.owner,
     deltas=_deltas,
-    patch=_patch,
+    patches=_patches,
     inverse=_inverse,
     describe=lambda args, workload: f"{workload.replicas} -> {args.replicas}",
     kubectl=_kubectl,

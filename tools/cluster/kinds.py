@@ -41,6 +41,8 @@ CONTROLLERS = WORKLOADS | {
 PODS = CONTROLLERS["pod"]
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace")
 AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+EVENTS = Kind("", "v1", "events", "Event")
+RESIZERS = Kind("autoscaling.k8s.io", "v1", "verticalpodautoscalers", "VerticalPodAutoscaler")
 SCALERS = Kind("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
 POD_METRICS = Kind("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")
 

@@ -11,19 +11,37 @@ from datetime import datetime
 from typing import Any
 
 from policies.types import Target
+from tools.cluster import podstate
 from tools.cluster.quantity import millicores, whole_bytes
-from tools.ports import Container, Manager, Pod, PodUsage, Resources, Workload
+from tools.ports import (
+    ApiEvent,
+    Autoscaler,
+    Container,
+    Manager,
+    Pod,
+    PodUsage,
+    Resources,
+    Strategy,
+    Workload,
+)
 
 Object = Mapping[str, Any]
 """One object as the API's JSON has it."""
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?)(h|ms|m|us|µs|ns|s)")
+_STRATEGIES: Mapping[str, Strategy] = {
+    "RollingUpdate": "RollingUpdate",
+    "Recreate": "Recreate",
+    "OnDelete": "OnDelete",
+}
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
 
-def workload(cluster: str, kind: str, obj: Object, owner: str | None) -> Workload:
-    """A Deployment or StatefulSet. `kind` is given, since items of a list carry none; `owner` is what
-    `owners.owner_of` found."""
+def workload(
+    cluster: str, kind: str, obj: Object, owner: str | None, resources_owner: str | None = None
+) -> Workload:
+    """A Deployment or StatefulSet. `kind` is given, since items of a list carry none; the owners are what
+    `owners.owner_of` and `owners.resources_owner_of` found."""
     meta, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
     return Workload(
         target=Target(cluster=cluster, namespace=meta["namespace"], kind=kind, name=meta["name"]),
@@ -43,7 +61,17 @@ def workload(cluster: str, kind: str, obj: Object, owner: str | None) -> Workloa
         owner=owner,
         created_at=meta["creationTimestamp"],
         selector=spec["selector"].get("matchLabels") or {},
+        template_annotations=(spec["template"].get("metadata") or {}).get("annotations") or {},
+        resources_owner=resources_owner,
+        strategy=_STRATEGIES.get(_replacing(spec).get("type", "RollingUpdate"), "Unknown"),
+        partition=(_replacing(spec).get("rollingUpdate") or {}).get("partition") or 0,
+        newest_template=status.get("updateRevision", ""),
     )
+
+
+def _replacing(spec: Object) -> Object:
+    """`strategy` of a Deployment, `updateStrategy` of a StatefulSet; RollingUpdate where it is left out."""
+    return spec.get("strategy") or spec.get("updateStrategy") or {}
 
 
 def containers(pod_spec: Object) -> tuple[Container, ...]:
@@ -89,7 +117,10 @@ def pod(obj: Object) -> Pod:
     """One pod. `ready` is its Ready condition, `restarts` the sum over its containers."""
     meta, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
     conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
-    started = status.get("startTime")
+    statuses = status.get("containerStatuses") or ()
+    started, labels = status.get("startTime"), meta.get("labels") or {}
+    state, message = podstate.resize_state(meta.get("generation", 0), status)
+    ended, ended_at = podstate.last_exit(statuses)
     return Pod(
         name=meta["name"],
         phase=status.get("phase", "Unknown"),
@@ -97,8 +128,25 @@ def pod(obj: Object) -> Pod:
         node=spec.get("nodeName"),
         containers=containers(spec),
         started_at_ms=unix_ms(started) if started else None,
-        restarts=sum(one.get("restartCount", 0) for one in status.get("containerStatuses") or ()),
+        restarts=sum(one.get("restartCount", 0) for one in statuses),
         deleting="deletionTimestamp" in meta,
+        uid=meta.get("uid", ""),
+        resource_version=meta.get("resourceVersion", ""),
+        generation=meta.get("generation", 0),
+        qos=status.get("qosClass", ""),
+        actual=tuple(
+            Container(one["name"], one.get("image", ""), resources(one["resources"]))
+            for one in statuses
+            if one.get("resources") is not None
+        ),
+        resize=state,
+        resize_message=message,
+        managers=managers(meta),
+        last_exit=ended,
+        last_exit_ms=unix_ms(ended_at) if ended_at else 0,
+        waiting=podstate.waiting((*(status.get("initContainerStatuses") or ()), *statuses)),
+        template_hash=labels.get("pod-template-hash") or labels.get("controller-revision-hash") or "",
+        created_ms=unix_ms(meta["creationTimestamp"]) if meta.get("creationTimestamp") else 0,
     )
 
 
@@ -115,6 +163,61 @@ def pod_usage(obj: Object) -> PodUsage:
             if "cpu" in usage and "memory" in usage
         },
     )
+
+
+def event(obj: Object) -> ApiEvent:
+    """One Event, of `v1` or of `events.k8s.io/v1`. All of its text is anybody's: it is passed on as it is."""
+    about = obj.get("involvedObject") or obj.get("regarding") or {}
+    series = obj.get("series") or {}
+    times = (
+        series.get("lastObservedTime"),
+        obj.get("lastTimestamp") or obj.get("deprecatedLastTimestamp"),
+        obj.get("eventTime"),
+        obj["metadata"].get("creationTimestamp"),
+    )
+    source = obj.get("source") or obj.get("deprecatedSource") or {}
+    return ApiEvent(
+        about=f"{about.get('kind', '').lower()}/{about.get('name', '')}",
+        type=obj.get("type") or "",
+        reason=obj.get("reason") or "",
+        message=obj.get("message") or obj.get("note") or "",
+        source=obj.get("reportingComponent") or obj.get("reportingController") or source.get("component", ""),
+        count=series.get("count") or obj.get("count") or obj.get("deprecatedCount") or 1,
+        at_ms=unix_ms(next(time for time in times if time)),
+    )
+
+
+def autoscaler(obj: Object) -> Autoscaler:
+    """A HorizontalPodAutoscaler (autoscaling/v2). What its status does not say yet is not so, or missing."""
+    spec, status = obj["spec"], obj.get("status") or {}
+    conditions = {one["type"]: one for one in status.get("conditions") or ()}
+
+    def holds(name: str) -> bool:
+        return (conditions.get(name) or {}).get("status") == "True"
+
+    return Autoscaler(
+        name=obj["metadata"]["name"],
+        minimum=spec.get("minReplicas", 1),
+        maximum=spec["maxReplicas"],
+        current=status.get("currentReplicas", 0),
+        desired=status.get("desiredReplicas", 0),
+        cpu_percent=_cpu_percent(status.get("currentMetrics") or (), "current"),
+        target_percent=_cpu_percent(spec.get("metrics") or (), "target"),
+        able=holds("AbleToScale"),
+        active=holds("ScalingActive"),
+        limited=holds("ScalingLimited"),
+        reasons=tuple(podstate.word(one.get("reason")) for one in conditions.values() if one.get("reason")),
+    )
+
+
+def _cpu_percent(metrics: Iterable[Object], part: str) -> int | None:
+    """Of the resource metric `cpu`, as a share of the requests; None for any other kind of metric."""
+    for one in metrics:
+        resource = one.get("resource") or {}
+        if one.get("type") == "Resource" and resource.get("name") == "cpu":
+            percent: int | None = (resource.get(part) or {}).get("averageUtilization")
+            return percent
+    return None
 
 
 def belongs(target: Target, obj: Object) -> bool:

@@ -1,6 +1,10 @@
-"""Who else keeps a workload's replicas. A write against such an owner is undone by it, so it is found first.
+"""Who else keeps a workload's replicas, or its resources. A write against such an owner is undone by it, so it
+is found first.
 
-In this order, the nearest keeper first: KEDA, an HPA, Argo CD, Flux.
+In this order, the nearest keeper first: KEDA, an HPA, Argo CD, Flux; of resources: a VPA. An owner is shown to
+models, and to sessions that have read nothing untrusted: it is named only where it is an object that the apiserver
+named. What stands in a label, an annotation or a reference tells the kind of keeper, never a name: that is anybody's
+text, however it is spelt.
 """
 
 import re
@@ -11,15 +15,16 @@ from tools.cluster.objects import Object, controller_of
 
 _FLUX = {"kustomize.toolkit.fluxcd.io": "kustomization", "helm.toolkit.fluxcd.io": "helmrelease"}
 _ARGO_MANAGERS = frozenset({"argocd-controller", "argocd-application-controller"})
-_APP = re.compile(r"[A-Za-z0-9][-._A-Za-z0-9]{0,252}")
-"""An application's name. The annotation is anybody's text, and an owner is shown to models and on terminals."""
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+_MAKERS = {"ScaledObject": "scaledobject"}
+_VPA_ONLY_ADVISES = frozenset({"Off", "Initial"})
 _KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet"}
 
 
 def owner_of(
     target: Target, obj: Object, scalers: Iterable[Object], autoscalers: Iterable[Object]
 ) -> str | None:
-    """The keeper as `kind/name` (`horizontalpodautoscaler/web`, `argocd/shop`, …) or None.
+    """The keeper as `kind/name` (`horizontalpodautoscaler/web`), or its kind (`argocd`), or None.
 
     `scalers` are the namespace's KEDA ScaledObjects, `autoscalers` its HorizontalPodAutoscalers.
     """
@@ -27,6 +32,31 @@ def owner_of(
         _scaler(target, scalers) or _autoscaler(target, autoscalers) or _argo(target, obj["metadata"])
         or _flux(obj["metadata"])
     )  # fmt: skip
+
+
+def resources_owner_of(target: Target, resizers: Iterable[Object]) -> str | None:
+    """The VerticalPodAutoscaler that changes the resources of running pods, as `kind/name`, or None.
+
+    One that only advises (`Off`), or sets them when pods are made (`Initial`), puts nothing back. Where no mode
+    is named it is `Recreate` or `Auto` (autoscaler/vertical-pod-autoscaler, pkg/apis/autoscaling.k8s.io/v1).
+    """
+    for one in resizers:
+        spec = one["spec"]
+        mode = (spec.get("updatePolicy") or {}).get("updateMode") or "Auto"
+        if _aims_at(target, spec.get("targetRef") or {}, "") and mode not in _VPA_ONLY_ADVISES:
+            return f"verticalpodautoscaler/{_named(one['metadata'])}"
+    return None
+
+
+def aimed_at(target: Target, autoscalers: Iterable[Object]) -> Object | None:
+    """The HorizontalPodAutoscaler of this workload."""
+    return next((one for one in autoscalers if _aims_at(target, one["spec"]["scaleTargetRef"], "")), None)
+
+
+def _named(reference: Object) -> str:
+    """A name as shown to models and on terminals: what a reference holds is checked by nobody but us."""
+    name = str(reference.get("name", ""))
+    return name if _NAME.fullmatch(name) else "unknown"
 
 
 def _aims_at(target: Target, ref: Object, default_kind: str) -> bool:
@@ -42,44 +72,42 @@ def _scaler(target: Target, scalers: Iterable[Object]) -> str | None:
     """KEDA's scaleTargetRef means a Deployment where it names no kind."""
     for one in scalers:
         if _aims_at(target, one["spec"].get("scaleTargetRef") or {}, "Deployment"):
-            return f"scaledobject/{one['metadata']['name']}"
+            return f"scaledobject/{_named(one['metadata'])}"
     return None
 
 
 def _autoscaler(target: Target, autoscalers: Iterable[Object]) -> str | None:
-    """An HPA that another controller made (KEDA's `keda-hpa-web`) is that controller's."""
-    for one in autoscalers:
-        if _aims_at(target, one["spec"]["scaleTargetRef"], ""):
-            maker = controller_of(one["metadata"])
-            if maker is not None:
-                return f"{maker['kind'].lower()}/{maker['name']}"
-            return f"horizontalpodautoscaler/{one['metadata']['name']}"
-    return None
+    """An HPA that another controller made (KEDA's `keda-hpa-web`) is that controller's; a reference is anybody's
+    text."""
+    one = aimed_at(target, autoscalers)
+    if one is None:
+        return None
+    maker = controller_of(one["metadata"])
+    if maker is None:
+        return f"horizontalpodautoscaler/{_named(one['metadata'])}"
+    return f"{_MAKERS.get(str(maker['kind']), 'unknown')}/unknown"
 
 
 def _argo(target: Target, meta: Object) -> str | None:
     """Argo CD's tracking id `app:group/kind:namespace/name` counts where it names this very object (a copied
-    one does not, as in Argo CD). The instance label is Helm's too: it counts only beside Argo CD's writes."""
+    one does not, as in Argo CD). The instance label is Helm's too: there Argo CD's writes count."""
     tracking = _of(meta, "annotations").get("argocd.argoproj.io/tracking-id", "")
     app, _, rest = tracking.partition(":")
     if app and rest == f"apps/{_KINDS.get(target.kind)}:{target.namespace}/{target.name}":
-        return f"argocd/{app if _APP.fullmatch(app) else 'unknown'}"
-    labels = _of(meta, "labels")
-    name = labels.get("argocd.argoproj.io/instance") or labels.get("app.kubernetes.io/instance")
+        return "argocd"
     wrote = any(one.get("manager") in _ARGO_MANAGERS for one in meta.get("managedFields") or ())
-    return f"argocd/{name or 'unknown'}" if wrote else None
+    return "argocd" if wrote else None
 
 
 def _flux(meta: Object) -> str | None:
-    """Flux names its owner in labels; an object that it was told to leave alone is nobody's."""
+    """Flux labels what it keeps; an object that it was told to leave alone is nobody's."""
     labels, annotations = _of(meta, "labels"), _of(meta, "annotations")
     for group, kind in _FLUX.items():
-        name = labels.get(f"{group}/name")
         left_alone = (
             annotations.get(f"{group}/reconcile") == "disabled" or annotations.get(f"{group}/ssa") == "Ignore"
         )
-        if name and not left_alone:
-            return f"{kind}/{name}"
+        if labels.get(f"{group}/name") and not left_alone:
+            return kind
     return None
 
 

@@ -21,7 +21,7 @@ from tools.errors import (
     NotFound,
 )
 from tools.permits import Permits
-from tools.ports import Manager, Patch, Precondition, Workload, manager_of
+from tools.ports import Manager, Patch, Pod, Precondition, Workload, audit_id_of, manager_of
 
 FENCE = "flyball.io/fence"
 _FENCE_TRIES = 3
@@ -48,9 +48,45 @@ class KubernetesWriter:
         try:
             if patch.subresource == "scale":
                 return _scaled(before or await self._reader.read(target), answer, manager_of(intent))
-            owner = before.owner if before else (await self._reader.read(target)).owner
-            return self._reader.parse(target, answer, owner)
+            return self._reader.parse(target, answer, _owners(before or await self._reader.read(target)))
         except (ClusterAway, NeverHappened, NotFound, KeyError, TypeError, ValueError) as error:
+            raise _written(error, target) from error
+
+    async def resize(
+        self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
+    ) -> Pod:
+        """One PATCH of `pods/resize`, which takes resources and nothing else of a pod. Its answer is the pod.
+
+        The pod is looked up first where this process has not just seen it among the workload's own: a permit
+        for a workload is none for a stranger's pod.
+        """
+        path = path_of(_pod_of(target, patch.pod), "resize")
+        self._permits.spend(permit, target, self._clock.wall_ms(), patch.pod)
+        if not self._reader.owns(target, patch.pod, precondition.uid):
+            await self._own_pod(target, patch.pod)
+        body, dry_run = _guarded(patch.body, precondition), permit.mode == "dry_run"
+        audit_id = audit_id_of(intent, precondition.uid)
+        answer = await send(self._reader.api, Write(path, body, manager_of(intent), audit_id, dry_run))
+        return self._pod(answer, target)
+
+    async def fence_pod(self, target: Target, pod: str, intent: str) -> Pod:
+        """By the annotation on the pod itself: needs `patch pods`."""
+        seen = await self._own_pod(target, pod)
+        body = {"metadata": {"uid": seen.uid, "annotations": {FENCE: intent}}}
+        write = Write(path_of(_pod_of(target, pod)), body, "flyball-fence", f"{intent}-fence")
+        return self._pod(await send(self._reader.api, write), target)
+
+    async def _own_pod(self, target: Target, pod: str) -> Pod:
+        """Raises NeverHappened where it is none of the workload's own, or cannot be asked for."""
+        try:
+            return await self._reader.own_pod(target, pod)
+        except (NotFound, ClusterAway) as error:
+            raise _unsent(error) from error
+
+    def _pod(self, answer: Mapping[str, Any], target: Target) -> Pod:
+        try:
+            return self._reader.parse_pod(answer)
+        except ClusterAway as error:
             raise _written(error, target) from error
 
     async def fence(self, target: Target, intent: str) -> Workload:
@@ -72,7 +108,7 @@ class KubernetesWriter:
         body = {"metadata": {"annotations": {FENCE: intent}}}
         write = Write(_path(target), body, "flyball-fence", f"{intent}-fence")
         answer = await send(self._reader.api, write)
-        return self._reader.parse(target, answer, await self._owner(target))
+        return self._reader.parse(target, answer, await self._owners(target))
 
     async def _apply_scale(self, target: Target, intent: str) -> Workload:
         """The resourceVersion makes it harmless: a write that lands in between makes this one a conflict,
@@ -99,9 +135,9 @@ class KubernetesWriter:
         except (KeyError, TypeError) as error:
             raise _written(error, target) from error
 
-    async def _owner(self, target: Target) -> str | None:
+    async def _owners(self, target: Target) -> tuple[str | None, str | None]:
         try:
-            return (await self._reader.read(target)).owner
+            return _owners(await self._reader.read(target))
         except (ClusterAway, NeverHappened, NotFound) as error:
             raise _written(error, target) from error
 
@@ -110,6 +146,17 @@ def _path(target: Target, subresource: str = "") -> str:
     if target.kind not in WORKLOADS or not target.namespace:
         raise NeverHappened(f"no workload of kind `{target.kind}`", where=str(target), code="KindUnknown")
     return path_of(target, subresource)
+
+
+def _pod_of(target: Target, pod: str) -> Target:
+    try:
+        return target.model_validate({**target.model_dump(), "kind": "pod", "name": pod})
+    except ValueError as error:
+        raise NeverHappened(f"`{pod[:80]}` is no pod's name", where=str(target), code="PodName") from error
+
+
+def _owners(seen: Workload) -> tuple[str | None, str | None]:
+    return seen.owner, seen.resources_owner
 
 
 def _guarded(body: Mapping[str, Any], precondition: Precondition) -> dict[str, Any]:

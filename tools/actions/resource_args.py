@@ -1,0 +1,130 @@
+"""What set_resources is asked for: the values of one container, in the template or in the running pods."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tools.cluster.quantity import INTEGER_MAX, format_bytes, format_millicores, millicores, whole_bytes
+from tools.errors import ArgumentsInvalid
+from tools.ports import Container, Resources
+from tools.spec import Args
+
+Quantity = Annotated[str | None, Field(max_length=32)]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One of a container's four values: as policy calls it (a Delta's dimension), and where the API has it."""
+
+    dimension: str
+    part: Literal["requests", "limits"]
+    resource: Literal["cpu", "memory"]
+    rounded: Callable[[str], int]
+    text: Callable[[int], str]
+
+    def parse(self, text: str) -> int:
+        """The amount, rounded up to a whole millicore or byte as Kubernetes does; that is what is judged and what
+        is sent. Raises ValueError, also for what is beyond all numbers."""
+        amount = self.rounded(text)
+        if amount >= INTEGER_MAX:
+            raise ValueError(f"`{text}` is beyond all numbers")
+        return amount
+
+    def show(self, amount: int | None) -> str:
+        return "unset" if amount is None else self.text(amount)
+
+
+VALUES: Mapping[str, Value] = {
+    "cpu_request": Value("cpuRequest", "requests", "cpu", millicores, format_millicores),
+    "cpu_limit": Value("cpuLimit", "limits", "cpu", millicores, format_millicores),
+    "memory_request": Value("memoryRequest", "requests", "memory", whole_bytes, format_bytes),
+    "memory_limit": Value("memoryLimit", "limits", "memory", whole_bytes, format_bytes),
+}
+"""By the name of the argument."""
+
+
+class SetResourcesArgs(Args):
+    """Kubernetes quantities (`250m`, `512Mi`); null leaves a value as it is. `lower_memory_limit` makes it
+    another action for policy, because a running container may be killed by it."""
+
+    workload: Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+    container: Annotated[str | None, Field(max_length=63, description="null: the only container")]
+    cpu_request: Annotated[Quantity, Field(description="e.g. 250m; null leaves it")]
+    cpu_limit: Annotated[Quantity, Field(description="e.g. 500m; null leaves it")]
+    memory_request: Annotated[Quantity, Field(description="e.g. 256Mi; null leaves it")]
+    memory_limit: Annotated[Quantity, Field(description="e.g. 512Mi; null leaves it")]
+    in_place: Annotated[
+        bool | None,
+        Field(
+            description="true: the running pods, without a restart, until they are replaced; "
+            "null: the template, a rollout that lasts"
+        ),
+    ]
+    lower_memory_limit: Annotated[
+        bool | None, Field(description="true only with in_place, where memory_limit becomes less; else null")
+    ]
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        self.wanted()
+        if self.lower_memory_limit and not (self.in_place and self.memory_limit):
+            raise ArgumentsInvalid(
+                "it goes with in_place and memory_limit only", where="lower_memory_limit", mend="leave it out"
+            )
+        return self
+
+    def wanted(self) -> dict[str, int]:
+        """The values that shall change, in millicores and bytes. Raises ArgumentsInvalid."""
+        given = {name: getattr(self, name) for name in VALUES}
+        found = {name: _parsed(name, text) for name, text in given.items() if text is not None}
+        if not found:
+            raise ArgumentsInvalid("nothing to set", mend="give at least one of " + ", ".join(VALUES))
+        return found
+
+
+def resources_block(wanted: Mapping[str, int]) -> dict[str, dict[str, str]]:
+    """The values as a container's `resources` has them."""
+    block: dict[str, dict[str, str]] = {}
+    for name, amount in wanted.items():
+        value = VALUES[name]
+        block.setdefault(value.part, {})[value.resource] = value.text(amount)
+    return block
+
+
+def container_of(args: SetResourcesArgs, containers: Iterable[Container]) -> Container:
+    """The one that is meant. Raises ArgumentsInvalid."""
+    known = list(containers)
+    if args.container is None and len(known) == 1:
+        return known[0]
+    for container in known:
+        if container.name == args.container:
+            return container
+    raise ArgumentsInvalid(
+        f"`{args.container or ''}` is none of its containers",
+        where="container",
+        mend="one of " + ", ".join(one.name for one in known),
+    )
+
+
+def amount_of(resources: Resources, name: str) -> int | None:
+    """One value by the argument's name."""
+    amount: int | None = getattr(resources, name)
+    return amount
+
+
+def amounts_of(resources: Resources) -> dict[str, object]:
+    """All four, as a view holds them."""
+    return {name: amount_of(resources, name) for name in VALUES}
+
+
+def _parsed(name: str, text: str) -> int:
+    mend = "write 250m, 1, 256Mi, 1Gi"
+    try:
+        value = VALUES[name].parse(text)
+    except ValueError as e:
+        raise ArgumentsInvalid(f"`{text}` is not a Kubernetes quantity", where=name, mend=mend) from e
+    if value <= 0:
+        raise ArgumentsInvalid(f"`{text}` is not more than zero", where=name, mend=mend)
+    return value

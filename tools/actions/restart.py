@@ -1,0 +1,136 @@
+"""restart: replace the pods of a workload by its own rollout, as `kubectl rollout restart` does."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from policies.types import ActionInfo, Scalar, digest_of
+from tools.errors import ArgumentsInvalid
+from tools.ports import Patch, Workload
+from tools.spec import ActionSpec, Args, RbacRule
+
+ANNOTATION = "kubectl.kubernetes.io/restartedAt"
+_RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+class RestartArgs(Args):
+    workload: Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+
+
+def _view(_: RestartArgs, workload: Workload) -> dict[str, object]:
+    """What a restart would restart: the containers that run, and when that was last done.
+
+    Generation stays out: an autoscaler's every step would unbind an approval.
+    """
+    return {
+        "restarted_at": _time_or_digest(workload.template_annotations.get(ANNOTATION, "")),
+        "images_sha256": digest_of({one.name: one.image for one in workload.containers}),
+        "paused": workload.paused,
+        "strategy": workload.strategy,
+        "partition": workload.partition,
+    }
+
+
+def _time_or_digest(text: str) -> str:
+    """An annotation is anybody's text: what is no time is told apart, and not passed on."""
+    return text if not text or _RFC3339.fullmatch(text) else f"sha256:{digest_of(text)[:16]}"
+
+
+def _patches(_: RestartArgs, workload: Workload) -> tuple[Patch, ...]:
+    """Raises ArgumentsInvalid for a paused Deployment, whose pods would be replaced when it is resumed, and for
+    a second restart within a second, which would change nothing; as kubectl does
+    (kubectl/pkg/polymorphichelpers/objectrestarter.go, kubectl/pkg/cmd/rollout/rollout_restart.go). kubectl takes
+    a restart of a StatefulSet whose update strategy replaces no pod; here it is refused."""
+    if workload.paused:
+        raise ArgumentsInvalid(
+            "it is paused, so nothing would restart",
+            where=str(workload.target),
+            mend=f"kubectl rollout resume {workload.target} -n {workload.target.namespace}",
+        )
+    _replaces_some(workload)
+    at = datetime.fromtimestamp(workload.seen_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if workload.template_annotations.get(ANNOTATION) == at:
+        raise ArgumentsInvalid(
+            "it was restarted within this very second", where=str(workload.target), mend="wait a second"
+        )
+    return (Patch("", {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: at}}}}}),)
+
+
+def _inverse(args: RestartArgs, _: Mapping[str, Any]) -> dict[str, Scalar]:
+    raise ArgumentsInvalid(
+        "a restart cannot be undone: the old pods are gone", where=args.workload, mend="nothing is left to do"
+    )
+
+
+def _replaces_some(workload: Workload) -> None:
+    """Raises ArgumentsInvalid for a StatefulSet that leaves every pod as it is (OnDelete, or a partition above
+    them all): the restart would wait in the template, for whoever deletes a pod."""
+    where, namespace = str(workload.target), workload.target.namespace
+    if workload.strategy == "OnDelete":
+        raise ArgumentsInvalid(
+            "its update strategy is OnDelete: no pod is replaced until somebody deletes it",
+            where=where,
+            mend=f"kubectl delete pod NAME -n {namespace}, one after another",
+        )
+    if workload.replicas and not _replaced(workload):
+        raise ArgumentsInvalid(
+            f"its rolling update begins at pod {workload.partition}, of {workload.replicas}: none is replaced",
+            where=where,
+            mend="lower spec.updateStrategy.rollingUpdate.partition",
+        )
+
+
+def _replaced(workload: Workload) -> int:
+    return max(0, workload.replicas - workload.partition)
+
+
+def _describe(_: RestartArgs, workload: Workload) -> str:
+    """How many pods, and how they are replaced (k8s.io/api/apps/v1: DeploymentStrategyType, StatefulSet's
+    RollingUpdateStatefulSetStrategy)."""
+    count = _replaced(workload)
+    of = f"{count} of {workload.replicas}" if workload.partition else str(workload.replicas)
+    pods = f"{of} {'pod' if workload.replicas == 1 else 'pods'}"
+    match workload.strategy:
+        case "Recreate":
+            return f"{pods}, all at once: none runs until they are replaced (strategy Recreate)"
+        case "OnDelete":
+            return f"{pods}, none until it is deleted (update strategy OnDelete)"
+        case "Unknown":
+            return f"{pods}, by an update strategy that is not known"
+        case _ if workload.partition:
+            return f"{pods}, one after another (partition {workload.partition} keeps the others)"
+        case _ if workload.target.kind == "deployment":
+            return f"{pods}, by a rolling update"
+        case _:
+            return f"{pods}, one after another"
+
+
+def _kubectl(_: RestartArgs, workload: Workload) -> str:
+    t = workload.target
+    return f"kubectl rollout restart {t} -n {t.namespace} --context {t.cluster}"
+
+
+SPEC = ActionSpec(
+    name="restart",
+    version="1",
+    summary="Restart a workload: its pods are replaced by a rollout, with the same template.",
+    example="flyball act restart deploy/web -n shop",
+    args=RestartArgs,
+    kinds=frozenset({"deployment", "statefulset"}),
+    actions=(ActionInfo("restart", "write"),),
+    classify=lambda _: "restart",
+    view=_view,
+    owner=lambda _: None,  # nobody puts it back: an annotation that a deployer does not know is left alone
+    deltas=lambda _, __: (),
+    patches=_patches,
+    inverse=_inverse,
+    describe=_describe,
+    kubectl=_kubectl,
+    rbac=(
+        RbacRule("apps", "deployments", ("get", "patch")),
+        RbacRule("apps", "statefulsets", ("get", "patch")),
+    ),
+)

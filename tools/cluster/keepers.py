@@ -1,0 +1,115 @@
+"""Who may keep a workload's fields: the namespace's autoscalers, and what the cluster serves at all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from audit.clock import Clock
+from policies.types import Target
+from tools.cluster.kinds import AUTOSCALERS, RESIZERS, SCALERS
+from tools.cluster.objects import Object
+from tools.cluster.owners import owner_of, resources_owner_of
+from tools.cluster.pages import Pages
+from tools.errors import ClusterAway, NeverHappened, NotFound
+
+DISCOVERY_US = 60_000_000
+"""How long it is remembered whether an optional API (KEDA, a VPA, pods/resize) is served, in microseconds."""
+KEEPERS_US = 1_000_000
+
+# From the apiserver's watch cache. A list "as of now" waits for the cache's next progress report, up to 100 ms
+# each time, and who keeps a field does not change between two such reports.
+CACHED = {"resourceVersion": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Keepers:
+    """ScaledObjects, HPAs and VPAs. `resizers` is None where VPAs are served and may not be listed."""
+
+    scalers: list[Any] = field(default_factory=list)
+    autoscalers: list[Any] = field(default_factory=list)
+    resizers: list[Any] | None = field(default_factory=list)
+
+    def of(self, target: Target, obj: Object) -> tuple[str | None, str | None]:
+        """Who keeps the workload's replicas, and who keeps its resources. A VPA that may exist is taken for
+        one that does; scaling needs no right to look for it."""
+        here = obj["metadata"]["namespace"]
+        owner = owner_of(target, obj, _within(self.scalers, here), _within(self.autoscalers, here))
+        if self.resizers is None:
+            return owner, "verticalpodautoscaler/unknown"
+        return owner, resources_owner_of(target, _within(self.resizers, here))
+
+
+class KeepersReader:
+    """Reads keepers once for a pass over a namespace: one that came within the last second may be missed. A
+    reader that may not list scalers may not judge: the 403 goes up."""
+
+    def __init__(self, pages: Pages, clock: Clock) -> None:
+        self._pages, self._clock = pages, clock
+        self._served: dict[str, tuple[int, bool]] = {}
+        self._kept: dict[str | None, tuple[int, Keepers]] = {}
+
+    async def read(self, namespace: str | None) -> Keepers:
+        now = self._clock.mono_us()
+        until, keepers = self._kept.get(namespace, (0, Keepers()))
+        if now >= until:
+            scalers, autoscalers, resizers = await asyncio.gather(
+                self._scalers(namespace),
+                self._pages.list(AUTOSCALERS, namespace, CACHED),
+                self._resizers(namespace),
+            )
+            keepers = Keepers(scalers, autoscalers, resizers)
+            self._kept[namespace] = (now + KEEPERS_US, keepers)
+        return keepers
+
+    async def resizable(self) -> bool:
+        """Whether `pods/resize` is served, by discovery of the core group."""
+        return await self._remembered("pods/resize", self._discover_resize)
+
+    async def _scalers(self, namespace: str | None) -> list[Any]:
+        if not await self._serves(SCALERS.group):
+            return []
+        return await self._pages.list(SCALERS, namespace, CACHED)
+
+    async def _resizers(self, namespace: str | None) -> list[Any] | None:
+        if not await self._serves(RESIZERS.group):
+            return []
+        try:
+            return await self._pages.list(RESIZERS, namespace, CACHED)
+        except NotFound:  # the group holds other kinds only (Google's MultidimPodAutoscaler lives there too)
+            return []
+        except NeverHappened as refused:
+            if refused.http != 403:
+                raise
+            return None
+
+    async def _serves(self, group: str) -> bool:
+        """Whether the API group is there, by discovery: for an unknown group RBAC would say 403, not 404."""
+
+        async def discover() -> bool:
+            try:
+                await self._pages.get(f"/apis/{group}")
+            except (NotFound, ClusterAway) as error:
+                if error.http != 404:
+                    raise
+                return False
+            return True
+
+        return await self._remembered(group, discover)
+
+    async def _discover_resize(self) -> bool:
+        served = await self._pages.get("/api/v1")
+        return self._pages.parse(
+            lambda: any(one["name"] == "pods/resize" for one in served["resources"]), "/api/v1"
+        )
+
+    async def _remembered(self, what: str, discover: Callable[[], Awaitable[bool]]) -> bool:
+        until, served = self._served.get(what, (0, False))
+        if self._clock.mono_us() >= until:
+            served = await discover()
+            self._served[what] = (self._clock.mono_us() + DISCOVERY_US, served)
+        return served
+
+
+def _within(objects: list[Any], namespace: str) -> list[Any]:
+    return [one for one in objects if one["metadata"]["namespace"] == namespace]

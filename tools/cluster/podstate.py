@@ -1,0 +1,56 @@
+"""What a pod's status says of its containers and of a resize in place. Pure.
+
+Conditions and reasons: k8s.io/api/core/v1/types.go (PodResizePending, PodResizeInProgress; 1.33 and later).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tools.ports import ResizeState
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+_PENDING: Mapping[str, ResizeState] = {"Deferred": "deferred", "Infeasible": "infeasible"}
+_MESSAGE = 512
+
+
+def word(reason: object) -> str:
+    """A machine-readable reason (`OOMKilled`), or `Unknown`: a reason is shown to models and on terminals, so
+    that a sentence in its place is not passed on."""
+    return reason if isinstance(reason, str) and _WORD.fullmatch(reason) else "Unknown"
+
+
+def resize_state(generation: int, status: Mapping[str, Any]) -> tuple[ResizeState, str]:
+    """Where a resize stands, and the kubelet's message. What is pending comes first: it is about the newest
+    spec, while an earlier resize may still be in progress. A condition from before the present generation is
+    about an earlier spec: the kubelet has not looked at this one."""
+    conditions = {one["type"]: one for one in status.get("conditions") or () if one["status"] == "True"}
+    pending, under_way = conditions.get("PodResizePending"), conditions.get("PodResizeInProgress")
+    one = pending or under_way
+    if one is None:
+        return "", ""
+    message = str(one.get("message", ""))[:_MESSAGE]
+    if one.get("observedGeneration", generation) < generation:
+        return "pending", ""
+    if pending is not None:
+        return _PENDING.get(pending.get("reason", ""), "pending"), message
+    return ("error" if one.get("reason") == "Error" else "in_progress"), message
+
+
+def last_exit(statuses: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
+    """Why a container ended last, and `finishedAt` as it stands there. The first is empty where none ended and
+    `Unknown` where nobody says why, the second empty where nobody says when."""
+    ends = [
+        state["terminated"]
+        for one in statuses
+        for state in (one.get("state") or {}, one.get("lastState") or {})
+        if state.get("terminated") is not None
+    ]
+    newest = max(ends, key=lambda end: end.get("finishedAt") or "", default=None)
+    return ("", "") if newest is None else (word(newest.get("reason")), newest.get("finishedAt") or "")
+
+
+def waiting(statuses: Iterable[Mapping[str, Any]]) -> str:
+    """Why a container does not run, the first that says so; init containers come first."""
+    states = [(one.get("state") or {}).get("waiting") for one in statuses]
+    return next((word(one.get("reason")) for one in states if one is not None), "")
