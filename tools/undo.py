@@ -1,5 +1,7 @@
-"""undo: propose to put back what one of our own changes changed. It has no rights of its own."""
+"""undo: propose to put back what one of our own changes, or a run of them, changed. It has no rights of its own."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -9,7 +11,8 @@ from policies.types import Mode, Principal, Request
 from tools import registry
 from tools.context import Context
 from tools.errors import ArgumentsInvalid
-from tools.requests import build
+from tools.journal import ENDS
+from tools.requests import build, request_id
 from tools.rollback import applied_end, inverse, may_undo, tool_of
 from tools.spec import Args
 
@@ -55,6 +58,94 @@ async def proposal(
         undoes=intent.record.id,
         run_id=run_id,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A change of a run that is not put back, and why; `mend` is what a person can do instead."""
+
+    record: int
+    what: str
+    why: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inverses:
+    """The requests that put a run's changes back, newest first, and the changes for which there is none."""
+
+    requests: tuple[Request, ...]
+    kept: tuple[Kept, ...]
+
+
+async def inverses(context: Context, of_run: str, *, principal: Principal, run_id: str) -> Inverses:
+    """Put back what the run changed on this cluster. Raises ArgumentsInvalid where the log knows no such run."""
+    if not await context.log.find(run_id=of_run, limit=1):
+        raise ArgumentsInvalid(
+            f"there is no run `{of_run[:80]}`", mend="flyball audit tail --kind run.started"
+        )
+    intents = await context.log.find(kinds=("action.intent",), run_id=of_run, newest_first=True)
+    undone = await _undone(context, since=intents[-1].seq) if intents else {}
+    ones = [await _inverse(context, one, undone, principal, of_run, run_id) for one in intents]
+    requests = tuple([one for one in ones if isinstance(one, Request)])
+    return Inverses(requests, tuple([one for one in ones if isinstance(one, Kept)]))
+
+
+async def _inverse(
+    context: Context,
+    intent: Entry,
+    undone: Mapping[str, int],
+    principal: Principal,
+    of_run: str,
+    run_id: str,
+) -> Request | Kept | None:
+    """None for a rehearsal, and for what was not applied: there is nothing to say of it."""
+    record, where = intent.record, intent.record.resource
+    if record.mode != "live" or where is None:
+        return None
+    what = f"{tool_of(record)} {where.kind}/{where.name} {(record.labels or {}).get('diff', '')}".rstrip()
+    if where.cluster_uid != context.cluster.uid:
+        return Kept(intent.seq, what, f"it was on another cluster, `{where.cluster}`")
+    if (by := undone.get(record.id)) is not None:
+        return Kept(intent.seq, what, f"undone already by record {by}")
+    if (end := await applied_end(context.journal, intent)) is None:
+        return await _unapplied(context, intent, what)
+    if end.after == (record.before or {}).get("fields"):
+        return Kept(intent.seq, what, "it changed nothing")
+    reason = f"undo of record {intent.seq}, run {of_run}"
+    try:
+        return await proposal(
+            context,
+            intent.seq,
+            id=request_id(run_id, str(intent.seq)),
+            principal=principal,
+            mode="live",
+            reason=reason,
+            run_id=run_id,
+        )
+    except ArgumentsInvalid as e:
+        return Kept(intent.seq, what, e.what, e.mend)
+
+
+async def _unapplied(context: Context, intent: Entry, what: str) -> Kept | None:
+    entries = await context.log.by_request(intent.record.request_id or "")
+    ended = any(p.id == intent.record.id for e in entries if e.record.kind in ENDS for p in e.record.parents)
+    if ended:
+        return None
+    return Kept(intent.seq, what, "it is in doubt", "flyball audit in-doubt, then again")
+
+
+async def _undone(context: Context, since: int) -> dict[str, int]:
+    """Which intents are put back, each with the record that did it. An undo that was undone itself puts nothing
+    back any more: newest first, whether that is so is known when it is met."""
+    found: dict[str, int] = {}
+    entries = await context.log.find(kinds=("action.intent",), since_seq=since, newest_first=True)
+    for entry in entries:
+        undoes = [parent.id for parent in entry.record.parents if parent.rel == "undoes"]
+        stands = bool(undoes) and entry.record.id not in found
+        if stands and await applied_end(context.journal, entry) is not None:
+            found |= dict.fromkeys(undoes, entry.seq)
+    return found
 
 
 async def newest(context: Context, principal: Principal) -> int:

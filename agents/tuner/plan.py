@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.tuner.hpa import PodSample, Unknown, desired, tolerated
 from policies.types import Target
+from sandbox.hpa.formula import PodSample, Unknown, desired, tolerated
+from tools.metrics.types import SKEW_S, STALE_S
 from tools.ports import Container, Pod, PodUsage, Workload
 
 STARTING_S = 300
 """--horizontal-pod-autoscaler-cpu-initialization-period: CPU of a younger pod may be its start-up."""
-
-STALE_S = 300
-"""Older samples count as missing; metrics-server scrapes every 15 s."""
 
 MODE_ANNOTATION = "flyball.io/mode"
 """Set to `off` on an object, it keeps tuning away from it. Annotations only narrow."""
@@ -74,7 +72,7 @@ def _kept(cpu: int, target: int) -> str:
 
 def samples(pods: Sequence[Pod], usage: Sequence[PodUsage], now_ms: int) -> list[PodSample]:
     """Pods and metrics as the formula takes them."""
-    latest = {u.pod: u for u in usage if now_ms - u.at_ms <= STALE_S * 1_000}
+    latest = {u.pod: u for u in usage if -SKEW_S * 1_000 <= now_ms - u.at_ms <= STALE_S * 1_000}
     return [_sample(pod, latest, now_ms) for pod in pods]
 
 

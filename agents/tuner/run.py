@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.request_id import of_step
-from agents.tuner.hpa import TARGET_PERCENT
 from agents.tuner.plan import Proposal, passed_over, propose, skipped
 from agents.tuner.ports import Observer, RunRecorder
 from audit.clock import Clock
+from audit.errors import RecordInvalid
 from policies.types import Mode, Principal
+from sandbox.hpa.formula import TARGET_PERCENT
 from tools.errors import ToolError
 from tools.ports import Workload
 from tools.toolbox import Call, Card, Toolbox
@@ -18,16 +19,19 @@ from tools.toolbox import Call, Card, Toolbox
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A proposal and what came of it; `card` is None where nothing was proposed."""
+    """A proposal and what came of it; `card` is None where nothing was proposed, or the pass stopped before it."""
 
     proposal: Proposal
     card: Card | None
 
     @property
     def status(self) -> str:
-        """The card's status; else `kept` where the formula changes nothing, `skipped` where it was not asked."""
+        """The card's status; else `kept` where the formula changes nothing, `skipped` where it was not asked,
+        `not_tried` where the pass stopped before it."""
         if self.card is not None:
             return self.card.status
+        if self.proposal.proposed is not None:
+            return "not_tried"
         return "skipped" if self.proposal.cpu is None else "kept"
 
 
@@ -65,7 +69,8 @@ class TunerPass:
     async def run(self, run_id: str, namespace: str) -> Pass:
         """One pass over `namespace`. The same `run_id` again proposes under the same request ids.
 
-        Raises what the first overview read and the log raise; trouble with one workload is its row's.
+        Raises what the first overview read and the log raise; trouble with one workload is its row's. Once
+        something is in doubt nothing more is proposed: what the cluster does with a write is not known then.
         """
         await self._recorder.started(run_id, self._detail(namespace))
         try:
@@ -96,18 +101,23 @@ class TunerPass:
         try:
             pods = await self._observer.pods(workload.target)
             usage = await self._observer.usage(workload.target)
-        except ToolError as e:
+        except (ToolError, RecordInvalid) as e:
             return skipped(workload, "unreadable", e.what)
         return propose(workload, pods, usage, target=self._target, now_ms=self._now_ms())
 
     async def _carry_out(self, run_id: str, plan: Sequence[Proposal]) -> list[Row]:
-        return [Row(p, await self._tried(run_id, p) if p.proposed is not None else None) for p in plan]
+        rows: list[Row] = []
+        for proposal in plan:
+            stopped = any(row.status == "in_doubt" for row in rows)
+            asks = proposal.proposed is not None and not stopped
+            rows.append(Row(proposal, await self._tried(run_id, proposal) if asks else None))
+        return rows
 
     async def _tried(self, run_id: str, proposal: Proposal) -> Card:
         """Whatever keeps one workload from being changed (its lease, the cluster) does not end the pass."""
         try:
             return await self._send(run_id, proposal)
-        except ToolError as e:
+        except (ToolError, RecordInvalid) as e:
             text = json.dumps({"status": "failed", "error": e.what})
             return Card("failed", f"failed  scale {proposal.target}  {e.what}", text)
 

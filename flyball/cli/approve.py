@@ -1,14 +1,23 @@
-"""`flyball approve`: a person's yes to exactly what was asked; then it is carried out."""
+"""`flyball approve`: a person's yes to exactly what was asked, one change or a whole plan; then it is carried out."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flyball.cli import plan as planning
 from flyball.cli.act import Reason, Yes
 from flyball.cli.confirm import confirm, somebody
-from flyball.cli.exits import Stop
+from flyball.cli.exits import Stop, UsageError
 from flyball.cli.options import Options, command
-from flyball.cli.output import note, say
+from flyball.cli.output import note, safe, say
+from flyball.cli.plan import Exclude
+from flyball.cli.plan import Stop as StopOn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flyball.wiring import App
+    from tools.planned import Plan
 
 app = typer.Typer()
 
@@ -20,25 +29,74 @@ def approve(
     handle: Annotated[str, typer.Argument(help="From `flyball pending`.")],
     yes: Yes = False,
     reason: Reason = "",
+    exclude: Exclude = None,
+    stop_on: StopOn = "failure",
 ) -> None:
     """Approve what waits, then it is carried out. Example: flyball approve 9f3c41d2"""
 
-    async def work(app: Any) -> None:
-        from flyball.cli import output, render
+    async def work(app: "App") -> None:
+        from tools.planned import Plan
 
-        waiting = await app.approvals.one(handle)
-        request = waiting.request
-        shown = f"{app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}"
-        if yes:
-            (note if opts.json else say)(shown)
+        found = await app.approvals.named(handle)
+        if isinstance(found, Plan):
+            await _plan(opts, app, found, yes, reason, exclude or (), stop_on)
+        elif exclude:
+            raise UsageError(f"`{handle}` is one change: nothing can be left out", mend="leave --exclude out")
         else:
-            somebody("give --yes")
-            confirm(opts, shown, "approve? ")
-        result = await app.approvals.approve(handle, app.identity.by_hand(), reason, shown=waiting)
-        if opts.json:
-            output.document(render.document(result))
-        else:
-            render.show(result)
-        raise Stop(render.code(result))
+            await _one(opts, app, found, yes, reason)
 
     opts.run(work)
+
+
+async def _one(opts: Options, app: "App", waiting: Any, yes: bool, reason: str) -> None:
+    from flyball.cli import output, render
+
+    request = waiting.request
+    shown = f"{app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}"
+    if yes:
+        (note if opts.json else say)(shown)
+    else:
+        somebody("give --yes")
+        confirm(opts, shown, "approve? ")
+    # By its whole digest: a plan that was made meanwhile may begin like the handle that was typed.
+    result = await app.approvals.approve(request.digest, app.identity.by_hand(), reason, shown=waiting)
+    if opts.json:
+        output.document(render.document(result))
+    else:
+        render.show(result)
+    raise Stop(render.code(result))
+
+
+async def _plan(
+    opts: Options,
+    app: "App",
+    plan: "Plan",
+    yes: bool,
+    reason: str,
+    exclude: "Sequence[str]",
+    stop_on: Any,
+) -> None:
+    """Every step's diff, one question, the votes in one commit, then the plan."""
+    from tools.planned import excluded
+
+    if not plan.having("needs_approval"):
+        mend = f"flyball tune apply {plan.handle}"
+        raise UsageError("no step of that plan needs an approval", where=plan.handle, mend=mend)
+    left_out = excluded(plan, exclude)
+    await app.approvals.plans.keeps_out(plan, left_out)
+    if not yes:
+        somebody("give --yes")
+    shown = planning.lines(app, plan, left_out)
+    planning.ask(opts, shown, "approve, and apply? ", yes)
+    voted, carried = await app.approvals.approve_plan(
+        plan,
+        app.identity.by_hand(),
+        reason,
+        exclude=exclude,
+        stop_on=stop_on,
+        told=planning.teller(opts),
+    )
+    for number, why in voted.not_for.items():
+        note(f"  step {number}: {safe(why)}")
+    not_for = [{"number": number, "why": why} for number, why in voted.not_for.items()]
+    raise Stop(planning.report(opts, app, carried, approved=list(voted.steps), not_for=not_for))

@@ -20,10 +20,17 @@ def deny(
     """Decline what waits. Example: flyball deny 9f3c41d2 --reason "not today" """
 
     async def work(app: Any) -> None:
-        entry = await app.approvals.deny(handle, app.identity.by_hand(), reason)
+        from tools.planned import Plan
+
+        found, by = await app.approvals.named(handle), app.identity.by_hand()
+        if isinstance(found, Plan):
+            entry = await app.approvals.deny_plan(found, by, reason)
+        else:
+            entry = await app.approvals.deny(found.request.digest, by, reason)
         if opts.json:
             document({"kind": "Vote", "vote": "denied", "handle": handle, "record": entry.seq})
         else:
-            say(f"{app.place}  declined {handle}\n  record {entry.seq}")
+            what = "plan " if isinstance(found, Plan) else ""
+            say(f"{app.place}  declined {what}{handle}\n  record {entry.seq}")
 
     opts.run(work)

@@ -16,15 +16,17 @@ def pending(opts: Options) -> None:
     """List what waits for an approval. Example: flyball pending"""
 
     async def work(app: Any) -> None:
-        found = await app.approvals.waiting()
+        found, plans = await app.approvals.waiting(), await app.approvals.plans.waiting()
         if opts.json:
-            document({"kind": "Pending", "items": [item(w) for w in found]})
-        elif not found:
+            document(
+                {"kind": "Pending", "items": [item(w) for w in found], "plans": [plan_item(p) for p in plans]}
+            )
+        elif not found and not plans:
             note("nothing waits")
         else:
             for line in table(
                 ("HANDLE", "WHERE", "ACTION", "TARGET", "CHANGE", "ASKED-BY", "NEEDS", "LEFT"),
-                rows(app, found),
+                [*rows(app, found), *[plan_row(app, p) for p in plans]],
             ):
                 say(line)
 
@@ -71,3 +73,30 @@ def rows(app: Any, found: list[Any]) -> list[tuple[object, ...]]:
         )
         for w in found
     ]
+
+
+def plan_item(waiting: Any) -> dict[str, Any]:
+    """A plan that waits as JSON; `open` are the numbers of the steps that wait for votes."""
+    from flyball.cli.plan import as_json
+
+    return {**as_json(waiting.plan), "open": [step.number for step in waiting.open]}
+
+
+def plan_row(app: Any, waiting: Any) -> tuple[object, ...]:
+    """A plan that waits as one line: how many of its steps need a vote, of whom."""
+    from flyball.cli.output import age
+
+    plan, steps = waiting.plan, waiting.open
+    spaces = {step.request.target.namespace for step in plan.steps}
+    where = f"{plan.cluster}/{spaces.pop() if len(spaces) == 1 else '*'}"
+    roles = dict.fromkeys(str(need["role"]) for step in steps for need in step.needs)
+    return (
+        plan.handle,
+        where,
+        "plan",
+        f"{len(steps)}-of-{len(plan.steps)}-steps",
+        "",
+        plan.principal.agent or plan.principal.on_behalf_of,
+        ",".join(roles),
+        age((plan.votes_until_ms - app.context.now_ms()) / 1000),
+    )

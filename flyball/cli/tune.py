@@ -1,4 +1,4 @@
-"""`flyball tune run`: one tuning pass; it proposes as `agent:tuner`, each proposal down the governed path."""
+"""`flyball tune`: a tuning pass, each proposal down the governed path as `agent:tuner`; and applying a plan."""
 
 import uuid
 from collections.abc import Mapping
@@ -6,25 +6,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flyball.cli.act import DryRun, mode
-from flyball.cli.exits import Exit, Stop, UsageError
+from flyball.cli import plan as planning
+from flyball.cli.act import DryRun, Yes, mode
+from flyball.cli.confirm import somebody
+from flyball.cli.exits import Exit, UsageError
+from flyball.cli.exits import Stop as End
 from flyball.cli.options import Options, command
+from flyball.cli.plan import Exclude, Stop
 
 if TYPE_CHECKING:
     from agents.tuner.run import Pass, Row
     from flyball.wiring import App
-    from policies.types import Principal
+    from policies.types import Principal, Request
+    from tools.planned import Plan
 
 TUNER = "agent:tuner"
 
-app = typer.Typer(help="Run a tuning pass. Example: flyball tune run -n shop --dry-run", no_args_is_help=True)
+app = typer.Typer(
+    help="Run a tuning pass, or apply a plan. Example: flyball tune run -n shop --dry-run",
+    no_args_is_help=True,
+)
 
 Percent = Annotated[int, typer.Option("--cpu-percent", min=1, max=1000, help="Aim at this CPU, of requests.")]
-
-
-@app.callback()
-def tune() -> None:
-    """A group: `flyball tune run`."""
 
 
 @app.command()
@@ -48,10 +51,68 @@ def run(opts: Options, dry_run: DryRun = None, cpu_percent: Percent = 80) -> Non
             target_percent=cpu_percent,
         )
         found = await tuner.run(run_id, app.place.namespace)
-        _document(app, found) if opts.json else _print(app, found)
-        raise Stop(code_of(found))
+        plan = await _plan(app, found, who) if how == "dry_run" else None
+        _document(app, found, plan) if opts.json else _print(app, found, plan)
+        raise End(code_of(found))
 
     opts.run(work)
+
+
+@app.command()
+@command
+def apply(
+    opts: Options,
+    handle: Annotated[str, typer.Argument(help="The plan's, as it was printed.")],
+    exclude: Exclude = None,
+    stop_on: Stop = "failure",
+    yes: Yes = False,
+) -> None:
+    """Carry out a plan exactly as it was shown. Example: flyball tune apply 77ab41c9 --exclude deploy/web"""
+
+    async def work(app: "App") -> None:
+        from tools.planned import excluded
+
+        plans = app.approvals.plans
+        plan = await plans.one(handle)
+        plans.may_apply(plan, app.identity.by_hand())
+        shown = planning.lines(app, plan, excluded(plan, exclude or ()))
+        if not yes:
+            somebody("give --yes")
+        planning.ask(opts, shown, "apply? ", yes)
+        by, told = app.identity.by_hand(), planning.teller(opts)
+        carried = await plans.carry_out(plan.digest, by, exclude=exclude or (), stop_on=stop_on, told=told)
+        raise End(planning.report(opts, app, carried))
+
+    opts.run(work)
+
+
+async def _plan(app: "App", found: "Pass", who: "Principal") -> "Plan | None":
+    """What the pass would do live, looked at once more as it would be carried out; None where that is nothing."""
+    requests = [_live(app, row, who, found.run_id) for row in found.rows if row.proposal.proposed is not None]
+    if not requests:
+        return None
+    return await app.approvals.plans.propose(
+        requests, who, f"tuning pass {found.run_id}", run_id=found.run_id
+    )
+
+
+def _live(app: "App", row: "Row", who: "Principal", run_id: str) -> "Request":
+    from agents.request_id import of_step
+    from tools import registry
+    from tools.requests import build
+
+    p = row.proposal
+    values = {"workload": str(p.target), "replicas": p.proposed, "current_replicas": p.now}
+    return build(
+        "scale",
+        registry.parse(registry.action("scale").args, values),
+        id=of_step(run_id, "plan", p.target),
+        principal=who,
+        cluster=app.place.context,
+        namespace=p.target.namespace or app.place.namespace,
+        mode="live",
+        reason=p.reason,
+    )
 
 
 async def _principal(app: "App", run_id: str) -> "Principal":
@@ -90,7 +151,7 @@ def code_of(found: "Pass") -> Exit:
     return Exit.FAILED if counts.get("failed") or counts.get("invalid") else Exit.DONE
 
 
-def _print(app: "App", found: "Pass") -> None:
+def _print(app: "App", found: "Pass", plan: "Plan | None") -> None:
     from flyball.cli.output import safe, say, table
 
     human = app.identity.human
@@ -106,6 +167,9 @@ def _print(app: "App", found: "Pass") -> None:
             say(f"  {safe(row.card.line)}")
             if row.card.handle:
                 say(f"    flyball approve {row.card.handle}")
+    if plan is not None:
+        say(planning.summary(plan))
+        say(f"  apply exactly this: flyball tune apply {plan.handle}")
     say(f"  look: flyball audit tail --run {found.run_id}")
 
 
@@ -116,7 +180,7 @@ def _row(row: "Row") -> tuple[object, ...]:
     return (p.target.name, p.now, p.proposed, cpu, row.status.replace("_", "-"), record, p.why)
 
 
-def _document(app: "App", found: "Pass") -> None:
+def _document(app: "App", found: "Pass", plan: "Plan | None") -> None:
     from flyball.cli import output
 
     output.document(
@@ -129,6 +193,7 @@ def _document(app: "App", found: "Pass") -> None:
             "exit_code": int(code_of(found)),
             "counts": dict(found.counts()),
             "items": [_item(row) for row in found.rows],
+            "plan": planning.as_json(plan) if plan is not None else None,
         }
     )
 

@@ -9,6 +9,7 @@ from flyball.cli.act import DryRun, Reason, RequestId, Wait, Yes, carry_out, mod
 from flyball.cli.exits import UsageError
 from flyball.cli.numbers import whole
 from flyball.cli.options import Options, command
+from flyball.cli.plan import Stop
 from flyball.cli.waiting import span
 
 app = typer.Typer()
@@ -20,17 +21,28 @@ def undo(
     opts: Options,
     record: Annotated[int | None, typer.Argument(help="The change's record number.", parser=whole)] = None,
     last: Annotated[bool, typer.Option("--last", help="Your newest change here.")] = False,
+    run: Annotated[str | None, typer.Option("--run", help="All changes of this run, newest first.")] = None,
     dry_run: DryRun = None,
     yes: Yes = False,
     reason: Reason = "",
     request_id: RequestId = None,
     wait: Wait = None,
+    stop_on: Stop = "failure",
 ) -> None:
-    """Put back what a recorded change changed. Example: flyball undo 18204"""
-    if record is not None and last:
-        raise UsageError(f"record {record} and --last are two changes", mend="give one of them")
-    if record is None and not last:
-        raise UsageError("what shall be undone?", mend="give a record number, or --last")
+    """Put back what a recorded change, or a whole run, changed. Example: flyball undo 18204"""
+    ways = {"a record": record is not None, "--last": last, "--run": run is not None}
+    given = [name for name, is_given in ways.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} are two things to undo", mend="give one of them")
+    if not given:
+        raise UsageError("what shall be undone?", mend="give a record number, --last, or --run R")
+    if run is not None:
+        if request_id or wait:
+            raise UsageError("--request-id and --wait are for one change", mend="leave them out with --run")
+        from flyball.cli.undo_run import undo_run
+
+        undo_run(opts, run, dry=mode(dry_run) == "dry_run", yes=yes, reason=reason, stop_on=stop_on)
+        return
 
     async def work(app: Any) -> None:
         from tools.undo import newest, proposal

@@ -11,8 +11,8 @@ import pytest
 from agents.ops.budget import Budget
 from agents.ops.events import Reason
 from agents.tuner import plan
-from agents.tuner.hpa import Unknown
 from flyball.cli import chat_repl
+from sandbox.hpa.formula import Unknown
 from tests.agents.conftest import Flyball
 from tests.e2e.scripted_model import say, serving
 

@@ -13,6 +13,7 @@ import pytest
 from agents.tuner.plan import STALE_S, propose
 from agents.tuner.run import Pass, TunerPass
 from audit.clock import SystemClock
+from audit.errors import RecordInvalid
 from policies.types import Mode, Principal, Target
 from tests.agents.fakes import FakeToolbox
 from tools.errors import ClusterAway, NeverHappened, ToolError
@@ -249,3 +250,43 @@ def test_a_workload_that_is_busy_does_not_end_the_pass() -> None:
     ]
     assert box.replicas["deployment/search"] == 6
     assert recorder.records[-1][2] == {"failed": 1, "applied": 1}
+
+
+class DoubtfulToolbox(FakeToolbox):
+    """The write of `search` gets no answer."""
+
+    async def call(self, call: Call) -> Card:
+        if "search" in call.arguments:
+            self.calls.append(call)
+            return Card("in_doubt", "IN DOUBT", "{}", 5)
+        return await super().call(call)
+
+
+def test_a_doubt_ends_the_pass() -> None:
+    """What the cluster makes of a write is not known: nothing more is proposed, and the rest is told."""
+    load = {"queue": [300] * 6, "search": [300] * 6, "web": [1_200] * 4, "worker": [780] * 2}
+    found, box, recorder = tuned(
+        FakeObserver(
+            load, [workload("queue", 6), workload("search", 6), workload("web"), workload("worker", 2)]
+        ),
+        DoubtfulToolbox(replicas={"deployment/web": 4, "deployment/queue": 6}),
+    )
+    assert [(r.proposal.target.name, r.status) for r in found.rows] == [
+        ("queue", "applied"),
+        ("search", "in_doubt"),
+        ("web", "not_tried"),
+        ("worker", "kept"),
+    ]
+    assert len(box.calls) == 2
+    assert recorder.records[-1][2] == {"applied": 1, "in_doubt": 1, "kept": 1, "not_tried": 1}
+
+
+def test_a_workload_that_cannot_be_recorded_is_its_own_trouble() -> None:
+    broken = {"a": RecordInvalid("a lone surrogate")}
+    found, _, _ = tuned(
+        FakeObserver({"a": [1], "web": [1_200] * 4}, [workload("a"), workload("web")], broken)
+    )
+    assert [(r.proposal.why, r.status) for r in found.rows] == [
+        ("unreadable", "skipped"),
+        ("cpu-above-target", "applied"),
+    ]
