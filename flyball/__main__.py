@@ -90,10 +90,18 @@ def _code(e: Exception) -> Exit:
             "UnknownTool",
             "NoSuchQuestion",
             "RequestReused",
+            "MetricsConfigInvalid",
         },
         Exit.TAMPERED: {"LogTampered"},
-        Exit.REFUSED: {"ReadRefused", "VoteRefused", "ClusterMismatch"},
-        Exit.AWAY: {"LogUnavailable", "ClusterAway", "LeaseUnavailable", "ModelAway"},
+        Exit.REFUSED: {"ReadRefused", "VoteRefused", "PlanRefused", "ClusterMismatch"},
+        Exit.AWAY: {
+            "LogUnavailable",
+            "ClusterAway",
+            "LeaseUnavailable",
+            "MetricsAway",
+            "ModelAway",
+            "WorldAway",
+        },
         Exit.IN_DOUBT: {"MayHaveHappened"},
     }
     return next((code for code, known in table.items() if names & known), Exit.FAILED)

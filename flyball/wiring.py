@@ -12,6 +12,7 @@ from audit.clock import Clock, SystemClock
 from audit.log import Log
 from flyball import __version__
 from flyball.cli.exits import UsageError
+from flyball.cli.output import note
 from flyball.folders import private
 from flyball.identity import LocalIdentity
 from flyball.settings import Settings
@@ -19,6 +20,7 @@ from policies.errors import PolicyInvalid
 from policies.source import PolicySource
 from policies.types import AgentName, Principal, Scope
 from sandbox.cluster import SimulatedCluster
+from sandbox.metrics import SimulatedMetrics
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
 from tools import registry
@@ -27,6 +29,7 @@ from tools.context import Context
 from tools.executor import Executor
 from tools.governed import GovernedToolbox
 from tools.leases import SqliteLeases
+from tools.metrics.types import MetricsReader
 from tools.ports import ClusterReader, ClusterWriter, UsageReader
 
 SANDBOX = "sandbox"
@@ -153,6 +156,17 @@ async def open_log(settings: Settings, place: Place, clock: Clock) -> Log:
     return await Log.open(place.log, clock=clock, kept=kept_path(settings, place), software=software)
 
 
+def open_world(place: Place) -> World:
+    """The simulated cluster. Where it is gone and its log is not, says that another one begins. Raises WorldAway."""
+    world = World.open(place.folder)
+    if world.begun and place.log.exists():
+        note(
+            f"the sandbox world was missing or empty ({world.store.path}): a new one begins, at its own time"
+        )
+        note("  the log beside it is of the world before, and stays")
+    return world
+
+
 @dataclass(frozen=True, slots=True)
 class Switch:
     """The log and who sits here, without cluster and policy: `flyball stop` works while those do not."""
@@ -182,7 +196,7 @@ async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
         clock: Clock = SystemClock()
         if place.simulated:
             private(settings.state, place.folder)
-            world = World.open(place.folder)
+            world = open_world(place)
             stack.callback(world.close)
             clock = world.clock()
         log = await open_log(settings, place, clock)
@@ -218,7 +232,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             clock=parts.clock,
         )
         executor = Executor(context, parts.writer)
-        toolbox = GovernedToolbox(context, executor, parts.usage)
+        toolbox = GovernedToolbox(context, executor, parts.usage, parts.metrics)
         yield App(
             settings, place, context, executor, Approvals(context, executor), toolbox, identity, parts.world
         )
@@ -228,27 +242,31 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 class _Parts:
     reader: ClusterReader
     usage: UsageReader
+    metrics: MetricsReader
     writer: ClusterWriter
     clock: Clock
     world: World | None
 
 
 async def _sandbox(stack: AsyncExitStack, place: Place) -> _Parts:
-    world = World.open(place.folder)
+    world = open_world(place)
     stack.callback(world.close)
     clock = world.clock()
     cluster = SimulatedCluster(world)
-    return _Parts(cluster, cluster, SimulatedWriter(world), clock, world)
+    return _Parts(cluster, cluster, SimulatedMetrics(world), SimulatedWriter(world), clock, world)
 
 
 async def _kubernetes(stack: AsyncExitStack, settings: Settings, place: Place) -> _Parts:
     from tools.cluster.connect import connect
     from tools.cluster.pins import Pins
     from tools.cluster.writer import KubernetesWriter
+    from tools.metrics.connect import open_metrics
 
     clock = SystemClock()
     given = settings["kubeconfig"]
     cluster = await connect(place.context, Path(given) if given else None, clock=clock)
     stack.push_async_callback(cluster.close)
     Pins(place.folder / "pins.json").check(await cluster.identity())
-    return _Parts(cluster, cluster, KubernetesWriter(cluster, clock), clock, None)
+    metrics = await open_metrics(settings, cluster, cluster, clock, place.folder)
+    stack.push_async_callback(metrics.close)
+    return _Parts(cluster, cluster, metrics, KubernetesWriter(cluster, clock), clock, None)

@@ -3,31 +3,47 @@
 import json
 from typing import Any
 
+from audit.errors import RecordInvalid
 from audit.record import Actor
 from policies.types import Principal, Request
 from tools import registry
 from tools.context import Context
-from tools.errors import ArgumentsInvalid, ClusterAway, NeverHappened, NotFound, ToolError, UnknownTool
+from tools.errors import (
+    ArgumentsInvalid,
+    ClusterAway,
+    MetricsAway,
+    NeverHappened,
+    NotFound,
+    ReadRefused,
+    ToolError,
+    UnknownTool,
+)
 from tools.executor import Executor
 from tools.journal import actor_of
+from tools.metrics.types import MetricsReader
 from tools.outcome import Applied, Failed, Pending, Refused, Result, Simulated
 from tools.ports import UsageReader
-from tools.reads import GovernedReads, ReadRefused
+from tools.reads import GovernedReads
+from tools.redaction import harmless
 from tools.requests import build
 from tools.schema import decode, strict_schema
 from tools.spec import Args
+from tools.taint import marked
 from tools.toolbox import Call, Card
 from tools.undo import UndoArgs, proposal
 
 UNDO = "undo"
+_ERROR = 2048
 _UNDO_SUMMARY = "Put back what one of your own applied changes changed, by its record number."
 
 
 class GovernedToolbox:
     """Implements Toolbox over the executor; itself it holds neither writer nor reader."""
 
-    def __init__(self, context: Context, executor: Executor, usage: UsageReader) -> None:
-        self._c, self._executor, self._usage = context, executor, usage
+    def __init__(
+        self, context: Context, executor: Executor, usage: UsageReader, metrics: MetricsReader
+    ) -> None:
+        self._c, self._executor, self._usage, self._metrics = context, executor, usage, metrics
 
     def schemas(self) -> list[dict[str, object]]:
         """The tools in OpenAI's format, strict, in a fixed order."""
@@ -38,9 +54,11 @@ class GovernedToolbox:
         }
         return [strict_schema(name, summary, model) for name, (summary, model) in models.items()]
 
-    def reads(self, principal: Principal, run_id: str | None = None) -> GovernedReads:
+    def reads(
+        self, principal: Principal, run_id: str | None = None, *, untrusted: bool = False
+    ) -> GovernedReads:
         """The governed reads of one principal (the tuner's eyes)."""
-        return GovernedReads(self._c, self._usage, principal, run_id)
+        return GovernedReads(self._c, self._usage, self._metrics, principal, run_id, untrusted=untrusted)
 
     async def call(self, call: Call) -> Card:
         """One call to its card. Infrastructure that is away (log, lease) raises; nothing was sent then."""
@@ -48,12 +66,14 @@ class GovernedToolbox:
             values = decode(call.arguments)
             if call.name in registry.READS:
                 return await self._read(call, values)
-            return _card(await self._executor.execute(await self._request(call, values)))
+            return _card(
+                await self._executor.execute(await marked(self._c, await self._request(call, values)))
+            )
         except (ArgumentsInvalid, UnknownTool) as e:
             return await self._rejected(call, e)
         except ReadRefused as e:
             return _told("refused", e, e.record)
-        except (NotFound, NeverHappened, ClusterAway) as e:
+        except (NotFound, NeverHappened, ClusterAway, MetricsAway) as e:
             return _told("failed", e, None)
 
     async def _request(self, call: Call, values: dict[str, Any]) -> Request:
@@ -85,8 +105,12 @@ class GovernedToolbox:
     async def _read(self, call: Call, values: dict[str, Any]) -> Card:
         spec = registry.READS[call.name]
         args = registry.parse(spec.args, values)
-        reads = self.reads(call.principal, call.run_id)
-        found = await spec.fetch(args, reads, self._c.cluster.name, _namespace(call))
+        reads = self.reads(call.principal, call.run_id, untrusted=spec.untrusted)
+        try:
+            found = await spec.fetch(args, reads, self._c.cluster.name, _namespace(call))
+        except RecordInvalid as e:  # what cannot be recorded is not released
+            what = f"what was read cannot be recorded: {e.what}"
+            return _told("failed", ToolError(what, where=call.name, mend="ask for less"), None)
         text = json.dumps({"status": "ok", **found}, separators=(",", ":"))
         return Card("ok", f"{call.name}  {_words(values)}", text)
 
@@ -121,8 +145,9 @@ def _words(values: dict[str, Any]) -> str:
 
 
 def _told(status: Any, e: ToolError, record: int | None) -> Card:
-    text = {"status": status, "error": e.what, "where": e.where, "mend": e.mend, "record": record}
-    return Card(status, printable(f"{e.where}: {e.what}" if e.where else e.what), json.dumps(text), record)
+    what = harmless(e.what, _ERROR)
+    text = {"status": status, "error": what, "where": e.where, "mend": e.mend, "record": record}
+    return Card(status, printable(f"{e.where}: {what}" if e.where else what), json.dumps(text), record)
 
 
 def _card(result: Result) -> Card:
@@ -132,13 +157,7 @@ def _card(result: Result) -> Card:
     facts: dict[str, Any] = {"action": action, "workload": str(target), "record": result.record}
     match result:
         case Applied():
-            facts |= {
-                "status": "applied",
-                "diff": result.diff,
-                "ready": result.ready,
-                "replicas": result.replicas,
-            }
-            return _made("applied", f"applied  {head}", facts)
+            return _applied(result, head, facts)
         case Simulated():
             return _made("simulated", f"would  {head}", facts | {"status": "simulated", "diff": result.diff})
         case Refused():
@@ -146,8 +165,9 @@ def _card(result: Result) -> Card:
                 {"dimension": r.dimension, "low": r.low, "high": r.high, "without_approval": r.alone}
                 for r in (result.decision.room if result.decision else ())
             ]
-            facts |= {"status": "refused", "stage": result.stage, "rule": result.rule, "why": result.detail}
-            return _made("refused", f"denied  {head}  {result.detail}", facts | {"allowed_now": room})
+            why = harmless(result.detail, _ERROR)
+            facts |= {"status": "refused", "stage": result.stage, "rule": result.rule, "why": why}
+            return _made("refused", f"denied  {head}  {why}", facts | {"allowed_now": room})
         case Pending():
             facts |= {
                 "status": "pending",
@@ -156,11 +176,29 @@ def _card(result: Result) -> Card:
             }
             return _made("pending", f"needs approval {result.handle}  {head}", facts, result.handle)
         case Failed():
-            facts |= {"status": "failed", "error": result.what, "mend": result.mend}
-            return _made("failed", f"failed  {head}  {result.what}", facts)
+            what = harmless(result.what, _ERROR)
+            facts |= {"status": "failed", "error": what, "mend": harmless(result.mend, _ERROR)}
+            return _made("failed", f"failed  {head}  {what}", facts)
         case _:
-            facts |= {"status": "in_doubt", "why": result.why, "note": "do not repeat; it is being resolved"}
-            return _made("in_doubt", f"IN DOUBT  {head}  {result.why}", facts)
+            why = harmless(result.why, _ERROR)
+            facts |= {"status": "in_doubt", "why": why, "note": "do not repeat; it is being resolved"}
+            return _made("in_doubt", f"IN DOUBT  {head}  {why}", facts)
+
+
+def _applied(result: Applied, head: str, facts: dict[str, Any]) -> Card:
+    """Done, done in part, or so already: a model must not take one for another."""
+    facts |= {
+        "status": "applied",
+        "diff": result.diff,
+        "ready": result.ready,
+        "replicas": result.replicas,
+        "unchanged": result.unchanged,
+        "not_done": harmless(result.partial, _ERROR) or None,
+    }
+    if result.partial:
+        return _made("applied", f"applied in part  {head}  not done: {facts['not_done']}", facts)
+    word = "is so already" if result.unchanged else "applied"
+    return _made("applied", f"{word}  {head}", facts)
 
 
 def _made(status: Any, line: str, facts: dict[str, Any], handle: str | None = None) -> Card:

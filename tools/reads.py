@@ -1,130 +1,163 @@
-"""Governed reads: screened by names, fetched, judged with labels, recorded, and only then released."""
+"""Governed reads: what an agent's reading tools, the tuner and the looking commands get in place of a cluster."""
 
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
 
-from policies.types import Principal, Request, Situation, Target, VerdictKind
-from tools.context import Context, denied
-from tools.errors import ToolError
-from tools.journal import actor_of, resource_of
-from tools.naming import namespace_target
-from tools.observe import observation
-from tools.ports import Pod, PodUsage, UsageReader, Workload
-from tools.requests import request_id
+from policies.types import Principal, Target, digest_of
+from tools.changes import Change
+from tools.context import Context
+from tools.looking import Row
+from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
+from tools.overview import Overview
+from tools.own_changes import own_changes
+from tools.ports import ApiEvent, Autoscaler, Pod, PodUsage, UsageReader, Workload
+from tools.reading import Reading
+from tools.redaction import harmless
+from tools.series import digest, summary
 
-T = TypeVar("T")
-
-
-class ReadRefused(ToolError):
-    """Policy does not let this principal read that. `record` is the refusal's number in the log."""
-
-    def __init__(self, what: str, *, where: str, record: int, stage: str) -> None:
-        stopped = "flyball status says what is stopped, and how it is lifted"
-        mend = stopped if stage == "kill_switch" else "flyball policy can-i says what it may read"
-        super().__init__(what, where=where, mend=mend)
-        self.record = record
+MOST_EVENTS = 500
+"""Of one workload, the newest."""
+_WORD, _MESSAGE = 128, 400
 
 
 class GovernedReads:
-    """The reads of one principal; what an agent's reading tools get in place of a cluster."""
+    """The reads of one principal: each is screened, fetched, judged, recorded, and only then released."""
 
     def __init__(
-        self, context: Context, usage: UsageReader, principal: Principal, run_id: str | None = None
+        self,
+        context: Context,
+        usage: UsageReader,
+        metrics: MetricsReader,
+        principal: Principal,
+        run_id: str | None = None,
+        *,
+        untrusted: bool = False,
     ) -> None:
-        self._c, self._usage, self._who, self._run = context, usage, principal, run_id
+        """`untrusted`: whatever is read holds anybody's text (ReadSpec.untrusted)."""
+        self._c, self._usage, self._metrics = context, usage, metrics
+        self._reading = Reading(context, principal, run_id, untrusted=untrusted)
+
+    @property
+    def source(self) -> str:
+        """Where the figures come from: `prometheus`, `metrics.k8s.io` or `sandbox`."""
+        return self._metrics.source
+
+    def now_ms(self) -> int:
+        """The time that policy and figures go by."""
+        return self._c.now_ms()
 
     async def workloads(self, namespace: str, selector: str = "") -> list[Workload]:
         """The namespace's workloads, less those that the principal may not describe."""
-        request = self._request("list_workloads", namespace_target(self._c.cluster.name, namespace))
-        await self._screen(request)
-        found = await self._fetched(request, self._c.reader.list_workloads(namespace, selector))
-        shown = [w for w in found if await self._may(self._request("describe_workload", w.target), w)]
-        await self._record(
-            request, {"selector": selector, "shown": len(shown), "hidden": len(found) - len(shown)}
-        )
+        request, shown, hidden = await self._reading.listed(namespace, selector)
+        await self._reading.record(request, {"selector": selector, "shown": len(shown), "hidden": hidden})
         return shown
+
+    async def overview(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
+        """The same workloads with their newest figures, under one record. Raises ReadRefused, ClusterAway and
+        NeverHappened for the list; what else fails is said in the row."""
+        return await Overview(self._reading, self._metrics).rows(namespace, selector, metrics)
 
     async def workload(self, target: Target) -> Workload:
         """One workload. Raises ReadRefused, NotFound."""
-        request = self._request("describe_workload", target)
-        found = await self._judged(request)
-        await self._record(request, {"uid": found.uid, "resource_version": found.resource_version})
+        request = self._reading.request("describe_workload", target)
+        found = await self._reading.judged(request)
+        await self._reading.record(request, {"uid": found.uid, "resource_version": found.resource_version})
         return found
 
     async def pods(self, target: Target) -> list[Pod]:
         """The workload's pods."""
-        request = self._request("describe_workload", target)
-        await self._judged(request)
-        found = await self._fetched(request, self._c.reader.pods(target))
-        await self._record(request, {"pods": len(found)})
+        request = self._reading.request("describe_workload", target)
+        await self._reading.judged(request)
+        found = await self._reading.fetched(request, self._c.reader.pods(target))
+        await self._reading.record(request, {"pods": len(found)})
         return found
 
     async def usage(self, target: Target) -> list[PodUsage]:
-        """The latest samples of the workload's pods; what is missing is missing."""
-        request = self._request("describe_workload", target)
-        await self._judged(request)
-        found = await self._fetched(request, self._usage.usage(target))
-        samples = {u.pod: {name: list(v) for name, v in u.containers.items()} for u in found}
-        await self._record(
-            request, {"samples": samples, "at_ms": max((u.at_ms for u in found), default=None)}
-        )
+        """The latest samples of the workload's pods; what is missing is missing. What is recorded is their
+        number, totals and digest: the samples of many pods would not fit into one record."""
+        request = self._reading.request("describe_workload", target)
+        await self._reading.judged(request)
+        found = await self._reading.fetched(request, self._usage.usage(target))
+        await self._reading.record(request, usage_seen(found))
         return found
 
-    def _request(self, action: str, target: Target) -> Request:
-        return Request(
-            id=request_id(self._who.session, action, target.key, self._c.nonce()),
-            principal=self._who,
-            tool=action,
-            action=action,
-            target=target,
-            args={},
-            mode="live",
-            run_id=self._run,
-        )
-
-    async def _judged(self, request: Request) -> Workload:
-        """The workload as it is now, by whose labels pods and samples are judged too. Raises ReadRefused."""
-        await self._screen(request)
-        found = await self._fetched(request, self._c.reader.read(request.target))
-        if not await self._may(request, found):
-            await self._refuse(request, "labels", "its labels are not among those it may read")
+    async def autoscaler(self, target: Target) -> Autoscaler | None:
+        """The HPA that is aimed at it, if there is one."""
+        request = self._reading.request("describe_workload", target)
+        await self._reading.judged(request)
+        found = await self._reading.fetched(request, self._c.reader.autoscaler(target))
+        await self._reading.record(request, {"autoscaler": found.name if found else None})
         return found
 
-    async def _fetched(self, request: Request, fetch: Awaitable[T]) -> T:
-        """What the cluster answers; an error tells something too, so it is recorded before it is raised."""
-        try:
-            return await fetch
-        except ToolError as e:
-            await self._record(request, {"error": type(e).__name__, "code": e.code})
-            raise
+    async def events(self, target: Target) -> list[ApiEvent]:
+        """Oldest first; the texts cut, without control characters and without secrets. Taints the session."""
+        request = self._reading.request("get_events", target)
+        await self._reading.judged(request)
+        found = await self._reading.fetched(request, self._c.reader.events(target))
+        shown = [_clean(event) for event in found[-MOST_EVENTS:]]
+        newest = max((event.at_ms for event in shown), default=None)
+        await self._reading.record(request, {"events": len(shown), "newest_ms": newest}, untrusted=True)
+        return shown
 
-    async def _screen(self, request: Request) -> None:
-        gate = await self._c.gate()
-        if (no := await self._c.screened(gate, request)) is not None:
-            await self._refuse(request, no.stage, no.detail)
+    async def own_changes(self, target: Target) -> list[Change]:
+        """What the log holds of our own changes to it, oldest first, of a workload that may be described."""
+        request = self._reading.request("describe_workload", target)
+        await self._reading.judged(request)
+        found = await own_changes(self._c.log, target)
+        await self._reading.record(request, {"own_changes": len(found)})
+        return found
 
-    async def _may(self, request: Request, workload: Workload) -> bool:
-        gate = await self._c.gate()
-        now = self._c.now_ms()
-        values = await self._c.log.values(gate.keys(request))
-        situation = Situation(now_ms=now, values=values, lease=("", 0), nonce=request.id)
-        seen = observation(workload, self._c.cluster, now, {"uid": workload.uid})
-        return gate.decide(request, seen, (), situation).verdict is VerdictKind.ALLOW
+    async def metric(self, target: Target, metric: Metric) -> Number:
+        """The newest figure. Raises MetricsAway."""
+        request = self._reading.request("read_metrics", target)
+        await self._reading.judged(request)
+        found = await self._reading.fetched(request, self._metrics.latest(metric, target, self._c.now_ms()))
+        seen: dict[str, object] = {
+            "metric": metric.value,
+            "unit": found.unit,
+            "v": found.v,
+            "missing": found.missing,
+        }
+        seen |= {"at_ms": found.at_ms, "age_ms": found.age_ms, "window_s": found.window_s}
+        seen |= {"coverage_ppm": found.coverage_ppm, "source": self._metrics.source}
+        await self._reading.record(request, seen)
+        return found
 
-    async def _refuse(self, request: Request, stage: str, detail: str) -> None:
-        no = denied(await self._c.gate(), request, stage, detail)
-        (entry,) = await self._c.log.commit((self._c.journal.decision(request, no, None, None),))
-        raise ReadRefused(f"denied: {detail}", where=str(request.target), record=entry.seq, stage=stage)
+    async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
+        """The last `span_s` seconds up to now, on a grid of `step_s` that is the same for every reader. What is
+        recorded is its summary and its digest. Raises MetricsAway."""
+        request = self._reading.request("read_metrics", target)
+        await self._reading.judged(request)
+        step_ms = step_s * 1000
+        end = self._c.now_ms() // step_ms * step_ms
+        span = Span(end - span_s // step_s * step_ms, end, step_s)
+        found = await self._reading.fetched(request, self._metrics.history(metric, target, span))
+        seen = {**summary(found), "sha256": digest(found), "source": self._metrics.source}
+        await self._reading.record(request, seen)
+        return found
 
-    async def _record(self, request: Request, seen: dict[str, object]) -> None:
-        record = self._c.log.draft(
-            "tool.read",
-            actor=actor_of(self._who),
-            run_id=self._run,
-            resource=resource_of(request.target, None, self._c.cluster.uid),
-            request_id=request.id,
-            request_digest=request.digest,
-            observation=seen,
-            labels={"action": request.action},
-        )
-        await self._c.log.commit((record,))
+
+def usage_seen(found: Sequence[PodUsage]) -> dict[str, object]:
+    """Of how many pods and containers, what they use together (millicores, bytes), and which samples they were."""
+    each = [one for usage in found for one in usage.containers.values()]
+    samples = sorted([u.pod, u.at_ms, {name: list(v) for name, v in u.containers.items()}] for u in found)
+    return {
+        "pods": len(found),
+        "containers": len(each),
+        "cpu_millicores": sum(cpu for cpu, _ in each),
+        "memory_bytes": sum(memory for _, memory in each),
+        "at_ms": max((usage.at_ms for usage in found), default=None),
+        "sha256": digest_of(samples),
+    }
+
+
+def _clean(event: ApiEvent) -> ApiEvent:
+    """Each of its texts is anybody's, its reason and the name of what it is about too."""
+    return replace(
+        event,
+        about=harmless(event.about, _WORD),
+        type=harmless(event.type, _WORD),
+        reason=harmless(event.reason, _WORD),
+        message=harmless(event.message, _MESSAGE),
+        source=harmless(event.source, _WORD),
+    )

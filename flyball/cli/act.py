@@ -16,7 +16,10 @@ DryRun = Annotated[str | None, typer.Option("--dry-run", help="`server`: the who
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before the write.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the log.")]
 RequestId = Annotated[str | None, typer.Option("--request-id", help="Makes a retry one request.")]
-Wait = Annotated[str | None, typer.Option("--wait", help="How long to wait for an approval, e.g. 10m.")]
+Wait = Annotated[
+    str | None,
+    typer.Option("--wait", help="How long to wait for an approval, then until it has settled; 5m if unsaid."),
+]
 
 
 def build() -> typer.Typer:
@@ -60,11 +63,20 @@ def _subcommand(spec: Any) -> Callable[..., None]:
 def _option(name: str, field: Any) -> inspect.Parameter:
     optional = type(None) in get_args(field.annotation)
     counts = int in (field.annotation, *get_args(field.annotation))
+    if bool in (field.annotation, *get_args(field.annotation)):  # a flag: what is not given is null, or false
+        told = typer.Option("--" + name.replace("_", "-"), help=_meaning(field.description or ""))
+        return _parameter(name, Annotated[bool | None, told], None if optional else False)
     number: dict[str, Any] = {"parser": whole, "metavar": "INTEGER"} if counts else {}
     flag = typer.Option("--" + name.replace("_", "-"), help=field.description, **number)
     if optional:
         return _parameter(name, Annotated[field.annotation, flag], None)
     return _parameter(name, Annotated[field.annotation, flag])
+
+
+def _meaning(description: str) -> str:
+    """What a flag does, from `true: … ; null: …` as models read it."""
+    first = description.partition(";")[0].strip()
+    return first.removeprefix("true:").strip() or description
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
@@ -111,9 +123,10 @@ def perform(
 
 
 async def carry_out(opts: Options, app: Any, request: Any, yes: bool, patience: int) -> None:
-    """Ask (unless told not to), act, wait for an approval if wanted, print, and end with the exit code."""
+    """Ask (unless told not to), act, wait if wanted for an approval and for the cluster, print, and end with
+    the exit code."""
     from flyball.cli import output, render
-    from flyball.cli.waiting import until_decided
+    from flyball.cli.waiting import until_decided, until_settled
 
     confirmed = None
     if request.mode == "live" and not yes:
@@ -121,11 +134,14 @@ async def carry_out(opts: Options, app: Any, request: Any, yes: bool, patience: 
     result = await app.executor.execute(request, confirmed=confirmed)
     if patience:
         result = await until_decided(app, result, patience)
-    if opts.json:
-        output.document(render.document(result))
-    else:
+    if not opts.json:
         render.show(result)
-    raise Stop(render.code(result))
+    ended = await until_settled(app, result, patience) if patience else None
+    if opts.json:
+        output.document(render.document(result, ended))
+    elif ended is not None:
+        output.say(render.settled_line(ended))
+    raise Stop(render.code(result, ended))
 
 
 async def _asked(opts: Options, app: Any, request: Any) -> str:

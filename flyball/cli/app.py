@@ -8,6 +8,11 @@ from typer.core import TyperGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("flyball.cli.status", "Show context, kill switch, what waits, what is in doubt, the log."),
+    "get": ("flyball.cli.get", "List workloads with CPU, memory, latency and autoscaler."),
+    "describe": ("flyball.cli.describe", "Show one workload: spec and actual, pods, figures, events."),
+    "why": ("flyball.cli.why", "Say why a workload is as it is, the worst first."),
+    "changes": ("flyball.cli.changes", "Show who changed a workload: us, and others."),
+    "metrics": ("flyball.cli.metrics", "Read the typed metrics and check their source."),
     "act": ("flyball.cli.act", "Carry out one governed action by hand."),
     "undo": ("flyball.cli.undo", "Put back what a recorded change changed."),
     "pending": ("flyball.cli.pending", "List what waits for an approval."),

@@ -32,6 +32,7 @@ _HELP = """\
 /threads            the conversations that are kept
 /help               this
 Ctrl-C cancels a turn, Ctrl-D leaves. Text approves nothing."""
+_MARKED = "this thread has read untrusted text (events or the like): tighter limits hold for it from now on"
 
 
 async def one_turn(app: App, ops: OpsAgent, thread: str, text: str, show: Show) -> Exit:
@@ -45,11 +46,20 @@ async def one_turn(app: App, ops: OpsAgent, thread: str, text: str, show: Show) 
 async def _followed(
     app: App, ops: OpsAgent, turn: AsyncIterator[Event], thread: str, show: Show
 ) -> AsyncIterator[Event]:
+    before = await _marked(app, thread)
     with _interrupts(ops):
         async for event in turn:
             await _record(app, thread, event)
             show.event(event)
             yield event
+            if isinstance(event, CardShown) and not before and (before := await _marked(app, thread)):
+                note(_MARKED)
+
+
+async def _marked(app: App, thread: str) -> bool:
+    """Whether the thread's session has read text that anybody may have written."""
+    session = app.agent(AGENT, f"chat-{thread}"[:128]).session
+    return bool((await app.log.values((f"taint/{session}",)))[f"taint/{session}"])
 
 
 async def _record(app: App, thread: str, event: Event) -> None:
@@ -103,6 +113,8 @@ class Repl:
         note(f"thread {self._thread}; /help for commands, Ctrl-D leaves")
         if await self._ops.unfinished(self._thread):
             note("the last turn was cut off: /resume goes on with it, any other message closes it")
+        if await _marked(self._app, self._thread):
+            note(_MARKED)
         while not self._drained and (line := self._ask(f"{self._app.place} ▸ ")) is not None:
             if line.strip():
                 await self._answer(line.strip())

@@ -32,8 +32,14 @@ class Step:
 
 ACT = ("act", "scale", "deploy/web", "--yes", "--replicas")
 FIRST = (
+    Step("Look first: why is it as it is", ("why", "deploy/checkout")),
     Step("Within policy: done, recorded, undoable", (*ACT, "8")),
     Step("Undone: back to the recorded pre-image", ("undo", "--last", "--yes")),
+    Step(
+        "In place: the running pods, without a restart",
+        ("act", "set-resources", "deploy/web", "--cpu-request", "600m", "--in-place", "--yes"),
+    ),
+    Step("Was it us, and who else", ("changes", "deploy/web", "--since", "2h")),
     Step("Beyond policy: denied, with what is allowed", (*ACT, "60"), Exit.REFUSED),
     Step(
         "Dry-run: the same way, without effect",

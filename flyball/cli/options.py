@@ -111,17 +111,18 @@ def _cancel(task: "Task[Any] | None") -> Callable[[], None]:
 def command(function: Callable[..., T]) -> Callable[..., T]:
     """Give a command the common options; its first parameter receives them as an Options."""
     own = list(inspect.signature(function).parameters.values())[1:]
+    theirs = _COMMON.keys() - {p.name for p in own}
     common = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(name), annotation=kind)
         for name, kind in _COMMON.items()
-        if name not in {p.name for p in own}
+        if name in theirs
     ]
 
     @functools.wraps(function)
     def wrapped(**given: Any) -> T:
         from flyball.settings import TABLE, load
 
-        shared = {name: given.pop(name) for name in _COMMON if name in given}
+        shared = {name: given.pop(name) for name in theirs if name in given}
         if shared.get("debug"):
             os.environ["FLYBALL_DEBUG"] = "1"
         flags = {s.name: shared.get(s.name) for s in TABLE}

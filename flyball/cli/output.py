@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -41,6 +42,16 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201
 
 
+def transient(text: str) -> bool:
+    """One line on stderr that the next one writes over; False, and nothing said, where that cannot be done."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    room = shutil.get_terminal_size().columns - 1
+    sys.stderr.write(f"\r\x1b[K{text[:room]}")
+    sys.stderr.flush()
+    return True
+
+
 def document(value: Any) -> None:
     """The one JSON document of a command, on stdout (`apiVersion` is in each: a documented, versioned shape).
 
@@ -49,11 +60,46 @@ def document(value: Any) -> None:
     say(json.dumps({"apiVersion": "flyball/v1", **value}, indent=2))
 
 
+def yaml_document(value: Any) -> None:
+    """The same document as YAML, as ASCII."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.allow_unicode, yaml.width = False, False, 4096
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump({"apiVersion": "flyball/v1", **value}, sys.stdout)
+
+
+def width() -> int | None:
+    """Columns of the terminal that stdout is; None where it is none, and nothing need be left out."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def fitted(head: Sequence[str], rows: Sequence[Sequence[object]], less: Sequence[str] = ()) -> list[str]:
+    """A table that fits the terminal: columns of `less` are left out one by one, and it is said."""
+    room, kept, gone = width(), list(range(len(head))), list[str]()
+    lines = table(head, rows)
+    for title in less:
+        if room is None or max(map(len, lines)) <= room:
+            break
+        kept.remove(head.index(title))
+        gone.append(title)
+        lines = table([head[i] for i in kept], [[row[i] for i in kept] for row in rows])
+    if gone:
+        note(f"left out for lack of room: {', '.join(gone)}")
+    return lines
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Lines of a table as kubectl prints one: upper-case titles, three spaces between, no borders."""
     cells = [list(head), *([safe(str(c)) if c not in (None, "") else "-" for c in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     return ["   ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def abbreviated(name: str) -> str:
+    """`KIND/NAME` as kubectl abbreviates the longest of kinds."""
+    return name.replace("horizontalpodautoscaler/", "hpa/", 1)
 
 
 def error(what: str, where: str = "", mend: str = "") -> None:

@@ -25,6 +25,7 @@ Now = Annotated[int | None, typer.Option("--current-replicas", help="Replicas th
 Wanted = Annotated[list[str] | None, typer.Option("--set", help="A number that is wanted: cpuRequest=500m.")]
 Current = Annotated[list[str] | None, typer.Option("--from", help="A number supposed now: cpuRequest=250m.")]
 Labels = Annotated[list[str] | None, typer.Option("-l", "--label", help="A label supposed on it: tier=web.")]
+Marked = Annotated[bool, typer.Option("--tainted", help="As if the agent's session had read untrusted text.")]
 KeptBy = Annotated[str | None, typer.Option("--kept-by", help="Who else keeps it: argocd/shop.")]
 
 
@@ -41,9 +42,11 @@ def explain(
     current: Current = None,
     label: Labels = None,
     kept_by: KeptBy = None,
+    tainted: Marked = False,
 ) -> None:
     """Show what each stage says. Example: flyball policy explain scale deploy/web --replicas 15"""
     from policies.explain import explain as stages_of
+    from policies.questions import lacks_numbers
 
     snapshot, cluster, namespace = _policy(opts)
     question = _question(
@@ -55,6 +58,7 @@ def explain(
         current=_numbers(current_replicas, current),
         labels=_pairs(label),
         kept_by=kept_by,
+        tainted=tainted,
     )
     found = stages_of(snapshot, question)
     if opts.json:
@@ -62,14 +66,18 @@ def explain(
         return
     decision = found.decision
     why = f"{decision.rule or decision.stage}: {decision.detail}"
-    say(f"{cluster}/{namespace}  {_verdict(decision.verdict.value)}  {safe(why)}")
+    open_ = lacks_numbers(snapshot, question) and decision.verdict == "allow"
+    said = tone("depends on the numbers", "wait") if open_ else _verdict(decision.verdict.value)
+    say(f"{cluster}/{namespace}  {said}  {safe(why)}")
     for stage in found.stages:
         mark = "ok" if stage.ok else tone("no", "bad")
         text = "" if stage.text == "ok" else safe(stage.text)
         say(f"  {stage.name.replace('_', '-'):<14} {mark:<3} {text}".rstrip())
     for change in found.changes:
         say(f"  would do: {safe(change)}")
-    if question.wanted and not question.current:
+    if lacks_numbers(snapshot, question):
+        note(f"  by names only: give the numbers, e.g. {_example(snapshot, question.action)}")
+    elif question.wanted and not question.current:
         note(
             "  what it has now is not known here: steps and factors are not judged (--current-replicas, --from)"
         )
@@ -78,22 +86,27 @@ def explain(
 @app.command("can-i")
 @command
 def can_i(
-    opts: Options, action: Action, workload: Workload, who: As = "local", replicas: Replicas = None
+    opts: Options,
+    action: Action,
+    workload: Workload,
+    who: As = "local",
+    replicas: Replicas = None,
+    tainted: Marked = False,
 ) -> None:
     """Say yes or no, as kubectl auth can-i does. Example: flyball policy can-i scale deploy/web --as agent:tuner"""
-    from policies.gate import Gate
-    from policies.questions import judge, request_of, situation_of
+    from policies.questions import judge
 
     snapshot, cluster, namespace = _policy(opts)
     question = _question(
-        snapshot, (cluster, namespace, workload), action, who, wanted=_numbers(replicas, None), current={}
+        snapshot,
+        (cluster, namespace, workload),
+        action,
+        who,
+        wanted=_numbers(replicas, None),
+        current={},
+        tainted=tainted,
     )
-    if question.wanted:
-        decision = judge(snapshot, question)
-    else:
-        gate, request = Gate(snapshot), request_of(question, snapshot)
-        values = situation_of(question, gate, request).values
-        decision = gate.screen(request, now_ms=question.at_ms, values=values)
+    decision = judge(snapshot, question)
     verdict = decision.verdict.value
     if opts.json:
         document({"kind": "CanI", "verdict": verdict, "rule": decision.rule, "detail": decision.detail})
@@ -149,13 +162,14 @@ def lint(opts: Options) -> None:
     snapshot, _, _ = _policy(opts)
     findings = findings_of(snapshot)
     if opts.json:
-        items = [{"what": f.what, "where": f.where, "mend": f.mend} for f in findings]
+        items = [{"level": f.level, "what": f.what, "where": f.where, "mend": f.mend} for f in findings]
         document({"kind": "PolicyFindings", "items": items})
     else:
         for finding in findings:
-            say(f"{safe(finding.where)}: {safe(finding.what)}\n  {safe(finding.mend)}")
+            level = "" if finding.level == "error" else f"{finding.level}: "
+            say(f"{safe(finding.where)}: {level}{safe(finding.what)}\n  {safe(finding.mend)}")
         say(f"{len(findings)} findings, {len(snapshot.rules)} rules, policy {snapshot.digest[:8]}")
-    if findings:
+    if any(finding.level == "error" for finding in findings):
         raise Stop(Exit.FAILED)
 
 
@@ -208,6 +222,13 @@ def _numbers(replicas: int | None, others: list[str] | None) -> dict[str, int | 
     if replicas is not None:
         found["replicas"] = replicas
     return found
+
+
+def _example(snapshot: "Snapshot", action: str) -> str:
+    dimension = snapshot.catalogue[action].dimensions[0]
+    if dimension == "replicas":
+        return "--replicas 6"
+    return f"--set {dimension}={'500m' if dimension.startswith('cpu') else '512Mi'}"
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:

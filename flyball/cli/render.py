@@ -1,14 +1,18 @@
 """A Result as a person reads it, as JSON, and as an exit code. Answer first, evidence below, next command last."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyball.cli.exits import Exit
-from flyball.cli.output import note, safe, say, tone
+from flyball.cli.hints import hints
+from flyball.cli.output import Tone, note, safe, say, tone
 from flyball.cli.stop import lifting
-from policies.quantities import shown
-from policies.types import Room
+from tools.errors import ToolError
 from tools.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
+from tools.requests import parsed
+
+if TYPE_CHECKING:
+    from tools.settle import Settled
 
 _CODES: dict[type, Exit] = {
     Applied: Exit.DONE,
@@ -28,9 +32,31 @@ _WORDS = {
 }
 
 
-def code(result: Result) -> Exit:
-    """The exit code that a result ends a command with."""
+def code(result: Result, ended: "Settled | None" = None) -> Exit:
+    """The exit code that a result ends a command with; `ended` is how the cluster ended it, if that was waited for.
+
+    Whatever is not as it was asked for is no success, be it only deferred.
+    """
+    if isinstance(result, Applied) and (result.partial or (ended is not None and ended.state != "applied")):
+        return Exit.FAILED
     return _CODES[type(result)]
+
+
+def settled(ended: "Settled | None") -> dict[str, Any]:
+    """How the cluster ended it, as JSON; nothing where nobody waited."""
+    if ended is None:
+        return {}
+    facts = {
+        name: getattr(ended, name) for name in ("state", "done", "total", "detail", "waited_ms", "record")
+    }
+    return {"settled": facts}
+
+
+def settled_line(ended: "Settled") -> str:
+    """The typed end of waiting: applied, deferred, infeasible, error, superseded or timeout."""
+    how: Tone = "good" if ended.state == "applied" else "wait" if ended.state == "deferred" else "bad"
+    waited = f"{ended.waited_ms / 1000:.0f} s"
+    return f"  settled: {tone(ended.state, how)}   {safe(ended.detail)}   {waited}"
 
 
 def local(ms: int) -> str:
@@ -43,13 +69,13 @@ def instant(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def document(result: Result) -> dict[str, Any]:
+def document(result: Result, ended: "Settled | None" = None) -> dict[str, Any]:
     """The JSON of a result; `status` is always there, the rest as far as the status has it."""
     request = result.request
     found: dict[str, Any] = {
         "kind": "ActionResult",
         "status": _WORDS[type(result)],
-        "exit_code": int(code(result)),
+        "exit_code": int(code(result, ended)),
         "context": request.target.cluster,
         "namespace": request.target.namespace,
         "target": str(request.target),
@@ -62,13 +88,18 @@ def document(result: Result) -> dict[str, Any]:
         "request_digest": request.digest,
         "replayed": getattr(result, "replayed", False),
     }
-    return found | _particulars(result)
+    return found | _particulars(result) | settled(ended)
 
 
 def _particulars(result: Result) -> dict[str, Any]:
     match result:
         case Applied():
-            return {"before": result.before, "after": result.after, "unchanged": result.unchanged}
+            return {
+                "before": result.before,
+                "after": result.after,
+                "unchanged": result.unchanged,
+                "partial": result.partial or None,
+            }
         case Refused():
             room = result.decision.room if result.decision else ()
             allowed = [
@@ -128,11 +159,22 @@ def lines(result: Result) -> list[str]:
 
 
 def _applied(result: Applied, where: str) -> list[str]:
-    done = "is so already" if result.unchanged else "done"
+    done = "is so already" if result.unchanged else "done in part" if result.partial else "done"
     ready = f"{result.ready} of {result.replicas} ready" if not result.replayed else "carried out before"
-    head = f"{where}  {tone(done, 'good')}  {_what(result)}   {ready}"
-    undo = [] if result.unchanged else [f"  undo: flyball undo {result.record}"]
-    return [head, *_rules(result), *undo]
+    head = f"{where}  {tone(done, 'wait' if result.partial else 'good')}  {_what(result)}   {ready}"
+    rest = [f"  not done: {safe(result.partial)}"] if result.partial else []
+    undo = [f"  undo: flyball undo {result.record}"] if not result.unchanged and undoable(result) else []
+    return [head, *rest, *_rules(result), *undo]
+
+
+def undoable(result: Applied) -> bool:
+    """Whether its undo can be asked for at all: what cannot is not suggested (a restart, an unset value)."""
+    try:
+        spec, args = parsed(result.request)
+        spec.inverse(args, result.before["fields"])
+    except ToolError:
+        return False
+    return True
 
 
 def _simulated(result: Simulated, where: str) -> list[str]:
@@ -151,7 +193,7 @@ def _rules(result: Applied | Simulated) -> list[str]:
 def _refused(result: Refused, where: str) -> list[str]:
     rule = f"{result.rule}: " if result.rule else ""
     found = [f"{where}  {tone('denied', 'bad')}  {_what(result)}   {rule}{safe(result.detail)}"]
-    found += [_hint(result, room) for room in (result.decision.room if result.decision else ())]
+    found += hints(result)
     if result.manual:
         found.append(f"  by hand:     {result.manual}")
     if result.stage == "kill_switch":
@@ -159,20 +201,8 @@ def _refused(result: Refused, where: str) -> list[str]:
     if result.stage == "names":
         t, replicas = result.request.target, result.request.args.get("replicas")
         flags = f"-n {t.namespace}" + ("" if replicas is None else f" --replicas {replicas}")
-        found.append(f"  why:         flyball policy explain {result.request.tool} {t} {flags}")
+        found.append(f"  why:         flyball policy explain {result.request.action} {t} {flags}")
     return [*found, f"  record {result.record}"]
-
-
-def _hint(result: Refused, room: Room) -> str:
-    label = "alone, now: " if room.alone else "approved:   "
-    if room.dimension != "replicas":
-        span = f"{shown(room.low, room.dimension)} to {shown(room.high, room.dimension)}"
-        return f"  {label} {room.dimension} {span}   ({room.rule})"
-    wanted = result.request.args.get("replicas")
-    best = min(max(int(wanted or 0), room.low), room.high)
-    t = result.request.target
-    flags = f"-n {t.namespace} --replicas {best}"
-    return f"  {label} flyball act scale {t} {flags}   ({room.rule}: {room.low} to {room.high})"
 
 
 def _pending(result: Pending, where: str) -> list[str]:

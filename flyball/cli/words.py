@@ -1,6 +1,9 @@
 """kubectl's liberties with words that the parser below does not take."""
 
+import re
 from collections.abc import Sequence
+
+_SPAN = re.compile(r"[0-9]+[^0-9/].*")
 
 # the common options that take a value; --debug takes none
 _VALUED = (
@@ -17,10 +20,16 @@ _VALUED = (
 
 
 def arranged(words: Sequence[str]) -> list[str]:
-    """`--dry-run` without its optional value gets it; common options before the command go behind it."""
+    """`--dry-run` and `--wait` without their optional value get it; common options go behind the command."""
     count = _leading(words)
     behind = [*words[count:], *words[:count]] if count < len(words) else list(words)
-    return ["--dry-run=server" if word == "--dry-run" else word for word in behind]
+    return [_valued(word, behind[i + 1] if i + 1 < len(behind) else "") for i, word in enumerate(behind)]
+
+
+def _valued(word: str, following: str) -> str:
+    if word == "--dry-run":
+        return "--dry-run=server"
+    return "--wait=5m" if word == "--wait" and not _SPAN.fullmatch(following) else word
 
 
 def _leading(words: Sequence[str]) -> int:

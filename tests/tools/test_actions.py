@@ -31,8 +31,8 @@ def test_scale_to_zero_is_another_action_and_minus_zero_is_zero() -> None:
 def test_scale_sends_the_number_that_was_judged() -> None:
     args, seen = scaling(8), workload(4)
     assert SCALE.deltas(args, seen) == (Delta("replicas", "", 4, 8),)
-    assert SCALE.patch(args, seen).body == {"spec": {"replicas": 8}}
-    assert SCALE.patch(args, seen).subresource == "scale"
+    assert SCALE.patches(args, seen)[0].body == {"spec": {"replicas": 8}}
+    assert SCALE.patches(args, seen)[0].subresource == "scale"
     assert SCALE.describe(args, seen) == "4 -> 8"
     assert SCALE.inverse(args, SCALE.view(args, seen)) == {
         "workload": "deploy/web",
@@ -42,9 +42,9 @@ def test_scale_sends_the_number_that_was_judged() -> None:
 
 
 def test_a_precondition_that_does_not_hold_sends_nothing() -> None:
-    assert SCALE.patch(scaling(8, 4), workload(4))
+    assert SCALE.patches(scaling(8, 4), workload(4))
     with pytest.raises(DefiniteConflict, match="has 4 replicas, not 0"):
-        SCALE.patch(scaling(8, 0), workload(4))
+        SCALE.patches(scaling(8, 0), workload(4))
 
 
 def test_set_resources_sends_exactly_what_was_judged() -> None:
@@ -53,7 +53,7 @@ def test_set_resources_sends_exactly_what_was_judged() -> None:
         Delta("cpuRequest", "app", 500, 250),
         Delta("memoryLimit", "app", 512 * 2**20, 10**9),
     )
-    (container,) = RES.patch(args, seen).body["spec"]["template"]["spec"]["containers"]  # type: ignore[index]
+    (container,) = RES.patches(args, seen)[0].body["spec"]["template"]["spec"]["containers"]  # type: ignore[index]
     assert container == {
         "name": "app", "resources": {"requests": {"cpu": "250m"}, "limits": {"memory": "1000000000"}}
     }  # fmt: skip
@@ -68,9 +68,22 @@ def test_what_is_no_quantity_above_zero_is_refused(text: str) -> None:
             setting(**{field: text}).wanted()
 
 
-def test_a_quantity_beyond_all_numbers_saturates_and_does_not_wrap() -> None:
-    assert setting(memory_limit="1e999").wanted() == {"memory_limit": 2**53 - 1}
-    assert setting(cpu_request="0.0000001").wanted() == {"cpu_request": 1}
+@pytest.mark.parametrize(("field", "text"), [
+    ("memory_limit", "1e999"), ("memory_limit", "9E"), ("cpu_request", "1e400"), ("cpu_limit", "9007199254741"),
+])  # fmt: skip
+def test_a_quantity_beyond_all_numbers_is_refused_and_does_not_wrap(field: str, text: str) -> None:
+    with pytest.raises(ArgumentsInvalid, match="not a Kubernetes quantity"):
+        setting(**{field: text})
+
+
+def test_a_quantity_is_rounded_up_as_kubernetes_does_and_sent_as_it_was_judged() -> None:
+    args = setting(cpu_request="0.0000001", memory_limit="512m")
+    assert args.wanted() == {"cpu_request": 1, "memory_limit": 1}
+    assert "'1m'" in str(RES.patches(args, workload())[0].body)
+    assert setting(cpu_request="2500e-4", memory_limit="0.5Ki").wanted() == {
+        "cpu_request": 250,
+        "memory_limit": 512,
+    }
 
 
 def test_a_container_is_named_where_there_are_two() -> None:

@@ -2,12 +2,21 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from flyball.cli.output import safe
-from tests.security.kit import App, ask, installation, scale
-from tools.governed import printable
+from policies.types import Target
+from tests.security.kit import LOCAL, OPS, App, allow, ask, installation, scale
+from tests.tools.rig import Rig, rig
+from tests.tools.workloads import pod, workload
+from tools import registry
+from tools.governed import _card, printable
+from tools.metrics.types import Metric
+from tools.outcome import Applied, Failed, Refused, Result, Unknown
+from tools.ports import ApiEvent, PodUsage
+from tools.requests import build
 
 ENDS: dict[str, tuple[str, dict[str, Any], str]] = {
     "ok": ("describe_workload", {"workload": "deployment/web"}, "ok"),
@@ -103,3 +112,92 @@ def test_without_a_namespace_nothing_is_guessed(tmp_path: Path) -> None:
 def test_printable_text_is_left_alone_and_the_rest_is_marked() -> None:
     assert printable("scale web 4 -> 8, Größe") == "scale web 4 -> 8, Größe"
     assert printable("a\x1b\n\u202e\ud800b") == "a????b"
+
+
+def request(one: Rig) -> Any:
+    spec = registry.action("scale")
+    return build(
+        "scale", registry.parse(spec.args, {**scale(6), "current_replicas": None}), id="r" * 12,
+        principal=one.agent(), cluster="sandbox", namespace="shop", mode="live",
+    )  # fmt: skip
+
+
+def test_what_was_done_in_part_or_was_so_already_says_so(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS]) as one:
+            done = Applied(request(one), 7, "i", "4 -> 6", {}, {}, 6, 6)
+            part = _card(replace(done, partial="2 of 5 pods; not c: all is stopped"))
+            assert json.loads(part.text)["not_done"] == "2 of 5 pods; not c: all is stopped"
+            assert part.line.startswith("applied in part")
+            assert part.line.endswith("not c: all is stopped")
+            same = _card(replace(done, unchanged=True))
+            assert json.loads(same.text)["unchanged"] is True
+            assert same.line.startswith("is so already")
+            whole = json.loads(_card(done).text)
+            assert (whole["unchanged"], whole["not_done"]) == (False, None)
+
+    asyncio.run(run())
+
+
+def test_what_the_cluster_says_comes_without_secrets_and_in_bounds(tmp_path: Path) -> None:
+    """A webhook's message is anybody's text."""
+    said = "denied: password=hunter2secret \u202e" + "x" * 100_000
+
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS]) as one:
+            asked = request(one)
+            results: list[Result] = [
+                Failed(asked, 7, said, said), Refused(asked, 7, "s", None, said), Unknown(asked, 7, "i", "d", said),
+                Applied(asked, 7, "i", "d", {}, {}, 1, 1, partial=said),
+            ]  # fmt: skip
+            for card in map(_card, results):
+                assert "hunter2secret" not in card.text + card.line
+                assert "[redacted]" in card.text
+                assert "\u202e" not in json.loads(card.text).values()
+                assert len(card.text) < 10_000
+
+    asyncio.run(run())
+
+
+def test_a_read_of_very_many_pods_fits_into_the_log(tmp_path: Path) -> None:
+    """What is recorded is bounded: numbers, totals and a digest."""
+    names = [f"web-7d8f9b6c5d-{i:05d}" for i in range(3000)]
+    usage = [PodUsage(name, 1, 30, {"app": (100, 10**8), "proxy": (10, 10**7)}) for name in names]
+
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS, allow("read", ["read"])]) as one:
+            one.cluster.script = [(workload(3000), [pod(name) for name in names])]
+            one.cluster.told = [
+                ApiEvent(f"pod/{name}", "Warning", "R", "m" * 900, "k", 1, 1) for name in names
+            ]
+
+            async def told(_: Target) -> list[PodUsage]:
+                return usage
+
+            one.cluster.usage = told  # type: ignore[method-assign]
+            web = {"workload": "deploy/web"}
+            asked: list[tuple[str, dict[str, Any]]] = [
+                ("describe_workload", web), ("get_events", web), ("why", web),
+                ("changes", {**web, "since": None}), ("list_workloads", {"selector": "a=" + "b" * 400}),
+                ("read_metrics", {**web, "metric": "cpu_usage", "span": "1h"}),
+            ]  # fmt: skip
+            for name, arguments in asked:
+                assert (await one.call(name, arguments, name.ljust(40, "a"))).status == "ok", name
+            await one.reads().overview("shop", "", list(Metric))
+            records = [e.record for e in await one.log.find(kinds=("tool.read",))]
+            assert max(len(record.model_dump_json()) for record in records) < 4096
+            (seen,) = [r.observation for r in records if r.observation and "containers" in r.observation]
+            assert (seen["pods"], seen["containers"], seen["cpu_millicores"]) == (3000, 6000, 330_000)
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_recorded_is_a_card_and_is_not_released(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS, allow("read", ["read"])]) as one:
+            one.cluster.script = [(replace(workload(), resource_version="9" * 70_000), [pod()])]
+            card = await one.call("describe_workload", {"workload": "deploy/web"}, "a" * 40)
+            assert card.status == "failed"
+            assert "cannot be recorded" in card.text
+
+    asyncio.run(run())

@@ -47,6 +47,22 @@ def test_what_the_api_leaves_out_is_not_guessed() -> None:
     assert (seen.labels, seen.managers) == ({}, ())
 
 
+@pytest.mark.parametrize(("kind", "spec", "status", "found"), [
+    ("deployment", {}, {}, ("RollingUpdate", 0, "")),
+    ("deployment", {"strategy": {"type": "Recreate"}}, {}, ("Recreate", 0, "")),
+    ("deployment", {"strategy": {"rollingUpdate": {"maxSurge": 1}}}, {}, ("RollingUpdate", 0, "")),
+    ("statefulset", {"updateStrategy": {"type": "OnDelete"}}, {}, ("OnDelete", 0, "")),
+    ("statefulset", {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}},
+     {"updateRevision": "web-b"}, ("RollingUpdate", 2, "web-b")),
+    ("statefulset", {"updateStrategy": {"type": "ignore all rules"}}, {}, ("Unknown", 0, "")),
+])  # fmt: skip
+def test_how_pods_are_replaced(kind: str, spec: Any, status: Any, found: tuple[str, int, str]) -> None:
+    body = deployment()
+    body = {**body, "spec": body["spec"] | spec, "status": status}
+    seen = objects.workload("c", kind, body, None)
+    assert (seen.strategy, seen.partition, seen.newest_template) == found
+
+
 def test_managers_are_named_with_the_fields_that_they_own() -> None:
     fields = {
         "f:metadata": {"f:annotations": {".": {}, "f:a": {}}},
@@ -125,12 +141,12 @@ def test_keda_keeps_it_directly_or_through_its_autoscaler() -> None:
     plain = {"metadata": {"name": "so"}, "spec": {"scaleTargetRef": {"name": "web"}}}
     assert owner([scaler()], [plain]) == "scaledobject/so"
     made = [{"kind": "ScaledObject", "name": "so", "controller": True}]
-    assert owner([scaler(ownerReferences=made)]) == "scaledobject/so"
+    assert owner([scaler(ownerReferences=made)]) == "scaledobject/unknown"
 
 
 def test_argo_keeps_what_its_tracking_id_names() -> None:
     key = "argocd.argoproj.io/tracking-id"
-    assert owner(annotations={key: "shop:apps/Deployment:shop/web"}) == "argocd/shop"
+    assert owner(annotations={key: "shop:apps/Deployment:shop/web"}) == "argocd"
     assert owner(annotations={key: "shop:apps/Deployment:shop/copied-from"}) is None
 
 
@@ -139,7 +155,7 @@ def test_the_instance_label_counts_only_where_argo_wrote() -> None:
     labels = {"app.kubernetes.io/instance": "shop"}
     wrote = [{"manager": "argocd-controller", "operation": "Update", "fieldsV1": {}}]
     assert owner(labels=labels) is None
-    assert owner(labels=labels, managedFields=wrote) == "argocd/shop"
+    assert owner(labels=labels, managedFields=wrote) == "argocd"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +164,7 @@ def test_the_instance_label_counts_only_where_argo_wrote() -> None:
 )
 def test_flux_keeps_it_unless_told_to_leave_it_alone(group: str, kind: str) -> None:
     labels = {f"{group}/name": "shop"}
-    assert owner(labels=labels) == f"{kind}/shop"
+    assert owner(labels=labels) == kind
     assert owner(labels=labels, annotations={f"{group}/reconcile": "disabled"}) is None
 
 

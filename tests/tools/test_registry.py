@@ -1,12 +1,14 @@
 """The registry is closed, its specs agree with each other, and its argument models are strict."""
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.tools.workloads import workload
+from tests.tools.workloads import pod, with_pods, workload
 from tools import registry
 from tools.errors import ArgumentsInvalid, UnknownTool
+from tools.ports import Workload
 
 SPECS = [*registry.ACTIONS.values(), *registry.READS.values()]
 
@@ -14,7 +16,19 @@ SPECS = [*registry.ACTIONS.values(), *registry.READS.values()]
 def test_names_are_unique_and_the_catalogue_is_sorted() -> None:
     names = [info.name for info in registry.catalogue()]
     assert names == sorted(set(names))
-    assert names == ["describe_workload", "list_workloads", "scale", "scale_to_zero", "set_resources"]
+    assert names == [
+        "describe_workload", "get_events", "list_workloads", "lower_memory_limit", "read_metrics", "restart",
+        "scale", "scale_to_zero", "set_resources",
+    ]  # fmt: skip
+
+
+def test_what_anybody_wrote_is_marked_as_such() -> None:
+    """Whoever adds a tool that returns such text has to say so here too."""
+    assert {name for name, spec in registry.READS.items() if spec.untrusted} == {
+        "get_events",
+        "changes",
+        "why",
+    }
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
@@ -53,19 +67,24 @@ def test_what_was_left_out_is_null() -> None:
     assert registry.plain(args) == SCALE
 
 
-@pytest.mark.parametrize(("name", "given"), [
-    ("scale", SCALE),
-    ("set_resources", {"workload": "deploy/web", "container": None, "cpu_request": "250m", "cpu_limit": None,
-                       "memory_request": None, "memory_limit": "1Gi"}),
+RESOURCES: dict[str, Any] = {"workload": "deploy/web", "cpu_request": "250m", "memory_limit": "1Gi"}
+PODS = with_pods(pod("web-1"), pod("web-2"))
+
+
+@pytest.mark.parametrize(("name", "given", "seen"), [
+    ("scale", SCALE, workload()),
+    ("set_resources", RESOURCES, workload()),
+    ("set_resources", RESOURCES | {"in_place": True}, PODS),
+    ("set_resources", RESOURCES | {"in_place": True, "memory_limit": "300Mi", "lower_memory_limit": True}, PODS),
 ])  # fmt: skip
-def test_a_spec_agrees_with_itself(name: str, given: dict[str, Any]) -> None:
+def test_a_spec_agrees_with_itself(name: str, given: dict[str, Any], seen: Workload) -> None:
     """Its deltas move what its action says, its view is canonical, its inverse is parsed and leads back."""
-    spec, seen = registry.action(name), workload()
+    spec = registry.action(name)
     args = registry.parse(spec.args, given)
     info = next(i for i in spec.actions if i.name == spec.classify(args))
     assert {d.dimension for d in spec.deltas(args, seen)} <= set(info.dimensions)
     view = spec.view(args, seen)
-    assert all(isinstance(v, int | str | None) and not isinstance(v, bool) for v in view.values())
+    assert json.loads(json.dumps(view), parse_float=pytest.fail) == view
     back = registry.parse(spec.args, spec.inverse(args, view))
     forth = {(d.dimension, d.subject): (d.before, d.after) for d in spec.deltas(args, seen)}
     for delta in spec.deltas(back, seen):

@@ -55,6 +55,7 @@ def test_the_digest_covers_every_field_but_the_session() -> None:
     base = scale()
     changes: list[dict[str, Any]] = [
         {"id": "request-2"}, {"mode": "dry_run"}, {"reason": "why"}, {"basis": "x"}, {"undoes": "x"}, {"run_id": "r"},
+        {"tainted": True},
         {"tool": "set_resources"}, {"action": "scale_to_zero"}, {"args": {**base.args, "replicas": 6}},
         {"principal": WHO.model_copy(update={"on_behalf_of": "human:lena"})},
         {"principal": WHO.model_copy(update={"agent": "agent:ops"})},

@@ -77,7 +77,7 @@ def test_a_schema_is_strict_closed_and_plain(name: str) -> None:
     assert parameters["additionalProperties"] is False
     assert parameters["required"] == list(parameters["properties"]) == list(MODELS[name].model_fields)
     for field in parameters["properties"].values():
-        assert set(field) == {"type", "description"}
+        assert {"type", "description"} <= set(field) <= {"type", "description", "enum"}
         assert (
             {field["type"]} <= {"string", "integer"}
             if isinstance(field["type"], str)

@@ -1,0 +1,66 @@
+"""What a refused person can ask for instead: in each number what is allowed now, and the command that asks so."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+from policies.quantities import shown
+from policies.types import Request, Room, Scalar
+from tools.cluster.quantity import millicores, whole_bytes
+from tools.outcome import Refused
+
+ARGUMENTS = {
+    "replicas": "replicas",
+    "cpuRequest": "cpu_request",
+    "cpuLimit": "cpu_limit",
+    "memoryRequest": "memory_request",
+    "memoryLimit": "memory_limit",
+}
+"""By dimension, the argument that moves it."""
+
+
+def hints(result: Refused) -> list[str]:
+    """Lines below a refusal; empty where no number would help."""
+    rooms = result.decision.room if result.decision else ()
+    ordered = sorted(rooms, key=lambda room: (not room.alone, room.rule))
+    found = list[str]()
+    for (alone, rule), group in groupby(ordered, key=lambda room: (room.alone, room.rule)):
+        found += _lines(result.request, alone, rule, list(group))
+    return found
+
+
+def _lines(request: Request, alone: bool, rule: str, rooms: Sequence[Room]) -> Iterator[str]:
+    label = "alone, now: " if alone else "approved:   "
+    spans = ", ".join(f"{room.dimension} {_span(room)}".removeprefix("replicas ") for room in rooms)
+    wanted = {d for d, argument in ARGUMENTS.items() if request.args.get(argument) is not None}
+    within = {room.dimension: room for room in rooms}
+    if not wanted or not wanted <= within.keys():  # one rule alone does not let all of them move
+        yield f"  {label} {spans}   ({rule})"
+        return
+    t, flags = request.target, " ".join(_flags(request.args, within))
+    tool = request.tool.replace("_", "-")
+    yield f"  {label} flyball act {tool} {t} -n {t.namespace} {flags}   ({rule}: {spans})"
+
+
+def _span(room: Room) -> str:
+    low, high = shown(room.low, room.dimension), shown(room.high, room.dimension)
+    return low if low == high else f"{low} to {high}"
+
+
+def _flags(args: Mapping[str, Scalar], within: Mapping[str, Room]) -> Iterator[str]:
+    """The arguments again, each number moved into what is allowed, by as little as possible."""
+    rooms = {ARGUMENTS[dimension]: room for dimension, room in within.items()}
+    for name, value in args.items():
+        flag = "--" + name.replace("_", "-")
+        if name == "workload" or value is None or value is False:
+            continue
+        if name in rooms:
+            yield f"{flag} {_nearest(str(value), rooms[name])}"
+        else:
+            yield flag if value is True else f"{flag} {value}"
+
+
+def _nearest(text: str, room: Room) -> str:
+    """Read as the tool read it: an amount finer than a millicore or a byte counts as the next whole one."""
+    read = {"cpu": millicores, "memory": whole_bytes}
+    asked = next((parse(text) for name, parse in read.items() if room.dimension.startswith(name)), None)
+    return shown(min(max(int(text) if asked is None else asked, room.low), room.high), room.dimension)

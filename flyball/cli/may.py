@@ -1,0 +1,74 @@
+"""What may be done to a workload now, by name, owner and switch; a number's limits are said when it is asked for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from policies.questions import Question, judge
+from policies.types import ActionInfo, Decision, Request, VerdictKind
+from tools import registry
+from tools.ports import Workload
+from tools.spec import ActionSpec
+
+_WORDS = {VerdictKind.ALLOW: "yes", VerdictKind.NEEDS_APPROVAL: "with-approval", VerdictKind.DENY: "no"}
+
+
+async def may(app: Any, workload: Workload) -> list[dict[str, str]]:
+    """For each action on it: `yes`, `with-approval` or `no`, and the rules or the reason."""
+    found = []
+    for spec in registry.ACTIONS.values():
+        if workload.target.kind in spec.kinds:
+            for info in spec.actions:
+                verdict, why = await _asked(app, spec, info, workload)
+                found.append({"action": info.name, "may": verdict, "why": why})
+    return found
+
+
+async def _asked(app: Any, spec: ActionSpec[Any], info: ActionInfo, workload: Workload) -> tuple[str, str]:
+    gate = await app.context.gate()
+    request = Request(
+        id="may-" + info.name.replace("_", "-"),
+        principal=app.identity.by_hand(),
+        tool=spec.name,
+        action=info.name,
+        target=workload.target,
+        args={},
+        mode="live",
+    )
+    if (no := await app.context.screened(gate, request)) is not None:
+        return "no", "no rule lets you" if (no.stage, no.rule) == ("names", None) else _told(no)
+    if (owner := spec.owner(workload)) is not None:
+        return "no", f"{owner} keeps it"
+    now = _now(info, workload)
+    question = Question(
+        who="local",
+        action=info.name,
+        target=workload.target,
+        wanted={**now, "replicas": 0} if info.name == "scale_to_zero" else now,
+        current=now,
+        labels=workload.labels,
+        at_ms=app.context.now_ms(),
+    )
+    decision = judge(gate.snapshot, question)
+    rules = ", ".join(decision.matched)
+    if decision.verdict is VerdictKind.DENY:
+        return "no", _told(decision)
+    return _WORDS[decision.verdict], rules
+
+
+def _told(no: Decision) -> str:
+    return f"{no.rule or no.stage}: {no.detail}"
+
+
+def _now(info: ActionInfo, workload: Workload) -> Mapping[str, int]:
+    """What it has now in each dimension that the action moves, as far as it is set."""
+    r = workload.containers[0].resources if workload.containers else None
+    has = {"replicas": workload.replicas}
+    if r is not None:
+        set_now = {
+            "cpuRequest": r.cpu_request,
+            "cpuLimit": r.cpu_limit,
+            "memoryRequest": r.memory_request,
+            "memoryLimit": r.memory_limit,
+        }
+        has |= {name: value for name, value in set_now.items() if value is not None}
+    return {name: has[name] for name in info.dimensions if name in has}

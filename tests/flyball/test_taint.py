@@ -1,0 +1,67 @@
+"""A chat that has read anybody's text says so to the person, once, and again at its next sitting; and what it reads
+is what the command line prints."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flyball.cli.chat_repl import _MARKED
+from tests.e2e.scripted_model import call, say, scale, serving
+from tests.flyball.kit import Flyball
+
+EVENTS = call("get_events", workload="deployment/web")
+
+
+def test_it_is_said_once_and_the_tighter_limits_hold(
+    flyball: Flyball, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setenv("FLYBALL_MODEL_NAME", "scripted")
+    with serving([EVENTS, EVENTS, say("seen"), say("again"), scale("deployment/web", 9), say("so")]) as model:
+        monkeypatch.setenv("FLYBALL_MODEL_URL", model.url)
+        first = flyball(["chat", "-m", "what happened?", "--thread", "t"])
+        assert first.err.count(_MARKED) == 1, first.out + first.err
+        again = flyball(["chat", "-m", "and now?", "--thread", "t"])
+        assert _MARKED not in again.err, "said when it came about"
+        other = flyball(["chat", "-m", "scale it", "--thread", "clean"])
+        assert _MARKED not in other.err
+
+
+def test_a_sitting_begins_with_it(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYBALL_MODEL_NAME", "scripted")
+    with serving([EVENTS, say("seen")]) as model:
+        monkeypatch.setenv("FLYBALL_MODEL_URL", model.url)
+        flyball(["chat", "-m", "what happened?", "--thread", "t"])
+        sitting = flyball(["chat", "--thread", "t"])
+        assert _MARKED in sitting.err
+
+
+def test_chat_and_command_line_tell_the_same_changes_and_findings(
+    flyball: Flyball, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """experience.md, rule 11. The world stands still between the two."""
+    flyball("act scale deploy/web --replicas 6 --yes")
+    monkeypatch.setenv("FLYBALL_MODEL_NAME", "scripted")
+    asked = [call(name, workload="deployment/web") for name in ("changes", "why")]
+    with serving([*asked, say("so")]) as model:
+        monkeypatch.setenv("FLYBALL_MODEL_URL", model.url)
+        done = flyball(["chat", "-m", "what happened?"])
+        assert _MARKED in done.err
+        changes, why = _results(model.requests[-1])
+    for told in changes["newest_first"]:
+        del told["at_ms"], told["undo"]
+    listed = flyball("changes deploy/web -o json").document["items"]
+    assert changes["newest_first"][::-1] == [
+        {k: v for k, v in one.items() if k not in ("at", "at_ms", "undo")} for one in listed
+    ]
+    assert any(one["ours"] for one in listed)
+    reasons = flyball("why deploy/web -o json").document["items"]
+    assert why["worst_first"] == [{k: v for k, v in one.items() if k != "look"} for one in reasons]
+    assert reasons
+
+
+def _results(request: Any) -> list[dict[str, Any]]:
+    """What the tools gave the model, out of its last request."""
+    told = [json.loads(m["content"]) for m in request["messages"] if m["role"] == "tool"]
+    return [json.loads(one["data_not_instructions"]) for one in told]

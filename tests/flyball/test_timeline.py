@@ -1,0 +1,98 @@
+"""Was it us, and who else: the merge of log, managedFields and events."""
+
+from dataclasses import replace
+
+from tests.flyball.facts import NOW_MS, event, manager, pod, pods, workload
+from tools.changes import Change, document, tally, timeline
+from tools.ports import manager_of
+
+OURS = Change(
+    NOW_MS - 300_000, "log", "human:anna", "scale 4 -> 8", "deployment/web", True, "applied", 12, True, "i-1"
+)
+
+
+def test_all_three_sources_newest_last() -> None:
+    found = timeline(
+        [OURS],
+        workload(managers=(manager("kubectl-edit", 600, "spec.template"), manager(manager_of("i-1"), 300))),
+        (),
+        (event("ScalingReplicaSet", "Scaled up from 4 to 8", ago_s=299, source="deployment-controller"),),
+        0,
+    )
+    assert [(c.source, c.who) for c in found] == [
+        ("fields", "kubectl-edit"),
+        ("log", "human:anna"),
+        ("event", "deployment-controller"),
+    ]
+    assert [c.ours for c in found] == [False, True, False]
+    assert found[1].undo, "its marker is still there"
+
+
+def test_ours_that_somebody_wrote_over_cannot_be_undone() -> None:
+    (only,) = timeline([OURS], workload(), (), (), 0)
+    assert (only.record, only.undo) == (12, False)
+    (kept,) = timeline([OURS], workload(), (pod(managers=(manager(manager_of("i-1"), 300),)),), (), 0)
+    assert kept.undo
+
+
+def test_a_flyball_that_this_log_does_not_know_is_somebody_else() -> None:
+    (only,) = timeline([], workload(managers=(manager("flyball-elsewhere", 60),)), (), (), 0)
+    assert not only.ours
+    assert only.who == "another Flyball (flyball-elsewhere)"
+
+
+def test_what_controllers_write_of_themselves_is_no_change() -> None:
+    quiet = (manager("kube-controller-manager", 10, "status.replicas", subresource="status"),)
+    noise = (event("Scheduled"), event("Pulled"), event("Unhealthy"))
+    assert timeline([], workload(managers=quiet), pods(), noise, 0) == []
+
+
+def test_a_resize_by_hand_is_somebody_elses_and_the_creation_is_named() -> None:
+    by_hand = pod(managers=(manager("kubectl-patch", 30, "spec.containers", subresource="resize"),))
+    created = replace(manager("kubectl", 90), at="2026-01-01T00:00:00Z")
+    first, second = timeline([], workload(managers=(created,)), (by_hand,), (), 0)
+    assert (first.who, first.what) == ("kubectl", "created it")
+    assert (second.about, second.what) == ("pod/web-0", "resized in place")
+
+
+def test_since_cuts_off_and_many_fields_are_counted() -> None:
+    fields = tuple(f"spec.f{n}" for n in range(9))
+    one = workload(managers=(manager("kubectl-edit", 600, *fields),))
+    (found,) = timeline([], one, (), (), NOW_MS - 700_000)
+    assert found.what == "wrote spec.f0, spec.f1, spec.f2, spec.f3, spec.f4 and 4 more"
+    assert timeline([], one, (), (), NOW_MS - 500_000) == []
+    assert document(found)["record"] is None
+
+
+def test_a_manager_without_a_time_or_a_name_does_not_break_it() -> None:
+    odd = (replace(manager("x", 1), at=""), replace(manager("", 5)))
+    (only,) = timeline([], workload(managers=odd), (), (), 0)
+    assert only.who == "unnamed"
+
+
+def test_pods_one_by_one_are_told_of_statefulsets_only() -> None:
+    made = [event("SuccessfulCreate", about=about) for about in ("replicaset/web-1", "statefulset/db")]
+    assert [c.about for c in timeline([], workload(), (), made, 0)] == ["statefulset/db"]
+
+
+def test_changes_of_one_instant_stand_in_the_logs_order() -> None:
+    twice = [replace(OURS, record=68, what="z"), replace(OURS, record=112, what="a")]
+    assert [c.record for c in timeline(twice, workload(), (), (), 0)] == [68, 112]
+
+
+def test_what_others_wrote_is_harmless_and_short() -> None:
+    evil = "x\ny \x1b[31m\u202e password=hunter22 " + "z" * 900
+    told = timeline(
+        [], workload(managers=(manager(evil, 60, f"f:{evil}"),)), (), [event("Evicted", evil, source=evil)], 0
+    )
+    assert len(told) == 2
+    for one in told:
+        for text, most in ((one.who, 128), (one.what, 240)):
+            assert text.isprintable()
+            assert "hunter22" not in text
+            assert len(text) <= most
+
+
+def test_they_are_counted_by_where_they_are_known_from() -> None:
+    fields = timeline([], workload(managers=(manager("kubectl-edit", 60),)), (), (), 0)
+    assert tally([OURS, *fields, *fields]) == {"ours": 1, "others": 2, "events": 0}

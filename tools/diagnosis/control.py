@@ -1,0 +1,110 @@
+"""Rules about those who keep it: its autoscaler, its rollout, quota, an owner, whoever changed it lately."""
+
+from collections.abc import Iterator
+
+from tools.diagnosis.pods import STARTING, quote, quoted
+from tools.diagnosis.types import Facts, Finding, Severity
+from tools.metrics.mends import shared
+from tools.metrics.types import Metric
+
+LATELY_S = 7200
+
+
+def autoscaler(facts: Facts) -> Iterator[Finding]:
+    """The HPA's conditions AbleToScale, ScalingActive and ScalingLimited (autoscaling/v2)."""
+    hpa = facts.autoscaler
+    if hpa is None:
+        return
+    reasons = ", ".join(hpa.reasons) or "no reason given"
+    bounds = f"hpa/{hpa.name} {hpa.minimum}-{hpa.maximum}, has {hpa.current}, desired {hpa.desired}"
+    if not hpa.able:
+        yield Finding(
+            "hpa-unable", Severity.LIMITED, "its autoscaler cannot scale it", f"{bounds}; {reasons}"
+        )
+    if not hpa.active:
+        yield Finding(
+            "hpa-no-metrics", Severity.LIMITED, "its autoscaler does not act: it has no metrics",
+            f"{bounds}; {reasons}",
+        )  # fmt: skip
+    if hpa.limited and hpa.current >= hpa.maximum:
+        use = f"; cpu {hpa.cpu_percent}% of {hpa.target_percent}%" if hpa.cpu_percent is not None else ""
+        yield Finding(
+            "hpa-at-maximum", Severity.LIMITED,
+            f"its autoscaler stands at its maximum {hpa.maximum} and wants more", f"{bounds}{use}",
+        )  # fmt: skip
+
+
+def quota(facts: Facts) -> Iterator[Finding]:
+    """Pods that the namespace's ResourceQuota did not admit (plugin/pkg/admission/resourcequota)."""
+    refused = [e for e in facts.recent("FailedCreate", within_s=86_400) if "exceeded quota" in e.message]
+    if refused and len(facts.alive) < facts.workload.replicas:
+        missing = facts.workload.replicas - len(facts.alive)
+        yield Finding("quota", Severity.LIMITED, f"{missing} pods are not made: quota", quoted(refused, ""))
+
+
+def rollout(facts: Facts) -> Iterator[Finding]:
+    """A rollout that goes on, and one that does not (Deployment's condition ProgressDeadlineExceeded)."""
+    w = facts.workload
+    if w.paused:
+        yield Finding("rollout-paused", Severity.LIMITED, "its rollouts are paused", "spec.paused is true")
+    if w.observed_generation >= w.generation and w.updated >= w.replicas:
+        return
+    stuck = [p for p in facts.alive if p.waiting not in STARTING]
+    late = facts.recent("ProgressDeadlineExceeded", within_s=86_400)
+    evidence = f"{w.updated} of {w.replicas} updated, {w.ready} ready"
+    if stuck or late:
+        why = f"pod {stuck[0].name}: {stuck[0].waiting}" if stuck else quoted(late, "")
+        yield Finding("rollout-stuck", Severity.SUFFERING, "its rollout is stuck", f"{evidence}; {why}")
+    else:
+        yield Finding("rollout", Severity.NOTED, "a rollout is in progress", evidence)
+
+
+def owner(facts: Facts) -> Iterator[Finding]:
+    """Somebody else keeps it, who would put a live change back."""
+    kept = facts.workload.owner
+    if kept is None:
+        return
+    if kept.startswith("horizontalpodautoscaler/"):
+        what = f"{kept} sets its replicas: change its bounds, not the replicas"
+    else:
+        what = f"{kept} keeps it: a live change would be put back"
+    yield Finding("owned", Severity.NOTED, what, f"owner {kept}")
+
+
+def scaled_to_zero(facts: Facts) -> Iterator[Finding]:
+    """No pods are asked for."""
+    if facts.workload.replicas == 0:
+        yield Finding("scaled-to-zero", Severity.LIMITED, "it is scaled to zero", "spec.replicas 0")
+
+
+def lately(facts: Facts) -> Iterator[Finding]:
+    """The newest change by us and the newest by others, if lately."""
+    since = facts.now_ms - LATELY_S * 1000
+    for ours in (True, False):
+        found = [c for c in facts.changes if c.ours is ours and c.source != "event" and c.at_ms >= since]
+        if not found:
+            continue
+        last = found[-1]
+        minutes = (facts.now_ms - last.at_ms) // 60_000
+        when = f"{minutes}m ago" if minutes else "just now"
+        text = last.what if ours else quote(last.what)
+        record = f", record {last.record}" if last.record is not None else ""
+        yield Finding(
+            "changed-by-us" if ours else "changed-by-others", Severity.NOTED,
+            f"changed {when} by {last.who if ours else quote(last.who)}", f"{text}{record}",
+            "changes {target} --since 2h",
+        )  # fmt: skip
+
+
+def unmeasured(facts: Facts) -> Iterator[Finding]:
+    """What is not known: nothing is concluded from it."""
+    without = {m: n.missing for m, n in facts.numbers.items() if n.v is None and n.missing != "not_served"}
+    away = [part for part in sorted(facts.missing) if part not in set(Metric)]
+    unknown = [m.value for m in Metric if m in without or m.value in facts.missing]
+    names = [*(["every metric"] if len(unknown) == len(Metric) else unknown), *away]
+    if names:
+        why = sorted({*(r.replace("_", " ") for r in without.values()), *shared(facts.missing)})
+        yield Finding(
+            "unmeasured", Severity.NOTED, f"not known: {', '.join(names)}", "; ".join(why),
+            "metrics check {target}",
+        )  # fmt: skip

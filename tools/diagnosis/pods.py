@@ -1,0 +1,166 @@
+"""Rules about pods: those that do not run, and those that are not what their template says."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from tools.cluster.quantity import format_millicores
+from tools.diagnosis.figures import mebibytes
+from tools.diagnosis.types import Facts, Finding, Severity
+from tools.metrics.types import Metric
+from tools.ports import ApiEvent, Container, Pod, Resources
+
+IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+YOUNG_MS = 120_000
+"""A pod that is younger and not ready is starting."""
+HOUR_MS = 3_600_000
+STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
+"""Reasons of waiting that are no trouble yet (pkg/kubelet/kubelet_pods.go)."""
+
+
+def pending(facts: Facts) -> Iterator[Finding]:
+    """No node has taken them; the scheduler's event says why."""
+    waiting = [p for p in facts.alive if p.phase == "Pending" and p.node is None]
+    if waiting:
+        why = quoted(facts.recent("FailedScheduling", within_s=86_400), "the scheduler has not said why")
+        worst = _worst(facts)
+        yield Finding("pending", worst, f"{_of(waiting, facts)} Pending: no node has taken them", why)
+
+
+def image(facts: Facts) -> Iterator[Finding]:
+    """The image cannot be pulled."""
+    stuck = [p for p in facts.alive if p.waiting in IMAGE]
+    if stuck:
+        why = quoted(facts.recent("Failed", "BackOff"), f"pod {stuck[0].name}: {stuck[0].waiting}")
+        yield Finding("image-pull", _worst(facts), f"{_of(stuck, facts)} cannot pull their image", why)
+
+
+def crash_loop(facts: Facts) -> Iterator[Finding]:
+    """Containers end again and again."""
+    looping = [p for p in facts.alive if p.waiting == "CrashLoopBackOff"]
+    if looping:
+        worst = max(looping, key=lambda p: p.restarts)
+        cause = f"last ended by {worst.last_exit}" if worst.last_exit else "why it ended last is not told"
+        yield Finding(
+            "crash-loop", _worst(facts), f"{_of(looping, facts)} in CrashLoopBackOff",
+            f"pod {worst.name}: {worst.restarts} restarts, {cause}",
+        )  # fmt: skip
+
+
+def oom_killed(facts: Facts) -> Iterator[Finding]:
+    """Killed for memory: by the last exit, or by the count within the metric's window. It suffers from what was
+    within the hour, or may have been; what is known to be older is worth knowing."""
+    killed = [p for p in facts.alive if p.last_exit == "OOMKilled"]
+    number, count = facts.numbers.get(Metric.OOM_KILLS), facts.value(Metric.OOM_KILLS)
+    if not killed and not count:
+        return
+    window_s = number.window_s if number is not None else 0
+    in_hour = count if window_s * 1000 <= HOUR_MS else None
+    lately = [p for p in killed if facts.now_ms - p.last_exit_ms <= HOUR_MS]
+    undated = [p for p in killed if not p.last_exit_ms and in_hour != 0]
+    parts = [f"pod {p.name}: {p.restarts} restarts" for p in sorted(killed, key=lambda p: -p.restarts)[:2]]
+    if count is not None:
+        parts.insert(0, f"{count} kills in {window_s // 60}m")
+    what = f"{_of(killed, facts)} were OOMKilled" if killed else "containers were OOMKilled"
+    if lately or undated or in_hour:
+        yield Finding("oom-killed", Severity.SUFFERING, what, ", ".join(parts))
+        return
+    last = max((p.last_exit_ms for p in killed), default=0)
+    when = f", the last time {_age(facts.now_ms - last)} ago" if last else ", not within the hour"
+    yield Finding("oom-killed", Severity.NOTED, what + when, ", ".join(parts))
+
+
+def _age(ms: int) -> str:
+    hours = ms // HOUR_MS
+    return f"{hours}h" if hours < 48 else f"{hours // 24}d"
+
+
+def cannot_start(facts: Facts) -> Iterator[Finding]:
+    """Any other reason for which a container waits (CreateContainerConfigError, …)."""
+    stuck = [p for p in facts.alive if p.waiting not in STARTING | IMAGE | {"CrashLoopBackOff"}]
+    if stuck:
+        yield Finding(
+            "cannot-start", _worst(facts), f"{_of(stuck, facts)} cannot start",
+            f"pod {stuck[0].name}: {stuck[0].waiting}",
+        )  # fmt: skip
+
+
+def not_ready(facts: Facts) -> Iterator[Finding]:
+    """They run and do not say that they are ready."""
+    unready = [p for p in facts.alive if p.phase == "Running" and not p.ready and p.waiting in STARTING]
+    young = [p for p in unready if facts.now_ms - (p.started_at_ms or 0) < YOUNG_MS]
+    late = [p for p in unready if p not in young]
+    if young:
+        yield Finding("starting", Severity.NOTED, f"{_of(young, facts)} are starting", "less than 2m old")
+    if late:
+        why = quoted(facts.recent("Unhealthy"), "no probe's failure is recorded")
+        yield Finding("not-ready", _worst(facts), f"{_of(late, facts)} run and are not ready", why)
+
+
+def resize(facts: Facts) -> Iterator[Finding]:
+    """A resize in place that the node cannot give (yet)."""
+    words = {"deferred": "no room on the node now, it tries again", "infeasible": "never on that node",
+             "error": "the node failed", "pending": "not looked at yet", "in_progress": "under way"}  # fmt: skip
+    for state, text in words.items():
+        held = [p for p in facts.alive if p.resize == state]
+        if held:
+            level = Severity.NOTED if state in ("pending", "in_progress") else Severity.LIMITED
+            why = f"pod {held[0].name}: {quote(held[0].resize_message)}" if held[0].resize_message else text
+            yield Finding(
+                f"resize-{state.replace('_', '-')}",
+                level,
+                f"{_of(held, facts)}: resize {state} ({text})",
+                why,
+            )
+
+
+def drift(facts: Facts) -> Iterator[Finding]:
+    """Pods of the newest rollout that ask for something else than the template: the next rollout takes it away."""
+    if facts.workload.updated < facts.workload.replicas:
+        return  # old pods are meant to differ
+    template = {c.name: c.resources for c in facts.workload.containers}
+    differing = [p for p in facts.alive if any(_differs(c, template) for c in p.containers)]
+    if differing:
+        pod = differing[0]
+        yield Finding(
+            "drift", Severity.NOTED, f"{_of(differing, facts)} were resized in place; the template was not",
+            f"pod {pod.name}: {_difference(pod, template)}; a rollout brings the template's back",
+        )  # fmt: skip
+
+
+def _differs(container: Container, template: Mapping[str, Resources]) -> bool:
+    return container.name in template and container.resources != template[container.name]
+
+
+def _difference(pod: Pod, template: Mapping[str, Resources]) -> str:
+    parts = []
+    for container in pod.containers:
+        for name in ("cpu_request", "cpu_limit", "memory_request", "memory_limit"):
+            has, says = getattr(container.resources, name), getattr(template[container.name], name)
+            if has != says:
+                write = format_millicores if name.startswith("cpu") else mebibytes
+                text = ["unset" if v is None else write(v) for v in (has, says)]
+                parts.append(f"{container.name} {name.replace('_', ' ')} {text[0]}, template {text[1]}")
+    return ", ".join(parts)
+
+
+def _worst(facts: Facts) -> Severity:
+    """Nothing serves: broken. Something does: it suffers."""
+    return Severity.SUFFERING if facts.workload.ready else Severity.BROKEN
+
+
+def _of(pods: Sequence[Pod], facts: Facts) -> str:
+    return f"{len(pods)} of {len(facts.alive)} pods"
+
+
+def quoted(events: Sequence[ApiEvent], otherwise: str) -> str:
+    """The newest of these events, as a quotation: anybody may have written it."""
+    if not events:
+        return otherwise
+    last = events[-1]
+    return f"{last.reason}: {quote(last.message)}{f' (x{last.count})' if last.count > 1 else ''}"
+
+
+def quote(text: str) -> str:
+    """Anybody's text as a JSON string of at most 160 characters: nothing in it can close its quotation marks."""
+    flat = " ".join(text.split())
+    return json.dumps(flat if len(flat) <= 160 else f"{flat[:159]}…", ensure_ascii=False)

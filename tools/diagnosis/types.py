@@ -1,0 +1,67 @@
+"""What the rules look at, and what they say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from tools.changes import Change
+from tools.metrics.types import Metric, Number, Series
+from tools.ports import ApiEvent, Autoscaler, Pod, Workload
+
+
+class Severity(IntEnum):
+    """How bad: pods that do not run, work that suffers, something that holds it back, worth knowing."""
+
+    BROKEN = 0
+    SUFFERING = 1
+    LIMITED = 2
+    NOTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One workload as the governed reads gave it. `missing` says of each part that could not be read why;
+    a metric that is not in `numbers` was not asked for or is in `missing`. `latency` is p95 over some hours."""
+
+    workload: Workload
+    pods: Sequence[Pod]
+    events: Sequence[ApiEvent]
+    autoscaler: Autoscaler | None
+    numbers: Mapping[Metric, Number]
+    now_ms: int
+    latency: Series | None = None
+    changes: Sequence[Change] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def value(self, metric: Metric) -> int | None:
+        """The figure, None where it is missing for whatever reason."""
+        number = self.numbers.get(metric)
+        return number.v if number is not None else None
+
+    def share(self, part: Metric, whole: Metric) -> int | None:
+        """`part` of `whole` in ppm, None where one is missing or the whole is zero."""
+        top, bottom = self.value(part), self.value(whole)
+        return None if top is None or not bottom else top * 1_000_000 // bottom
+
+    def recent(self, *reasons: str, within_s: int = 3600) -> list[ApiEvent]:
+        """Events with one of these reasons, newest last."""
+        since = self.now_ms - within_s * 1000
+        found = [e for e in self.events if e.reason in reasons and e.at_ms >= since]
+        return sorted(found, key=lambda e: e.at_ms)
+
+    @property
+    def alive(self) -> list[Pod]:
+        """Pods that are, or shall be, at work."""
+        return [p for p in self.pods if not p.deleting and p.phase not in ("Succeeded", "Failed")]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is so. `evidence` holds the number or the text that it rests on (it may quote anybody's
+    text), `look` the words behind `flyball` that show it, of which `{target}` stands for KIND/NAME."""
+
+    rule: str
+    severity: Severity
+    what: str
+    evidence: str
+    look: str = "describe {target}"
