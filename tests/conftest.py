@@ -7,9 +7,9 @@ from collections.abc import Generator
 import pytest
 
 from tests.real import existing
-from tests.real.fixtures import control_plane, kube
+from tests.real.fixtures import control_plane, kube, prometheus
 
-__all__ = ["control_plane", "kube"]
+__all__ = ["control_plane", "kube", "prometheus"]
 
 _REASON = "needs the real control plane: run with --real or FLYBALL_REAL=1"
 

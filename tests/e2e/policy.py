@@ -62,6 +62,15 @@ spec:
     cpuLimit: {{min: 50m, max: "2"}}
     memoryRequest: {{min: 32Mi, max: 1Gi}}
     memoryLimit: {{min: 32Mi, max: 1Gi}}
+---
+apiVersion: flyball/v1
+kind: ActionPolicy
+metadata: {{name: restarts}}
+spec:
+  roles: [operator]
+  actions: [restart]
+  target: {{clusters: [{cluster}], namespaces: [{namespace}], names: ["*"]}}
+  effect: allow
 ...
 """
 

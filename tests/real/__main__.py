@@ -20,7 +20,8 @@ from tests.real.golang import go_tool
 
 
 def build() -> None:
-    print(assets.build())
+    for bundle in modules.BUNDLES:
+        print(assets.build(bundle))
 
 
 def up() -> None:
@@ -50,7 +51,8 @@ def down() -> None:
 
 def pin() -> None:
     modules.pin(go_tool(assets.cache()))
-    print(modules.digest())
+    for bundle in modules.BUNDLES:
+        print(bundle.name)
 
 
 def _state() -> Path:

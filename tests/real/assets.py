@@ -1,4 +1,4 @@
-"""The binaries of the control plane: given by the environment, cached, or built here through the Go client.
+"""The binaries of the control plane and of what stands beside it: given, cached, or built by the Go client.
 
 Conventions of envtest are kept: KUBEBUILDER_ASSETS (a folder), TEST_ASSET_KUBE_APISERVER and TEST_ASSET_ETCD
 (files). What they do not name comes from the cache, which is filled by `python -m tests.real build`.
@@ -18,6 +18,7 @@ from platformdirs import user_cache_path
 
 from tests.real import modules
 from tests.real.golang import go_tool
+from tests.real.modules import Bundle
 
 
 def cache() -> Path:
@@ -25,63 +26,54 @@ def cache() -> Path:
     return user_cache_path("flyball") / "kube"
 
 
-def built() -> Path:
+def built(bundle: Bundle) -> Path:
     """Where this version's binaries are, or will be."""
-    return cache() / f"{modules.KUBERNETES}-{modules.digest()}"
+    return cache() / bundle.name
 
 
-def given(environ: Mapping[str, str] = os.environ) -> dict[str, Path]:
+def given(bundle: Bundle, environ: Mapping[str, str] = os.environ) -> dict[str, Path]:
     """Binaries that the environment names and that are there."""
     folder = environ.get("KUBEBUILDER_ASSETS")
-    found = {name: Path(folder) / name for name in modules.BINARIES} if folder else {}
-    for name in modules.BINARIES:
+    found = {name: Path(folder) / name for name in bundle.binaries} if folder else {}
+    for name in bundle.binaries:
         single = environ.get("TEST_ASSET_" + name.upper().replace("-", "_"))
         if single:
             found[name] = Path(single)
     return {name: path for name, path in found.items() if path.is_file()}
 
 
-def locate() -> dict[str, Path]:
+def locate(bundle: Bundle = modules.CONTROL_PLANE) -> dict[str, Path]:
     """Every binary by name, built now if neither the environment nor the cache has it."""
-    found = given()
-    if set(found) != set(modules.BINARIES):
-        found = {name: build() / name for name in modules.BINARIES} | found
+    found = given(bundle)
+    if set(found) != set(bundle.binaries):
+        found = {name: build(bundle) / name for name in bundle.binaries} | found
     return found
 
 
-def build() -> Path:
+def build(bundle: Bundle) -> Path:
     """The folder of this version's binaries. Built aside and renamed: a half-built folder is never used."""
-    done = built()
+    done = built(bundle)
     done.parent.mkdir(parents=True, exist_ok=True)
     with _alone(done.parent / ".lock"):
         if not done.is_dir():
             aside = done.with_name(f"{done.name}.{os.getpid()}.part")
             try:
-                _compile(aside)
+                _compile(bundle, aside)
                 aside.rename(done)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
     return done
 
 
-def _compile(folder: Path) -> None:
+def _compile(bundle: Bundle, folder: Path) -> None:
     go, started = go_tool(cache()), time.monotonic()
-    for module in modules.MODULES:
+    environ = modules.environment("readonly")
+    for module in bundle.modules:
         for name, package in module.packages.items():
             _say(f"building {name} {module.version} ({time.monotonic() - started:.0f} s so far)")
-            command = [
-                go,
-                "build",
-                "-trimpath",
-                "-buildvcs=false",
-                "-ldflags",
-                module.ldflags,
-                "-o",
-                folder / name,
-            ]
-            environ = modules.environment("readonly")
-            subprocess.run(["nice", *command, package], cwd=module.folder, env=environ, check=True)
-    _say(f"built all in {time.monotonic() - started:.0f} s")
+            command = modules.build_command(go, module, package, folder / name)
+            subprocess.run(["nice", *command], cwd=module.folder, env=environ, check=True)
+    _say(f"built {bundle.label} in {time.monotonic() - started:.0f} s")
 
 
 def _say(text: str) -> None:

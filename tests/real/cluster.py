@@ -3,14 +3,20 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.real import crds, demand, node
 from tests.real.controlplane import ControlPlane
-from tests.real.node import DEMAND
+from tests.real.kubelet import PREFIX
 from tests.real.rest import Json, Refused
 
 SETTLE_S = 30
+RESOURCES = {
+    "requests": {"cpu": "100m", "memory": "64Mi"},
+    "limits": {"cpu": "500m", "memory": "256Mi"},
+}
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
@@ -20,6 +26,7 @@ class Namespace:
     def __init__(self, plane: ControlPlane, name: str, folder: Path) -> None:
         self.plane, self.name, self._folder = plane, name, folder
         self.api = plane.admin
+        self._nodes: list[str] = []
         self.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
 
     @property
@@ -33,16 +40,35 @@ class Namespace:
     def remove(self) -> None:
         """The controller-manager empties it in its own time."""
         self.api.delete(f"/api/v1/namespaces/{self.name}")
+        for name in self._nodes:
+            self.api.delete(f"/api/v1/nodes/{name}")
 
-    def workload(self, name: str, replicas: int = 2, kind: str = "deployment", **meta: Json) -> Json:
-        """A Deployment or StatefulSet of one container `main` with requests and limits."""
+    def workload(
+        self,
+        name: str,
+        replicas: int = 2,
+        kind: str = "deployment",
+        *,
+        resources: Json | None = None,
+        words: dict[str, str] | None = None,
+        on: str | None = None,
+        **meta: Any,
+    ) -> Json:
+        """A Deployment or StatefulSet of one container `main` with requests and limits.
+
+        `words` for the fake kubelet hold for every pod, `on` is a node of its own (see `node`).
+        """
         labels = {"app": name}
-        resources = {
-            "requests": {"cpu": "100m", "memory": "64Mi"},
-            "limits": {"cpu": "500m", "memory": "256Mi"},
+        container = {
+            "name": "main",
+            "image": f"registry.invalid/{name}:1",
+            "resources": resources or RESOURCES,
         }
-        container = {"name": "main", "image": f"registry.invalid/{name}:1", "resources": resources}
-        template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        pod: Json = {"containers": [container]}
+        if on:
+            pod |= {"nodeSelector": {"node": on}, "tolerations": [{"key": "only", "operator": "Exists"}]}
+        annotations = {PREFIX + key: value for key, value in (words or {}).items()}
+        template = {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod}
         spec: Json = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
         if kind == "statefulset":
             spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
@@ -73,11 +99,42 @@ class Namespace:
 
         return eventually(done, f"{kind}/{name} to settle")
 
-    def demand(self, name: str, cpu: str, memory: str = "256Mi", kind: str = "deployment") -> None:
-        """What the workload's pods use together; samples appear within a second or two."""
-        data = {f"{kind}.{name}": f"{cpu}/{memory}"}
-        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": DEMAND}, "data": data}
-        self.api.apply(f"{self.core}/configmaps/{DEMAND}", body, manager=f"demand-{kind}-{name}")
+    def demand(
+        self, name: str, cpu: str, memory: str = "256Mi", kind: str = "deployment", **more: int
+    ) -> None:
+        """What the workload's pods do together (`more`: see demand.py); samples appear within a second or two."""
+        line = " ".join([f"{cpu}/{memory}", *(f"{key}={value}" for key, value in more.items())])
+        meta, data = {"name": demand.CONFIGMAP}, {f"{kind}.{name}": line}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
+        self.api.apply(f"{self.core}/configmaps/{demand.CONFIGMAP}", body, manager=f"demand-{kind}-{name}")
+
+    def pods(self, name: str) -> list[Json]:
+        """The workload's pods by its label, oldest first, without those that are being deleted."""
+        found = self.api.get(f"{self.core}/pods", labelSelector=f"app={name}")["items"]
+        alive = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return sorted(alive, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
+
+    def pod(self, name: str) -> Json:
+        return self.api.get(f"{self.core}/pods/{name}")
+
+    def tell(self, pod: str, **words: str | None) -> None:
+        """Have the fake kubelet make trouble of a pod, or end it (None); see kubelet.py for the words."""
+        annotations = {PREFIX + key.replace("_", "-"): value for key, value in words.items()}
+        self.api.merge(f"{self.core}/pods/{pod}", {"metadata": {"annotations": annotations}})
+
+    def unmeasured(self, pod: str) -> None:
+        """Have nobody measure a pod any more, and its last sample forgotten."""
+        self.tell(pod, metrics="none")
+        time.sleep(2 * node.FEED_S)  # what was under way when it was told has been written
+        with suppress(Refused):
+            self.api.delete(f"{crds.METRICS}/namespaces/{self.name}/pods/{pod}")
+
+    def node(self, cpu: str, memory: str = "4Gi") -> str:
+        """A node of that size for this test alone: only a pod that names it in `nodeSelector` fits there."""
+        name = f"{self.name}-node"
+        node.register(self.api, name, cpu, memory, alone=True)
+        self._nodes.append(name)
+        return name
 
     def user(self, name: str, *rules: Json) -> Path:
         """Kubeconfig of a ServiceAccount with a bound token that may do what `rules` say, here only."""

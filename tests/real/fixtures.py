@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.real import assets, existing
+from tests.real import assets, existing, modules
 from tests.real.cluster import Namespace
 from tests.real.controlplane import ControlPlane
+from tests.real.monitoring import Prometheus
 
 _numbers = itertools.count(1)
 
@@ -26,6 +27,17 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
         yield plane
     finally:
         plane.stop()
+
+
+@pytest.fixture(scope="session")
+def prometheus(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus of this run, which scrapes kube-state-metrics and what the pods export."""
+    binaries = assets.locate(modules.STATE_METRICS) | assets.locate(modules.METRICS_STORE)
+    beside = Prometheus(control_plane, tmp_path_factory.mktemp("prometheus") / "beside", binaries)
+    try:
+        yield beside.launch()
+    finally:
+        beside.close()
 
 
 @pytest.fixture

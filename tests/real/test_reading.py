@@ -10,6 +10,7 @@ import pytest
 from audit.clock import SystemClock
 from policies.types import Target
 from tests.real.cluster import Namespace, eventually, rule
+from tests.real.node import WINDOW_S
 from tools.cluster.connect import connect
 from tools.cluster.reader import KubernetesCluster
 from tools.errors import ClusterAway, NeverHappened, NotFound
@@ -100,7 +101,7 @@ def test_usage_is_demand_over_pods(kube: Namespace) -> None:
     eventually(lambda: len(kube.api.get(path)["items"]) == 2, "two samples")
     samples = reading(kube.plane.kubeconfig, lambda cluster: cluster.usage(deployment(kube, "web")))
     assert [sample.containers for sample in samples] == [{"main": (450, 256 * MIB)}] * 2
-    assert all(sample.window_s == 10 and sample.at_ms > 1_700_000_000_000 for sample in samples)
+    assert all(sample.window_s == WINDOW_S and sample.at_ms > 1_700_000_000_000 for sample in samples)
 
 
 def test_an_autoscaler_is_the_owner(kube: Namespace) -> None:

@@ -1,0 +1,70 @@
+"""What kube-state-metrics, cAdvisor and a pod's endpoint would have exported of one namespace, told by its test."""
+
+from collections.abc import Callable
+from functools import partial
+
+from tests.real.written import Labels, Scrapes
+
+EVERY_S = 30
+OLD_S = 4 * 3600
+"""How far back samples go, in seconds."""
+
+
+class Cluster:
+    """What is scraped in one namespace. Times are seconds before now."""
+
+    def __init__(self, scrapes: Scrapes, now_ms: int, name: str) -> None:
+        self._scrapes, self.now_ms, self.name = scrapes, now_ms, name
+
+    def put(
+        self, name: str, labels: Labels, times: list[int], value: Callable[[int], float | None] | float
+    ) -> None:
+        """At those times; at the others the target was asked and did not answer, or had no such series."""
+        at = set(times)
+        told = value if callable(value) else lambda _: value
+        grid = sorted({*self.times(), *times})
+        self._scrapes.put(name, labels, grid, lambda moment: told(moment) if moment in at else None)
+
+    def times(self, since_s: int = OLD_S, until_s: int = 0) -> list[int]:
+        """The newest is five seconds old."""
+        ages = range(5, OLD_S, EVERY_S)
+        return [self.now_ms - age * 1000 for age in reversed(ages) if until_s <= age < since_s]
+
+    def pod(
+        self, pod: str, since_s: int = 2 * OLD_S, until_s: int = 0, containers: tuple[str, ...] = ("app",)
+    ) -> None:
+        """Ready from `since_s` until `until_s`, as kube-state-metrics has it."""
+        of = {"namespace": self.name, "pod": pod, "uid": f"uid-{pod}"}
+        times = self.times(min(since_s, OLD_S), until_s)
+        self.put("kube_pod_status_ready", {**of, "condition": "true"}, times, 1)
+        self.put("kube_pod_start_time", of, times, self.now_ms / 1000 - since_s)
+        for container in containers:
+            self.put("kube_pod_container_info", {**of, "container": container}, times, 1)
+
+    def burns(self, pod: str, cores: float, times: list[int], away: bool = False, **labels: str) -> None:
+        """A container that uses so much, as cAdvisor has it. `away`: at other times nothing was asked."""
+        put = self._scrapes.put if away else self.put
+        of = {"namespace": self.name, "pod": pod, "container": "app", "id": f"/{pod}"} | labels
+        used = lambda at: 1e6 + cores * (at - self.now_ms) / 1000  # noqa: E731 - a counter
+        put("container_cpu_usage_seconds_total", of, times, used)
+        put("container_memory_working_set_bytes", of, times, cores * 1000)
+
+    def counts(
+        self, pod: str, told: Callable[[int], tuple[int, str]], times: list[int], **labels: str
+    ) -> None:
+        """Restarts and the last reason by age in seconds, as kube-state-metrics has them."""
+        of = {"namespace": self.name, "pod": pod, "uid": f"uid-{pod}", "container": "app", **labels}
+        at = lambda moment: told((self.now_ms - moment) // 1000)  # noqa: E731
+        self.put("kube_pod_container_status_restarts_total", of, times, lambda t: at(t)[0])
+        reasons = {reason for moment in times if (reason := at(moment)[1])}
+        for reason in reasons:
+            self.put(
+                "kube_pod_container_status_last_terminated_reason",
+                {**of, "reason": reason},
+                times,
+                partial(lambda reason, t: 1 if at(t)[1] == reason else None, reason),
+            )
+
+    def serves(self, name: str, rate: float, times: list[int], **labels: str) -> None:
+        count = lambda at: 1e6 + rate * (at - self.now_ms) / 1000  # noqa: E731 - a counter
+        self.put(name, {"namespace": self.name, **labels}, times, count)

@@ -1,0 +1,386 @@
+"""The shipped templates on samples whose times and values are known: what a real Prometheus makes of gaps, of parts
+that are missing, of restarts, and of targets that are scraped twice.
+
+The shipped windows, a scrape each 30 s, several hours of samples, written in one go.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from audit.clock import SystemClock
+from policies.types import Target
+from tests.real import assets, modules
+from tests.real.exported import OLD_S, Cluster
+from tests.real.test_metrics import asking
+from tests.real.written import Scrapes, Written
+from tools.metrics.presets import PRESETS
+from tools.metrics.templates import Templates
+from tools.metrics.types import Metric, Number, Series, Span
+
+pytestmark = pytest.mark.real
+PODS = tuple(f"web-7d8f9b6c5d-bbbb{last}" for last in "bcdfghjklm")
+
+
+SCENES: dict[str, Callable[[Cluster], None]] = {}
+
+
+def scene(build: Callable[[Cluster], None]) -> Callable[[Cluster], None]:
+    SCENES[build.__name__.strip("_").replace("_", "-")] = build
+    return build
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+    binary: Path = assets.locate(modules.METRICS_STORE)["prometheus"]
+    written = Written(tmp_path_factory.mktemp("written") / "prometheus", binary)
+    try:
+        scrapes, now_ms = Scrapes(), time.time_ns() // 1_000_000
+        for name, build in SCENES.items():
+            build(Cluster(scrapes, now_ms, name))
+        written.write(scrapes)
+        yield written
+    finally:
+        written.close()
+
+
+def latest(on: Written, name: str, metric: Metric, preset: str = "opentelemetry") -> Number:
+    target = Target(cluster="real", namespace=name, kind="deployment", name="web")
+    now_ms = SystemClock().wall_ms()
+    return asking(on, lambda m: m.latest(metric, target, now_ms), Templates(PRESETS[preset]))
+
+
+def history(on: Written, name: str, metric: Metric, seconds: int, step_s: int) -> Series:
+    target = Target(cluster="real", namespace=name, kind="deployment", name="web")
+    now_ms = SystemClock().wall_ms()
+    span = Span(now_ms - seconds * 1000, now_ms, step_s)
+    return asking(on, lambda m: m.history(metric, target, span), Templates(PRESETS["opentelemetry"]))
+
+
+@scene
+def _whole(on: Cluster) -> None:
+    for pod in PODS:
+        on.pod(pod)
+        on.burns(pod, 1, on.times())
+        on.counts(pod, lambda age: (0, ""), on.times())
+
+
+def test_all_pods_all_the_time(prometheus: Written) -> None:
+    found = latest(prometheus, "whole", Metric.CPU_USAGE)
+    assert (found.v, found.coverage_ppm) == (10_000, 1_000_000)
+    series = history(prometheus, "whole", Metric.CPU_USAGE, 3600, 60)
+    assert set(series.values[:-1]) == {10_000}
+    assert latest(prometheus, "whole", Metric.RESTARTS).v == 0
+    assert latest(prometheus, "whole", Metric.OOM_KILLS).v == 0
+
+
+@scene
+def _gap(on: Cluster) -> None:
+    for pod in PODS:
+        on.pod(pod)
+        gap = on.times(400, 90) if pod != PODS[0] else []
+        on.burns(pod, 1, [at for at in on.times() if at not in gap])
+        on.serves(
+            "http_server_request_duration_seconds_count",
+            1,
+            [at for at in on.times() if at not in gap],
+            pod=pod,
+        )
+        on.serves("container_cpu_cfs_periods_total", 10, on.times(), pod=pod, container="app", id=pod)
+
+
+@pytest.mark.parametrize("metric", [Metric.CPU_USAGE, Metric.REQUEST_RATE])
+def test_one_pod_does_not_vouch_for_the_others(prometheus: Written, metric: Metric) -> None:
+    """Nine of ten were not scraped for most of the window, and are again: the sum is four for a truth of ten."""
+    found = latest(prometheus, "gap", metric)
+    assert found.missing == "partial", found
+    assert found.coverage_ppm < 500_000
+    series = history(prometheus, "gap", metric, 1200, 60)
+    assert all(value is None or value >= 9_000 for value in series.values), series
+    assert series.values[0] == 10_000
+
+
+@scene
+def _grown(on: Cluster) -> None:
+    """From two pods to ten, 150 s ago: the new ones are scraped from their start on."""
+    for index, pod in enumerate(PODS):
+        age = 2 * OLD_S if index < 2 else 150
+        on.pod(pod, since_s=age)
+        on.burns(pod, 1, on.times(min(age, OLD_S)))
+
+
+def test_pods_are_expected_for_their_own_time_only(prometheus: Written) -> None:
+    found = latest(prometheus, "grown", Metric.CPU_USAGE)
+    assert found.missing == "", found
+    assert abs((found.v or 0) - (2000 + 8 * 1000 * 150 // 300)) < 600
+
+
+@scene
+def _replaced(on: Cluster) -> None:
+    """All pods replaced 120 s ago."""
+    for index, pod in enumerate(PODS):
+        since, until = (2 * OLD_S, 120) if index < 5 else (120, 0)
+        on.pod(pod, since, until)
+        on.burns(pod, 1, on.times(min(since, OLD_S), until))
+
+
+def test_what_pods_have_used_that_are_gone_counts(prometheus: Written) -> None:
+    found = latest(prometheus, "replaced", Metric.CPU_USAGE)
+    assert found.missing == "", found
+    assert abs((found.v or 0) - 5000) < 600
+
+
+@scene
+def _begun(on: Cluster) -> None:
+    on.pod(PODS[0], 90)
+    on.burns(PODS[0], 1, on.times(90))
+
+
+def test_a_workload_younger_than_the_window_is_not_idle(prometheus: Written) -> None:
+    assert latest(prometheus, "begun", Metric.CPU_USAGE).missing == "partial"
+
+
+@scene
+def _blind(on: Cluster) -> None:
+    """kube-state-metrics and nine of ten pods away together for most of the window."""
+    seen = [at for at in on.times() if at not in on.times(330, 90)]
+    of = {"namespace": on.name}
+    for pod in PODS:
+        on.put("kube_pod_status_ready", {**of, "pod": pod, "condition": "true"}, seen, 1)
+        on.put("kube_pod_container_info", {**of, "pod": pod, "container": "app"}, seen, 1)
+        on.burns(pod, 1, on.times() if pod == PODS[0] else seen)
+
+
+def test_where_nobody_says_who_should_be_measured_nothing_is_covered(prometheus: Written) -> None:
+    assert latest(prometheus, "blind", Metric.CPU_USAGE).missing == "partial"
+
+
+@scene
+def _two_containers(on: Cluster) -> None:
+    on.pod(PODS[0], containers=("app", "proxy"))
+    on.burns(PODS[0], 0.01, on.times(), container="proxy", id="/proxy")
+
+
+@pytest.mark.parametrize("metric", [Metric.CPU_USAGE, Metric.MEMORY_USAGE])
+def test_a_container_that_nobody_measures_makes_it_partial(prometheus: Written, metric: Metric) -> None:
+    found = latest(prometheus, "two-containers", metric)
+    assert (found.missing, found.coverage_ppm) == ("partial", 500_000)
+
+
+@scene
+def _twice(on: Cluster) -> None:
+    """cAdvisor in two jobs and /metrics/resource; two kube-state-metrics; the container ran twice."""
+    on.pod(PODS[0])
+    for times, run in ((on.times(OLD_S, 150), "/one"), (on.times(150), "/two")):
+        for job in ("a", "b"):
+            on.burns(PODS[0], 1, times, id=run, job=job)
+    on.burns(PODS[0], 1, on.times(), id="", job="resource")
+    for instance in ("one", "two"):
+        on.counts(PODS[0], lambda age: (57 + (age < 150), "OOMKilled" if age < 150 else ""), on.times(),
+                  instance=instance)  # fmt: skip
+
+
+def test_what_is_scraped_twice_counts_once(prometheus: Written) -> None:
+    found = latest(prometheus, "twice", Metric.CPU_USAGE)
+    assert found.missing == "", found
+    assert found.v == 1000
+    assert latest(prometheus, "twice", Metric.MEMORY_USAGE).v == 1000
+    assert latest(prometheus, "twice", Metric.RESTARTS).v == 1
+    assert latest(prometheus, "twice", Metric.OOM_KILLS).v == 1
+
+
+@scene
+def _runs(on: Cluster) -> None:
+    """A container that ran twice, under two ids, half the window each, without /metrics/resource."""
+    on.pod(PODS[0])
+    on.burns(PODS[0], 1, on.times(OLD_S, 150), id="/one")
+    on.burns(PODS[0], 1, on.times(150), id="/two")
+
+
+def test_the_runs_of_a_container_add_up(prometheus: Written) -> None:
+    found = latest(prometheus, "runs", Metric.CPU_USAGE)
+    assert found.missing == "", found
+    assert 900 <= (found.v or 0) <= 1000
+
+
+@scene
+def _switched(on: Cluster) -> None:
+    """kube-state-metrics restarted half an hour ago; nothing else did for days."""
+    on.pod(PODS[0])
+    on.counts(PODS[0], lambda age: (57, "OOMKilled"), on.times(OLD_S, 1800), instance="a")
+    on.counts(PODS[0], lambda age: (57, "OOMKilled"), on.times(1800), instance="b")
+
+
+@scene
+def _late(on: Cluster) -> None:
+    """Prometheus began half an hour ago; the pod is older."""
+    on.pod(PODS[0])
+    on.counts(PODS[0], lambda age: (57, "OOMKilled"), on.times(1800))
+
+
+@scene
+def _young(on: Cluster) -> None:
+    """The pod began half an hour ago and was killed before it was scraped once."""
+    on.pod(PODS[0], 1810)
+    on.counts(PODS[0], lambda age: (2, "OOMKilled"), on.times(1800))
+
+
+@scene
+def _gone(on: Cluster) -> None:
+    """Killed three times, then replaced."""
+    on.pod(PODS[0], until_s=600)
+    on.counts(PODS[0], lambda age: (3, "OOMKilled") if age < 1200 else (0, ""), on.times(OLD_S, 600))
+    on.pod(PODS[1], 600)
+    on.counts(PODS[1], lambda age: (0, ""), on.times(600))
+
+
+@scene
+def _other_exit(on: Cluster) -> None:
+    """Killed three times, then it ended by itself."""
+    on.pod(PODS[0])
+    told = lambda age: (4, "Error") if age < 600 else (3, "OOMKilled") if age < 1200 else (0, "")  # noqa: E731
+    on.counts(PODS[0], told, on.times())
+
+
+@scene
+def _long_ago(on: Cluster) -> None:
+    """Killed three hours ago; ended by itself within the hour."""
+    on.pod(PODS[0])
+    on.counts(PODS[0], lambda age: (5, "Error") if age < 600 else (4, "OOMKilled"), on.times())
+
+
+@scene
+def _no_reason(on: Cluster) -> None:
+    """It restarted, and nothing says why."""
+    on.pod(PODS[0])
+    on.counts(PODS[0], lambda age: (2 if age < 600 else 0, ""), on.times())
+
+
+@scene
+def _unseen(on: Cluster) -> None:
+    """Restarted while kube-state-metrics was away for ten minutes: twice by memory, then otherwise."""
+    on.pod(PODS[0])
+    seen = [at for at in on.times() if at not in on.times(1200, 600)]
+    on.counts(PODS[0], lambda age: (3, "Error") if age < 600 else (0, ""), seen)
+
+
+@pytest.mark.parametrize(
+    ("name", "restarts", "kills"),
+    [
+        ("switched", 0, 0),
+        ("late", None, None),
+        ("young", 2, 2),
+        ("gone", 3, 3),
+        ("other-exit", 4, 3),
+        ("long-ago", 1, 0),
+        ("no-reason", 2, None),
+        ("unseen", 3, None),
+    ],
+)
+def test_restarts_and_kills_are_exact_or_missing(
+    prometheus: Written, name: str, restarts: int | None, kills: int | None
+) -> None:
+    for metric, expected in ((Metric.RESTARTS, restarts), (Metric.OOM_KILLS, kills)):
+        found = latest(prometheus, name, metric)
+        assert (found.v, found.missing) == (expected, "partial" if expected is None else ""), found
+
+
+@scene
+def _statefulset(on: Cluster) -> None:
+    """A pod of the same name is made anew: its count begins at zero again."""
+    for uid, told, times in (("a", (5, ""), on.times(OLD_S, 1800)), ("b", (2, "OOMKilled"), on.times(1770))):
+        on.put("kube_pod_start_time", {"namespace": on.name, "pod": PODS[0], "uid": uid}, times,
+                        (on.now_ms / 1000) - (1790 if uid == "b" else 2 * OLD_S))  # fmt: skip
+        on.counts(PODS[0], lambda age, told=told: told, times, uid=uid)  # type: ignore[misc]
+
+
+def test_another_pod_of_the_same_name_counts_from_zero(prometheus: Written) -> None:
+    assert latest(prometheus, "statefulset", Metric.RESTARTS).v == 2
+    assert latest(prometheus, "statefulset", Metric.OOM_KILLS).v == 2
+
+
+def _istio(on: Cluster, pods: tuple[str, ...], reporter: str, **labels: str) -> None:
+    to = {"destination_workload": "web", "destination_workload_namespace": on.name, "reporter": reporter}
+    for pod in pods:
+        on.serves("istio_requests_total", 1, on.times(), pod=pod, response_code="200", **to, **labels)
+
+
+@scene
+def _mesh(on: Cluster) -> None:
+    for pod in PODS:
+        on.pod(pod)
+    _istio(on, PODS, "destination")
+
+
+@scene
+def _sidecars(on: Cluster) -> None:
+    for pod in PODS:
+        on.pod(pod)
+    _istio(on, PODS[:1], "destination")
+
+
+@scene
+def _waypoint(on: Cluster) -> None:
+    for pod in PODS:
+        on.pod(pod)
+    _istio(on, ("waypoint-6c5d-bbbbb",), "waypoint")
+
+
+@scene
+def _idle_sidecars(on: Cluster) -> None:
+    """One pod is asked, the sidecars of all are scraped."""
+    for pod in PODS:
+        on.pod(pod)
+        on.put("up", {"namespace": on.name, "pod": pod}, on.times(), 1)
+    _istio(on, PODS[:1], "destination")
+
+
+@pytest.mark.parametrize(
+    ("name", "v", "coverage"),
+    [
+        ("mesh", 10_000, 1_000_000),
+        ("sidecars", None, 100_000),
+        ("waypoint", 1000, 1_000_000),
+        ("idle-sidecars", 1000, 1_000_000),
+    ],
+)
+def test_sidecars_are_counted_and_a_waypoint_is_not(
+    prometheus: Written, name: str, v: int | None, coverage: int
+) -> None:
+    found = latest(prometheus, name, Metric.REQUEST_RATE, "istio")
+    assert found.v == v, found
+    assert abs(found.coverage_ppm - coverage) <= 1
+
+
+LOWEST_PPM = 880_000
+"""Of a figure over ten scrapes: a tenth may be lost, and rate() loses up to half an interval more."""
+
+
+def _losing(lost: int, edge: str, away: bool) -> Callable[[Cluster], None]:
+    """The first or last scrapes of the window; `away`: Prometheus itself was, so that nothing ends the series."""
+
+    def build(on: Cluster) -> None:
+        on.pod(PODS[0])
+        times = on.times()
+        within = [at for at in times if at > on.now_ms - 300_000]
+        gone = within[:lost] if edge == "start" else within[len(within) - lost :]
+        on.burns(PODS[0], 1, [at for at in times if at not in gone], away=away)
+
+    return build
+
+
+for _edge in ("start", "end"):
+    for _lost in range(1, 6):
+        for _away in (False, True):
+            SCENES[f"lost-{_edge}-{_lost}-{_away}".lower()] = _losing(_lost, _edge, _away)
+
+
+@pytest.mark.parametrize("edge", ["start", "end"])
+@pytest.mark.parametrize("lost", range(1, 6))
+@pytest.mark.parametrize("away", ["true", "false"])
+def test_a_figure_that_is_low_is_partial(prometheus: Written, edge: str, lost: int, away: str) -> None:
+    found = latest(prometheus, f"lost-{edge}-{lost}-{away}", Metric.CPU_USAGE)
+    assert found.v is None or found.v >= 1000 * LOWEST_PPM // 1_000_000, found
+    assert lost < 2 or found.v is None
