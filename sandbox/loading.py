@@ -36,7 +36,8 @@ def put(txn: Transaction, documents: Iterable[Json]) -> list[Key]:
 
 def _put(api: ApiServer, key: Key, manifest: Json) -> None:
     """What Argo CD tracks, Argo CD made."""
-    argo = ARGO_TRACKING in ((manifest["metadata"].get("annotations") or {}) if key.kind in WORKLOADS else {})
+    said = manifest["metadata"].get("annotations") if key.kind in WORKLOADS else None
+    argo = isinstance(said, dict) and ARGO_TRACKING in said  # anything else the apiserver refuses
     if api.txn.get(key) is None:
         api.create(manifest, ARGO_MANAGER if argo else "kubectl-create")
     else:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from policies.types import Principal, Target, digest_of
 from tools.changes import Change
 from tools.context import Context
+from tools.errors import MetricsAway
 from tools.looking import Row
 from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
 from tools.overview import Overview
@@ -77,8 +78,17 @@ class GovernedReads:
         number, totals and digest: the samples of many pods would not fit into one record."""
         request = self._reading.request("describe_workload", target)
         await self._reading.judged(request)
-        found = await self._reading.fetched(request, self._usage.usage(target))
+        found = await self._reading.fetched(request, self._whole(target))
         await self._reading.record(request, usage_seen(found))
+        return found
+
+    async def _whole(self, target: Target) -> list[PodUsage]:
+        """The samples, all of whole numbers: a source that gives anything else cannot be believed."""
+        found = await self._usage.usage(target)
+        if any(type(v) is not int for one in found for pair in one.containers.values() for v in pair):
+            raise MetricsAway(
+                "a sample is no whole number", where=str(target), mend="look at what serves metrics.k8s.io"
+            )
         return found
 
     async def autoscaler(self, target: Target) -> Autoscaler | None:
