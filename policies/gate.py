@@ -50,6 +50,12 @@ class Gate:
         """The policy that decides."""
         return self._snapshot
 
+    def as_of(self, now_ms: int) -> "Gate":
+        """Itself, without the role bindings that have ended by then: who asks it outside of `screen` and `decide`
+        (which look at the time themselves) asks for this first."""
+        self._at(now_ms)
+        return self
+
     def keys(self, request: Request) -> tuple[str, ...]:
         """The log's integers that `screen` and `decide` want in `values`."""
         mark = taint_key(request)

@@ -49,7 +49,7 @@ class Context:
         return secrets.token_hex(16)
 
     async def gate(self) -> Gate:
-        """The gate over the policy as its files are now; a change is recorded and moves the epoch on.
+        """The gate over the policy as its files are now, and as of now; a change is recorded and moves the epoch on.
 
         A process that judges by an older policy than the newest recorded one loses its claims.
         """
@@ -57,7 +57,7 @@ class Context:
         if self._gate is None or self._gate.snapshot.digest != snapshot.digest:
             await self._announce(snapshot.digest)
             self._gate = Gate(snapshot)
-        return self._gate
+        return self._gate.as_of(self.now_ms())
 
     async def _announce(self, digest: str) -> None:
         key, epoch = epoch_key(self.cluster.name), int(digest[:13], 16)

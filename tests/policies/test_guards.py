@@ -310,6 +310,14 @@ def test_a_binding_ends_on_time_and_no_decision_outlives_it() -> None:
     assert (found.verdict, found.stage) == ("deny", "rules")
 
 
+def test_a_role_that_has_ended_votes_no_more() -> None:
+    until = datetime.fromtimestamp((NOW + 30_000) / 1000, UTC).isoformat()
+    gate = Gate(policy(rule(), *PEOPLE, binding("b", ["human:bob"], "sre", until=until)))
+    bob, needs = principal(on_behalf_of="human:bob"), [{"role": "sre", "local": False}]
+    assert gate.as_of(NOW + 29_999).vote_refused(ask(), bob, needs) is None
+    assert gate.as_of(NOW + 30_000).vote_refused(ask(), bob, needs) is not None
+
+
 def test_an_exception_inside_is_a_deny() -> None:
     gate = Gate(PLAIN)
     for broken in (None, "x", seen(ask(), deltas=5)):

@@ -121,6 +121,25 @@ def test_events_are_of_the_workload_its_pods_and_its_autoscaler_only(tmp_path: P
     ]  # fmt: skip
 
 
+def test_events_of_a_pod_that_is_gone_are_known_by_a_name_that_was_cut(tmp_path: Path) -> None:
+    """A generateName longer than 58 characters is cut (apiserver/pkg/storage/names/generate.go)."""
+    name = "a" * 55
+    gone = f"{name}-{HASH}-"[:58] + "x2x4z"
+
+    def page(request: web.Request) -> Any:
+        return {"items": [event("Pod", gone, 1), event("Pod", f"{name}-api", 2)]}
+
+    async def work(cluster: KubernetesCluster, _: FakeServer) -> list[ApiEvent]:
+        return await cluster.events(WEB.model_copy(update={"name": name}))
+
+    long = deployment() | {"metadata": meta(name)}
+    answers = shop(**{
+        f"/apis/apps/v1/namespaces/shop/deployments/{name}": long, "/api/v1/namespaces/shop/events": page,
+        "/api/v1/namespaces/shop/pods": {"items": []},
+    })  # fmt: skip
+    assert {one.about for one in using(tmp_path, answers, work)} == {f"pod/{gone}"}
+
+
 def test_a_storm_of_events_ends_with_the_last_page_that_is_read(tmp_path: Path) -> None:
     def page(request: web.Request) -> Any:
         return {"items": [event("Pod", "aaa", 1)], "metadata": {"continue": "more"}}

@@ -4,6 +4,7 @@ votes, many steps."""
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.security.kit import App, within
 from tests.tools.test_plans import applied, ended, planned
 from tools.approvals import NoSuchQuestion, VoteRefused
 from tools.errors import ClusterMismatch
+from tools.outcome import Pending
 from tools.plan_records import drafted
 from tools.planned import NoSuchPlan, Plan, PlanRefused, marked
 
@@ -150,6 +152,33 @@ def test_duties_are_separate_for_each_step(folder: Path) -> None:
         assert ended(carried) == ["applied", "waiting"]
         voted, carried = await rig.approvals.approve_plan(plan, person("zoe"))
         assert ended(carried) == ["applied", "applied"]
+
+    run(folder, work)
+
+
+@pytest.mark.parametrize("vote", ["approve", "deny", "approve_plan", "deny_plan"])
+def test_a_role_that_has_ended_votes_no_more(folder: Path, vote: str) -> None:
+    """Neither yes nor no, also where nothing was judged since it ended."""
+
+    async def work(rig: Rig) -> None:
+        end = datetime.fromtimestamp(rig.world.now_ms() / 1000 + 60, UTC).isoformat()
+        ending = TEAM.replace(
+            "role: sre, clusters: [sandbox]", f'role: sre, clusters: [sandbox], until: "{end}"'
+        )
+        (folder / "policy" / "policy.yaml").write_text(ending)
+        plan, lena = await of_anna(rig), person("lena")
+        asked = await rig.executor.execute(plan.steps[0].request.model_copy(update={"id": "by-itself"}))
+        assert isinstance(asked, Pending)
+        rig.world.advance(120)
+        votes = {
+            "approve": lambda: rig.approvals.approve(asked.handle, lena),
+            "deny": lambda: rig.approvals.deny(asked.handle, lena, "no"),
+            "approve_plan": lambda: rig.approvals.approve_plan(plan, lena),
+            "deny_plan": lambda: rig.approvals.deny_plan(plan, lena, "no"),
+        }
+        with pytest.raises(VoteRefused):
+            await votes[vote]()
+        assert not await rig.log.find(kinds=("approval.granted", "approval.denied"))
 
     run(folder, work)
 

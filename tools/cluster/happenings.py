@@ -1,8 +1,8 @@
 """Which Events are about a workload: itself, its ReplicaSets, its HPA, and its pods, those that are gone too.
 
 One list a kind, selected by the apiserver (`involvedObject.kind`), and then by the names that the controllers
-give: a ReplicaSet is called `NAME-HASH`, a Deployment's pod `NAME-HASH-xxxxx`, a StatefulSet's `NAME-0`; hash
-and suffix are of k8s.io/apimachinery/pkg/util/rand's alphabet, which has no vowels and no `-`.
+give (tools/metrics/pods.py): a ReplicaSet is called `NAME-HASH`, a Deployment's pod `NAME-HASH-xxxxx`, a
+StatefulSet's `NAME-0`.
 
 A list comes in the order of names, so that a storm elsewhere in the namespace may push ours behind what is read.
 Then what is known by name is asked for one by one, and an event of our own (`EventsTruncated`) says that others
@@ -17,6 +17,7 @@ from policies.types import Target
 from tools.cluster import objects
 from tools.cluster.kinds import EVENTS, WORKLOADS
 from tools.cluster.pages import PAGE, Pages
+from tools.metrics.pods import HASH, SAFE, pattern
 from tools.ports import ApiEvent
 
 MOST_PAGES = 20
@@ -25,7 +26,6 @@ MOST_NAMES = 200
 """That are asked for one by one, AT_ONCE at a time."""
 AT_ONCE = 8
 TRUNCATED = "EventsTruncated"
-_LETTERS = "[bcdfghjklmnpqrstvwxz2456789]"
 
 
 async def events_of(
@@ -33,16 +33,14 @@ async def events_of(
 ) -> list[ApiEvent]:
     """Oldest first. `autoscaler` and `pods` are the names of what it has now."""
     about, known = re.escape(target.name), list(pods)
-    hashed = f"{about}-{_LETTERS}{{1,10}}"
-    pod = f"{hashed}-{_LETTERS}{{5}}" if target.kind == "deployment" else f"{about}-[0-9]+"
-    names = "|".join((pod, *(re.escape(name) for name in known)))
+    names = "|".join((pattern(target), *(re.escape(name) for name in known)))
     asked = [
         _named(pages, target, WORKLOADS[target.kind].name, [target.name]),
         _every(pages, target, "Pod", names, known),
     ]
     if target.kind == "deployment":
         above = list(dict.fromkeys(name.rpartition("-")[0] for name in known))
-        asked.append(_every(pages, target, "ReplicaSet", hashed, above))
+        asked.append(_every(pages, target, "ReplicaSet", f"{about}-[{SAFE}]{{1,{HASH}}}", above))
     if autoscaler is not None:
         asked.append(_named(pages, target, "HorizontalPodAutoscaler", [autoscaler]))
     found = [one for events in await asyncio.gather(*asked) for one in events]
