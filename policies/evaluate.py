@@ -14,10 +14,10 @@ So `web` may go from 4 to 8 by a rule that allows steps of 5 up to 12, and to 15
 which allows 20 at the price of an approval.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from policies.bounds import Breach, breach_of
+from policies.bounds import Bound, Breach, breach_of
 from policies.compiler import EVERYONE, Matches
 from policies.patterns import Labels
 from policies.snapshot import Approve, Rule, Snapshot
@@ -75,7 +75,7 @@ def evaluate(
     if not matches.allowed:
         return refused(who, matches, request)
     allows = [snapshot.rules[name] for name in matches.allows]
-    fitting, breaches = _fitting(allows, deltas)
+    fitting, breaches = _within([(rule, rule.bounds) for rule in allows], deltas)
     if not fitting:
         _, rule, breach = min(breaches, key=lambda found: found[:2])
         return Evaluation(who, matches, refused_by=rule, refusal=breach.detail, stage="limits")
@@ -86,15 +86,8 @@ def evaluate(
 
 
 def _tainted(who: str, matches: Matches, fitting: list[Rule], deltas: tuple[Delta, ...]) -> Evaluation:
-    carrying: list[Rule] = []
-    breaches: list[tuple[int, str, Breach]] = []
-    for rule in fitting:
-        if rule.tainted is not None:
-            breach = breach_of(rule.tainted.bounds, deltas, closed=True)
-            if breach is None:
-                carrying.append(rule)
-            else:
-                breaches.append((breach.distance, rule.name, breach))
+    tightened = [(rule, rule.tainted.bounds) for rule in fitting if rule.tainted is not None]
+    carrying, breaches = _within(tightened, deltas)
     _, name, nearest = min(breaches, key=lambda found: found[:2], default=(0, "", None))
     mine = [rule.tainted.need for rule in fitting if rule.tainted is not None]
     needs = (*_needs(fitting, carrying, deltas), *(need for need in mine if need is not None))
@@ -121,14 +114,14 @@ def refused(who: str, matches: Matches, request: Request) -> Evaluation:
     return Evaluation(who, matches, refusal=f"no rule lets {who} {what}")
 
 
-def _fitting(
-    allows: list[Rule], deltas: tuple[Delta, ...]
+def _within(
+    rules: Iterable[tuple[Rule, Mapping[str, Bound]]], deltas: tuple[Delta, ...]
 ) -> tuple[list[Rule], list[tuple[int, str, Breach]]]:
-    """The allows whose limits hold; of the others how far off, which, and why."""
+    """The rules within whose bounds the change keeps; of the others how far off, which, and why."""
     fitting: list[Rule] = []
     breaches: list[tuple[int, str, Breach]] = []
-    for rule in allows:
-        breach = breach_of(rule.bounds, deltas, closed=True)
+    for rule, bounds in rules:
+        breach = breach_of(bounds, deltas, closed=True)
         if breach is None:
             fitting.append(rule)
         else:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from policies.bounds import Bound
 from policies.case import Ask, Case, Refusal
 from policies.compiler import EVERYONE, expand_actions
-from policies.evaluate import principals
+from policies.evaluate import by_names, principals
 from policies.gate import Gate
 from policies.guards import DECIDE, READ, SCREEN, WHO
 from policies.guards.taint import said, tainted
@@ -100,13 +100,7 @@ def _changes(case: Ask, decision: Decision) -> Iterator[str]:
         yield "a person by hand, or a session that has read no untrusted text"
     if decision.verdict == "deny" and decision.stage in ("names", "rules") and decision.rule is None:
         for who, subjects in principals(case.request):
-            matches = case.snapshot.table.matches(
-                subjects,
-                case.request.target.cluster,
-                case.request.target.path,
-                case.request.action,
-                case.labels,
-            )
+            matches = by_names(case.snapshot, case.request, subjects, case.labels)
             nearest = None if matches.allowed else nearest_allow(case.snapshot, case.request, subjects)
             if nearest is not None:
                 yield f"nearest allow for {who}: {nearest[0]}, if {' and '.join(nearest[1])}"

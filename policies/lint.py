@@ -1,6 +1,6 @@
 """What loads and is still not what anybody meant: findings for people, none of them changes a decision."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -111,7 +111,7 @@ def _asks_less(wide: Rule, narrow: Rule) -> bool:
         return False
     if narrow.cooldown_ms or narrow.obligations or not _carries(wide.tainted, narrow.tainted):
         return False
-    return all(_looser(wide.bounds.get(d), bound) for d, bound in narrow.bounds.items())
+    return _loose(wide.bounds, narrow.bounds)
 
 
 def _carries(wide: Tainted | None, narrow: Tainted | None) -> bool:
@@ -120,7 +120,11 @@ def _carries(wide: Tainted | None, narrow: Tainted | None) -> bool:
         return wide is None or wide.need is None
     if wide is None or wide.need is not None or narrow.need is not None:
         return False
-    return all(_looser(wide.bounds.get(d), bound) for d, bound in narrow.bounds.items())
+    return _loose(wide.bounds, narrow.bounds)
+
+
+def _loose(wide: Mapping[str, Bound], narrow: Mapping[str, Bound]) -> bool:
+    return all(_looser(wide.get(dimension), bound) for dimension, bound in narrow.items())
 
 
 def _looser(wide: Bound | None, narrow: Bound) -> bool:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from policies.errors import RequestInvalid
 from policies.gate import Gate
 from policies.guards.approval import LOCAL_GROUP
+from policies.guards.policy_epoch import key as epoch_key
 from policies.quantities import quantity
 from policies.snapshot import Snapshot
 from policies.testcase import TestCase
@@ -108,10 +109,7 @@ def observation_of(question: Question) -> Observation:
 
 def situation_of(question: Question, gate: Gate, request: Request) -> Situation:
     """Nothing stopped, nothing changed lately, this policy in force."""
-    values = {
-        **dict.fromkeys(gate.keys(request), 0),
-        f"policy/epoch/{request.target.cluster}": gate.snapshot.epoch,
-    }
+    values = dict.fromkeys(gate.keys(request), 0) | {epoch_key(request.target.cluster): gate.snapshot.epoch}
     return Situation(question.at_ms, values, ("question", 1), "question")
 
 

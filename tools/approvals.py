@@ -11,10 +11,11 @@ from policies.types import Claim, Principal, Request
 from tools.context import Context
 from tools.errors import ToolError
 from tools.executor import Executor
-from tools.journal import New, RequestReused, actor_of
+from tools.journal import New, RequestReused, actor_of, ballot, declined
+from tools.naming import is_handle
 from tools.outcome import Result
 from tools.plan_records import Recorded
-from tools.planned import Carried, Plan, PlanStep, StopOn, Voted, denied_key, excluded, marked
+from tools.planned import Carried, Plan, PlanStep, StopOn, Voted, excluded, marked
 from tools.plans import Plans, Told
 from tools.recent import not_older
 
@@ -70,7 +71,7 @@ class Approvals:
 
     async def one(self, handle: str) -> Waiting:
         """The question with this handle (at least 8 hex digits). Raises NoSuchQuestion."""
-        if len(handle) < 8 or any(c not in "0123456789abcdef" for c in handle):
+        if not is_handle(handle):
             raise NoSuchQuestion(
                 f"`{handle[:80]}` is no handle", mend="at least 8 hex digits, from `flyball pending`"
             )
@@ -117,9 +118,8 @@ class Approvals:
         vote = self._c.journal.vote(
             "approval.denied", waiting.entry, request, voter, reason, waiting.expires_ms
         )
-        begun = Claim("holds", f"attempt/{request.id}/{waiting.attempts + 1}", 0)
         try:
-            (entry,) = await self._c.log.commit((vote,), (begun, Claim("put", f"denied/{request.id}", 1)))
+            (entry,) = await self._c.log.commit((vote,), _ends(request, waiting.attempts))
         except ClaimLost as e:
             mend = "flyball status; it can be undone when it is done"
             raise NoSuchQuestion("it is being carried out already", where=waiting.handle, mend=mend) from e
@@ -181,7 +181,7 @@ class Approvals:
         if not own and len(not_for := await self._not_for(needing, voter)) == len(needing):
             raise VoteRefused(next(iter(not_for.values()), "it needs nobody's vote"), where=plan.handle)
         denial = self._plan_vote(recorded, voter, reason)
-        (entry,) = await self._c.log.commit((denial,), (Claim("put", denied_key(plan), 1),))
+        (entry,) = await self._c.log.commit((denial,), (Claim("put", declined(plan.id), 1),))
         for start in range(0, len(plan.steps), AT_ONCE):
             await self._deny_steps(
                 recorded, range(start, min(start + AT_ONCE, len(plan.steps))), voter, reason
@@ -200,8 +200,7 @@ class Approvals:
                     continue
                 asked, until = recorded.asked[index], recorded.plan.expires_ms
                 votes.append(journal.vote("approval.denied", asked, step.request, voter, reason, until))
-                claims.append(Claim("holds", f"attempt/{step.request.id}/{state.attempts + 1}", 0))
-                claims.append(Claim("put", f"denied/{step.request.id}", 1))
+                claims += _ends(step.request, state.attempts)
             if not votes:
                 return
             with suppress(ClaimLost):
@@ -240,7 +239,7 @@ class Approvals:
             for step in steps
         ]
         key, mark = marked(plan)
-        stands = (Claim("holds", denied_key(plan), 0), Claim("holds", key, mark))
+        stands = (Claim("holds", declined(plan.id), 0), Claim("holds", key, mark))
         try:
             await self._c.log.commit(votes, stands)
         except ClaimLost as e:
@@ -258,7 +257,7 @@ class Approvals:
             mode="live",
             reason=reason or None,
             parents=(Parent(rel="asked", id=recorded.entry.record.id),),
-            approval={"by": voter.on_behalf_of, "groups": list(voter.groups), "expires_ms": plan.expires_ms},
+            approval=ballot(voter, plan.expires_ms),
         )
 
     def _is_person(self, handle: str, voter: Principal) -> None:
@@ -272,6 +271,12 @@ class Approvals:
         gate = await self._c.gate()
         if (why := gate.vote_refused(waiting.request, voter, waiting.needs)) is not None:
             raise VoteRefused(why, where=waiting.handle, mend="somebody else must approve it")
+
+
+def _ends(request: Request, attempts: int) -> tuple[Claim, Claim]:
+    """A no ends a request of which the next try has not begun; then none can begin."""
+    begun = Claim("holds", f"attempt/{request.id}/{attempts + 1}", 0)
+    return begun, Claim("put", declined(request.id), 1)
 
 
 def _waiting(entry: Entry, request: Request, attempts: int) -> Waiting:

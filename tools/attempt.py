@@ -8,7 +8,7 @@ from audit.record import Outcome, Record, Tool
 from policies.types import Claim, Decision, Permit, Request, Situation, VerdictKind
 from tools.context import Context, denied
 from tools.delivery import Delivered, Delivery
-from tools.endings import manual, outcome_of, refused, said, to_its_end
+from tools.endings import manual, outcome_of, refused, to_its_end
 from tools.errors import (
     ArgumentsInvalid,
     DefiniteConflict,
@@ -18,7 +18,7 @@ from tools.errors import (
     WriteError,
 )
 from tools.job import Attempt, Conflict, Job, Sent, given_back
-from tools.journal import ends
+from tools.journal import declined, ends
 from tools.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.ports import ClusterWriter
 from tools.refusals import lost_decision, lost_record
@@ -54,14 +54,14 @@ class Attempts:
             DefiniteConflict,
             ArgumentsInvalid,
         ) as e:  # the request's own precondition: looking again is no use
-            return await self._failed(request, attempt, e)
+            return await self.failed(request, e, attempt.after, attempt)
         delivery = Delivery(self._c.reader, self._writer, job, attempt, patches)
         try:
             await self._rehearse(delivery, decision)
         except DefiniteConflict:
             return Conflict(attempt.closing, attempt.given_back, attempt.number - 1)
         except WriteError as e:  # before the intent, and a rehearsal has no effect
-            return await self._failed(request, attempt, e)
+            return await self.failed(request, e, attempt.after, attempt)
         return await to_its_end(self._write(delivery, decision, decision.permit, values))
 
     async def settle(self, conflict: Conflict | None) -> None:
@@ -86,6 +86,17 @@ class Attempts:
         entries = await self._c.log.commit((*closing, record), back)
         return refused(request, decision, entries[-1].seq, attempt, by_hand)
 
+    async def failed(
+        self, request: Request, e: ToolError, after: Conflict | None, attempt: Attempt | None = None
+    ) -> Failed:
+        """Record an end without a write, with what was seen where anything was; and the conflict `after` which
+        it came."""
+        record = self._c.journal.ended(request, outcome_of(e), attempt.seen if attempt else None)
+        closing, back = (after.closing, after.given_back) if after else ((), ())
+        entries = await self._c.log.commit((*closing, record), back)
+        diff = attempt.diff if attempt else ""
+        return Failed(request, entries[-1].seq, e.said, e.mend, e.code, e.http, diff)
+
     async def _write(
         self, delivery: Delivery, decision: Decision, permit: Permit, values: dict[str, int]
     ) -> Result | Conflict:
@@ -93,7 +104,7 @@ class Attempts:
         request, journal = job.request, self._c.journal
         decided = journal.decision(request, decision, attempt.seen, _tool(job.spec))
         intent = journal.intent(request, attempt.seen, decided, attempt.diff)
-        undenied = Claim("holds", f"denied/{request.id}", 0)
+        undenied = Claim("holds", declined(request.id), 0)
         unmoved = Claim("holds", job.changed, values.get(job.changed, 0))
         claims = (*attempt.given_back, unmoved, *decision.claims, undenied, Claim("once", job.busy))
 
@@ -170,7 +181,7 @@ class Attempts:
         record = self._c.journal.outcome(job.request, sent.intent.record, outcome_of(e))
         if (unknown := await self._close(job, attempt, sent.intent, record, sent.back)) is not None:
             return unknown
-        return Failed(job.request, sent.intent.seq, said(e), e.mend, e.code, e.http, attempt.diff)
+        return Failed(job.request, sent.intent.seq, e.said, e.mend, e.code, e.http, attempt.diff)
 
     async def _close(
         self, job: Job, attempt: Attempt, intent: Entry, record: Record, claims: tuple[Claim, ...]
@@ -227,11 +238,6 @@ class Attempts:
         question = journal.asked(request, decision, seen, diff, expires, decided)
         entries = await self._c.log.commit((*attempt.closing, decided, question), attempt.given_back)
         return Pending(request, entries[-1].seq, handle, diff, expires, decision)
-
-    async def _failed(self, request: Request, attempt: Attempt, e: ToolError) -> Failed:
-        record = self._c.journal.ended(request, outcome_of(e), attempt.seen)
-        entries = await self._c.log.commit((*attempt.closing, record), attempt.given_back)
-        return Failed(request, entries[-1].seq, said(e), e.mend, e.code, e.http, attempt.diff)
 
 
 def _tool(spec: ActionSpec[Any]) -> Tool:

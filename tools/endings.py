@@ -26,12 +26,7 @@ async def to_its_end(work: Coroutine[Any, Any, R]) -> R:
 
 def outcome_of(e: ToolError, status: Any = "failed") -> Outcome:
     """An error as the log keeps it."""
-    return Outcome(status=status, error_code=e.code or None, http_status=e.http, detail=said(e)[:4096])
-
-
-def said(e: ToolError) -> str:
-    """What happened and where, in one line."""
-    return f"{e.where}: {e.what}" if e.where else e.what
+    return Outcome(status=status, error_code=e.code or None, http_status=e.http, detail=e.said[:4096])
 
 
 def manual(job: Job, attempt: Attempt) -> str:

@@ -14,6 +14,11 @@ class ToolError(Exception):
         super().__init__(what)
         self.what, self.where, self.mend, self.code, self.http = what, where, mend, code, http
 
+    @property
+    def said(self) -> str:
+        """What happened and where, in one line."""
+        return f"{self.where}: {self.what}" if self.where else self.what
+
 
 class ArgumentsInvalid(ToolError):
     """The call's arguments do not fit the tool's schema; safe to show to a model."""

@@ -11,12 +11,12 @@ from audit.errors import AuditError, ClaimLost, LogUnavailable
 from policies.types import Claim, Decision, Request
 from tools.attempt import Attempts
 from tools.context import Context, denied
-from tools.endings import outcome_of, to_its_end
+from tools.endings import to_its_end
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
 from tools.job import Attempt, Conflict, Job
 from tools.journal import Final, InDoubt, New, RequestReused
 from tools.observe import observe
-from tools.outcome import Failed, Result
+from tools.outcome import Result
 from tools.ports import ClusterWriter, Held
 from tools.refusals import lost_decision
 from tools.replay import replayed, settled
@@ -130,13 +130,13 @@ class Executor:
         error = NeverHappened(
             "somebody else keeps changing it", code="conflict", http=409, mend="try again later"
         )
-        return await self._failed(job.request, error, conflict)
+        return await self._attempts.failed(job.request, error, conflict)
 
     async def _once(self, job: Job, number: int, conflict: Conflict | None) -> Result | Conflict:
         try:
             attempt = await self._look(job, number, conflict)
         except (NotFound, NeverHappened, ArgumentsInvalid) as e:
-            return await self._failed(job.request, e, conflict)
+            return await self._attempts.failed(job.request, e, conflict)
         except ToolError:
             await self._attempts.settle(conflict)
             raise
@@ -149,13 +149,6 @@ class Executor:
         )
         rollback = await restores(c.journal, request, job.spec, seen, workload, now)
         return Attempt(number, seen, workload, job.spec.describe(job.args, workload), rollback, conflict)
-
-    async def _failed(self, request: Request, e: ToolError, conflict: Conflict | None = None) -> Failed:
-        record = self._c.journal.ended(request, outcome_of(e), None)
-        closing, back = (conflict.closing, conflict.given_back) if conflict else ((), ())
-        entries = await self._c.log.commit((*closing, record), back)
-        where = f"{e.where}: " if e.where else ""
-        return Failed(request, entries[-1].seq, where + e.what, e.mend, e.code, e.http)
 
     async def _by_hand(self, request: Request) -> str:
         """The kubectl command for a rollback that Flyball cannot do now; empty for anything else."""

@@ -9,7 +9,7 @@ from audit.record import Record
 from policies.gate import Gate
 from policies.guards.cooldown import key as changed_key
 from policies.types import Claim, Decision, Observation, Permit, Request
-from tools.journal import ends
+from tools.journal import busy, ends
 from tools.ports import ClusterIdentity, Held, Workload
 from tools.spec import ActionSpec
 
@@ -33,7 +33,7 @@ class Job:
     @property
     def busy(self) -> str:
         """The integer that says that an intent stands open on the workload."""
-        return f"busy/{self.request.target.key}"
+        return busy(self.request.target.key)
 
     @property
     def changed(self) -> str:

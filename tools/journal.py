@@ -61,9 +61,24 @@ def ends(intent: Record) -> Claim:
     return Claim("once", f"ended/{intent.id}")
 
 
+def busy(resource_key: str) -> str:
+    """The integer that says that an intent stands open on the workload."""
+    return f"busy/{resource_key}"
+
+
+def declined(id: str) -> str:
+    """The integer that says that a person declined this request, or this plan."""
+    return f"denied/{id}"
+
+
 def looked_into(intent: Record) -> str:
     """The integer that says that a resolver looks into an intent: whoever still writes under it stops."""
     return f"resolving/{intent.id}"
+
+
+def parent_of(record: Record, rel: str) -> str | None:
+    """The id of the record that this one follows from in that way (`intent`, `undoes`, …), if it does."""
+    return next((parent.id for parent in record.parents if parent.rel == rel), None)
 
 
 def resource_of(target: Target, seen: Observation | None = None, cluster_uid: str | None = None) -> Resource:
@@ -77,6 +92,11 @@ def resource_of(target: Target, seen: Observation | None = None, cluster_uid: st
         uid=seen.uid if seen else None,
         resource_version=seen.resource_version if seen else None,
     )
+
+
+def ballot(voter: Principal, expires_ms: int) -> dict[str, Any]:
+    """What a vote's record says of who gave it, and until when it holds; `_approval` reads it back."""
+    return {"by": voter.on_behalf_of, "groups": list(voter.groups), "expires_ms": expires_ms}
 
 
 class Journal:
@@ -96,13 +116,18 @@ class Journal:
 
     async def request_of(self, entry: Entry) -> Request:
         """The request behind an intent or a question: its decision holds it whole."""
-        decided = next(p.id for p in entry.record.parents if p.rel == "decision")
-        found = await self.log.by_id(decided)
+        decided = parent_of(entry.record, "decision")
+        found = await self.log.by_id(decided) if decided is not None else None
         if found is None:
             raise ToolError(
                 "its decision is not in the log", where=f"record {entry.seq}", mend="flyball audit verify"
             )
         return Request.model_validate_json(json.dumps(found.record.request))
+
+    async def of_intent(self, intent: Record, kinds: Sequence[Kind] = ENDS) -> list[Entry]:
+        """What records of these kinds say of an intent, oldest first; if nothing else is asked for, how it ended."""
+        entries = await self.log.by_request(intent.request_id or "")
+        return [e for e in entries if e.record.kind in kinds and parent_of(e.record, "intent") == intent.id]
 
     def looked(self, request: Request, seen: Observation) -> Record:
         """A read of the view, made before a person is asked."""
@@ -211,7 +236,7 @@ class Journal:
             mode=request.mode,
             reason=reason or None,
             parents=(Parent(rel="asked", id=asked.record.id),),
-            approval={"by": voter.on_behalf_of, "groups": list(voter.groups), "expires_ms": expires_ms},
+            approval=ballot(voter, expires_ms),
         )
 
     def _end(

@@ -7,6 +7,7 @@ whoever has a part of the picture shows it.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from policies.types import Target
@@ -87,7 +88,7 @@ def diagnosis(found: Facts) -> list[Finding]:
 
 def why(e: ToolError) -> str:
     """An error on one line, for beside the rest; it may quote what a server said."""
-    return harmless(f"{e.where}: {e.what}" if e.where else e.what, _REASON)
+    return harmless(e.said, _REASON)
 
 
 async def _numbers(
@@ -95,7 +96,9 @@ async def _numbers(
 ) -> dict[Metric, Number]:
     """Those that came in time; one that is late is not waited for, and the others are kept."""
     tasks = {
-        metric: asyncio.ensure_future(_part(metric.value, missing, _asking(reads, target, metric), None))
+        metric: asyncio.ensure_future(
+            _part(metric.value, missing, partial(reads.metric, target, metric), None)
+        )
         for metric in metrics
     }
     if tasks:
@@ -106,15 +109,11 @@ async def _numbers(
     return {number.metric: number for number in answers if number is not None}
 
 
-def _asking(reads: Reads, target: Target, metric: Metric) -> Callable[[], Awaitable[Number | None]]:
-    return lambda: reads.metric(target, metric)
-
-
 async def _latency(reads: Reads, target: Target, metrics: Sequence[Metric]) -> Series | None:
     """p95 over the hours before, where it is wanted; its absence shows in the number itself."""
     if Metric.LATENCY_P95 not in metrics:
         return None
-    ask = lambda: reads.series(target, Metric.LATENCY_P95, LATENCY_SPAN_S, LATENCY_STEP_S)  # noqa: E731
+    ask = partial(reads.series, target, Metric.LATENCY_P95, LATENCY_SPAN_S, LATENCY_STEP_S)
     try:
         return await asyncio.wait_for(_part("latency", {}, ask, None), PATIENCE_S)
     except TimeoutError:

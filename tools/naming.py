@@ -1,6 +1,8 @@
 """`deploy/web` as kubectl writes it, to a Target; and nothing that is not exactly a name."""
 
-from pydantic import ValidationError
+from typing import Annotated
+
+from pydantic import Field, ValidationError
 
 from policies.types import Target
 from tools.errors import ArgumentsInvalid
@@ -9,26 +11,37 @@ KINDS = {
     "deployment": ("deploy", "deployments", "deployment.apps", "deployments.apps"),
     "statefulset": ("sts", "statefulsets", "statefulset.apps", "statefulsets.apps"),
 }
-_ALIASES = {alias: kind for kind, aliases in KINDS.items() for alias in (kind, *aliases)}
+ALIASES = {alias: kind for kind, aliases in KINDS.items() for alias in (kind, *aliases)}
+"""Whatever a kind may be called, with its name here."""
+SHORT = ", ".join(sorted({*KINDS, "deploy", "sts"}))
+"""What people call the kinds, for a mend."""
+
+WorkloadName = Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+"""A workload as a tool's argument; `target` parses it."""
 
 
 def target(cluster: str, namespace: str | None, workload: str) -> Target:
     """Parse `KIND/NAME`. Raises ArgumentsInvalid for an unknown kind or a name that is none (RFC 1123)."""
     kind, slash, name = workload.partition("/")
-    if not slash or kind not in _ALIASES:
+    if not slash or kind not in ALIASES:
         raise ArgumentsInvalid(
             f"`{workload[:80]}` names no workload",
             where="workload",
-            mend="write KIND/NAME with KIND one of " + ", ".join(sorted({*KINDS, "deploy", "sts"})),
+            mend=f"write KIND/NAME with KIND one of {SHORT}",
         )
     try:
-        return Target(cluster=cluster, namespace=namespace, kind=_ALIASES[kind], name=name)
+        return Target(cluster=cluster, namespace=namespace, kind=ALIASES[kind], name=name)
     except ValidationError as e:
         raise ArgumentsInvalid(
             f"`{name[:80]}` is not a Kubernetes name",
             where="workload",
             mend="lower-case letters, digits, `-` and `.` (RFC 1123)",
         ) from e
+
+
+def is_handle(text: str) -> bool:
+    """Whether it can name a question or a plan: 8 or more of the first hex digits of a digest."""
+    return len(text) >= 8 and all(c in "0123456789abcdef" for c in text)
 
 
 def namespace_target(cluster: str, namespace: str) -> Target:

@@ -6,6 +6,7 @@ seen is left out or says so. The record holds the digest of the figures that wer
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from policies.types import digest_of
@@ -45,7 +46,7 @@ class Overview:
         numbers = dict[Metric, Number]()
         now = self._c.now_ms()
         if (no := await self._no_figures(workload)) is None:
-            asked = [self._latest(m, workload, now) for m in metrics]
+            asked = [partial(self._metrics.latest, m, workload.target, now) for m in metrics]
             found = await asyncio.gather(
                 *(asking.part(m.value, missing, ask, None) for m, ask in zip(metrics, asked, strict=True))
             )
@@ -54,7 +55,7 @@ class Overview:
             missing |= dict.fromkeys((m.value for m in metrics), no)
         scaler = None
         if (workload.owner or "").startswith(_HPA):
-            ask = lambda: self._c.reader.autoscaler(workload.target)  # noqa: E731 - asked when there is room
+            ask = partial(self._c.reader.autoscaler, workload.target)
             scaler = await asking.part("autoscaler", missing, ask, None)
         return Row(workload, numbers, scaler, missing)
 
@@ -66,9 +67,6 @@ class Overview:
         if not await self._reading.may(request, workload):
             return "denied: its labels are not among those whose figures may be read"
         return None
-
-    def _latest(self, metric: Metric, workload: Workload, now: int) -> Callable[[], Awaitable[Number | None]]:
-        return lambda: self._metrics.latest(metric, workload.target, now)
 
 
 class _Asking:

@@ -8,7 +8,7 @@ from policies.types import Target
 from tools.changes import Change
 from tools.cluster.objects import unix_ms
 from tools.errors import ToolError
-from tools.journal import ENDS
+from tools.journal import ENDS, parent_of
 from tools.rollback import inverse
 
 _LIMIT = 1000
@@ -24,18 +24,18 @@ async def own_changes(log: Log, target: Target) -> list[Change]:
 
 
 def _told(entries: Sequence[Entry]) -> Iterable[Change]:
-    ended = {_parent(e.record, "intent"): e.record for e in entries if e.record.kind in ENDS}
-    settled = {_parent(e.record, "intent"): e.record for e in entries if e.record.kind == "action.settled"}
+    ended = {parent_of(e.record, "intent"): e.record for e in entries if e.record.kind in ENDS}
+    settled = {parent_of(e.record, "intent"): e.record for e in entries if e.record.kind == "action.settled"}
     states = {intent: (record.labels or {}).get("state", "") for intent, record in settled.items()}
     live = [e for e in entries if e.record.kind == "action.intent" and e.record.mode == "live"]
-    undone = {_parent(e.record, "undoes") for e in live if _status(ended.get(e.record.id)) == "applied"}
+    undone = {parent_of(e.record, "undoes") for e in live if _status(ended.get(e.record.id)) == "applied"}
     for entry in live:
         record = entry.record
         status = _status(ended.get(record.id))
         if status == "conflict":  # decided again under an intent of its own
             continue
         labels = record.labels or {}
-        again = _parent(record, "undoes") is not None
+        again = parent_of(record, "undoes") is not None
         yield Change(
             at_ms=unix_ms(record.world_ts or record.ts),
             source="log",
@@ -53,10 +53,6 @@ def _told(entries: Sequence[Entry]) -> Iterable[Change]:
 
 def _status(end: Record | None) -> str:
     return end.outcome.status if end is not None and end.outcome is not None else "in_doubt"
-
-
-def _parent(record: Record, rel: str) -> str | None:
-    return next((parent.id for parent in record.parents if parent.rel == rel), None)
 
 
 def _who(record: Record) -> str:

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Protocol
 
 from audit.errors import AuditError
 from audit.log import Entry
-from policies.types import ApprovalNeed, Decision, Request, Scalar
+from policies.types import Decision, Request
 from tools.context import Context
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
 from tools.outcome import Result
-from tools.planned import LATER, PlanStep
+from tools.planned import LATER, PlanStep, PlanVerdict
 from tools.requests import request_id
 
 AT_ONCE = 8
@@ -45,7 +46,7 @@ class Looking:
         async def one(number: int, request: Request) -> PlanStep:
             bare = request.model_copy(update={"mode": "live", "run_id": run_id})
             if number in chained:
-                return _bound(plan_id, _later(number, bare))
+                return _bound(plan_id, _unseen(number, bare, "later", "plan", LATER))
             async with seats:
                 return _bound(plan_id, await self._look(plan_id, number, bare))
 
@@ -62,7 +63,7 @@ class Looking:
         try:
             said, diff = await self._path.preview(probe)
         except (ArgumentsInvalid, UnknownTool, NotFound, NeverHappened) as e:
-            return _refused(number, request, "look", _told(e))
+            return _unseen(number, request, "deny", "look", e.said[:2048])
         seen = await self._seen(probe)
         view = seen.record.view_digest if seen else None
         return PlanStep(
@@ -74,7 +75,7 @@ class Looking:
             stage=said.stage,
             rule=said.rule,
             detail=said.detail[:2048],
-            needs=tuple(map(_need, said.approvals)) if said.verdict.value == "needs_approval" else (),
+            needs=tuple(map(asdict, said.approvals)) if said.verdict.value == "needs_approval" else (),
         )
 
     async def _seen(self, probe: Request) -> Entry | None:
@@ -128,41 +129,15 @@ def _denied(step: PlanStep, why: str) -> PlanStep:
     return step.model_copy(update=said)
 
 
-def _refused(number: int, request: Request, stage: str, why: str) -> PlanStep:
+def _unseen(number: int, request: Request, verdict: PlanVerdict, stage: str, why: str) -> PlanStep:
+    """A step of whose object nothing was read."""
     return PlanStep(
         number=number,
         request=request,
         view_digest=None,
         diff="",
-        verdict="deny",
+        verdict=verdict,
         stage=stage,
         rule=None,
-        detail=why[:2048],
+        detail=why,
     )
-
-
-def _later(number: int, request: Request) -> PlanStep:
-    return PlanStep(
-        number=number,
-        request=request,
-        view_digest=None,
-        diff="",
-        verdict="later",
-        stage="plan",
-        rule=None,
-        detail=LATER,
-    )
-
-
-def _need(need: ApprovalNeed) -> dict[str, Scalar]:
-    return {
-        "rule": need.rule,
-        "role": need.role,
-        "count": need.count,
-        "local": need.local,
-        "expires_s": need.expires_s,
-    }
-
-
-def _told(e: ToolError) -> str:
-    return f"{e.where}: {e.what}" if e.where else e.what

@@ -9,7 +9,7 @@ from audit.errors import LogTampered
 from audit.log import Entry
 from audit.record import Parent, Record, Verdict
 from policies.types import Principal, Request
-from tools.journal import Journal, actor_of, resource_of
+from tools.journal import Journal, actor_of, parent_of, resource_of
 from tools.planned import LATER, Plan, PlanStep
 
 
@@ -65,7 +65,7 @@ def restored(entry: Entry, asked: Sequence[Entry]) -> Recorded:
             cluster_uid=args["cluster_uid"],
             at_ms=args["at_ms"],
             expires_ms=args["expires_ms"],
-            steps=tuple([_step(one.record) for one in asked if _belongs(one, entry)]),
+            steps=tuple([_step(one.record) for one in asked if parent_of(one.record, "plan") == record.id]),
         )
         whole = plan.digest == record.request_digest and len(plan.steps) == args["steps"]
         whole = whole and all(step.request.principal == plan.principal for step in plan.steps)
@@ -79,10 +79,6 @@ def restored(entry: Entry, asked: Sequence[Entry]) -> Recorded:
 def _tampered(entry: Entry) -> LogTampered:
     what = "the plan's records are not those of its digest"
     return LogTampered(what, where=f"record {entry.seq}", mend="apply nothing: flyball audit verify")
-
-
-def _belongs(step: Entry, plan: Entry) -> bool:
-    return any(p.rel == "plan" and p.id == plan.record.id for p in step.record.parents)
 
 
 def _step_record(journal: Journal, plan: Plan, step: PlanStep, head: Record) -> Record:

@@ -167,8 +167,3 @@ def leaving_out(steps: Sequence[PlanStep]) -> str:
 def marked(plan: Plan) -> tuple[str, int]:
     """The log's integer that says which proposal under this id is the newest."""
     return f"plan/{plan.id}", int(plan.digest[:13], 16)
-
-
-def denied_key(plan: Plan) -> str:
-    """The log's integer that says that a person declined the plan."""
-    return f"denied/{plan.id}"

@@ -22,7 +22,8 @@ from audit.record import Kind, Parent
 from policies.types import Claim, Principal, Request
 from tools.context import Context
 from tools.errors import ArgumentsInvalid, ClusterMismatch
-from tools.journal import actor_of
+from tools.journal import actor_of, declined
+from tools.naming import is_handle
 from tools.plan_looking import Looking, Preview
 from tools.plan_records import Recorded, drafted, restored
 from tools.plan_stepping import Stepping, Walk
@@ -37,7 +38,6 @@ from tools.planned import (
     StepDone,
     StopOn,
     WaitingPlan,
-    denied_key,
     excluded,
     leaving_out,
     marked,
@@ -114,7 +114,7 @@ class Plans:
 
     async def named(self, handle: str) -> list[Entry]:
         """Every recorded plan whose digest begins so, whatever became of it."""
-        if len(handle) < 8 or any(c not in "0123456789abcdef" for c in handle):
+        if not is_handle(handle):
             mend = "at least 8 hex digits, as they were printed"
             raise NoSuchPlan(f"`{handle[:80]}` is no handle", mend=mend)
         return await self._c.log.find(kinds=("plan.proposed",), request_digest_prefix=handle)
@@ -234,8 +234,8 @@ class Plans:
     async def _ended(self, plan: Plan) -> str | None:
         """Why nothing more of it may begin; None where it may."""
         key, mark = marked(plan)
-        values = await self._c.log.values((key, denied_key(plan)))
-        if values[denied_key(plan)]:
+        values = await self._c.log.values((key, declined(plan.id)))
+        if values[declined(plan.id)]:
             return "a person declined that plan"
         return "it was planned anew since" if values[key] != mark else None
 

@@ -148,6 +148,11 @@ class Pod:
     created_ms: int = 0
     """When the apiserver took it, Unix ms; 0 where nobody says."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether it is, or shall be, at work: neither finished nor being deleted."""
+        return not self.deleting and self.phase not in ("Succeeded", "Failed")
+
     def marked(self, intent: str) -> bool:
         """Whether fields that this intent wrote are still its own."""
         return any(manager.name == manager_of(intent) for manager in self.managers)

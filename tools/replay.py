@@ -1,5 +1,6 @@
 """A request that ended before: its outcome out of the log, so that asking again does nothing again."""
 
+from audit.log import Entry
 from audit.record import Record
 from policies.types import Request
 from tools.errors import ToolError
@@ -19,15 +20,14 @@ def replayed(request: Request, final: Final) -> Result:
         return Failed(
             request, seq, what, "", end.outcome.error_code or "", end.outcome.http_status, replayed=True
         )
-    diff = (intent.record.labels or {}).get("diff", "")
     if end.outcome.status == "simulated":
-        return Simulated(request, intent.seq, diff, None, replayed=True)
+        return Simulated(request, intent.seq, _diff(intent), None, replayed=True)
     after = end.after or {}
     return Applied(
         request,
         intent.seq,
         intent.record.id,
-        diff,
+        _diff(intent),
         intent.record.before or {},
         after,
         ready=0,
@@ -43,12 +43,20 @@ async def settled(journal: Journal, request: Request) -> Result:
         case Final() as final:
             return replayed(request, final)
         case InDoubt(intent):
-            diff = (intent.record.labels or {}).get("diff", "")
-            return Unknown(request, intent.seq, intent.record.id, diff, "another process looks into it")
+            return unknown(request, intent, "another process looks into it")
         case New():
             raise ToolError(
                 "another process took over", where=str(request.target), mend="see `flyball status`, try again"
             )
+
+
+def unknown(request: Request, intent: Entry, why: str) -> Unknown:
+    """A recorded intent of which nobody knows yet how it ended."""
+    return Unknown(request, intent.seq, intent.record.id, _diff(intent), why)
+
+
+def _diff(intent: Entry) -> str:
+    return (intent.record.labels or {}).get("diff", "")
 
 
 def _partial(end: Record) -> str:

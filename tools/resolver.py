@@ -13,12 +13,12 @@ from policies.types import Claim, Target
 from tools.context import Context
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError
 from tools.evidence import Evidence, of_pods, of_workload, pods_left, spec_of
-from tools.journal import ENDS, Final, ends, looked_into
+from tools.journal import Final, busy, ends, looked_into
 from tools.leases import LeaseBusy
 from tools.observe import with_pods
-from tools.outcome import Result, Unknown
+from tools.outcome import Result
 from tools.ports import ClusterWriter, Held
-from tools.replay import replayed, settled
+from tools.replay import replayed, settled, unknown
 
 SYSTEM = Actor(type="system", id="flyball:resolver")
 
@@ -38,9 +38,8 @@ class Resolver:
             evidence = Evidence(None, f"the workload is gone: {e.what}", {})
         except ToolError as e:
             evidence = Evidence(None, f"cannot look: {e.what}", {})
-        diff = (intent.record.labels or {}).get("diff", "")
         if evidence.says is None:
-            return Unknown(request, intent.seq, intent.record.id, diff, evidence.why)
+            return unknown(request, intent, evidence.why)
         return await self.close(intent, evidence, SYSTEM, held)
 
     async def close(self, intent: Entry, evidence: Evidence, actor: Actor, held: Held) -> Result:
@@ -54,7 +53,7 @@ class Resolver:
         )
         claims = (
             ends(intent.record),
-            Claim("put", f"busy/{request.target.key}", 0),
+            Claim("put", busy(request.target.key), 0),
             Claim("raise", f"fence/{held.key}", held.token),
         )
         try:
@@ -89,7 +88,7 @@ class Resolver:
 
     async def clear(self, target: Target, held: Held) -> None:
         """Before a new action on the workload: resolve what stands open on it, if it can be."""
-        key = f"busy/{target.key}"
+        key = busy(target.key)
         if (await self._c.log.values((key,)))[key] and (intent := await self.open_on(target.key)):
             await self.resolve(intent, held)
 
@@ -110,10 +109,9 @@ class Resolver:
 
     async def open_intents(self) -> list[Entry]:
         """Every open intent of the log, one a workload."""
-        busy = await self._c.log.prefixed("busy/")
-        found = [
-            await self.open_on(key.removeprefix("busy/")) for key, value in sorted(busy.items()) if value
-        ]
+        prefix = busy("")
+        marks = sorted((await self._c.log.prefixed(prefix)).items())
+        found = [await self.open_on(key.removeprefix(prefix)) for key, value in marks if value]
         return [intent for intent in found if intent is not None]
 
     async def sweep(self) -> list[Result]:
@@ -140,11 +138,7 @@ class Resolver:
             return target.key
 
     async def _ended(self, intent: Entry) -> bool:
-        for entry in await self._c.log.by_request(intent.record.request_id or ""):
-            ours = any(p.rel == "intent" and p.id == intent.record.id for p in entry.record.parents)
-            if entry.record.kind in ENDS and ours:
-                return True
-        return False
+        return bool(await self._c.journal.of_intent(intent.record))
 
     async def _look(self, intent: Entry, target: Target) -> Evidence:
         """Marker, then fence, then marker, generation and fields: only then may "not applied" be said."""

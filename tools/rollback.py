@@ -8,7 +8,7 @@ from audit.record import Record
 from policies.types import Observation, Principal, Request
 from tools import registry
 from tools.errors import ArgumentsInvalid
-from tools.journal import ENDS, Journal
+from tools.journal import Journal, parent_of
 from tools.ports import Workload
 from tools.spec import ActionSpec
 
@@ -47,7 +47,7 @@ async def restores(
             where=str(request.target),
             mend="look, then act on what it is now",
         )
-    if any(parent.rel == "undoes" for parent in intent.record.parents):
+    if parent_of(intent.record, "undoes") is not None:
         return False
     if not _keeps_marks(workload, intent.record, end.after or {}):
         return False
@@ -113,12 +113,8 @@ async def applied_end(journal: Journal, intent: Entry | None) -> Record | None:
     """The record that says that this live intent was applied; None where it was not."""
     if intent is None or intent.record.kind != "action.intent" or intent.record.mode != "live":
         return None
-    for entry in await journal.log.by_request(intent.record.request_id or ""):
-        record = entry.record
-        ours = any(p.rel == "intent" and p.id == intent.record.id for p in record.parents)
-        if record.kind in ENDS and ours and record.outcome and record.outcome.status == "applied":
-            return record
-    return None
+    ends = [entry.record for entry in await journal.of_intent(intent.record)]
+    return next((end for end in ends if end.outcome and end.outcome.status == "applied"), None)
 
 
 def _same(request: Request, spec: ActionSpec[Any], intent: Record) -> None:

@@ -125,13 +125,10 @@ class Settler:
 
     async def _known(self, intent: Entry) -> Settled | None:
         """How it ended, where that is in the log."""
-        for entry in await self._c.log.by_request(intent.record.request_id or ""):
-            record = entry.record
-            ours = any(p.rel == "intent" and p.id == intent.record.id for p in record.parents)
-            ended = record.kind == "action.settled" and (record.labels or {}).get("state") not in _OPEN
-            if ended and ours:
-                return replace(_settled(entry), replayed=True)
-        return None
+        found = await self._c.journal.of_intent(intent.record, ("action.settled",))
+        ends = (entry for entry in found if (entry.record.labels or {}).get("state") not in _OPEN)
+        end = next(ends, None)
+        return replace(_settled(end), replayed=True) if end is not None else None
 
 
 class _Watch:

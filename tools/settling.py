@@ -34,7 +34,11 @@ def rolled_out(_: object, workload: Workload, pods: Sequence[Pod]) -> Settling:
     stuck = next((pod for pod in newest if pod.waiting and pod.waiting not in _STARTING), None)
     if stuck is not None:
         return Settling("error", done, total, f"pod {stuck.name}: {stuck.waiting} {stuck.last_exit}".rstrip())
-    if workload.updated >= _due(workload) and workload.ready == total and len(_alive(pods)) == total:
+    if (
+        workload.updated >= _due(workload)
+        and workload.ready == total
+        and sum(pod.alive for pod in pods) == total
+    ):
         return Settling("applied", total, total, f"{total} of {total} ready{_kept(workload)}")
     return Settling(None, done, total, f"{workload.ready} of {total} ready, {workload.updated} updated")
 
@@ -68,7 +72,3 @@ def _newest(workload: Workload, pods: Sequence[Pod]) -> list[Pod]:
 
 
 _TEMPLATE = "spec.template"
-
-
-def _alive(pods: Sequence[Pod]) -> list[Pod]:
-    return [pod for pod in pods if not pod.deleting and pod.phase not in ("Succeeded", "Failed")]

@@ -11,7 +11,7 @@ from policies.types import Mode, Principal, Request
 from tools import registry
 from tools.context import Context
 from tools.errors import ArgumentsInvalid
-from tools.journal import ENDS
+from tools.journal import parent_of
 from tools.requests import build, request_id
 from tools.rollback import applied_end, inverse, may_undo, tool_of
 from tools.spec import Args
@@ -128,9 +128,7 @@ async def _inverse(
 
 
 async def _unapplied(context: Context, intent: Entry, what: str) -> Kept | None:
-    entries = await context.log.by_request(intent.record.request_id or "")
-    ended = any(p.id == intent.record.id for e in entries if e.record.kind in ENDS for p in e.record.parents)
-    if ended:
+    if await context.journal.of_intent(intent.record):
         return None
     return Kept(intent.seq, what, "it is in doubt", "flyball audit in-doubt, then again")
 
@@ -141,10 +139,11 @@ async def _undone(context: Context, since: int) -> dict[str, int]:
     found: dict[str, int] = {}
     entries = await context.log.find(kinds=("action.intent",), since_seq=since, newest_first=True)
     for entry in entries:
-        undoes = [parent.id for parent in entry.record.parents if parent.rel == "undoes"]
-        stands = bool(undoes) and entry.record.id not in found
-        if stands and await applied_end(context.journal, entry) is not None:
-            found |= dict.fromkeys(undoes, entry.seq)
+        undoes = parent_of(entry.record, "undoes")
+        if undoes is None or entry.record.id in found:
+            continue
+        if await applied_end(context.journal, entry) is not None:
+            found[undoes] = entry.seq
     return found
 
 
@@ -157,10 +156,11 @@ async def newest(context: Context, principal: Principal) -> int:
     for entry in await context.log.find(kinds=("action.intent",), newest_first=True, limit=200):
         if not _theirs(context, principal, entry) or await applied_end(context.journal, entry) is None:
             continue
-        puts_back = {parent.id for parent in entry.record.parents if parent.rel == "undoes"}
-        if not puts_back and entry.record.id not in undone:
+        puts_back = parent_of(entry.record, "undoes")
+        if puts_back is not None:
+            undone.add(puts_back)
+        elif entry.record.id not in undone:
             return entry.seq
-        undone |= puts_back
     raise ArgumentsInvalid("there is nothing to undo", mend="flyball audit tail")
 
 

@@ -78,7 +78,7 @@ def samples(pods: Sequence[Pod], usage: Sequence[PodUsage], now_ms: int) -> list
 
 def _sample(pod: Pod, latest: Mapping[str, PodUsage], now_ms: int) -> PodSample:
     sample, request = latest.get(pod.name), _requested(pod.containers)
-    if pod.deleting or pod.phase in ("Failed", "Succeeded"):
+    if not pod.alive:
         return PodSample(pod.name, "ignored", request, None)
     if pod.phase == "Pending" or pod.started_at_ms is None:
         return PodSample(pod.name, "unready", request, None)

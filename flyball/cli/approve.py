@@ -6,10 +6,10 @@ import typer
 
 from flyball.cli import plan as planning
 from flyball.cli.act import Reason, Yes
-from flyball.cli.confirm import confirm, somebody
+from flyball.cli.confirm import somebody
 from flyball.cli.exits import Stop, UsageError
 from flyball.cli.options import Options, command
-from flyball.cli.output import note, safe, say
+from flyball.cli.output import note, safe
 from flyball.cli.plan import Exclude
 from flyball.cli.plan import Stop as StopOn
 
@@ -53,11 +53,9 @@ async def _one(opts: Options, app: "App", waiting: Any, yes: bool, reason: str) 
 
     request = waiting.request
     shown = f"{app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}"
-    if yes:
-        (note if opts.json else say)(shown)
-    else:
+    if not yes:
         somebody("give --yes")
-        confirm(opts, shown, "approve? ")
+    planning.ask(opts, [shown], "approve? ", yes)
     # By its whole digest: a plan that was made meanwhile may begin like the handle that was typed.
     result = await app.approvals.approve(request.digest, app.identity.by_hand(), reason, shown=waiting)
     if opts.json:

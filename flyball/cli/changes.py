@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flyball.cli.options import Options, command
+from flyball.cli.options import Options, Target, command
 from flyball.cli.output import abbreviated, age, document, fitted, note, say
 from flyball.cli.waiting import span
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Target = Annotated[str, typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web.")]
 Since = Annotated[str, typer.Option("--since", help="How far back: 90s, 30m, 2h, 7d.")]
 HEAD = ("TIME", "AGO", "BY", "SOURCE", "ABOUT", "RECORD", "CHANGE")
 LESS = ("SOURCE", "ABOUT", "TIME")

@@ -1,11 +1,11 @@
 """`flyball describe TARGET`: what is asked for and what is there, who keeps it, what it does, what may be done."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flyball.cli.options import Options, command
+from flyball.cli.options import Options, Target, command
 from flyball.cli.output import abbreviated, age, document, note, safe, say, table, tone
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Target = Annotated[str, typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web.")]
 EVENTS = 10
 
 
@@ -82,12 +81,11 @@ def _head(facts: "Facts") -> Iterator[str]:
 def _containers(facts: "Facts") -> Iterator[str]:
     """The template beside what pods ask for, and what their nodes have given."""
     from policies.quantities import shown
+    from tools.actions.resource_args import VALUES, amount_of
 
     head = ("CONTAINER", "CPU-REQUEST", "CPU-LIMIT", "MEM-REQUEST", "MEM-LIMIT")
-    dimensions = ("cpuRequest", "cpuLimit", "memoryRequest", "memoryLimit")
-    names = ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
     rows = [
-        (c.name, *(shown(getattr(c.resources, n), d) for n, d in zip(names, dimensions, strict=True)))
+        (c.name, *(shown(amount_of(c.resources, name), value.dimension) for name, value in VALUES.items()))
         for c in facts.workload.containers
     ]
     yield ""

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from flyball.cli.looking import Looking
     from policies.types import Target
     from tools.looking import Row
-    from tools.metrics.types import Metric
 
 app = typer.Typer()
 
@@ -84,9 +83,8 @@ class _Asked:
 
 def _asked(app: Any, words: list[str]) -> "tuple[str | None, Target | None]":
     """The kind or the one workload that is meant. Raises UsageError, ArgumentsInvalid."""
-    from tools.naming import KINDS, target
+    from tools.naming import ALIASES, SHORT, target
 
-    aliases = {alias: kind for kind, names in KINDS.items() for alias in (kind, *names)}
     if len(words) > 2:
         raise UsageError(
             f"`{' '.join(words)[:80]}` is more than one workload", mend="give KIND/NAME, or KIND"
@@ -95,10 +93,9 @@ def _asked(app: Any, words: list[str]) -> "tuple[str | None, Target | None]":
         return None, target(app.place.context, app.place.namespace, "/".join(words))
     if not words or words[0] in ("all", "workloads"):
         return None, None
-    if words[0] not in aliases:
-        known = ", ".join(sorted({*KINDS, "deploy", "sts"}))
-        raise UsageError(f"`{words[0][:80]}` is no kind of workload", mend=f"kinds: {known}; or KIND/NAME")
-    return aliases[words[0]], None
+    if words[0] not in ALIASES:
+        raise UsageError(f"`{words[0][:80]}` is no kind of workload", mend=f"kinds: {SHORT}; or KIND/NAME")
+    return ALIASES[words[0]], None
 
 
 def _print(app: Any, rows: "list[Row]", output: str, *, single: bool) -> None:
@@ -139,14 +136,14 @@ async def _watch(app: Any, asked: _Asked, rows: "list[Row]") -> None:
 def _cells(row: "Row", now: int, *, wide: bool) -> tuple[object, ...]:
     from tools.cluster.objects import unix_ms
     from tools.diagnosis.figures import figure, percent
-    from tools.metrics.types import Metric
+    from tools.metrics.types import Metric, share
 
     w, n = row.workload, row.numbers
-    share = _share(row, Metric.CPU_USAGE, Metric.CPU_REQUESTS)
+    used = share(n, Metric.CPU_USAGE, Metric.CPU_REQUESTS)
     ready, old = f"{w.ready}/{w.replicas}", age((now - unix_ms(w.created_at)) / 1000)
     figures = (
         figure(n.get(Metric.CPU_USAGE)),
-        None if share is None else percent(share),
+        None if used is None else percent(used),
         figure(n.get(Metric.MEMORY_USAGE)),
         figure(n.get(Metric.LATENCY_P95)),
     )
@@ -156,13 +153,6 @@ def _cells(row: "Row", now: int, *, wide: bool) -> tuple[object, ...]:
     more = (figure(n.get(m)) for m in (Metric.REQUEST_RATE, Metric.ERROR_RATE, Metric.THROTTLED_RATIO))
     names, images = (",".join(c.name for c in w.containers), ",".join(c.image for c in w.containers))
     return (*base, w.available, *figures, _hpa(row), w.owner, old, *more, names, images)
-
-
-def _share(row: "Row", part: "Metric", whole: "Metric") -> int | None:
-    top, bottom = row.numbers.get(part), row.numbers.get(whole)
-    if top is None or bottom is None or top.v is None or not bottom.v:
-        return None
-    return top.v * 1_000_000 // bottom.v
 
 
 def _hpa(row: "Row") -> str | None:

@@ -5,16 +5,11 @@ from itertools import groupby
 
 from policies.quantities import shown
 from policies.types import Request, Room, Scalar
+from tools.actions.resource_args import VALUES
 from tools.cluster.quantity import millicores, whole_bytes
 from tools.outcome import Refused
 
-ARGUMENTS = {
-    "replicas": "replicas",
-    "cpuRequest": "cpu_request",
-    "cpuLimit": "cpu_limit",
-    "memoryRequest": "memory_request",
-    "memoryLimit": "memory_limit",
-}
+ARGUMENTS = {"replicas": "replicas"} | {value.dimension: name for name, value in VALUES.items()}
 """By dimension, the argument that moves it."""
 
 

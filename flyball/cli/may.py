@@ -6,6 +6,7 @@ from typing import Any
 from policies.questions import Question, judge
 from policies.types import ActionInfo, Decision, Request, VerdictKind
 from tools import registry
+from tools.actions.resource_args import VALUES, amount_of
 from tools.ports import Workload
 from tools.spec import ActionSpec
 
@@ -61,14 +62,8 @@ def _told(no: Decision) -> str:
 
 def _now(info: ActionInfo, workload: Workload) -> Mapping[str, int]:
     """What it has now in each dimension that the action moves, as far as it is set."""
-    r = workload.containers[0].resources if workload.containers else None
     has = {"replicas": workload.replicas}
-    if r is not None:
-        set_now = {
-            "cpuRequest": r.cpu_request,
-            "cpuLimit": r.cpu_limit,
-            "memoryRequest": r.memory_request,
-            "memoryLimit": r.memory_limit,
-        }
-        has |= {name: value for name, value in set_now.items() if value is not None}
-    return {name: has[name] for name in info.dimensions if name in has}
+    for container in workload.containers[:1]:
+        amounts = {value.dimension: amount_of(container.resources, name) for name, value in VALUES.items()}
+        has |= {dimension: amount for dimension, amount in amounts.items() if amount is not None}
+    return {dimension: has[dimension] for dimension in info.dimensions if dimension in has}

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Format = Literal["table", "json"]
 T = TypeVar("T")
 
+Target = Annotated[str, typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web.")]
+"""The one workload that a command looks at."""
+
 _COMMON: dict[str, Any] = {
     "context": Annotated[
         str | None, typer.Option("--context", help="The cluster: sandbox, or a kubeconfig context.")

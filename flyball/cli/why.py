@@ -1,11 +1,11 @@
 """`flyball why TARGET`: why it is as it is, by fixed rules on typed facts; no model takes part."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flyball.cli.options import Options, command
+from flyball.cli.options import Options, Target, command
 from flyball.cli.output import Tone, document, note, safe, say, tone
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Target = Annotated[str, typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web.")]
 _TONES: tuple[Tone, ...] = ("bad", "bad", "wait", "dim")
 
 

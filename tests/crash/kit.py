@@ -90,11 +90,15 @@ class Rig:
     ) -> Request:
         """A request by hand to scale one of the workloads."""
         kind = "statefulset" if name == "queue" else "deployment"
-        spec = registry.action("scale")
-        args = {"workload": f"{kind}/{name}", "replicas": replicas, "current_replicas": None}
+        return self.request("scale", {"workload": f"{kind}/{name}", "replicas": replicas}, id, mode, **more)
+
+    def request(
+        self, tool: str, args: dict[str, object], id: str, mode: Mode = "live", **more: str
+    ) -> Request:
+        """Any request by hand; arguments that are left out are null."""
         return build(
-            "scale",
-            registry.parse(spec.args, args),
+            tool,
+            registry.parse(registry.action(tool).args, args),
             id=id,
             principal=self.identity.by_hand(),
             cluster="sandbox",

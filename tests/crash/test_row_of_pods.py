@@ -23,12 +23,11 @@ from sandbox.apiserver import Write
 from sandbox.store import Key
 from tests.crash.forks import Child, die
 from tests.crash.kit import NAMESPACE, Rig, books, opened, run
-from tools import killswitch, registry
+from tools import killswitch
 from tools.evidence import Evidence
 from tools.journal import actor_of
 from tools.outcome import Applied, Failed, Result, Simulated, Unknown
 from tools.ports import ClusterWriter, Held, Patch, Pod, Precondition, Workload
-from tools.requests import build
 from tools.undo import proposal
 
 PODS = 4
@@ -67,16 +66,7 @@ def row(folder: Path) -> Path:
 
 def resize(rig: Rig, cpu: str = "150m", *, id: str = "the-row-01", mode: Any = "live") -> Any:
     fields = {"workload": "deployment/web", "container": "app", "cpu_request": cpu, "in_place": True}
-    spec = registry.action("set_resources")
-    return build(
-        "set_resources",
-        registry.parse(spec.args, fields),
-        id=id,
-        principal=rig.identity.by_hand(),
-        cluster="sandbox",
-        namespace=NAMESPACE,
-        mode=mode,
-    )
+    return rig.request("set_resources", fields, id, mode)
 
 
 async def requests(rig: Rig) -> list[int | None]:

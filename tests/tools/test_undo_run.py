@@ -6,11 +6,9 @@ import pytest
 
 from tests.crash.kit import POLICY, Rig, balanced, run
 from tests.tools.test_plans import ALONE, applied, ended, planned, somebody_scales
-from tools import registry
 from tools.errors import ArgumentsInvalid
 from tools.outcome import Applied
 from tools.planned import Carried, Plan
-from tools.requests import build
 from tools.undo import Inverses, inverses
 
 RUN = "r-thenight"
@@ -217,16 +215,7 @@ def test_what_has_no_inverse_is_named_with_the_reason(folder: Path) -> None:
 
     async def work(rig: Rig) -> None:
         await changed(rig, 7, "the-change-0")
-        request = build(
-            "restart",
-            registry.parse(registry.action("restart").args, {"workload": "deployment/worker"}),
-            id="the-restart",
-            principal=rig.identity.by_hand(),
-            cluster="sandbox",
-            namespace="shop",
-            mode="live",
-            run_id=RUN,
-        )
+        request = rig.request("restart", {"workload": "deployment/worker"}, "the-restart", run_id=RUN)
         done = await rig.executor.execute(request)
         assert isinstance(done, Applied)
         found = await put_back(rig)

@@ -8,7 +8,7 @@ from tools.actions import describe_workload, get_events
 from tools.actions.span import seconds
 from tools.changes import document, tally
 from tools.looking import facts
-from tools.naming import target
+from tools.naming import WorkloadName, target
 from tools.spec import Args, Reads, ReadSpec
 
 MOST = 60
@@ -17,7 +17,7 @@ USUAL = "2h"
 
 
 class ChangesArgs(Args):
-    workload: Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+    workload: WorkloadName
     since: Annotated[
         str | None, Field(max_length=8, description=f"how far back, e.g. 30m, 2h, 7d; null: {USUAL}")
     ]

@@ -1,18 +1,14 @@
 """describe_workload: one workload with its containers, its pods and their latest measured usage."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from policies.types import ActionInfo
 from tools.actions.list_workloads import row
-from tools.naming import target
+from tools.naming import WorkloadName, target
 from tools.ports import Pod, PodUsage, Resources, Workload
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 
 
 class DescribeArgs(Args):
-    workload: Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+    workload: WorkloadName
 
 
 def resources(r: Resources) -> dict[str, object]:

@@ -1,11 +1,7 @@
 """get_events: what the cluster said lately about a workload, its pods and its autoscaler. Untrusted text."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from policies.types import ActionInfo
-from tools.naming import target
+from tools.naming import WorkloadName, target
 from tools.ports import ApiEvent
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 
@@ -14,7 +10,7 @@ MOST = 40
 
 
 class EventsArgs(Args):
-    workload: Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+    workload: WorkloadName
 
 
 def row(event: ApiEvent) -> dict[str, object]:

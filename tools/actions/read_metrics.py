@@ -8,7 +8,7 @@ from policies.types import ActionInfo, Target
 from tools.actions.span import seconds
 from tools.errors import ArgumentsInvalid
 from tools.metrics.types import GROUPS, Metric, Number
-from tools.naming import target
+from tools.naming import WorkloadName, target
 from tools.series import buckets, step_for, summary
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 
@@ -16,7 +16,7 @@ NAMES = (*(metric.value for metric in Metric), *GROUPS)
 
 
 class MetricsArgs(Args):
-    workload: Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+    workload: WorkloadName
     metric: Annotated[
         str,
         Field(max_length=32, description="what was measured", json_schema_extra={"enum": list(NAMES)}),

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from tools.cluster.quantity import INTEGER_MAX, format_bytes, format_millicores, millicores, whole_bytes
 from tools.errors import ArgumentsInvalid
+from tools.naming import WorkloadName
 from tools.ports import Container, Resources
 from tools.spec import Args
 
@@ -49,7 +50,7 @@ class SetResourcesArgs(Args):
     """Kubernetes quantities (`250m`, `512Mi`); null leaves a value as it is. `lower_memory_limit` makes it
     another action for policy, because a running container may be killed by it."""
 
-    workload: Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+    workload: WorkloadName
     container: Annotated[str | None, Field(max_length=63, description="null: the only container")]
     cpu_request: Annotated[Quantity, Field(description="e.g. 250m; null leaves it")]
     cpu_limit: Annotated[Quantity, Field(description="e.g. 500m; null leaves it")]

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from policies.types import ActionInfo, Scalar, digest_of
 from tools.errors import ArgumentsInvalid
+from tools.naming import WorkloadName
 from tools.ports import Patch, Workload
 from tools.spec import ActionSpec, Args, RbacRule
 
@@ -17,7 +16,7 @@ _RFC3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(Z|[+-][0-9]{2}:[0-9
 
 
 class RestartArgs(Args):
-    workload: Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+    workload: WorkloadName
 
 
 def _view(_: RestartArgs, workload: Workload) -> dict[str, object]:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from policies.types import ActionInfo, Delta, Scalar
 from tools.errors import DefiniteConflict
+from tools.naming import WorkloadName
 from tools.ports import Patch, Workload
 from tools.spec import ActionSpec, Args, RbacRule
 
@@ -14,7 +15,7 @@ from tools.spec import ActionSpec, Args, RbacRule
 class ScaleArgs(Args):
     """`current_replicas` is a precondition (kubectl's `--current-replicas`); null is none."""
 
-    workload: Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+    workload: WorkloadName
     replicas: Annotated[int, Field(ge=0, le=100_000, description="how many pods it shall have")]
     current_replicas: Annotated[
         int | None, Field(ge=0, le=100_000, description="only if it has so many now; or null")

@@ -1,13 +1,9 @@
 """why: why a workload is as it is, by fixed rules on what the other tools read. It quotes untrusted text."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from tools.actions import describe_workload, get_events, read_metrics
 from tools.diagnosis.control import LATELY_S
 from tools.looking import ALL, diagnosis, facts
-from tools.naming import target
+from tools.naming import WorkloadName, target
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 
 MOST = 60
@@ -15,7 +11,7 @@ MOST = 60
 
 
 class WhyArgs(Args):
-    workload: Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
+    workload: WorkloadName
 
 
 async def _fetch(args: WhyArgs, reads: Reads, cluster: str, namespace: str) -> dict[str, object]:

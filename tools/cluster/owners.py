@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from policies.types import Target
+from tools.cluster.kinds import WORKLOADS
 from tools.cluster.objects import Object, controller_of
 
 _FLUX = {"kustomize.toolkit.fluxcd.io": "kustomization", "helm.toolkit.fluxcd.io": "helmrelease"}
@@ -18,7 +19,7 @@ _ARGO_MANAGERS = frozenset({"argocd-controller", "argocd-application-controller"
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 _MAKERS = {"ScaledObject": "scaledobject"}
 _VPA_ONLY_ADVISES = frozenset({"Off", "Initial"})
-_KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet"}
+_KINDS = {kind: one.name for kind, one in WORKLOADS.items()}
 
 
 def owner_of(

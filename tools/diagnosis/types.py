@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from tools.changes import Change
-from tools.metrics.types import Metric, Number, Series
+from tools.metrics.types import Metric, Number, Series, share, value
 from tools.ports import ApiEvent, Autoscaler, Pod, Workload
 
 
@@ -35,13 +35,11 @@ class Facts:
 
     def value(self, metric: Metric) -> int | None:
         """The figure, None where it is missing for whatever reason."""
-        number = self.numbers.get(metric)
-        return number.v if number is not None else None
+        return value(self.numbers, metric)
 
     def share(self, part: Metric, whole: Metric) -> int | None:
         """`part` of `whole` in ppm, None where one is missing or the whole is zero."""
-        top, bottom = self.value(part), self.value(whole)
-        return None if top is None or not bottom else top * 1_000_000 // bottom
+        return share(self.numbers, part, whole)
 
     def recent(self, *reasons: str, within_s: int = 3600) -> list[ApiEvent]:
         """Events with one of these reasons, newest last."""
@@ -52,7 +50,7 @@ class Facts:
     @property
     def alive(self) -> list[Pod]:
         """Pods that are, or shall be, at work."""
-        return [p for p in self.pods if not p.deleting and p.phase not in ("Succeeded", "Failed")]
+        return [p for p in self.pods if p.alive]
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,18 +59,16 @@ class KubernetesMetrics:
         if metric is Metric.REPLICAS:
             return _exactly((await self._reader.read(target)).ready, now_ms)
         if metric in (Metric.CPU_USAGE, Metric.MEMORY_USAGE):
-            pods = alive(await self._reader.pods(target))
+            pods = await self._alive(target)
             return used(metric, pods, await self._usage.usage(target), now_ms)
         if metric in _GRANTED:
-            return granted(metric, alive(await self._reader.pods(target)), now_ms)
+            return granted(metric, await self._alive(target), now_ms)
         if metric in (Metric.RESTARTS, Metric.OOM_KILLS):
-            return restarted(metric, alive(await self._reader.pods(target)), now_ms)
+            return restarted(metric, await self._alive(target), now_ms)
         return None
 
-
-def alive(pods: Sequence[Pod]) -> list[Pod]:
-    """Those that are not finished and not being deleted."""
-    return [pod for pod in pods if not pod.deleting and pod.phase not in ("Succeeded", "Failed")]
+    async def _alive(self, target: Target) -> list[Pod]:
+        return [pod for pod in await self._reader.pods(target) if pod.alive]
 
 
 def used(metric: Metric, pods: Sequence[Pod], samples: Sequence[PodUsage], now_ms: int) -> Measured:

@@ -105,6 +105,18 @@ class Number:
             raise ValueError("a number has a value or a reason why it has none")
 
 
+def value(numbers: Mapping[Metric, Number], metric: Metric) -> int | None:
+    """The figure, None where it is missing for whatever reason."""
+    number = numbers.get(metric)
+    return number.v if number is not None else None
+
+
+def share(numbers: Mapping[Metric, Number], part: Metric, whole: Metric) -> int | None:
+    """`part` of `whole` in ppm, None where one is missing or the whole is zero."""
+    top, bottom = value(numbers, part), value(numbers, whole)
+    return None if top is None or not bottom else top * 1_000_000 // bottom
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A stretch of time on a grid: from `start_ms` up to and with `end_ms`, every `step_s` seconds."""
