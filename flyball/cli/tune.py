@@ -1,10 +1,14 @@
-"""`flyball tune`: a tuning pass, each proposal down the governed path as `agent:tuner`; and applying a plan."""
+"""`flyball tune`: a tuning pass, each proposal down the governed path as `agent:tuner`; and applying a plan.
+
+The offline commands (no cluster is asked) are a line in LATER and a module each, imported when they are called.
+"""
 
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from flyball.cli import plan as planning
 from flyball.cli.act import DryRun, Yes, mode
@@ -22,7 +26,49 @@ if TYPE_CHECKING:
 
 TUNER = "agent:tuner"
 
+LATER = {
+    "backtest": "Play replica policies on traces of demand.",
+    "backtest-cpu": "Play CPU requests on traces of usage.",
+    "train": "Train the forecast's weights on generated demand.",
+}
+"""Subcommands with a module each, whose `app` has that one command."""
+
+
+def _later(name: str) -> typer.Typer:
+    match name:
+        case "backtest":
+            from flyball.cli.tune_backtest import app as later
+        case "backtest-cpu":
+            from flyball.cli.tune_backtest_cpu import app as later
+        case _:
+            from flyball.cli.tune_train import app as later
+    return later
+
+
+class LazyGroup(TyperGroup):
+    """Imports a subcommand's module when it is looked up, so that the others stay fast."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *LATER]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in LATER:
+            return super().get_command(ctx, cmd_name)
+        later = _later(cmd_name)
+        later.rich_markup_mode = None  # plain help, as kubectl prints it
+        later._add_completion = False
+        loaded = typer.main.get_command(later)
+        loaded.name = cmd_name
+        return loaded
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        known = {name: one.get_short_help_str(80) for name, one in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl([*known.items(), *LATER.items()])
+
+
 app = typer.Typer(
+    cls=LazyGroup,
     help="Run a tuning pass, or apply a plan. Example: flyball tune run -n shop --dry-run",
     no_args_is_help=True,
 )
