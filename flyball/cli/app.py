@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deny": ("flyball.cli.deny", "Decline what waits."),
     "chat": ("flyball.cli.chat", "Talk to the ops agent."),
     "tune": ("flyball.cli.tune", "Run a tuning pass over a namespace."),
+    "sentinel": ("flyball.cli.sentinel", "Foresee exhaustion in a recorded series."),
     "audit": ("flyball.cli.audit", "Read, prove and verify the log."),
     "policy": ("flyball.cli.policy", "Explain, test and lint the policy."),
     "agent": ("flyball.cli.agent", "List, show, suspend and resume agents."),

@@ -203,6 +203,8 @@ SECOND_WAYS = {
     "policies decides and does no I/O beyond its own files": ("policies/second.py", "import sqlite3"),
     "agents hold the toolbox port: neither log, gate, executor, approvals nor cluster":
         ("agents/second.py", "from tools.governed import GovernedToolbox"),
+    "forecasts, recommenders, twin and sentinel are arithmetic":
+        ("sandbox/twin/second.py", "from tools.executor import Executor"),
     "an action's file holds no path to log, gate or writer":
         ("tools/actions/second.py", "from tools.executor import Executor"),
     "only wiring picks the writer of a real cluster":

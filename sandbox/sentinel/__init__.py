@@ -1,0 +1,1 @@
+"""Failure that can be seen coming: exhaustion, burnt error budgets, changes that made things worse."""

@@ -1,0 +1,1 @@
+"""The twin: what would have been, or will be, with other replicas and resources; and how far it can be believed."""
