@@ -1,6 +1,5 @@
 """`flyball tune backtest-cpu`: CPU requests on traces of usage: slack, throttled time and changes."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,6 +21,8 @@ Traces = Annotated[
 Columns = Annotated[
     list[str] | None, typer.Option("--column", help="The column of usage; may be repeated; '*': all but ts.")
 ]
+LEAST_UNIT, MOST_UNIT = 1e-9, 1e15
+
 Unit = Annotated[float, typer.Option("--unit", help="How much of the column is one core, e.g. 1000.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write DIR/<stem>.csv with ts,cores of --policy.")]
 Which = Annotated[Policy, typer.Option("--policy", help="Whose requests --out writes.")]
@@ -45,9 +46,11 @@ def backtest_cpu(
     from flyball.cli.output import document, note, say, transient
     from sandbox.vertical.compare import compare
 
-    if not (math.isfinite(unit) and unit > 0):
+    if not LEAST_UNIT <= unit <= MOST_UNIT:
         raise UsageError(
-            f"{unit:g} is no unit", where="--unit", mend="give how much of the column is one core"
+            f"{unit:g} is no unit",
+            where="--unit",
+            mend="give how much of the column is one core, 1e-9 to 1e15",
         )
     cases = _cases(trace, column or ["value"], unit)
     found = compare(cases, told=lambda stem: transient(f"playing {stem}"))
@@ -150,6 +153,8 @@ def _lines(cases: "Sequence[Case]", found: "Compared") -> list[str]:
 
 
 def _cells(score: "CpuScore") -> tuple[str, ...]:
+    if not score.seconds:  # it had no recommendation to judge
+        return ("-", "-", "-", "-")
     return (
         f"{score.slack:.1%}",
         f"{score.throttled:.2%}",

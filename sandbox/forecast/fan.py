@@ -9,11 +9,14 @@ probability as if that had been seen `PRIOR` times before. Thus calibration hold
 
 import numpy as np
 
+from sandbox.forecast.features import FLOOR
 from sandbox.forecast.weights import LEVELS
 from sandbox.recommenders.types import Floats
 
 BEYOND = (0.35, 0.8, 1.5)
 """Rungs above the highest quantile, in spreads of the quantiles, each e^-2 times as likely a spread."""
+SURGE = 2.0
+"""How many times the highest that was seen a rung may be."""
 PRIOR, HALF_LIFE, EVERY = 2000.0, 1440, 60
 """Forecasts that the nominal probability counts for; minutes until what happened counts half; between updates."""
 
@@ -36,6 +39,13 @@ def rungs(quantiles: Floats) -> Floats:
     inner = np.stack([q[..., :-1], between], axis=-1).reshape(*q.shape[:-1], -1)
     top = q[..., -1:]
     return np.concatenate([inner, top, top + np.array(BEYOND) * (top - q[..., 2:3])], axis=-1)
+
+
+def bounded(ladder: Floats, level: Floats, peak: Floats) -> Floats:
+    """The rungs `(rows, rungs)` of a ladder in logs, none above `SURGE` times the level `(rows,)` or the peak (both
+    floored): what lies beyond everything seen is not read off a straight line."""
+    highest = SURGE * np.maximum(level, peak + FLOOR)
+    return np.asarray(np.minimum(ladder, np.log(highest)[:, None]))
 
 
 class Calibration:

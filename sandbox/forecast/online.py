@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sandbox.forecast.choice import WARM_UP, Chooser
-from sandbox.forecast.fan import EVERY, Calibration, rungs
+from sandbox.forecast.fan import EVERY, Calibration, bounded, rungs
 from sandbox.forecast.features import FLOOR, REACH, ahead, features
 from sandbox.forecast.policy import QuantilePolicy
 from sandbox.forecast.stream import (
@@ -79,13 +79,15 @@ class Online:
         self.age += 1
         if self.age % EVERY == 0:
             self._count()
-        ladder, peak = self._ladder(), float(np.nan_to_num(min(self.top, SPIKE * self.lasting)))
+        peak = float(np.nan_to_num(min(self.top, SPIKE * self.lasting)))
+        ladder = self._ladder(peak)
         self.uncounted = np.concatenate([self.uncounted, ladder])
         return self.chooser.step(np.exp(ladder[0]) - FLOOR, self.calibration.probabilities, peak)
 
-    def _ladder(self) -> Floats:
+    def _ladder(self, peak: float) -> Floats:
         table = features(self.u, np.array([len(self.u) - 1]), horizon_of(self.shape))
-        return rungs(shipped().scale.of(table.x) @ self.fan.T) + np.log(table.level)[:, None]
+        ladder = rungs(shipped().scale.of(table.x) @ self.fan.T) + np.log(table.level)[:, None]
+        return bounded(ladder, table.level, np.array([peak]))
 
     def _count(self) -> None:
         """Judges the rows whose horizon is over by the newest measurement."""

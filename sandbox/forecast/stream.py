@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from sandbox.errors import SandboxError
-from sandbox.forecast.fan import EVERY, NOMINAL, Calibration, rungs
+from sandbox.forecast.fan import EVERY, NOMINAL, Calibration, bounded, rungs
 from sandbox.forecast.features import FLOOR, ahead, features, outcome
 from sandbox.forecast.fitting import fitted
 from sandbox.forecast.weights import shipped
@@ -99,20 +99,20 @@ def along(u: Floats, played: int, horizon: int, own: bool) -> Trail:
     first = max(start - BEFORE, start % EVERY)
     table, y, came = features(u, rows, horizon), outcome(u, rows, horizon), ahead(u, rows, horizon)
     z, base, prior = weights.scale.of(table.x), np.log(table.level), weights.fan(horizon)
-    ladder, said = np.empty((2, len(u), len(NOMINAL)))
+    peak, ladder, said = highest_so_far(u), *np.empty((2, len(u), len(NOMINAL)))
     calibration, fan, counted = Calibration(), prior, first
     for t in range(first, len(u), EVERY):
         known, block = max(counted, t - horizon + 1), slice(t, t + EVERY)
         if own and (t == first or (t > start and (t - start) % REFIT == 0)):
             past = slice(0, max(0, max(t, start) - horizon + 1))
             fan = fitted(z[past], y[past], prior, fan)
-        ladder[block] = rungs(z[block] @ fan.T) + base[block, None]
+        ladder[block] = bounded(rungs(z[block] @ fan.T) + base[block, None], table.level[block], peak[block])
         if t > first:
             calibration.update(exceeded(came[counted:known], ladder[counted:known]))
             counted = known
         said[block] = calibration.probabilities
     demand = np.exp(ladder[first:]) - FLOOR
-    seen = Forecast(demand, said[first:], highest_so_far(u)[first:], np.exp(came[first:]) - FLOOR)
+    seen = Forecast(demand, said[first:], peak[first:], np.exp(came[first:]) - FLOOR)
     return Trail(seen, fan, calibration, ladder[counted:])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sandbox.errors import SandboxError
 from sandbox.forecast.choice import worth
-from sandbox.forecast.fan import NOMINAL, rungs
+from sandbox.forecast.fan import NOMINAL, bounded, rungs
 from sandbox.forecast.features import FLOOR, features
 from sandbox.forecast.stream import SPIKE, sustained
 from sandbox.forecast.weights import shipped
@@ -80,8 +80,8 @@ def _groups(horizons: Ints) -> Iterator[tuple[int, Ints]]:
 
 def _ladder(u: Floats, horizon: int, fan: Floats) -> Floats:
     table = features(u, np.array([u.shape[1] - 1]), horizon)
-    logs = rungs((shipped().scale.of(table.x) @ np.swapaxes(fan, -1, -2))[:, 0])
-    return np.asarray(np.exp(logs + np.log(table.level)) - FLOOR)
+    logs = rungs((shipped().scale.of(table.x) @ np.swapaxes(fan, -1, -2))[:, 0]) + np.log(table.level)
+    return np.asarray(np.exp(bounded(logs, table.level[:, 0], _peak(u))) - FLOOR)
 
 
 def _peak(u: Floats) -> Floats:

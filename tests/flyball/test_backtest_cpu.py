@@ -31,6 +31,13 @@ def test_table_against_the_peers(flyball: Flyball, home: Path) -> None:
     assert lines[7].startswith("in-place against vpa: slack -")
 
 
+def test_who_has_nothing_to_say_has_no_figures(flyball: Flyball, home: Path) -> None:
+    """KRR wants 100 points of history; 0 % slack would read as the best of all."""
+    found = flyball(["tune", "backtest-cpu", "--trace", str(_trace(home / "new.csv", steps=60))])
+    assert found.code == 0, found.err
+    assert next(line for line in found.out.splitlines() if line.startswith("krr")).split()[1:] == ["-"] * 4
+
+
 def test_document_and_files(flyball: Flyball, home: Path) -> None:
     wide, out = _trace(home / "vms.csv.gz", columns=2), home / "plan"
     words = [
@@ -69,6 +76,7 @@ def test_document_and_files(flyball: Flyball, home: Path) -> None:
         ("ts,value\n9999999999,1\n", [], "lies in the future"),
         ("ts,value\n1,1\n2,-1\n", [], "negative demand"),
         ("ts,value\n1,1\n", ["--unit", "0"], "0 is no unit"),
+        ("ts,value\n1,1\n", ["--unit", "1e-300"], "1e-300 is no unit"),
         ("\x1f\x8b", [], "this is no text"),
     ],
 )  # fmt: skip

@@ -122,6 +122,17 @@ def test_a_spike_is_over_after_the_hold() -> None:
     assert abs(spiked[400:].mean() - plain[400:].mean()) < 0.2 * plain.mean()
 
 
+@pytest.mark.parametrize("index", [3, 5])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_spike_is_not_carried_on_by_a_straight_line(index: int, own: bool) -> None:
+    """Ten times the demand in one minute may ask for twice as much as that, not for a hundred times."""
+    given = demand(index)
+    spike = given.values[PLAYED + 200] * 10
+    asked = replicas(changed(given, PLAYED + 200, spike), own=own)
+    most = 2 * (max(spike, np.nanmax(given.values)) / SHAPE.per_replica + 4) / SHAPE.target_util
+    assert asked.max() <= np.ceil(1.02 * most)
+
+
 def test_nothing_at_all_is_refused() -> None:
     with pytest.raises(SandboxError, match="no demand was measured"):
         replicas(Demand(np.full(100, np.nan), 50))
