@@ -5,7 +5,7 @@ The one that forecasts is moved by its risk, the peers by the utilisation that t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from sandbox.recommenders.floored import Floored
 from sandbox.recommenders.holt_winters import HoltWinters
@@ -29,15 +29,7 @@ DEFAULT_PERCENT = 70
 DEFAULT_RISK = 0.02
 RISKS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002)
 PERCENTS = (45, 55, 60, 65, 70, 75, 80, 85)
-PEERS: tuple[Name, ...] = (
-    "hpa",
-    "seasonal",
-    "holt-winters",
-    "seasonal-alone",
-    "holt-winters-alone",
-    "static",
-    "oracle",
-)
+PEERS: tuple[Name, ...] = tuple(name for name in get_args(Name) if name != "quantile")
 
 
 @runtime_checkable
