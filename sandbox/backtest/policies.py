@@ -27,7 +27,7 @@ Name = Literal[
 ]
 DEFAULT_PERCENT = 70
 DEFAULT_RISK = 0.02
-RISKS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002)
+RISKS = (0.2, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002)
 PERCENTS = (45, 55, 60, 65, 70, 75, 80, 85)
 PEERS: tuple[Name, ...] = tuple(name for name in get_args(Name) if name != "quantile")
 
