@@ -43,8 +43,7 @@ def spread(work: Callable[[In], Out], items: Sequence[In]) -> Iterator[Out]:
     except BrokenProcessPool as e:
         raise UsageError("a process ended by itself", mend="out of memory? give fewer traces at once") from e
     except BaseException:
-        for one in active_children():
-            one.terminate()
+        _end_all()
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -58,7 +57,15 @@ def one_thread_each() -> None:
 
 
 def _terminated(*_: object) -> None:
+    """The signal may come while whoever takes the results is at work: nothing would end the processes then, and
+    this one waits for them when it ends."""
+    _end_all()
     raise Stop(Exit.TERMINATED)
+
+
+def _end_all() -> None:
+    for one in active_children():
+        one.terminate()
 
 
 def _dependent() -> None:

@@ -248,9 +248,10 @@ from flyball.cli.backtest_spread import spread
 from flyball.cli.exits import Stop
 if __name__ == "__main__":
     results = spread(time.sleep, [0, 0, 600, 600])
-    next(results)
-    print(len(multiprocessing.active_children()), flush=True)
     try:
+        next(results)
+        print(len(multiprocessing.active_children()), flush=True)
+        {meanwhile}
         list(results)
     except Stop as e:
         sys.exit(e.code)
@@ -258,16 +259,20 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="one processor: nothing is spread")
+@pytest.mark.parametrize("meanwhile", ["", "time.sleep(600)"])
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
-def test_no_process_outlives_the_command(home: Path, how: signal.Signals, code: int) -> None:
-    """They hold its stdout: it ends when the last of them is gone."""
-    words = [sys.executable, "-c", SPREAD]
+def test_no_process_outlives_the_command(home: Path, how: signal.Signals, code: int, meanwhile: str) -> None:
+    """They hold its stdout: it ends when the last of them is gone; also when it takes no result at that moment."""
+    words = [sys.executable, "-c", SPREAD.replace("{meanwhile}", meanwhile)]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ) as command:
         assert command.stdout is not None
         assert int(command.stdout.readline()) >= 2
         command.send_signal(how)
-        out, err = command.communicate(timeout=60)
+        try:
+            out, err = command.communicate(timeout=60)
+        finally:
+            command.kill()
     assert (command.returncode, out) == (code, b"")
     assert how == signal.SIGKILL or err == b""
 
