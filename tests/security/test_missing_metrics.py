@@ -107,8 +107,10 @@ def test_true_figures_do_lower(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("gaps", ["100%", "60%"], ids=["gone", "partial"])
+@pytest.mark.parametrize("gaps", ["100%", "95%"], ids=["gone", "partial"])
 def test_the_worlds_own_gaps_lower_nothing(tmp_path: Path, gaps: str) -> None:
+    """So many that no workload has a sample of all its pods by chance: then it may be lowered."""
+
     async def run() -> None:
         async with installation(tmp_path) as app:
             idle(app, gaps)
