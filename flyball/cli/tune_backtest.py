@@ -3,30 +3,20 @@
 import math
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flyball.cli.exits import UsageError
 from flyball.cli.options import Options, command
+from sandbox.backtest.names import Name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sandbox.backtest.compare import Case
-    from sandbox.backtest.policies import Name
     from sandbox.backtest.trace import Trace
 
-Policy = Literal[
-    "quantile",
-    "hpa",
-    "seasonal",
-    "holt-winters",
-    "seasonal-alone",
-    "holt-winters-alone",
-    "static",
-    "oracle",
-]
 Workload = Annotated[
     str | None, typer.Argument(metavar="KIND/NAME", help="Its own demand, from the metrics history.")
 ]
@@ -45,7 +35,7 @@ Risk = Annotated[
 Percent = Annotated[
     int, typer.Option("--percent", min=5, max=100, help="What the HPA and other peers aim at.")
 ]
-Which = Annotated[Policy | None, typer.Option("--policy", help="One policy; unset: a table of all.")]
+Which = Annotated[Name | None, typer.Option("--policy", help="One policy; unset: a table of all.")]
 Column = Annotated[str, typer.Option("--column", help="The column of the demand in CPU cores.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write DIR/<stem>.csv with ts,replicas.")]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Draw cost against violations as a PNG.")]
@@ -148,9 +138,7 @@ def _case(trace: "Trace", size: float | None, startup_s: int, target_util: float
         raise UsageError(e.what, where=e.where, mend=e.mend) from e
 
 
-def _write(
-    opts: Options, out: Path, cases: "Sequence[Case]", name: "Name", risk: float, percent: int
-) -> None:
+def _write(opts: Options, out: Path, cases: "Sequence[Case]", name: Name, risk: float, percent: int) -> None:
     from flyball.cli import backtest_files, backtest_show, backtest_spread
     from flyball.cli.output import document, note, say
     from sandbox.backtest.policies import default
@@ -173,7 +161,7 @@ def _write(
 def _compare(
     opts: Options,
     cases: "Sequence[Case]",
-    policy: "Name | None",
+    policy: Name | None,
     risk: float,
     percent: int,
     plot: Path | None,

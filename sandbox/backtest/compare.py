@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 
 from sandbox.backtest.curve import cost_at, violations_at
-from sandbox.backtest.policies import Name, Setting, curve, default, played
+from sandbox.backtest.names import Name
+from sandbox.backtest.policies import Setting, curve, default, played
 from sandbox.backtest.score import score
 from sandbox.backtest.trace import Trace
 from sandbox.recommenders.types import Demand, Floats, Score, Shape

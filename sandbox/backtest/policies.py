@@ -5,8 +5,9 @@ The one that forecasts is moved by its risk, the peers by the utilisation that t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Protocol, get_args, runtime_checkable
 
+from sandbox.backtest.names import Name
 from sandbox.recommenders.floored import Floored
 from sandbox.recommenders.holt_winters import HoltWinters
 from sandbox.recommenders.hpa import Hpa
@@ -15,16 +16,6 @@ from sandbox.recommenders.seasonal_naive import SeasonalNaive
 from sandbox.recommenders.static import Static
 from sandbox.recommenders.types import Demand, Ints, ReplicaRecommender, Shape
 
-Name = Literal[
-    "quantile",
-    "hpa",
-    "seasonal",
-    "holt-winters",
-    "seasonal-alone",
-    "holt-winters-alone",
-    "static",
-    "oracle",
-]
 DEFAULT_PERCENT = 70
 DEFAULT_RISK = 0.02
 RISKS = (0.2, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002)

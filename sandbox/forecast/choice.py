@@ -32,6 +32,11 @@ WARM_UP = 60
 _SINGLE, _STEP = 64, 1.015
 
 
+def price(risk: float) -> float:
+    """What as many replicas as the workload's peak lose."""
+    return float(PRICE * risk**POWER)
+
+
 def cap(risk: float) -> float:
     """The highest probability of being exceeded that is accepted for a price."""
     return min(CAP * risk, HIGHEST)
@@ -41,7 +46,7 @@ def worth(ladder: Floats, probabilities: Floats, peak: Floats, risk: float) -> F
     """The replicas (not rounded) that lose least, `(rows,)`, from rungs in replicas `(rows, rungs)`, the
     probability of exceeding each `(rows, rungs)` and the highest need so far `(rows,)`; what was asked for before
     does not count."""
-    total = PRICE * risk**POWER * ladder / np.maximum(peak, 1.0)[:, None] + probabilities
+    total = price(risk) * ladder / np.maximum(peak, 1.0)[:, None] + probabilities
     total[:, :-1][probabilities[:, :-1] > cap(risk)] = np.inf
     return np.asarray(np.take_along_axis(ladder, total.argmin(axis=1)[:, None], axis=1)[:, 0])
 
@@ -59,7 +64,7 @@ class Chooser:
     """The number of replicas that is asked for, minute by minute."""
 
     def __init__(self, shape: Shape, risk: float) -> None:
-        self._price, self._cap = PRICE * risk**POWER, cap(risk)
+        self._price, self._cap = price(risk), cap(risk)
         self._numbers = candidates(shape)
         self._carried: Floats = np.multiply(self._numbers, shape.target_util, dtype=np.float64)
         self._lost, self._at = np.zeros(len(self._numbers)), 0

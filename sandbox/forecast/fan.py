@@ -41,11 +41,12 @@ def rungs(quantiles: Floats) -> Floats:
     return np.concatenate([inner, top, top + np.array(BEYOND) * (top - q[..., 2:3])], axis=-1)
 
 
-def bounded(ladder: Floats, level: Floats, peak: Floats) -> Floats:
-    """The rungs `(rows, rungs)` of a ladder in logs, none above `SURGE` times the level `(rows,)` or the peak (both
-    floored): what lies beyond everything seen is not read off a straight line."""
+def ladder(quantiles: Floats, level: Floats, peak: Floats) -> Floats:
+    """The rungs `(rows, rungs)` as logs of floored demand, from forecast logs `(rows, levels)` over the level
+    `(rows,)`. None is above `SURGE` times the level or the peak (both floored): what lies beyond everything seen is
+    not read off a straight line."""
     highest = SURGE * np.maximum(level, peak + FLOOR)
-    return np.asarray(np.minimum(ladder, np.log(highest)[:, None]))
+    return np.asarray(np.minimum(rungs(quantiles) + np.log(level)[:, None], np.log(highest)[:, None]))
 
 
 class Calibration:

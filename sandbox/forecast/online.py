@@ -10,17 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from sandbox.forecast.choice import WARM_UP, Chooser
-from sandbox.forecast.fan import EVERY, Calibration, bounded, rungs
+from sandbox.forecast.fan import EVERY, Calibration, ladder
 from sandbox.forecast.features import FLOOR, REACH, ahead, features
 from sandbox.forecast.policy import QuantilePolicy
 from sandbox.forecast.stream import (
     LASTING,
-    SPIKE,
     along,
     checked,
     exceeded,
     horizon_of,
     in_replicas,
+    peak_of,
     sustained,
 )
 from sandbox.forecast.weights import shipped
@@ -79,15 +79,14 @@ class Online:
         self.age += 1
         if self.age % EVERY == 0:
             self._count()
-        peak = float(np.nan_to_num(min(self.top, SPIKE * self.lasting)))
-        ladder = self._ladder(peak)
-        self.uncounted = np.concatenate([self.uncounted, ladder])
-        return self.chooser.step(np.exp(ladder[0]) - FLOOR, self.calibration.probabilities, peak)
+        peak = peak_of(np.array([self.top]), np.array([self.lasting]))
+        logs = self._ladder(peak)
+        self.uncounted = np.concatenate([self.uncounted, logs])
+        return self.chooser.step(np.exp(logs[0]) - FLOOR, self.calibration.probabilities, float(peak[0]))
 
-    def _ladder(self, peak: float) -> Floats:
+    def _ladder(self, peak: Floats) -> Floats:
         table = features(self.u, np.array([len(self.u) - 1]), horizon_of(self.shape))
-        ladder = rungs(shipped().scale.of(table.x) @ self.fan.T) + np.log(table.level)[:, None]
-        return bounded(ladder, table.level, np.array([peak]))
+        return ladder(shipped().scale.of(table.x) @ self.fan.T, table.level, peak)
 
     def _count(self) -> None:
         """Judges the rows whose horizon is over by the newest measurement."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from sandbox.errors import SandboxError
-from sandbox.forecast.fan import EVERY, NOMINAL, Calibration, bounded, rungs
+from sandbox.forecast.fan import EVERY, NOMINAL, Calibration, ladder
 from sandbox.forecast.features import FLOOR, ahead, features, outcome
 from sandbox.forecast.fitting import fitted
 from sandbox.forecast.weights import shipped
@@ -98,22 +98,22 @@ def along(u: Floats, played: int, horizon: int, own: bool) -> Trail:
     start, weights, rows = max(0, played - 1), shipped(), np.arange(len(u))
     first = max(start - BEFORE, start % EVERY)
     table, y, came = features(u, rows, horizon), outcome(u, rows, horizon), ahead(u, rows, horizon)
-    z, base, prior = weights.scale.of(table.x), np.log(table.level), weights.fan(horizon)
-    peak, ladder, said = highest_so_far(u), *np.empty((2, len(u), len(NOMINAL)))
+    z, prior = weights.scale.of(table.x), weights.fan(horizon)
+    peak, logs, said = highest_so_far(u), *np.empty((2, len(u), len(NOMINAL)))
     calibration, fan, counted = Calibration(), prior, first
     for t in range(first, len(u), EVERY):
         known, block = max(counted, t - horizon + 1), slice(t, t + EVERY)
         if own and (t == first or (t > start and (t - start) % REFIT == 0)):
             past = slice(0, max(0, max(t, start) - horizon + 1))
             fan = fitted(z[past], y[past], prior, fan)
-        ladder[block] = bounded(rungs(z[block] @ fan.T) + base[block, None], table.level[block], peak[block])
+        logs[block] = ladder(z[block] @ fan.T, table.level[block], peak[block])
         if t > first:
-            calibration.update(exceeded(came[counted:known], ladder[counted:known]))
+            calibration.update(exceeded(came[counted:known], logs[counted:known]))
             counted = known
         said[block] = calibration.probabilities
-    demand = np.exp(ladder[first:]) - FLOOR
+    demand = np.exp(logs[first:]) - FLOOR
     seen = Forecast(demand, said[first:], peak[first:], np.exp(came[first:]) - FLOOR)
-    return Trail(seen, fan, calibration, ladder[counted:])
+    return Trail(seen, fan, calibration, logs[counted:])
 
 
 def exceeded(came: Floats, ladder: Floats) -> Floats:
@@ -126,6 +126,11 @@ def highest_so_far(u: Floats) -> Floats:
     """The peak in replicas up to each row, 0 before the first: the highest demand, but no more than `SPIKE` times
     the highest that lasted `LASTING` minutes, so that one wrong sample does not make a workload larger."""
     top, lasting = np.fmax.accumulate(u), np.fmax.accumulate(sustained(u))
+    return peak_of(top, lasting)
+
+
+def peak_of(top: Floats, lasting: Floats) -> Floats:
+    """The peak from the highest demand and the highest that lasted; 0 where neither is known."""
     return np.nan_to_num(np.minimum(top, SPIKE * lasting))
 
 

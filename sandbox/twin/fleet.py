@@ -10,9 +10,9 @@ import numpy as np
 
 from sandbox.errors import SandboxError
 from sandbox.forecast.choice import worth
-from sandbox.forecast.fan import NOMINAL, bounded, rungs
+from sandbox.forecast.fan import NOMINAL, ladder
 from sandbox.forecast.features import FLOOR, features
-from sandbox.forecast.stream import SPIKE, sustained
+from sandbox.forecast.stream import peak_of, sustained
 from sandbox.forecast.weights import shipped
 from sandbox.recommenders.types import Floats, Ints
 from sandbox.sentinel.series import row_medians
@@ -64,9 +64,10 @@ def outlook(
     for horizon, rows in groups:
         fan = shipped().fan(horizon) if fans is None else fans[rows]
         u = clean[rows] / per_replica[rows, None]
+        peak = _peak(u)
         path, spread = path_of(clean[rows], minutes), spread_of(clean[rows], minutes)
         noise = noise_of(u[:, -240:])
-        parts.append(Outlook(_ladder(u, horizon, fan), said[rows], _peak(u), path, spread, noise))
+        parts.append(Outlook(_ladder(u, horizon, fan, peak), said[rows], peak, path, spread, noise))
     back = np.argsort(np.concatenate([rows for _, rows in groups]))
     return Outlook(*(np.concatenate([getattr(p, f.name) for p in parts])[back] for f in fields(Outlook)))
 
@@ -78,16 +79,15 @@ def _groups(horizons: Ints) -> Iterator[tuple[int, Ints]]:
         yield from ((horizon, rows[i : i + _CHUNK]) for i in range(0, len(rows), _CHUNK))
 
 
-def _ladder(u: Floats, horizon: int, fan: Floats) -> Floats:
+def _ladder(u: Floats, horizon: int, fan: Floats, peak: Floats) -> Floats:
     table = features(u, np.array([u.shape[1] - 1]), horizon)
-    logs = rungs((shipped().scale.of(table.x) @ np.swapaxes(fan, -1, -2))[:, 0]) + np.log(table.level)
-    return np.asarray(np.exp(bounded(logs, table.level[:, 0], _peak(u))) - FLOOR)
+    quantiles = (shipped().scale.of(table.x) @ np.swapaxes(fan, -1, -2))[:, 0]
+    return np.asarray(np.exp(ladder(quantiles, table.level[:, 0], peak)) - FLOOR)
 
 
 def _peak(u: Floats) -> Floats:
     """As forecast.stream.highest_so_far, of the newest row only."""
-    lasting = np.fmax.reduce(sustained(u), axis=1)
-    return np.asarray(np.nan_to_num(np.minimum(np.fmax.reduce(u, axis=1), SPIKE * lasting)))
+    return peak_of(np.fmax.reduce(u, axis=1), np.fmax.reduce(sustained(u), axis=1))
 
 
 def path_of(history: Floats, minutes: int) -> Floats:

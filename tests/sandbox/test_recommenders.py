@@ -9,7 +9,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from sandbox.backtest.policies import Name, Setting, played
+from sandbox.backtest.names import Name
+from sandbox.backtest.policies import Setting, played
 from sandbox.backtest.score import score
 from sandbox.recommenders.floored import Floored
 from sandbox.recommenders.holt_winters import HoltWinters
