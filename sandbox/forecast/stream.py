@@ -136,4 +136,4 @@ def peak_of(top: Floats, lasting: Floats) -> Floats:
 
 def sustained(u: Floats) -> Floats:
     """The demand in replicas that the last `LASTING` minutes did not fall short of, as far as they are known."""
-    return lowest(Windows(u, np.arange(len(u))).of(LASTING))
+    return lowest(Windows(u, np.arange(u.shape[-1])).of(LASTING))

@@ -5,7 +5,7 @@ import pytest
 
 from sandbox.errors import SandboxError
 from sandbox.forecast.choice import worth
-from sandbox.forecast.stream import along
+from sandbox.forecast.stream import along, highest_so_far
 from sandbox.recommenders.types import Floats
 from sandbox.twin.fleet import UNKNOWN_SPREAD, Outlook, candidates, outlook, path_of, rehearsed, spread_of
 from tests.sandbox.sentinel_series import judged, needs_traces, traces
@@ -34,6 +34,13 @@ def test_a_row_at_once_is_the_policys_row_alone(own: bool) -> None:
         last = trail.forecast.ladder[-1:], trail.forecast.probabilities[-1:], trail.forecast.peak[-1:]
         assert np.allclose(seen.ladder[i], last[0][0])
         assert seen.need(0.02)[i] == pytest.approx(worth(*last, 0.02)[0])
+
+
+def test_the_peak_is_that_of_the_whole_history() -> None:
+    """Of a workload that has grown, beside fewer workloads than there are minutes."""
+    grown = np.concatenate([0.1 * SEEN[:, :DAY], SEEN[:, DAY:]], axis=1)
+    peaks = [highest_so_far(row / each)[-1] for row, each in zip(grown, EACH, strict=True)]
+    assert np.allclose(looked(grown).peak, peaks)
 
 
 def test_the_outlook_is_near_what_comes() -> None:
