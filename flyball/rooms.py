@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flyball.cli.exits import UsageError
 
-ROOMS = ("agents", "tools", "policies", "audit", "sandbox")
+ROOMS = ("agents", "audit", "base", "forecasting", "policies", "sandbox", "tools")
 
 
 def verify() -> None:

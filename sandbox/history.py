@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.engine.chance import Ints
+from forecasting.chance import Ints
 from sandbox.store import Key, Transaction
 from tools.metrics.types import Metric
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from base.quantities import millicores, whole_bytes
 from sandbox.cache import Json, Key
 from tools.cluster.objects import controller_of
-from tools.cluster.quantity import millicores, whole_bytes
 
 _cpu, _memory = lru_cache(maxsize=4096)(millicores), lru_cache(maxsize=4096)(whole_bytes)
 _OVER = ("Succeeded", "Failed")

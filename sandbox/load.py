@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from base.quantities import QuantityInvalid, millicores, whole_bytes
 from sandbox import demand_series
 from sandbox.errors import SandboxError
 from sandbox.store import Json, Key, Transaction
 from tools.cluster.objects import duration_s, unix_ms
-from tools.cluster.quantity import QuantityInvalid, millicores, whole_bytes
 from tools.metrics.types import Metric
 
 SCRAPE_MS = 15_000

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from base.quantities import format_bytes, format_millicores, parse
 from sandbox.indices import takes
 from sandbox.kinds import KINDS
 from sandbox.resize_rules import forbidden
 from sandbox.store import Json, Key, Transaction
-from tools.cluster.quantity import format_bytes, format_millicores, parse
 
 _COMPUTE = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 _ALIASES = {"cpu": "requests.cpu", "memory": "requests.memory"}

@@ -8,12 +8,12 @@ stands is not refused: it becomes the limit, as when a pod is made.
 from collections.abc import Mapping
 from typing import Any
 
+from base.quantities import QuantityInvalid, parse
 from sandbox import validate
 from sandbox.errors import ApiError
 from sandbox.indices import asks
 from sandbox.merge import merged
 from sandbox.store import Json, Key, Transaction
-from tools.cluster.quantity import QuantityInvalid, parse
 
 _SECTIONS = ("requests", "limits")
 _RESIZABLE = ("cpu", "memory")

@@ -9,6 +9,7 @@ carried out as long after that.
 import json
 from typing import Any
 
+from base.quantities import whole_bytes
 from sandbox import events, faults
 from sandbox.apiserver import ApiServer
 from sandbox.indices import amounts_of, workload_of
@@ -17,7 +18,6 @@ from sandbox.load import load_of, pod_metrics
 from sandbox.podstatus import condition, drop_condition, set_condition, with_ready
 from sandbox.rooms import CPU_MANAGER, left_to
 from sandbox.store import Json, Key
-from tools.cluster.quantity import whole_bytes
 
 STEP_MS = 1_000
 RETRY_FIRST_MS = 30_000

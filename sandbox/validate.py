@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sandbox.store import Json
-from tools.cluster.quantity import (
+from base.quantities import (
     QuantityInvalid,
     format_bytes,
     format_millicores,
@@ -15,6 +14,7 @@ from tools.cluster.quantity import (
     parse,
     whole_bytes,
 )
+from sandbox.store import Json
 
 Causes = list[tuple[str, str]]
 _REQUIRED = "Required value"

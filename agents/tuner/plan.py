@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from forecasting.hpa.formula import PodSample, Unknown, desired, tolerated
 from policies.types import Target
-from sandbox.hpa.formula import PodSample, Unknown, desired, tolerated
 from tools.metrics.types import SKEW_S, STALE_S
 from tools.ports import Container, Pod, PodUsage, Workload
 

@@ -10,8 +10,8 @@ from agents.tuner.plan import Proposal, passed_over, propose, skipped
 from agents.tuner.ports import Observer, RunRecorder
 from audit.clock import Clock
 from audit.errors import RecordInvalid
+from forecasting.hpa.formula import TARGET_PERCENT
 from policies.types import Mode, Principal
-from sandbox.hpa.formula import TARGET_PERCENT
 from tools.errors import ToolError
 from tools.ports import Workload
 from tools.toolbox import Call, Card, Toolbox

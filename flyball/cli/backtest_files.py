@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from flyball.cli.exits import UsageError
 
 if TYPE_CHECKING:
-    from sandbox.backtest.trace import Trace
+    from forecasting.backtest.trace import Trace
 
 
 def read(paths: Sequence[Path], column: str, now_s: int) -> "list[Trace]":
     """The traces of these files. Raises UsageError with file and line for one that cannot be used."""
-    from sandbox.backtest import rows
-    from sandbox.backtest.errors import BadTrace
-    from sandbox.backtest.trace import on_the_minute
+    from forecasting.backtest import rows
+    from forecasting.backtest.errors import BadTrace
+    from forecasting.backtest.trace import on_the_minute
 
     _distinct(paths)
     found = []

@@ -7,7 +7,7 @@ from flyball.cli.options import Options
 
 if TYPE_CHECKING:
     from flyball.wiring import App
-    from sandbox.backtest.trace import Trace
+    from forecasting.backtest.trace import Trace
     from tools.metrics.types import Series
 
 STEP_S = 60
@@ -19,8 +19,8 @@ def read(opts: Options, workload: str, since: str) -> "Trace":
 
 
 async def _trace(app: "App", workload: str, since: str) -> "Trace":
-    from sandbox.backtest.errors import BadTrace
-    from sandbox.backtest.trace import of_millicores
+    from forecasting.backtest.errors import BadTrace
+    from forecasting.backtest.trace import of_millicores
     from tools.actions.read_metrics import MetricsArgs
     from tools.metrics.types import Metric
     from tools.naming import target

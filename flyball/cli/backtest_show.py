@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.backtest.compare import Case, Comparison, Row
-    from sandbox.recommenders.types import Score
+    from forecasting.backtest.compare import Case, Comparison, Row
+    from forecasting.types import Score
 
 _HEAD = (
     "POLICY", "REPLICA-H", "VIOL-MIN", "ACTIONS", "VIOL@70", "FEWER", "WORSE-ON", "HOURS@70", "CHEAPER", "FEWER@60",

@@ -82,12 +82,12 @@ def _end_with_parent() -> None:
 
 
 def _tried(work: Callable[[In], Out], item: In) -> Out | _Refused:
-    from sandbox.backtest.errors import BadTrace
-    from sandbox.errors import SandboxError
+    from forecasting.backtest.errors import BadTrace
+    from forecasting.errors import ForecastError
 
     try:
         return work(item)
-    except (BadTrace, SandboxError) as e:
+    except (BadTrace, ForecastError) as e:
         return _Refused(e.what, e.where, e.mend)
 
 

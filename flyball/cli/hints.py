@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+from base.quantities import millicores, whole_bytes
 from policies.quantities import shown
 from policies.types import Request, Room, Scalar
 from tools.actions.resource_args import VALUES
-from tools.cluster.quantity import millicores, whole_bytes
 from tools.outcome import Refused
 
 ARGUMENTS = {"replicas": "replicas"} | {value.dimension: name for name, value in VALUES.items()}

@@ -174,7 +174,7 @@ def _workloads(world: "World") -> list[dict[str, Any]]:
 async def _workload(
     cluster: "SimulatedCluster", metrics: "SimulatedMetrics", one: "Workload"
 ) -> dict[str, Any]:
-    from tools.cluster.quantity import format_millicores
+    from base.quantities import format_millicores
     from tools.metrics.types import Metric
 
     samples, now_ms = await cluster.usage(one.target), cluster.world.now_ms()

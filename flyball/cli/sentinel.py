@@ -13,9 +13,9 @@ from flyball.cli.options import Options, command
 from flyball.cli.output import age, document, note, safe, say, table, tone
 
 if TYPE_CHECKING:
-    from sandbox.sentinel.burn import Burning
-    from sandbox.sentinel.exhaustion import Finding
-    from sandbox.sentinel.series import Series
+    from forecasting.sentinel.burn import Burning
+    from forecasting.sentinel.exhaustion import Finding
+    from forecasting.sentinel.series import Series
 
 app = typer.Typer(
     help="Foresee failure. Example: flyball sentinel scan --series memory.csv --limit 2Gi",
@@ -46,9 +46,9 @@ def _group() -> None:
 @command
 def scan(opts: Options, series: File, limit: Limit = None, column: Column = "value", now: Now = None) -> None:
     """Play a series back and tell when it would be full. Example: flyball sentinel scan --series m.csv --limit 2Gi"""
-    from sandbox.errors import SandboxError
-    from sandbox.sentinel.exhaustion import scan as scanned
-    from sandbox.sentinel.series import gridded
+    from forecasting.errors import ForecastError
+    from forecasting.sentinel.exhaustion import scan as scanned
+    from forecasting.sentinel.series import gridded
 
     until = None if now is None else int(_seconds(now, "--now"))
     times, (values, limits) = _read(series, (column,), "limit")
@@ -56,7 +56,7 @@ def scan(opts: Options, series: File, limit: Limit = None, column: Column = "val
     try:
         found = gridded(times, values, now_s=until)
         findings = scanned(found, bound)
-    except SandboxError as e:
+    except ForecastError as e:
         raise UsageError(e.what, where=str(series), mend=e.mend) from e
     end = found.end_s if until is None else until
     for line in found.notes:
@@ -71,15 +71,15 @@ def scan(opts: Options, series: File, limit: Limit = None, column: Column = "val
 @command
 def burn(opts: Options, series: File, objective: Objective = 0.999) -> None:
     """How fast an error budget is spent. Example: flyball sentinel burn --series slo.csv --objective 0.999"""
-    from sandbox.errors import SandboxError
-    from sandbox.sentinel.burn import burning
-    from sandbox.sentinel.series import gridded
+    from forecasting.errors import ForecastError
+    from forecasting.sentinel.burn import burning
+    from forecasting.sentinel.series import gridded
 
     times, (bad, total, _) = _read(series, ("bad", "total"))
     try:
         grids = [gridded(times, events) for events in (bad, total)]
         rules = burning(grids[0].values, grids[1].values, grids[0].step_s, objective)
-    except SandboxError as e:
+    except ForecastError as e:
         raise UsageError(e.what, where=str(series), mend=e.mend) from e
     for line in dict.fromkeys(line for grid in grids for line in grid.notes):
         note(line)

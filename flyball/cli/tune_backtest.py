@@ -9,13 +9,13 @@ import typer
 
 from flyball.cli.exits import UsageError
 from flyball.cli.options import Options, command
-from sandbox.backtest.names import Name
+from forecasting.backtest.names import Name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sandbox.backtest.compare import Case
-    from sandbox.backtest.trace import Trace
+    from forecasting.backtest.compare import Case
+    from forecasting.backtest.trace import Trace
 
 Workload = Annotated[
     str | None, typer.Argument(metavar="KIND/NAME", help="Its own demand, from the metrics history.")
@@ -102,7 +102,7 @@ def _between(option: str, value: float, low: float, high: float) -> None:
 
 def _size(text: str) -> float | None:
     """Cores of a replica; None for `auto`."""
-    from sandbox.backtest.trace import SIZES
+    from forecasting.backtest.trace import SIZES
 
     if text == "auto":
         return None
@@ -129,8 +129,8 @@ def _traces(
 
 
 def _case(trace: "Trace", size: float | None, startup_s: int, target_util: float, noise: int) -> "Case":
-    from sandbox.backtest.compare import Case
-    from sandbox.backtest.errors import BadTrace
+    from forecasting.backtest.compare import Case
+    from forecasting.backtest.errors import BadTrace
 
     try:
         return Case.of(trace, trace.shape(size, startup_s, target_util), noise / 100)
@@ -141,8 +141,8 @@ def _case(trace: "Trace", size: float | None, startup_s: int, target_util: float
 def _write(opts: Options, out: Path, cases: "Sequence[Case]", name: Name, risk: float, percent: int) -> None:
     from flyball.cli import backtest_files, backtest_show, backtest_spread
     from flyball.cli.output import document, note, say
-    from sandbox.backtest.policies import default
-    from sandbox.backtest.recommend import recommended
+    from forecasting.backtest.policies import default
+    from forecasting.backtest.recommend import recommended
 
     setting = default(name, cases[0].shape, risk, percent)
     texts = backtest_spread.spread(partial(recommended, setting), cases)
@@ -168,9 +168,9 @@ def _compare(
 ) -> None:
     from flyball.cli import backtest_files, backtest_show, backtest_spread
     from flyball.cli.output import document
-    from sandbox.backtest.compare import compare
-    from sandbox.backtest.plot import drawn
-    from sandbox.backtest.policies import PEERS
+    from forecasting.backtest.compare import compare
+    from forecasting.backtest.plot import drawn
+    from forecasting.backtest.policies import PEERS
 
     names: tuple[Name, ...] = ("quantile", *PEERS)
     if policy is not None:

@@ -11,8 +11,8 @@ from flyball.cli.options import Options, command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sandbox.vertical.compare import Case, Compared
-    from sandbox.vertical.score import CpuScore
+    from forecasting.vertical.compare import Case, Compared
+    from forecasting.vertical.score import CpuScore
 
 Policy = Literal["in-place", "restart", "vpa", "vpa-updater", "krr"]
 Traces = Annotated[
@@ -44,7 +44,7 @@ def backtest_cpu(
 ) -> None:
     """Play CPU requests on traces, history first. Example: flyball tune backtest-cpu --trace web.csv"""
     from flyball.cli.output import document, note, say, transient
-    from sandbox.vertical.compare import compare
+    from forecasting.vertical.compare import compare
 
     if not LEAST_UNIT <= unit <= MOST_UNIT:
         raise UsageError(
@@ -84,10 +84,10 @@ def _cases(paths: "Sequence[Path]", columns: "Sequence[str]", unit: float) -> "l
 
 
 def _of_file(path: Path, columns: "Sequence[str]", unit: float, now_s: int) -> "list[Case]":
-    from sandbox.backtest import rows
-    from sandbox.backtest.errors import BadTrace
-    from sandbox.vertical.compare import Case
-    from sandbox.vertical.grid import gridded
+    from forecasting.backtest import rows
+    from forecasting.backtest.errors import BadTrace
+    from forecasting.vertical.compare import Case
+    from forecasting.vertical.grid import gridded
 
     lines = _text(path)
     names = _columns(lines, columns)
@@ -129,14 +129,14 @@ def _columns(lines: list[str], columns: "Sequence[str]") -> list[str]:
 
 def _write(out: Path, cases: "Sequence[Case]", policy: "Policy") -> list[Path]:
     from flyball.cli import backtest_files
-    from sandbox.vertical.compare import requests
+    from forecasting.vertical.compare import requests
 
     return backtest_files.write(out, {case.stem: requests(case, policy) for case in cases})
 
 
 def _lines(cases: "Sequence[Case]", found: "Compared") -> list[str]:
     from flyball.cli.output import table
-    from sandbox.vertical.compare import PEER
+    from forecasting.vertical.compare import PEER
 
     kind = "trace" if len(cases) == 1 else "traces"
     days = sum((len(c.demand.values) - c.demand.played) * c.demand.step_s for c in cases) / 86_400

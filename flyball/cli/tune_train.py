@@ -9,7 +9,7 @@ from flyball.cli.exits import UsageError
 from flyball.cli.options import Options, command
 
 if TYPE_CHECKING:
-    from sandbox.forecast.weights import Weights
+    from forecasting.demand.weights import Weights
 
 app = typer.Typer(help="Train the forecast's weights.")
 
@@ -24,8 +24,8 @@ def train(
 ) -> None:
     """Train on generated demand and write the weights. Example: flyball tune train --out weights.json --seed 1"""
     from flyball.cli.output import document, say, transient
-    from sandbox.forecast.training import train as trained
-    from sandbox.forecast.weights import dumped
+    from forecasting.demand.training import train as trained
+    from forecasting.demand.weights import dumped
 
     weights = trained(seed, traces, told=transient)
     transient("")

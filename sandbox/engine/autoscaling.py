@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from forecasting.chance import Ints, seed_of, uniform
+from forecasting.hpa import ahead
+from forecasting.hpa.ahead import Crowd
+from forecasting.hpa.controller import Decision, Seen, sync
+from forecasting.hpa.pods import INITIALIZATION_MS, PodView, Usage
+from forecasting.hpa.rules import Change, Memory
+from forecasting.hpa.spec import Spec
 from sandbox import events
 from sandbox.apiserver import ApiServer, Write
 from sandbox.controllers import settle
-from sandbox.engine.chance import Ints, seed_of, uniform
 from sandbox.engine.pods import PodState
 from sandbox.engine.samples import sampled
 from sandbox.engine.serving import Group, Served, cpu_of, memory_of
-from sandbox.hpa import ahead
-from sandbox.hpa.ahead import Crowd
-from sandbox.hpa.controller import Decision, Seen, sync
-from sandbox.hpa.pods import INITIALIZATION_MS, PodView, Usage
-from sandbox.hpa.rules import Change, Memory
-from sandbox.hpa.spec import Spec
 from sandbox.kinds import rfc3339
 from sandbox.load import IDLE, SCRAPE_MS, Load
 from sandbox.store import Json, Key, Transaction
@@ -89,7 +89,7 @@ class Watch:
 
 
 def _fresh_ms(pod: PodState) -> int:
-    """From when on the controller takes a ready pod's CPU for what it is (sandbox.hpa.pods)."""
+    """From when on the controller takes a ready pod's CPU for what it is (forecasting.hpa.pods)."""
     start, ready = pod.start_ms or 0, pod.ready_ms or 0
     return min(ready + SCRAPE_MS, start + INITIALIZATION_MS)
 

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from forecasting.chance import Floats, Ints, seed_of, uniform
 from sandbox.demand_series import unpack
-from sandbox.engine.chance import Floats, Ints, seed_of, uniform
 from sandbox.load import DAY_MS, Bursts, Load, Step
 
 _WEEK_MS = 7 * DAY_MS

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from base.quantities import millicores, whole_bytes
 from sandbox.store import Json
 from tools.cluster.objects import unix_ms
-from tools.cluster.quantity import millicores, whole_bytes
 
 _ms = lru_cache(maxsize=65_536)(unix_ms)
 _cpu, _memory = lru_cache(maxsize=4096)(millicores), lru_cache(maxsize=4096)(whole_bytes)

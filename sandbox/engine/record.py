@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sandbox.engine.chance import Floats, Ints
+from forecasting.chance import Floats, Ints
 from sandbox.engine.pods import PodState
 from sandbox.engine.serving import TICK_S, Group, Served, cpu_of, latency_us, memory_of, throttled_ppm
 from sandbox.history import COLUMNS, MISSING

@@ -11,6 +11,8 @@ import json
 
 import numpy as np
 
+from forecasting.hpa.rules import Memory
+from forecasting.hpa.spec import parsed as spec_of
 from sandbox import history
 from sandbox.apiserver import ApiServer
 from sandbox.controllers import settle
@@ -21,8 +23,6 @@ from sandbox.engine.pods import PodState, state_of
 from sandbox.engine.samples import seed_text
 from sandbox.engine.serving import TICK_MS
 from sandbox.engine.track import Block, Track
-from sandbox.hpa.rules import Memory
-from sandbox.hpa.spec import parsed as spec_of
 from sandbox.kinds import WORKLOADS, key_of
 from sandbox.load import Load, parse
 from sandbox.pods import oom_kill, workload_of

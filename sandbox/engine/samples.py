@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sandbox.engine.chance import seed_of, uniform_at
+from forecasting.chance import seed_of, uniform_at
 from sandbox.engine.demand import demand
 from sandbox.engine.pods import state_of
 from sandbox.engine.serving import cpu_of, groups_of, memory_of, serve

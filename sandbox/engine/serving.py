@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sandbox.engine.chance import Floats, Ints
+from forecasting.chance import Floats, Ints
+from forecasting.queueing import quantiles
+from forecasting.throttling import PERIOD_US, throttled
 from sandbox.engine.pods import PodState
-from sandbox.engine.throttling import PERIOD_US, throttled
 from sandbox.load import HOUR_MS, IDLE, Load
-from sandbox.queueing import quantiles
 
 TICK_S = 15
 TICK_MS = TICK_S * 1000

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from forecasting.chance import Ints
 from sandbox.engine import record
 from sandbox.engine.autoscaling import Scene, Watch
-from sandbox.engine.chance import Ints
 from sandbox.engine.demand import demand
 from sandbox.engine.pods import PodState
 from sandbox.engine.serving import TICK_MS, Group, Served, cpu_of, groups_of, memory_of, serve

@@ -12,7 +12,7 @@ from agents.ops.budget import Budget
 from agents.ops.events import Reason
 from agents.tuner import plan
 from flyball.cli import chat_repl
-from sandbox.hpa.formula import Unknown
+from forecasting.hpa.formula import Unknown
 from tests.agents.conftest import Flyball
 from tests.e2e.scripted_model import say, serving
 

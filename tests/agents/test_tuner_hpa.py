@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.hpa.formula import TARGET_PERCENT, Desired, PodSample, Unknown, desired
+from forecasting.hpa.formula import TARGET_PERCENT, Desired, PodSample, Unknown, desired
 
 
 def pods(

@@ -23,9 +23,9 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is imported
 
 import numpy as np
 
-from sandbox.forecast.stream import horizon_of
-from sandbox.recommenders.types import Floats, Shape
-from sandbox.twin.fleet import candidates, outlook, rehearsed
+from forecasting.demand.stream import horizon_of
+from forecasting.twin.fleet import candidates, outlook, rehearsed
+from forecasting.types import Floats, Shape
 from tests.bench.report import Row
 
 T = TypeVar("T")

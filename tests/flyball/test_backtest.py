@@ -17,7 +17,7 @@ from typing import get_args
 
 import pytest
 
-from sandbox.backtest.names import Name
+from forecasting.backtest.names import Name
 from tests.flyball.kit import Flyball
 
 ROOT = Path(__file__).parents[2]

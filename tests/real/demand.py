@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, fields
 from fractions import Fraction
 
+from base.quantities import millicores, whole_bytes
 from tests.real.kubelet import told
 from tests.real.rest import Json, Rest
-from tools.cluster.quantity import millicores, whole_bytes
 
 CONFIGMAP = "demand"
 

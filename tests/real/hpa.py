@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from base.quantities import millicores
 from tests.real.cluster import Namespace, eventually
 from tests.real.crds import METRICS, SCALABLE
 from tests.real.kubelet import PREFIX
 from tests.real.node import sample
 from tests.real.rest import Json, Refused
-from tools.cluster.quantity import millicores
 
 SYNC_S = 1
 """--horizontal-pod-autoscaler-sync-period of the control plane; its other flags are as shipped."""

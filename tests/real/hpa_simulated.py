@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sandbox.hpa import controller
-from sandbox.hpa.pods import PodView, Usage
-from sandbox.hpa.rules import Memory
-from sandbox.hpa.spec import Spec, parsed
+from forecasting.hpa import controller
+from forecasting.hpa.pods import PodView, Usage
+from forecasting.hpa.rules import Memory
+from forecasting.hpa.spec import Spec, parsed
 from tests.real.hpa import SYNC_S, Decision, PodState
 from tests.real.hpa_cases import Case, SeriesCase, pods_under
 from tests.real.rest import Json

@@ -13,8 +13,8 @@ is deferred where the node has no room for it, and applied otherwise (kubelet/al
 
 from typing import Literal
 
+from base.quantities import millicores, whole_bytes
 from tests.real.rest import Json
-from tools.cluster.quantity import millicores, whole_bytes
 
 PREFIX = "kubelet.flyball.invalid/"
 Outcome = Literal["applied", "started", "deferred", "infeasible", "error", "never"]

@@ -11,10 +11,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from base.quantities import millicores, whole_bytes
 from tests.real import crds, kubelet
 from tests.real.demand import Share, shares
 from tests.real.rest import Json, Refused, Rest
-from tools.cluster.quantity import millicores, whole_bytes
 
 NODES = ("node-a", "node-b", "node-c")
 CPU = "16"

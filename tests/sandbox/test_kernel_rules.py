@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
+from forecasting.throttling import PERIOD_US, throttled
 from sandbox.cluster import SimulatedCluster
-from sandbox.engine.throttling import PERIOD_US, throttled
 from sandbox.store import Key
 from sandbox.world import World
 from tests.contract.harness import APP, workload

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("agents", "audit", "flyball", "policies", "sandbox", "tools")
+ROOMS = ("agents", "audit", "base", "flyball", "forecasting", "policies", "sandbox", "tools")
 Found = Iterator[str]
 
 
@@ -199,12 +199,12 @@ def test_nobody_is_allowed_who_does_not_need_it(one: Rule) -> None:
 
 
 SECOND_WAYS = {
-    "flyball -> agents -> sandbox -> tools -> policies | audit": ("tools/second.py", "import agents.errors"),
+    "flyball -> agents | sandbox -> tools -> forecasting | policies | audit -> base": ("tools/second.py", "import agents.errors"),
     "policies decides and does no I/O beyond its own files": ("policies/second.py", "import sqlite3"),
     "agents hold the toolbox port: neither log, gate, executor, approvals nor cluster":
         ("agents/second.py", "from tools.governed import GovernedToolbox"),
     "forecasts, recommenders, twin and sentinel are arithmetic":
-        ("sandbox/twin/second.py", "from tools.executor import Executor"),
+        ("forecasting/twin/second.py", "from tools.executor import Executor"),
     "an action's file holds no path to log, gate or writer":
         ("tools/actions/second.py", "from tools.executor import Executor"),
     "only wiring picks the writer of a real cluster":
@@ -229,7 +229,7 @@ SECOND_WAYS = {
     "openai in the model clients": ("agents/ops/second_model.py", "import openai"),
     "langgraph in the ops agent's graph": ("agents/tuner/second_graph.py", "import langgraph"),
     "HTTP to Prometheus in its adapter": ("agents/second_prometheus.py", "import httpx2"),
-    "arrays in the sandbox only": ("tools/second_numpy.py", "import numpy"),
+    "arrays in forecasts and in the sandbox": ("tools/second_numpy.py", "import numpy"),
     "sqlalchemy in the stores": ("tools/second_sql.py", "import sqlalchemy"),
     "database files are opened by their stores": ("tools/second_db.py", "import sqlite3"),
     "keys are handled by the log": ("tools/second_key.py", "import cryptography"),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tools.cluster.quantity import INTEGER_MAX, format_bytes, format_millicores, millicores, whole_bytes
+from base.quantities import INTEGER_MAX, format_bytes, format_millicores, millicores, whole_bytes
 from tools.errors import ArgumentsInvalid
 from tools.naming import WorkloadName
 from tools.ports import Container, Resources

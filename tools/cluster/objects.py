@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from base.quantities import millicores, whole_bytes
 from policies.types import Target
 from tools.cluster import podstate
-from tools.cluster.quantity import millicores, whole_bytes
 from tools.ports import (
     ApiEvent,
     Autoscaler,

@@ -1,6 +1,6 @@
 """Figures as people read them: rounded to three digits or so, in the unit that fits."""
 
-from tools.cluster.quantity import format_millicores
+from base.quantities import format_millicores
 from tools.metrics.types import Number, Unit
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from tools.cluster.quantity import format_millicores
+from base.quantities import format_millicores
 from tools.diagnosis.figures import mebibytes
 from tools.diagnosis.types import Facts, Finding, Severity
 from tools.metrics.types import Metric

@@ -1,0 +1,1 @@
+"""What all packages share: errors, quantities, durations, text. Standard library only."""

@@ -1,0 +1,1 @@
+"""What will happen: arithmetic only, numbers in and numbers out."""

@@ -1,0 +1,75 @@
+"""The twin put to the test: fitted on the older part of a history, played over the newer one, compared."""
+
+import numpy as np
+
+from forecasting.errors import ForecastError
+from forecasting.twin.fit import Fitted, History, fit
+from forecasting.twin.rehearse import ready_of
+from forecasting.twin.score import Calibration, calibrate
+from forecasting.types import Floats
+
+
+def replay(history: History, fitted: Fitted) -> Floats:
+    """The utilisation at each step by the twin, 0 to 1: from the work offered (else the CPU used) and the
+    replicas asked for; it does not look at the ready ones beyond the first. NaN where work is not known."""
+    asked = carried(history.asked)
+    steps = np.array([round(fitted.startup_s / history.step_s)])
+    now = np.array([int(np.nan_to_num(carried(history.ready)[0], nan=asked[0]))])
+    ready = ready_of(asked.astype(np.int64)[None, None, :], now, steps, len(asked))[0, 0]
+    work = history.used if history.offered is None else history.offered * fitted.cores_per_unit
+    return _served(np.asarray(work), np.asarray(ready, dtype=np.float64) * fitted.per_pod)
+
+
+def _served(work: Floats, capacity: Floats) -> Floats:
+    """What is not carried in a step is left for the next, at most one step's worth."""
+    said, left = np.full(len(work), np.nan), 0.0
+    for t in range(len(work)):
+        if not np.isfinite(work[t]):
+            left = 0.0
+            continue
+        due = work[t] + left
+        said[t] = min(1.0, due / capacity[t]) if capacity[t] > 0 else 1.0
+        left = min(max(0.0, due - capacity[t]), capacity[t])
+    return said
+
+
+def carried(values: Floats) -> Floats:
+    """The newest known value; before the first, the first. Raises ForecastError where none is known."""
+    known = np.isfinite(values)
+    if not known.any():
+        raise ForecastError(
+            "no step has replicas", mend="wait for samples of the replicas asked for and ready"
+        )
+    newest = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
+    return np.asarray(values[np.where(newest >= 0, newest, int(np.argmax(known)))])
+
+
+def judge(
+    history: History, split: int, target: float = 0.85, level: float = 0.95
+) -> tuple[Fitted, Calibration]:
+    """Fit on the steps before `split`, replay those from it on, compare with what was. The quantile is what was
+    said times the `level` quantile of how much more it was than said before `split` (conformal)."""
+    before, after = part(history, slice(0, split)), part(history, slice(split, None))
+    fitted = fit(before)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = _was(before, fitted) / replay(before, fitted)
+    ratio = ratio[np.isfinite(ratio)]
+    said = replay(after, fitted)
+    upper = said * float(np.quantile(ratio, level)) if len(ratio) else np.full(len(said), np.nan)
+    return fitted, calibrate(said, upper, _was(after, fitted), target, level, fitted.assumed)
+
+
+def _was(history: History, fitted: Fitted) -> Floats:
+    """Cores used over what the pods carry that were ready, on the mean of a step's beginning and end."""
+    ready = (history.ready + np.append(history.ready[1:], history.ready[-1:])) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(ready > 0, history.used / (ready * fitted.per_pod), np.nan)
+
+
+def part(history: History, at: slice) -> History:
+    """Some steps of a history."""
+    offered = None if history.offered is None else history.offered[at]
+    return History(
+        history.asked[at], history.ready[at], history.used[at], offered, history.step_s, history.limit,
+        history.service_s,
+    )  # fmt: skip

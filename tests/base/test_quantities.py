@@ -1,0 +1,110 @@
+"""Kubernetes quantities: exact, rounded up, and nothing that an apiserver would not take."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from base.quantities import (
+    INTEGER_MAX,
+    QuantityInvalid,
+    format_bytes,
+    format_millicores,
+    millicores,
+    parse,
+    whole_bytes,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "cpu"),
+    [
+        ("100m", 100),
+        ("0.5", 500),
+        (".5", 500),
+        ("5.", 5000),
+        ("+1", 1000),
+        ("2", 2000),
+        (2, 2000),
+        (0.25, 250),
+        ("1e3", 1_000_000),
+        ("1E-3", 1),
+        ("12345678n", 13),
+        ("100u", 1),
+        ("1n", 1),
+        ("0", 0),
+        ("0.0001", 1),
+    ],
+)
+def test_cpu_in_millicores_rounds_up(text: str, cpu: int) -> None:
+    assert millicores(text) == cpu
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("64Mi", 64 * 2**20),
+        ("1.5Gi", 3 * 2**29),
+        ("1G", 10**9),
+        ("1E", INTEGER_MAX),
+        ("1e3", 1000),
+        ("100m", 1),
+        ("128974848", 128974848),
+        ("1e999", INTEGER_MAX),
+        ("-1e999", -INTEGER_MAX),
+    ],
+)
+def test_memory_in_bytes_rounds_up_and_saturates(text: str, size: int) -> None:
+    assert whole_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " 1",
+        "1 ",
+        "1\n",
+        "1_0",
+        "１",
+        "1ki",
+        "1mi",
+        "1KI",
+        "1e",
+        "e3",
+        "1e1000",
+        "0x10",
+        "NaN",
+        "inf",
+        "1..2",
+        "--1",
+        "1Mi1",
+        "9" * 10_000,
+        "٣",
+        True,
+    ],
+)
+def test_what_no_apiserver_takes_is_refused(text: str) -> None:
+    with pytest.raises(QuantityInvalid):
+        parse(text)
+
+
+def test_decimals_are_exact() -> None:
+    assert parse("0.1") * 3 == Decimal("0.3")
+    assert parse("9007199254740993n") == Decimal("9007199.254740993")
+
+
+@given(st.integers(0, INTEGER_MAX // 1000))
+def test_millicores_come_back(amount: int) -> None:
+    assert millicores(format_millicores(amount)) == amount
+
+
+@given(st.integers(0, INTEGER_MAX))
+def test_bytes_come_back(amount: int) -> None:
+    assert whole_bytes(format_bytes(amount)) == amount
+
+
+def test_they_are_written_as_kubernetes_writes_them() -> None:
+    assert [format_millicores(one) for one in (0, 250, 1000, 1500)] == ["0", "250m", "1", "1500m"]
+    assert [format_bytes(one) for one in (0, 1024, 3 << 30, 10**9)] == ["0", "1Ki", "3Gi", "1000000000"]
