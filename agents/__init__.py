@@ -1,0 +1,1 @@
+"""Who proposes: the ops agent, the tuner, and the model clients."""

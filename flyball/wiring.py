@@ -23,14 +23,14 @@ from sandbox.cluster import SimulatedCluster
 from sandbox.metrics import SimulatedMetrics
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
-from tools import registry
-from tools.approvals import Approvals
-from tools.context import Context
-from tools.executor import Executor
-from tools.governed import GovernedToolbox
-from tools.leases import SqliteLeases
+from tools.actions import registry
+from tools.approvals.approvals import Approvals
 from tools.metrics.types import MetricsReader
+from tools.path.context import Context
+from tools.path.executor import Executor
+from tools.path.leases import SqliteLeases
 from tools.ports import ClusterReader, ClusterWriter, UsageReader
+from tools.toolbox.governed import GovernedToolbox
 
 SANDBOX = "sandbox"
 
@@ -257,8 +257,8 @@ async def _sandbox(stack: AsyncExitStack, place: Place) -> _Parts:
 
 
 async def _kubernetes(stack: AsyncExitStack, settings: Settings, place: Place) -> _Parts:
+    from tools.cluster.cluster_pins import Pins
     from tools.cluster.connect import connect
-    from tools.cluster.pins import Pins
     from tools.cluster.writer import KubernetesWriter
     from tools.metrics.connect import open_metrics
 

@@ -18,8 +18,8 @@ from sandbox.store import Json, Key
 from sandbox.world import World
 from tools.cluster import objects
 from tools.cluster.answers import write_error
+from tools.cluster.permits import Permits
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, NotFound
-from tools.permits import Permits
 from tools.ports import Patch, Pod, Precondition, Workload, audit_id_of, manager_of
 
 FENCE = "flyball.io/fence"

@@ -174,6 +174,31 @@ class ApiEvent:
     at_ms: int
 
 
+ChangeSource = Literal["log", "fields", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of the timeline. `who` and `what` may be anybody's text where it is not ours, made harmless.
+
+    `status` is how ours ended (`applied`, `in_doubt`, `failed`, …), `undo` whether it can still be put back;
+    `intent` is the id under which ours was written, `settled` how the cluster carried it out, where that was
+    waited for.
+    """
+
+    at_ms: int
+    source: ChangeSource
+    who: str
+    what: str
+    about: str
+    ours: bool = False
+    status: str = ""
+    record: int | None = None
+    undo: bool = False
+    intent: str = ""
+    settled: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Autoscaler:
     """A HorizontalPodAutoscaler as it stands; `limited` says that it wants more (or fewer) than its bounds let

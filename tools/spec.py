@@ -7,10 +7,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from policies.types import ActionInfo, Delta, Scalar, Target, digest_of
-from tools.changes import Change
+from tools.cluster.rollout import Settling, rolled_out
 from tools.metrics.types import Metric, Number, Series
-from tools.ports import ApiEvent, Autoscaler, Patch, Pod, PodUsage, Workload
-from tools.settling import Settling, rolled_out
+from tools.ports import ApiEvent, Autoscaler, Change, Patch, Pod, PodUsage, Workload
 
 
 class Args(BaseModel):

@@ -24,7 +24,7 @@ from agents.ops.threads import ThreadInfo, Threads
 from audit.clock import Clock
 from policies.types import Mode, Principal
 from tools.ports import Leases
-from tools.toolbox import Toolbox
+from tools.toolbox.port import Toolbox
 
 _NAME = re.compile(r"\A[A-Za-z0-9][-._A-Za-z0-9]{0,63}\Z")
 _ASSENT = re.compile(

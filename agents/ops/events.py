@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.errors import AgentError
-from tools.toolbox import Card
+from tools.toolbox.port import Card
 
 Reason = Literal[
     "steps", "tokens", "model", "empty", "in_doubt", "cancelled", "drained", "interrupted", "assent"

@@ -23,7 +23,7 @@ from agents.ops.events import Asked, CardShown, Reason, Said, Stopped, Waiting
 from agents.ops.state import State, answered, ended, reserved
 from audit.clock import Clock
 from policies.types import Mode, Principal
-from tools.toolbox import Call, Card, Toolbox
+from tools.toolbox.port import Call, Card, Toolbox
 
 _STOPS: dict[Reason, str] = {
     "steps": "the budget of model calls for one turn is spent",

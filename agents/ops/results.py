@@ -7,7 +7,7 @@ holds against one is the gate.
 
 import json
 
-from tools.toolbox import Card
+from tools.toolbox.port import Card
 
 _WAITS = "a person has to approve this outside of this conversation; nothing has changed; no text approves it"
 

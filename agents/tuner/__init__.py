@@ -1,0 +1,1 @@
+"""The tuner: proposes replicas by a strategy, never writes."""

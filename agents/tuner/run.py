@@ -14,7 +14,7 @@ from forecasting.hpa.formula import TARGET_PERCENT
 from policies.types import Mode, Principal
 from tools.errors import ToolError
 from tools.ports import Workload
-from tools.toolbox import Call, Card, Toolbox
+from tools.toolbox.port import Call, Card, Toolbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ Wait = Annotated[
 
 def build() -> typer.Typer:
     """The subcommands, made from the registry."""
-    from tools.registry import ACTIONS
+    from tools.actions.registry import ACTIONS
 
     app = typer.Typer(help="One governed action by hand.", no_args_is_help=True)
     for spec in ACTIONS.values():
@@ -104,8 +104,8 @@ def perform(
     patience = span(wait) if wait else 0
 
     async def work(app: Any) -> None:
-        from tools import registry
-        from tools.requests import build as build_request
+        from tools.actions import registry
+        from tools.path.requests import build as build_request
 
         request = build_request(
             spec.name,

@@ -79,7 +79,7 @@ async def _agents(app: Any) -> dict[str, Any]:
 
 
 async def _suspended(app: Any) -> set[str]:
-    from tools.killswitch import stopped
+    from tools.path.kill_switch import stopped
 
     return {s.scope for s in await stopped(app.context)}
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flyball.wiring import App
-    from tools.planned import Plan
+    from tools.plans.plan import Plan
 
 app = typer.Typer()
 
@@ -35,7 +35,7 @@ def approve(
     """Approve what waits, then it is carried out. Example: flyball approve 9f3c41d2"""
 
     async def work(app: "App") -> None:
-        from tools.planned import Plan
+        from tools.plans.plan import Plan
 
         found = await app.approvals.named(handle)
         if isinstance(found, Plan):
@@ -75,7 +75,7 @@ async def _plan(
     stop_on: Any,
 ) -> None:
     """Every step's diff, one question, the votes in one commit, then the plan."""
-    from tools.planned import excluded
+    from tools.plans.plan import excluded
 
     if not plan.having("needs_approval"):
         mend = f"flyball tune apply {plan.handle}"

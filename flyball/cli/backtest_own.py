@@ -22,8 +22,8 @@ async def _trace(app: "App", workload: str, since: str) -> "Trace":
     from forecasting.backtest.errors import BadTrace
     from forecasting.backtest.trace import of_millicores
     from tools.actions.read_metrics import MetricsArgs
+    from tools.cluster.names import target
     from tools.metrics.types import Metric
-    from tools.naming import target
 
     span_s = MetricsArgs(workload=workload, metric=Metric.CPU_USAGE.value, span=since).span_s() or 0
     where = target(app.place.context, app.place.namespace, workload)

@@ -11,8 +11,8 @@ from flyball.cli.output import abbreviated, age, document, fitted, note, say
 from flyball.cli.waiting import span
 
 if TYPE_CHECKING:
-    from tools.changes import Change
     from tools.diagnosis.types import Facts
+    from tools.ports import Change
 
 app = typer.Typer()
 
@@ -30,7 +30,7 @@ def changes(opts: Options, target: Target, since: Since = "2h") -> None:
     async def work(app: Any) -> None:
         from flyball.cli import gaps
         from flyball.cli.looking import Looking
-        from tools.naming import target as named
+        from tools.cluster.names import target as named
 
         where = named(app.place.context, app.place.namespace, target)
         facts = await Looking(app).facts(where, (), since_ms=app.context.now_ms() - seconds * 1000)
@@ -45,7 +45,7 @@ def changes(opts: Options, target: Target, since: Since = "2h") -> None:
 
 
 def _print(app: Any, facts: "Facts", since: str) -> None:
-    from tools.changes import tally
+    from tools.diagnosis.timeline import tally
 
     found, t = facts.changes, facts.workload.target
     n = tally(found)
@@ -97,7 +97,7 @@ def _when(at_ms: int, now_ms: int) -> str:
 
 def _document(facts: "Facts", since: str) -> dict[str, Any]:
     from flyball.cli.render import instant
-    from tools.changes import document as entry
+    from tools.diagnosis.timeline import document as entry
 
     t = facts.workload.target
     items = []

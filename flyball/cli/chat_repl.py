@@ -21,7 +21,7 @@ from flyball.cli.pending import item
 from flyball.wiring import App
 from policies.errors import PolicyError
 from tools.errors import ToolError
-from tools.journal import actor_of
+from tools.path.journal import actor_of
 
 _OURS = (AgentError, AuditError, PolicyError, ToolError, UsageError)
 _HELP = """\

@@ -20,7 +20,7 @@ def deny(
     """Decline what waits. Example: flyball deny 9f3c41d2 --reason "not today" """
 
     async def work(app: Any) -> None:
-        from tools.planned import Plan
+        from tools.plans.plan import Plan
 
         found, by = await app.approvals.named(handle), app.identity.by_hand()
         if isinstance(found, Plan):

@@ -26,7 +26,7 @@ def describe(opts: Options, target: Target) -> None:
         from flyball.cli import gaps
         from flyball.cli.looking import ALL, Looking
         from flyball.cli.may import may
-        from tools.naming import target as named
+        from tools.cluster.names import target as named
 
         where = named(app.place.context, app.place.namespace, target)
         looking = Looking(app)
@@ -140,7 +140,7 @@ def _figures(facts: "Facts", source: str) -> Iterator[str]:
 
 def _figure(facts: "Facts", metric: "Metric") -> tuple[object, ...]:
     from tools.diagnosis.figures import figure, percent
-    from tools.metrics.mends import reason
+    from tools.metrics.hints import reason
 
     number = facts.numbers[metric]
     told = number.v is not None or number.missing in ("stale", "future")

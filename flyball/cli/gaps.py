@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flyball.cli.output import safe
-from tools.metrics.mends import reason, shared
+from tools.metrics.hints import reason, shared
 from tools.metrics.types import Metric
 
 if TYPE_CHECKING:
-    from tools.looking import Row
+    from tools.diagnosis.snapshot import Row
 
 
 def lines(rows: "Sequence[Row]") -> list[str]:

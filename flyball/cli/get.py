@@ -12,7 +12,7 @@ from flyball.cli.output import abbreviated, age, document, fitted, note, say, ya
 if TYPE_CHECKING:
     from flyball.cli.looking import Looking
     from policies.types import Target
-    from tools.looking import Row
+    from tools.diagnosis.snapshot import Row
 
 app = typer.Typer()
 
@@ -83,7 +83,7 @@ class _Asked:
 
 def _asked(app: Any, words: list[str]) -> "tuple[str | None, Target | None]":
     """The kind or the one workload that is meant. Raises UsageError, ArgumentsInvalid."""
-    from tools.naming import ALIASES, SHORT, target
+    from tools.cluster.names import ALIASES, SHORT, target
 
     if len(words) > 2:
         raise UsageError(

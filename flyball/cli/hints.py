@@ -7,7 +7,7 @@ from base.quantities import millicores, whole_bytes
 from policies.quantities import shown
 from policies.types import Request, Room, Scalar
 from tools.actions.resource_args import VALUES
-from tools.outcome import Refused
+from tools.path.outcome import Refused
 
 ARGUMENTS = {"replicas": "replicas"} | {value.dimension: name for name, value in VALUES.items()}
 """By dimension, the argument that moves it."""

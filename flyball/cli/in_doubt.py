@@ -64,7 +64,7 @@ def resolve(
         raise UsageError("a reason is needed", where="--reason", mend="say how you know")
 
     async def work(app: Any) -> None:
-        from tools.journal import actor_of
+        from tools.path.journal import actor_of
 
         resolver = app.executor.resolver
         found = [e for e in await resolver.open_intents() if e.seq == record]

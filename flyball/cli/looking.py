@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from flyball.cli.output import note, transient
 from policies.types import Target
-from tools import looking
+from tools.diagnosis import snapshot
+from tools.diagnosis.snapshot import ALL, Row
 from tools.diagnosis.types import Facts
-from tools.looking import ALL, Row
 from tools.metrics.types import Metric
 
 __all__ = ["ALL", "OVERVIEW", "WIDE", "Looking"]
@@ -39,11 +39,11 @@ class Looking:
 
     async def row(self, target: Target, metrics: Sequence[Metric]) -> Row:
         """One workload. Raises ReadRefused, NotFound, ClusterAway."""
-        return await _told(looking.row(self._reads, target, metrics))
+        return await _told(snapshot.row(self._reads, target, metrics))
 
     async def facts(self, target: Target, metrics: Sequence[Metric], *, since_ms: int) -> Facts:
         """All that is known of one workload. Raises ReadRefused, NotFound, ClusterAway."""
-        return await _told(looking.facts(self._reads, target, metrics, since_ms=since_ms))
+        return await _told(snapshot.facts(self._reads, target, metrics, since_ms=since_ms))
 
 
 async def _told(work: Coroutine[Any, Any, T]) -> T:

@@ -5,7 +5,7 @@ from typing import Any
 
 from policies.questions import Question, judge
 from policies.types import ActionInfo, Decision, Request, VerdictKind
-from tools import registry
+from tools.actions import registry
 from tools.actions.resource_args import VALUES, amount_of
 from tools.ports import Workload
 from tools.spec import ActionSpec

@@ -45,7 +45,7 @@ def check(opts: Options, target: Name = None) -> None:
 
 
 async def _target(app: Any, reads: Any, given: str | None) -> "Target":
-    from tools.naming import target
+    from tools.cluster.names import target
 
     if given is not None:
         return target(app.place.context, app.place.namespace, given)
@@ -62,7 +62,7 @@ async def _asked(
 ) -> "tuple[dict[Metric, tuple[Number, str]], dict[Metric, MetricsAway]]":
     """Each figure with what to do about it, and those for which the source could not be asked."""
     from tools.errors import MetricsAway
-    from tools.metrics.mends import mend
+    from tools.metrics.hints import mend
     from tools.metrics.types import Metric
 
     found: dict[Metric, tuple[Number, str]] = {}
@@ -85,7 +85,7 @@ _HOPELESS = frozenset({"Away", "Unresolved", "ForbiddenAddress", "Redirect", "To
 def _print(
     where: "Target", found: "dict[Metric, tuple[Number, str]]", away: "dict[Metric, MetricsAway]"
 ) -> None:
-    from tools.metrics.mends import shared
+    from tools.metrics.hints import shared
 
     say(f"{where.cluster}/{where.namespace}  {where}")
     rows = [_row(number, what) for number, what in found.values()]
@@ -99,7 +99,7 @@ def _print(
 
 def _row(number: "Number", what: str) -> tuple[object, ...]:
     from tools.diagnosis.figures import figure, percent
-    from tools.metrics.mends import reason
+    from tools.metrics.hints import reason
 
     old = None if number.age_ms is None else age(number.age_ms / 1000)
     window = f"{number.window_s}s" if number.window_s else None
@@ -111,7 +111,7 @@ def _document(
     where: "Target", found: "dict[Metric, tuple[Number, str]]", away: "dict[Metric, MetricsAway]"
 ) -> dict[str, Any]:
     from flyball.cli.shapes import number as shape
-    from tools.metrics.mends import reason
+    from tools.metrics.hints import reason
 
     return {
         "kind": "Metrics",

@@ -11,7 +11,7 @@ from flyball.cli.output import Tone, note, safe, say, tone
 
 if TYPE_CHECKING:
     from flyball.wiring import App
-    from tools.planned import Carried, Plan, PlanStep, StepDone
+    from tools.plans.plan import Carried, Plan, PlanStep, StepDone
 
 Exclude = Annotated[
     list[str] | None, typer.Option("--exclude", help="Leave this one out, e.g. deploy/web; may be repeated.")
@@ -92,7 +92,7 @@ def code_of(carried: "Carried") -> Exit:
 
 def next_steps(carried: "Carried") -> list[str]:
     """What can be done now, by what is left of the plan; what was left out stays out."""
-    from tools.planned import leaving_out
+    from tools.plans.plan import leaving_out
 
     counts, plan = carried.counts(), carried.plan
     failed = next((done for done in carried.steps if done.status == "failed"), None)

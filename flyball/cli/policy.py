@@ -197,7 +197,7 @@ def _question(
     """The question as the command line puts it. Raises UsageError."""
     from flyball.identity import LOCAL, os_user
     from policies.questions import Question, numbers
-    from tools.naming import target
+    from tools.cluster.names import target
 
     action = action.replace("-", "_")  # `set-resources`, as `flyball act` spells it
     if action not in snapshot.catalogue:

@@ -8,11 +8,11 @@ from flyball.cli.hints import hints
 from flyball.cli.output import Tone, note, safe, say, tone
 from flyball.cli.stop import lifting
 from tools.errors import ToolError
-from tools.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
-from tools.requests import parsed
+from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
+from tools.path.requests import parsed
 
 if TYPE_CHECKING:
-    from tools.settle import Settled
+    from tools.path.rollout_watcher import Settled
 
 _CODES: dict[type, Exit] = {
     Applied: Exit.DONE,

@@ -31,7 +31,7 @@ def status(opts: Options) -> None:
 
 
 async def _facts(app: Any) -> dict[str, Any]:
-    from tools.killswitch import stopped
+    from tools.path.kill_switch import stopped
 
     context = app.context
     gate = await context.gate()

@@ -28,7 +28,7 @@ def turn(opts: Options, agent: str | None, cluster: bool, reason: str, *, throw:
         raise UsageError("--agent and --cluster are two scopes", mend="give one of them")
 
     async def work(switch: Any) -> None:
-        from tools import killswitch
+        from tools.path import kill_switch
 
         scope = f"agent:{agent.removeprefix('agent:')}" if agent else "all"
         if cluster and not switch.place.context:
@@ -36,10 +36,10 @@ def turn(opts: Options, agent: str | None, cluster: bool, reason: str, *, throw:
         scope = f"cluster/{switch.place.context}" if cluster else scope
         known(switch, scope)
         reach = "the sandbox" if switch.place.simulated else "real clusters"
-        change = killswitch.throw if throw else killswitch.lift
+        change = kill_switch.throw if throw else kill_switch.lift
         entry = await change(switch, scope, switch.identity.by_hand(), reason)
         in_flight = await switch.in_flight()
-        others = [s.scope for s in await killswitch.stopped(switch) if s.scope != scope]
+        others = [s.scope for s in await kill_switch.stopped(switch) if s.scope != scope]
         word = "stopped" if throw else "running"
         if opts.json:
             state = {"scope": scope, "state": word, "changed": entry is not None, "in_flight": in_flight}

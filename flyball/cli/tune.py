@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agents.tuner.run import Pass, Row
     from flyball.wiring import App
     from policies.types import Principal, Request
-    from tools.planned import Plan
+    from tools.plans.plan import Plan
 
 TUNER = "agent:tuner"
 
@@ -116,7 +116,7 @@ def apply(
     """Carry out a plan exactly as it was shown. Example: flyball tune apply 77ab41c9 --exclude deploy/web"""
 
     async def work(app: "App") -> None:
-        from tools.planned import excluded
+        from tools.plans.plan import excluded
 
         plans = app.approvals.plans
         plan = await plans.one(handle)
@@ -144,8 +144,8 @@ async def _plan(app: "App", found: "Pass", who: "Principal") -> "Plan | None":
 
 def _live(app: "App", row: "Row", who: "Principal", run_id: str) -> "Request":
     from agents.request_id import of_step
-    from tools import registry
-    from tools.requests import build
+    from tools.actions import registry
+    from tools.path.requests import build
 
     p = row.proposal
     values = {"workload": str(p.target), "replicas": p.proposed, "current_replicas": p.now}
@@ -183,7 +183,7 @@ class LogRecorder:
         await self._commit("run.finished", run_id, detail)
 
     async def _commit(self, kind: Any, run_id: str, detail: Mapping[str, object]) -> None:
-        from tools.journal import actor_of
+        from tools.path.journal import actor_of
 
         record = self._log.draft(kind, actor=actor_of(self._who), run_id=run_id, args=dict(detail))
         await self._log.commit((record,))

@@ -45,7 +45,7 @@ def undo(
         return
 
     async def work(app: Any) -> None:
-        from tools.undo import newest, proposal
+        from tools.path.undo import newest, proposal
 
         who = app.identity.by_hand()
         seq = await newest(app.context, who) if record is None else record

@@ -12,8 +12,8 @@ from flyball.cli.output import document, note, safe, say
 
 if TYPE_CHECKING:
     from flyball.wiring import App
-    from tools.planned import Plan, StopOn
-    from tools.undo import Kept
+    from tools.path.undo import Kept
+    from tools.plans.plan import Plan, StopOn
 
 
 def undo_run(opts: Options, run: str, *, dry: bool, yes: bool, reason: str, stop_on: "StopOn") -> None:
@@ -22,7 +22,7 @@ def undo_run(opts: Options, run: str, *, dry: bool, yes: bool, reason: str, stop
         somebody("give --yes, or --dry-run to see what it would do")
 
     async def work(app: "App") -> None:
-        from tools.undo import inverses
+        from tools.path.undo import inverses
 
         who, own_run = app.identity.by_hand(), f"r-{uuid.uuid4().hex[:12]}"
         found = await inverses(app.context, run, principal=who, run_id=own_run)

@@ -8,8 +8,8 @@ from flyball.cli.exits import UsageError
 from flyball.cli.output import note, safe, transient
 
 if TYPE_CHECKING:
-    from tools.settle import Settled
-    from tools.settling import Settling
+    from tools.cluster.rollout import Settling
+    from tools.path.rollout_watcher import Settled
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 POLL_S = 0.5
@@ -26,8 +26,8 @@ def span(text: str) -> int:
 
 async def until_decided(app: Any, result: Any, patience: int) -> Any:
     """While the request waits for an approval, look again until it is decided or patience ends."""
-    from tools.journal import Final
-    from tools.outcome import Pending
+    from tools.path.journal import Final
+    from tools.path.outcome import Pending
 
     deadline = app.context.clock.mono_us() + patience * 1_000_000
     if isinstance(result, Pending):
@@ -49,8 +49,8 @@ async def until_settled(app: Any, result: Any, patience: int) -> "Settled | None
     """After a change was applied: until the cluster has carried it out, or patience ends; None where there is
     nothing to wait for. Ctrl-C ends the waiting, never the change, and says so."""
     from flyball.cli.render import undoable
-    from tools.outcome import Applied
-    from tools.settle import Settler
+    from tools.path.outcome import Applied
+    from tools.path.rollout_watcher import Settler
 
     if not isinstance(result, Applied) or result.unchanged:
         return None

@@ -24,9 +24,9 @@ def why(opts: Options, target: Target) -> None:
     async def work(app: Any) -> None:
         from flyball.cli import gaps
         from flyball.cli.looking import ALL, Looking
+        from tools.cluster.names import target as named
         from tools.diagnosis.control import LATELY_S
-        from tools.looking import diagnosis
-        from tools.naming import target as named
+        from tools.diagnosis.snapshot import diagnosis
 
         where = named(app.place.context, app.place.namespace, target)
         since = app.context.now_ms() - LATELY_S * 1000

@@ -1,0 +1,1 @@
+"""Backtests: policies played on recorded demand, scored and compared."""

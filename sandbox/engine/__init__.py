@@ -1,0 +1,1 @@
+"""The simulated world in motion: demand, serving, autoscaling, samples."""

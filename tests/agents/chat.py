@@ -16,7 +16,7 @@ from audit.clock import SystemClock
 from policies.types import Mode
 from tests.agents.fakes import HUMAN, FakeToolbox, FileLeases
 from tests.e2e.scripted_model import ScriptedModel, Step
-from tools.toolbox import Toolbox
+from tools.toolbox.port import Toolbox
 
 
 def client(url: str, *, retries: int = 0, timeout_s: int = 20, key: str = "k") -> OpenAIChat:

@@ -15,7 +15,7 @@ from typing import Any
 
 from policies.types import Principal
 from tools.ports import Held
-from tools.toolbox import Call, Card
+from tools.toolbox.port import Call, Card
 
 HUMAN = Principal(agent="agent:ops", on_behalf_of="human:anna", groups=("group:local",), session="s1")
 

@@ -15,7 +15,7 @@ from agents.ops.events import Asked, CardShown, Said, Stopped
 from tests.agents.chat import chatting, one_turn, run, said
 from tests.agents.fakes import FakeToolbox
 from tests.e2e.scripted_model import Step, call, deep, huge, malformed, say, scale
-from tools.toolbox import Call, Card
+from tools.toolbox.port import Call, Card
 
 
 def test_an_endless_caller_is_stopped_by_steps(tmp_path: Path) -> None:

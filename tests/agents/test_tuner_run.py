@@ -18,7 +18,7 @@ from policies.types import Mode, Principal, Target
 from tests.agents.fakes import FakeToolbox
 from tools.errors import ClusterAway, NeverHappened, ToolError
 from tools.ports import Container, Pod, PodUsage, Resources, Workload
-from tools.toolbox import Call, Card
+from tools.toolbox.port import Call, Card
 
 NOW = 1_800_000_000_000
 OLD = NOW - 3_600_000

@@ -28,12 +28,12 @@ from tests.e2e.policy import write
 from tests.real import assets
 from tests.real.cluster import Namespace
 from tests.real.controlplane import ControlPlane
-from tools import registry
+from tools.actions import registry
 from tools.cluster.api import Api
 from tools.cluster.connect import connect
 from tools.cluster.patches import Write, send
-from tools.outcome import Applied
-from tools.requests import build
+from tools.path.outcome import Applied
+from tools.path.requests import build
 
 NAMESPACE = "bench"
 ONE = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/web"

@@ -13,7 +13,7 @@ from audit.log import Entry, Log
 from audit.record import Record
 from policies.types import Permit, Target
 from tests.crash.kit import Rig, opened
-from tools.outcome import Result
+from tools.path.outcome import Result
 from tools.ports import ClusterWriter, Patch, Precondition, Workload
 
 LONGEST_S = 60

@@ -19,14 +19,14 @@ from sandbox.endpoint import Arrival
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
 from tests.contract.harness import workload
-from tools import registry
-from tools.approvals import Approvals
-from tools.context import Context
-from tools.executor import Executor
-from tools.journal import ENDS
-from tools.leases import SqliteLeases
+from tools.actions import registry
+from tools.approvals.approvals import Approvals
+from tools.path.context import Context
+from tools.path.executor import Executor
+from tools.path.journal import ENDS
+from tools.path.leases import SqliteLeases
+from tools.path.requests import build
 from tools.ports import ClusterWriter
-from tools.requests import build
 
 T = TypeVar("T")
 WORKLOADS = ("web", "search", "worker")

@@ -17,7 +17,7 @@ import pytest
 from sandbox.faults import Fault, FaultKind
 from tests.crash.forks import Child, MortalWriter, mortal_log
 from tests.crash.kit import Rig, balanced, run
-from tools.outcome import Applied, Failed, Pending, Result, Unknown
+from tools.path.outcome import Applied, Failed, Pending, Result, Unknown
 
 KILLED = -9
 BEFORE_INTENT = {"log_class": mortal_log("before", "action.intent")}

@@ -20,7 +20,7 @@ import pytest
 from sandbox.faults import FaultKind, Seeded
 from tests.crash.forks import Child
 from tests.crash.kit import Rig, balanced, opened
-from tools.outcome import Result, Unknown
+from tools.path.outcome import Result, Unknown
 
 ACTIONS = 4
 LONGEST_S = 0.1

@@ -16,7 +16,7 @@ from tests.crash.proxy import HoldingProxy
 from tests.e2e.console import Console
 from tests.e2e.policy import write
 from tests.real.cluster import Namespace
-from tools.journal import ENDS
+from tools.path.journal import ENDS
 
 pytestmark = pytest.mark.real
 PROCESSES = 30

@@ -23,12 +23,12 @@ from sandbox.apiserver import Write
 from sandbox.store import Key
 from tests.crash.forks import Child, die
 from tests.crash.kit import NAMESPACE, Rig, books, opened, run
-from tools import killswitch
-from tools.evidence import Evidence
-from tools.journal import actor_of
-from tools.outcome import Applied, Failed, Result, Simulated, Unknown
+from tools.path import kill_switch
+from tools.path.evidence import Evidence
+from tools.path.journal import actor_of
+from tools.path.outcome import Applied, Failed, Result, Simulated, Unknown
+from tools.path.undo import proposal
 from tools.ports import ClusterWriter, Held, Patch, Pod, Precondition, Workload
-from tools.undo import proposal
 
 PODS = 4
 RULE = """
@@ -276,7 +276,7 @@ def test_undo_where_a_pod_was_replaced(row: Path) -> None:
 def test_the_kill_switch_stops_a_row(row: Path) -> None:
     async def stop() -> None:
         async with opened(row) as other:
-            await killswitch.throw(other.context, "all", other.identity.by_hand(), "enough")
+            await kill_switch.throw(other.context, "all", other.identity.by_hand(), "enough")
 
     async def work(rig: Rig) -> None:
         result = await rig.executor.execute(resize(rig))

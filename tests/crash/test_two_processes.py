@@ -12,8 +12,8 @@ from policies.types import Permit, Target
 from sandbox.faults import Fault, FaultKind
 from tests.crash.forks import Child
 from tests.crash.kit import Rig, balanced, opened, run
-from tools import killswitch
-from tools.outcome import Applied, Failed
+from tools.path import kill_switch
+from tools.path.outcome import Applied, Failed
 from tools.ports import ClusterWriter, Patch, Precondition, Workload
 
 PROCESSES = 4
@@ -165,9 +165,9 @@ def test_a_late_process_cannot_refuse_what_another_carries_out(folder: Path) -> 
     async def work(rig: Rig) -> None:
         rig.world.inject([Fault(FaultKind.TIMEOUT_AFTER)])
         await rig.executor.execute(rig.scale(6, id="the-request"))
-        await killswitch.throw(rig.context, "all", rig.identity.by_hand(), "drill")
+        await kill_switch.throw(rig.context, "all", rig.identity.by_hand(), "drill")
         await rig.executor.execute(rig.scale(6, id="the-request"))
-        await killswitch.lift(rig.context, "all", rig.identity.by_hand(), "drill over")
+        await kill_switch.lift(rig.context, "all", rig.identity.by_hand(), "drill over")
         assert isinstance(await rig.executor.execute(rig.scale(6, id="the-request")), Applied)
         assert not isinstance(await rig.executor.execute(rig.scale(6, id="the-request")), Failed)
         await balanced(rig)

@@ -13,10 +13,10 @@ from flyball.settings import load
 from flyball.wiring import App, open_app
 from tests.e2e.policy import write
 from tests.real.cluster import Namespace
-from tools import registry
+from tools.actions import registry
 from tools.errors import MayHaveHappened
-from tools.outcome import Applied, Failed, Unknown
-from tools.requests import build
+from tools.path.outcome import Applied, Failed, Unknown
+from tools.path.requests import build
 
 pytestmark = pytest.mark.real
 

@@ -13,7 +13,7 @@ from flyball.cli.app import COMMANDS
 from flyball.cli.exits import MEANING, Exit
 from flyball.settings import TABLE
 from policies.loader import load
-from tools.registry import catalogue
+from tools.actions.registry import catalogue
 
 ROOT = Path(__file__).parents[2]
 README, CLI, SETTINGS = (

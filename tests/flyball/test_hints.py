@@ -10,7 +10,7 @@ from flyball.cli.hints import hints
 from policies.types import Decision, Principal, Request, Room, VerdictKind
 from tests.flyball.facts import WEB
 from tests.flyball.kit import Flyball
-from tools.outcome import Refused
+from tools.path.outcome import Refused
 
 BEYOND = (
     "act scale deploy/web --replicas 60",

@@ -294,13 +294,13 @@ def test_metrics_that_are_silent_are_not_waited_for_any_longer(
     import asyncio
 
     from flyball.cli import looking
-    from tools import looking as figures
+    from tools.diagnosis import snapshot
 
     async def silent(*_: object) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr(SimulatedMetrics, "latest", silent)
-    monkeypatch.setattr(figures, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(snapshot, "PATIENCE_S", 0.2)
     monkeypatch.setattr(looking, "QUIET_S", 0.1)
     done = flyball("describe deploy/web")
     assert done.code == Exit.DONE, done.err

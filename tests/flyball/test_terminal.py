@@ -136,7 +136,7 @@ def test_an_interrupt_while_something_is_in_doubt_says_so(
     """A second Ctrl-C tears down the write that the first one waited for: the code must not be 130."""
     from audit.record import Actor
     from policies.types import Claim
-    from tools.executor import Executor
+    from tools.path.executor import Executor
 
     async def torn(self: Executor, *_: object, **__: object) -> None:
         log = self._c.log

@@ -14,8 +14,8 @@ from flyball.cli.exits import Exit
 from flyball.settings import load
 from flyball.wiring import open_app
 from tests.flyball.kit import Flyball
-from tools.outcome import Applied
-from tools.settle import Settled
+from tools.path.outcome import Applied
+from tools.path.rollout_watcher import Settled
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from policies.loader import load
 from policies.questions import Question, judge
 from policies.snapshot import Snapshot
 from policies.types import Decision, Target
-from tools.registry import catalogue
+from tools.actions.registry import catalogue
 
 FOLDER = Path(policies.__file__).parent / "default"
 

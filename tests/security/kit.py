@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from flyball.settings import load
 from flyball.wiring import App, open_app
 from policies.types import Mode, Principal, Request
-from tools import registry
-from tools.requests import build
-from tools.toolbox import Call, Card
+from tools.actions import registry
+from tools.path.requests import build
+from tools.toolbox.port import Call, Card
 
 __all__ = [
     "LOCAL",

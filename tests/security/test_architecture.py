@@ -136,23 +136,23 @@ def rule(name: str, finds: Callable[[ast.AST], Found], allowed: str, violation: 
 
 
 RULES = (
-    rule("apply", lambda t: _calls(t, "apply"), "tools.delivery",
+    rule("apply", lambda t: _calls(t, "apply"), "tools.path.delivery",
          "await app.executor._attempts._writer.apply(p)"),
-    rule("resize", lambda t: _called(t, "resize"), "tools.delivery", "await held.resize(p, i, t, b, c)"),
-    rule("fence", lambda t: _calls(t, "fence", "fence_pod"), "tools.resolver",
+    rule("resize", lambda t: _called(t, "resize"), "tools.path.delivery", "await held.resize(p, i, t, b, c)"),
+    rule("fence", lambda t: _calls(t, "fence", "fence_pod"), "tools.path.resolver",
          "await writer.fence(target, 'x')"),
     rule("writer held", lambda t: _calls(t, "_writer"),
-         "tools.attempt tools.resolver audit.log", "w = executor.resolver._writer"),
-    rule("attempts held", lambda t: _calls(t, "_attempts"), "tools.executor",
+         "tools.path.attempts tools.path.resolver audit.log", "w = executor.resolver._writer"),
+    rule("attempts held", lambda t: _calls(t, "_attempts"), "tools.path.executor",
          "await app.executor._attempts.run(job, a)"),
     rule("ClusterWriter", lambda t: _mentions(t, "ClusterWriter"),
-         "tools.attempt tools.delivery tools.executor tools.resolver flyball.wiring",
+         "tools.path.attempts tools.path.delivery tools.path.executor tools.path.resolver flyball.wiring",
          "from tools.ports import ClusterWriter"),
     rule("KubernetesWriter", lambda t: _mentions(t, "KubernetesWriter"), "flyball.wiring",
          "KubernetesWriter(c, k)"),
     rule("SimulatedWriter", lambda t: _mentions(t, "SimulatedWriter"), "flyball.wiring",
          "getattr(m, 'SimulatedWriter')"),
-    rule("Executor", lambda t: _calls(t, "Attempts"), "tools.executor", "Attempts(context, writer)"),
+    rule("Executor", lambda t: _calls(t, "Attempts"), "tools.path.executor", "Attempts(context, writer)"),
     rule("mint_permit", lambda t: _mentions(t, "mint_permit"),
          "policies.gate", "from policies.types import mint_permit as m"),
     rule("seal", lambda t: _mentions(t, "_SEAL", "_seal", "_seal_of", "_sealed"), "policies.types",
@@ -160,17 +160,18 @@ RULES = (
     rule("connection", lambda t: _attributes(t, r"\.(api|recall)$"),
          "tools.cluster.reader tools.cluster.writer", "await context.reader.api.request('PATCH')"),
     rule("commit", _commits,
-         "audit.log tools.approvals tools.attempt tools.context tools.executor tools.governed tools.killswitch"
-         " tools.plans tools.reading tools.resolver tools.settle flyball.cli.chat_repl flyball.cli.tune",
+         "audit.log tools.approvals.approvals tools.path.attempts tools.path.context tools.path.executor"
+         " tools.path.kill_switch tools.path.resolver tools.path.rollout_watcher tools.plans.plans"
+         " tools.reading.screening tools.toolbox.governed flyball.cli.chat_repl flyball.cli.tune",
          "await app.log.commit((r,))"),
     rule("records of the path", lambda t: _drafts(
             t, "approval.requested", "approval.granted", "approval.denied", "policy.decision",
          "action.intent",
             "action.outcome", "action.in_doubt_resolved"),
-         "tools.approvals tools.journal", "log.draft('approval.granted', actor=a)"),
-    rule("votes", lambda t: _attributes(t, r"\.vote$"), "tools.approvals",
+         "tools.approvals.approvals tools.path.journal", "log.draft('approval.granted', actor=a)"),
+    rule("votes", lambda t: _attributes(t, r"\.vote$"), "tools.approvals.approvals",
          "context.journal.vote('approval.granted', e)"),
-    rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.attempt",
+    rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.path.attempts",
          "context.journal.intent(r, s, d, '')"),
     rule("approve", lambda t: _attributes(t, r"approvals\.(approve|deny|approve_plan|deny_plan|vote_plan)$"),
          "flyball.cli.approve flyball.cli.deny flyball.cli.chat_repl", "await app.approvals.approve(h, who)"),
@@ -199,14 +200,15 @@ def test_nobody_is_allowed_who_does_not_need_it(one: Rule) -> None:
 
 
 SECOND_WAYS = {
-    "flyball -> agents | sandbox -> tools -> forecasting | policies | audit -> base": ("tools/second.py", "import agents.errors"),
+    "flyball -> agents | sandbox -> tools -> forecasting | policies | audit -> base":
+        ("tools/second.py", "import agents.errors"),
     "policies decides and does no I/O beyond its own files": ("policies/second.py", "import sqlite3"),
     "agents hold the toolbox port: neither log, gate, executor, approvals nor cluster":
-        ("agents/second.py", "from tools.governed import GovernedToolbox"),
+        ("agents/second.py", "from tools.toolbox.governed import GovernedToolbox"),
     "forecasts, recommenders, twin and sentinel are arithmetic":
-        ("forecasting/twin/second.py", "from tools.executor import Executor"),
+        ("forecasting/twin/second.py", "from tools.path.executor import Executor"),
     "an action's file holds no path to log, gate or writer":
-        ("tools/actions/second.py", "from tools.executor import Executor"),
+        ("tools/actions/second.py", "from tools.path.executor import Executor"),
     "only wiring picks the writer of a real cluster":
         ("tools/second_writer.py", "from tools.cluster.writer import KubernetesWriter"),
     "only wiring picks the writer of a simulated cluster":
@@ -214,12 +216,13 @@ SECOND_WAYS = {
     "only the writer sends a PATCH": ("tools/second_patch.py", "from tools.cluster.patches import send"),
     "only the adapter holds a connection to the apiserver":
         ("flyball/second.py", "from tools.cluster.api import Api"),
-    "only the executor runs attempts": ("tools/second_attempt.py", "from tools.attempt import Attempts"),
-    "only an attempt delivers": ("tools/second_delivery.py", "from tools.delivery import Delivery"),
+    "only the executor runs attempts": ("tools/second_attempt.py", "from tools.path.attempts import Attempts"),
+    "only an attempt delivers": ("tools/second_delivery.py", "from tools.path.delivery import Delivery"),
     "the executor is called by toolbox and approvals, and put together by wiring":
-        ("flyball/cli/second_executor.py", "from tools.executor import Executor"),
-    "a vote comes through the command line only": ("tools/second_vote.py", "from tools.approvals import Approvals"),
-    "plans are carried out for a person only": ("tools/second_plan.py", "from tools.plans import Plans"),
+        ("flyball/cli/second_executor.py", "from tools.path.executor import Executor"),
+    "a vote comes through the command line only":
+        ("tools/second_vote.py", "from tools.approvals.approvals import Approvals"),
+    "plans are carried out for a person only": ("tools/second_plan.py", "from tools.plans.plans import Plans"),
     "TLS in the adapters only": ("tools/second_tls.py", "import ssl"),
     "only the log appends to its store": ("tools/second_append.py", "from audit.store.append import Appender"),
     "only the governed path and wiring know the log": ("sandbox/second_log.py", "from audit.log import Log"),
@@ -232,6 +235,9 @@ SECOND_WAYS = {
     "arrays in forecasts and in the sandbox": ("tools/second_numpy.py", "import numpy"),
     "sqlalchemy in the stores": ("tools/second_sql.py", "import sqlalchemy"),
     "database files are opened by their stores": ("tools/second_db.py", "import sqlite3"),
+    "no two parts of a package need each other": ("audit/ids.py", "import audit.log"),
+    "the parts of tools, from the toolbox down to the ports":
+        ("tools/cluster/second_spec.py", "from tools.path.executor import Executor"),
     "keys are handled by the log": ("tools/second_key.py", "import cryptography"),
 }  # fmt: skip
 

@@ -13,8 +13,8 @@ import pytest
 from audit.errors import RecordInvalid
 from flyball.cli.output import safe
 from tests.security.kit import ask, installation, kinds, proposed, replicas, scale, within
-from tools.executor import Executor
-from tools.outcome import Refused
+from tools.path.executor import Executor
+from tools.path.outcome import Refused
 
 WEB = '{"workload":"deployment/web","replicas":%s,"current_replicas":null}'
 NUMBERS = {

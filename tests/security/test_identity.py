@@ -8,9 +8,9 @@ import pytest
 
 from policies.types import Principal, Request, Scope
 from tests.security.kit import App, ask, installation, kinds, proposed, replicas, scale
-from tools.approvals import NoSuchQuestion, VoteRefused
-from tools.journal import RequestReused
-from tools.outcome import Applied, Pending, Refused
+from tools.approvals.approvals import NoSuchQuestion, VoteRefused
+from tools.path.journal import RequestReused
+from tools.path.outcome import Applied, Pending, Refused
 
 Forge = Callable[[App], Principal]
 

@@ -20,13 +20,13 @@ from tests.security.kit import (
     within,
     write_policy,
 )
-from tools import killswitch
-from tools.executor import Executor
-from tools.outcome import Applied, Pending, Refused
+from tools.path import kill_switch
+from tools.path.executor import Executor
+from tools.path.outcome import Applied, Pending, Refused
 
 
 async def _stop(app: App, scope: str = "all") -> None:
-    await killswitch.throw(app.context, scope, app.identity.by_hand(), "test")
+    await kill_switch.throw(app.context, scope, app.identity.by_hand(), "test")
 
 
 SCOPES = ["all", "cluster/sandbox", "agent:ops"]
@@ -101,7 +101,7 @@ def test_it_is_thrown_while_the_policy_is_broken(tmp_path: Path) -> None:
 
     async def stop() -> None:
         async with open_switch(load(flags(tmp_path, broken))) as switch:
-            await killswitch.throw(switch, "all", switch.identity.by_hand(), "broken")
+            await kill_switch.throw(switch, "all", switch.identity.by_hand(), "broken")
 
     async def look(app: App) -> None:
         assert (await ask(app, "scale", scale(5))).status == "refused"
@@ -115,10 +115,10 @@ def test_two_people_who_stop_at_once_both_succeed(tmp_path: Path) -> None:
         async with installation(tmp_path) as app:
             who: Principal = app.identity.by_hand()
             thrown = await asyncio.gather(
-                *(killswitch.throw(app.context, "all", who, str(n)) for n in range(8))
+                *(kill_switch.throw(app.context, "all", who, str(n)) for n in range(8))
             )
             assert sum(entry is not None for entry in thrown) == 1
-            assert [s.scope for s in await killswitch.stopped(app.context)] == ["all"]
+            assert [s.scope for s in await kill_switch.stopped(app.context)] == ["all"]
 
     asyncio.run(run())
 

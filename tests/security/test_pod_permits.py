@@ -15,11 +15,11 @@ from sandbox.apiserver import Write
 from sandbox.store import Key
 from sandbox.writer import SimulatedWriter
 from tests.security.kit import App, ask, installation
-from tools import registry
+from tools.actions import registry
 from tools.cluster.writer import KubernetesWriter
 from tools.errors import DefiniteConflict, NeverHappened
+from tools.path.requests import build
 from tools.ports import Patch, Pod, Precondition, Workload
-from tools.requests import build
 
 MORE = {"requests": {"cpu": "600m"}}
 WEB = {"workload": "deployment/web"}

@@ -24,7 +24,7 @@ from tests.security.kit import (
     within,
     write_policy,
 )
-from tools.outcome import Applied, Pending, Refused
+from tools.path.outcome import Applied, Pending, Refused
 
 
 def _limits(top: int, **more: Any) -> list[dict[str, Any]]:

@@ -12,8 +12,8 @@ from flyball.cli.output import safe
 from policies.types import Target
 from tests.security.kit import LOCAL, OPS, App, allow, ask, deny, installation, kinds, target, write_policy
 from tools.errors import ReadRefused
-from tools.governed import GovernedToolbox
-from tools.reads import GovernedReads
+from tools.reading.governed_reads import GovernedReads
+from tools.toolbox.governed import GovernedToolbox
 
 CANARY = "canary-7f3a"
 SECRETIVE: dict[str, Any] = {

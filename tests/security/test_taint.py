@@ -37,9 +37,9 @@ from tests.security.kit import (
     write_policy,
 )
 from tests.security.planting import ORDER, event
-from tools.journal import RequestReused
-from tools.outcome import Applied, Failed, Pending, Refused
-from tools.undo import proposal
+from tools.path.journal import RequestReused
+from tools.path.outcome import Applied, Failed, Pending, Refused
+from tools.path.undo import proposal
 
 READ = {"workload": "deployment/web"}
 

@@ -20,8 +20,8 @@ from tests.security.kit import (
     scale,
     write_policy,
 )
-from tools.outcome import Applied, Failed, Pending, Refused, Simulated
-from tools.undo import proposal
+from tools.path.outcome import Applied, Failed, Pending, Refused, Simulated
+from tools.path.undo import proposal
 
 COOL = [
     LOCAL,

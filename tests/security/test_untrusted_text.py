@@ -14,8 +14,8 @@ import pytest
 from flyball.cli.output import safe
 from tests.security.kit import App, ask, installation, replicas
 from tests.security.planting import event
-from tools import registry
-from tools.schema import strict_schema
+from tools.actions import registry
+from tools.toolbox.schema import strict_schema
 
 READ = {"workload": "deployment/web"}
 SECRET = "7f3aQ9zLcanaryW2k8Xv0TbN5mRj4Hs6Ue"

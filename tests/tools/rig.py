@@ -14,13 +14,12 @@ from policies.source import PolicySource
 from policies.types import Permit, Principal, Scope, Target
 from tests.audit.kit import ToldClock
 from tests.tools.workloads import workload
-from tools import registry
-from tools.context import Context
+from tools.actions import registry
 from tools.errors import NotFound, ToolError
-from tools.executor import Executor
-from tools.governed import GovernedToolbox
-from tools.leases import SqliteLeases
 from tools.metrics.types import SPECS, Metric, Number, Series, Span
+from tools.path.context import Context
+from tools.path.executor import Executor
+from tools.path.leases import SqliteLeases
 from tools.ports import (
     ApiEvent,
     Autoscaler,
@@ -33,8 +32,9 @@ from tools.ports import (
     Workload,
     manager_of,
 )
-from tools.reads import GovernedReads
-from tools.toolbox import Call, Card
+from tools.reading.governed_reads import GovernedReads
+from tools.toolbox.governed import GovernedToolbox
+from tools.toolbox.port import Call, Card
 
 Seen = tuple[Workload, Sequence[Pod]] | ToolError
 WEB = Target(cluster="sandbox", namespace="shop", kind="deployment", name="web")

@@ -6,9 +6,9 @@ from pydantic import Field, model_validator
 
 from tools.actions import describe_workload, get_events
 from tools.actions.span import seconds
-from tools.changes import document, tally
-from tools.looking import facts
-from tools.naming import WorkloadName, target
+from tools.cluster.names import WorkloadName, target
+from tools.diagnosis.snapshot import facts
+from tools.diagnosis.timeline import document, tally
 from tools.spec import Args, Reads, ReadSpec
 
 MOST = 60

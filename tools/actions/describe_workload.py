@@ -2,7 +2,7 @@
 
 from policies.types import ActionInfo
 from tools.actions.list_workloads import row
-from tools.naming import WorkloadName, target
+from tools.cluster.names import WorkloadName, target
 from tools.ports import Pod, PodUsage, Resources, Workload
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 

@@ -1,7 +1,7 @@
 """get_events: what the cluster said lately about a workload, its pods and its autoscaler. Untrusted text."""
 
 from policies.types import ActionInfo
-from tools.naming import WorkloadName, target
+from tools.cluster.names import WorkloadName, target
 from tools.ports import ApiEvent
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 

@@ -19,10 +19,10 @@ from tools.actions.resource_args import (
     container_of,
     resources_block,
 )
+from tools.cluster.qos import qos_class
+from tools.cluster.rollout import SettledState, Settling
 from tools.errors import ArgumentsInvalid
 from tools.ports import Container, Patch, Pod, Resources, Workload
-from tools.qos import qos_class
-from tools.settling import SettledState, Settling
 
 MOST_PODS = 100
 """More are not written in a row: it would outlast its permit. A rollout does them all."""

@@ -6,10 +6,10 @@ from pydantic import Field, model_validator
 
 from policies.types import ActionInfo, Target
 from tools.actions.span import seconds
+from tools.cluster.names import WorkloadName, target
 from tools.errors import ArgumentsInvalid
+from tools.metrics.series import buckets, step_for, summary
 from tools.metrics.types import GROUPS, Metric, Number
-from tools.naming import WorkloadName, target
-from tools.series import buckets, step_for, summary
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 
 NAMES = (*(metric.value for metric in Metric), *GROUPS)

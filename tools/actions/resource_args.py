@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from base.quantities import INTEGER_MAX, format_bytes, format_millicores, millicores, whole_bytes
+from tools.cluster.names import WorkloadName
 from tools.errors import ArgumentsInvalid
-from tools.naming import WorkloadName
 from tools.ports import Container, Resources
 from tools.spec import Args
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from policies.types import ActionInfo, Scalar, digest_of
+from tools.cluster.names import WorkloadName
 from tools.errors import ArgumentsInvalid
-from tools.naming import WorkloadName
 from tools.ports import Patch, Workload
 from tools.spec import ActionSpec, Args, RbacRule
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from policies.types import ActionInfo, Delta, Scalar
+from tools.cluster.names import WorkloadName
 from tools.errors import DefiniteConflict
-from tools.naming import WorkloadName
 from tools.ports import Patch, Workload
 from tools.spec import ActionSpec, Args, RbacRule
 

@@ -14,9 +14,9 @@ from tools.actions.resource_args import (
     container_of,
     resources_block,
 )
+from tools.cluster.rollout import Settling, rolled_out
 from tools.errors import ArgumentsInvalid
 from tools.ports import Patch, Pod, Workload
-from tools.settling import Settling, rolled_out
 from tools.spec import ActionSpec, RbacRule
 
 LOWERS = "lower_memory_limit"

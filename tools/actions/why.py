@@ -1,9 +1,9 @@
 """why: why a workload is as it is, by fixed rules on what the other tools read. It quotes untrusted text."""
 
 from tools.actions import describe_workload, get_events, read_metrics
+from tools.cluster.names import WorkloadName, target
 from tools.diagnosis.control import LATELY_S
-from tools.looking import ALL, diagnosis, facts
-from tools.naming import WorkloadName, target
+from tools.diagnosis.snapshot import ALL, diagnosis, facts
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 
 MOST = 60

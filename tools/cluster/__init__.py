@@ -1,0 +1,1 @@
+"""The Kubernetes adapter: reader, writer, and what its objects mean."""

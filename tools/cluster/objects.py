@@ -12,7 +12,7 @@ from typing import Any
 
 from base.quantities import millicores, whole_bytes
 from policies.types import Target
-from tools.cluster import podstate
+from tools.cluster import pod_status
 from tools.ports import (
     ApiEvent,
     Autoscaler,
@@ -119,8 +119,8 @@ def pod(obj: Object) -> Pod:
     conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
     statuses = status.get("containerStatuses") or ()
     started, labels = status.get("startTime"), meta.get("labels") or {}
-    state, message = podstate.resize_state(meta.get("generation", 0), status)
-    ended, ended_at = podstate.last_exit(statuses)
+    state, message = pod_status.resize_state(meta.get("generation", 0), status)
+    ended, ended_at = pod_status.last_exit(statuses)
     return Pod(
         name=meta["name"],
         phase=status.get("phase", "Unknown"),
@@ -144,7 +144,7 @@ def pod(obj: Object) -> Pod:
         managers=managers(meta),
         last_exit=ended,
         last_exit_ms=unix_ms(ended_at) if ended_at else 0,
-        waiting=podstate.waiting((*(status.get("initContainerStatuses") or ()), *statuses)),
+        waiting=pod_status.waiting((*(status.get("initContainerStatuses") or ()), *statuses)),
         template_hash=labels.get("pod-template-hash") or labels.get("controller-revision-hash") or "",
         created_ms=unix_ms(meta["creationTimestamp"]) if meta.get("creationTimestamp") else 0,
     )
@@ -206,7 +206,7 @@ def autoscaler(obj: Object) -> Autoscaler:
         able=holds("AbleToScale"),
         active=holds("ScalingActive"),
         limited=holds("ScalingLimited"),
-        reasons=tuple(podstate.word(one.get("reason")) for one in conditions.values() if one.get("reason")),
+        reasons=tuple(pod_status.word(one.get("reason")) for one in conditions.values() if one.get("reason")),
     )
 
 

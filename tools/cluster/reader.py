@@ -8,8 +8,8 @@ from audit.clock import Clock
 from policies.types import Target
 from tools.cluster import objects
 from tools.cluster.api import METADATA_ONLY, Api
-from tools.cluster.happenings import events_of
-from tools.cluster.keepers import Keepers, KeepersReader
+from tools.cluster.events import events_of
+from tools.cluster.field_owners import Keepers, KeepersReader
 from tools.cluster.kinds import CONTROLLERS, NAMESPACES, POD_METRICS, PODS, WORKLOADS, path_of
 from tools.cluster.owners import aimed_at
 from tools.cluster.pages import Pages

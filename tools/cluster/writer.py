@@ -12,6 +12,7 @@ from audit.clock import Clock
 from policies.types import Permit, Target
 from tools.cluster.kinds import WORKLOADS, path_of
 from tools.cluster.patches import APPLY, Write, send
+from tools.cluster.permits import Permits
 from tools.cluster.reader import KubernetesCluster
 from tools.errors import (
     ClusterAway,
@@ -20,7 +21,6 @@ from tools.errors import (
     NeverHappened,
     NotFound,
 )
-from tools.permits import Permits
 from tools.ports import Manager, Patch, Pod, Precondition, Workload, audit_id_of, manager_of
 
 FENCE = "flyball.io/fence"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tools.diagnosis.pods import STARTING, quote, quoted
 from tools.diagnosis.types import Facts, Finding, Severity
-from tools.metrics.mends import shared
+from tools.metrics.hints import shared
 from tools.metrics.types import Metric
 
 LATELY_S = 7200

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from tools.changes import Change
 from tools.metrics.types import Metric, Number, Series, share, value
-from tools.ports import ApiEvent, Autoscaler, Pod, Workload
+from tools.ports import ApiEvent, Autoscaler, Change, Pod, Workload
 
 
 class Severity(IntEnum):

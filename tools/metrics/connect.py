@@ -56,9 +56,9 @@ async def open_metrics(
                 "there is no prometheus_url that it could be for", where=alone, mend=mend
             )
         return KubernetesMetrics(reader, usage)
+    from tools.metrics.cached_reader import Remembered
     from tools.metrics.history import HistoryStore
     from tools.metrics.prometheus import PrometheusMetrics
-    from tools.metrics.remembered import Remembered
 
     identity = await reader.identity()
     source = PrometheusMetrics(_access(settings), templates, clock)

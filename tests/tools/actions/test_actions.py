@@ -1,0 +1,132 @@
+"""scale and set_resources as pure functions: what they touch, move, send, say, and how they go back."""
+
+from typing import Any
+
+import pytest
+
+from policies.types import Delta
+from tests.tools.workloads import RESOURCES, workload
+from tools.actions import registry
+from tools.actions.describe_workload import facts
+from tools.errors import ArgumentsInvalid, DefiniteConflict
+from tools.ports import Container, Resources
+
+SCALE, RES = registry.action("scale"), registry.action("set_resources")
+
+
+def scaling(replicas: int, current: int | None = None) -> Any:
+    return registry.parse(
+        SCALE.args, {"workload": "deploy/web", "replicas": replicas, "current_replicas": current}
+    )
+
+
+def setting(**values: Any) -> Any:
+    return registry.parse(RES.args, {"workload": "deploy/web", **values})
+
+
+def test_scale_to_zero_is_another_action_and_minus_zero_is_zero() -> None:
+    assert [SCALE.classify(scaling(n)) for n in (1, 0, -0)] == ["scale", "scale_to_zero", "scale_to_zero"]
+
+
+def test_scale_sends_the_number_that_was_judged() -> None:
+    args, seen = scaling(8), workload(4)
+    assert SCALE.deltas(args, seen) == (Delta("replicas", "", 4, 8),)
+    assert SCALE.patches(args, seen)[0].body == {"spec": {"replicas": 8}}
+    assert SCALE.patches(args, seen)[0].subresource == "scale"
+    assert SCALE.describe(args, seen) == "4 -> 8"
+    assert SCALE.inverse(args, SCALE.view(args, seen)) == {
+        "workload": "deploy/web",
+        "replicas": 4,
+        "current_replicas": 8,
+    }
+
+
+def test_a_precondition_that_does_not_hold_sends_nothing() -> None:
+    assert SCALE.patches(scaling(8, 4), workload(4))
+    with pytest.raises(DefiniteConflict, match="has 4 replicas, not 0"):
+        SCALE.patches(scaling(8, 0), workload(4))
+
+
+def test_set_resources_sends_exactly_what_was_judged() -> None:
+    args, seen = setting(cpu_request="0.25", memory_limit="1G"), workload()
+    assert RES.deltas(args, seen) == (
+        Delta("cpuRequest", "app", 500, 250),
+        Delta("memoryLimit", "app", 512 * 2**20, 10**9),
+    )
+    (container,) = RES.patches(args, seen)[0].body["spec"]["template"]["spec"]["containers"]  # type: ignore[index]
+    assert container == {
+        "name": "app", "resources": {"requests": {"cpu": "250m"}, "limits": {"memory": "1000000000"}}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "0.0", "NaN", "inf", "1_000", "250M m", "１", "1e", "", " 1", "0x10",
+                                  "1ki",
+                                  "500m\n", "--", "1Gi;rm", "9" * 41, "true"])  # fmt: skip
+def test_what_is_no_quantity_above_zero_is_refused(text: str) -> None:
+    for field in ("cpu_request", "cpu_limit", "memory_request", "memory_limit"):
+        with pytest.raises(ArgumentsInvalid):
+            setting(**{field: text}).wanted()
+
+
+@pytest.mark.parametrize(("field", "text"), [
+    ("memory_limit", "1e999"), ("memory_limit", "9E"), ("cpu_request", "1e400"), ("cpu_limit", "9007199254741"),
+])  # fmt: skip
+def test_a_quantity_beyond_all_numbers_is_refused_and_does_not_wrap(field: str, text: str) -> None:
+    with pytest.raises(ArgumentsInvalid, match="not a Kubernetes quantity"):
+        setting(**{field: text})
+
+
+def test_a_quantity_is_rounded_up_as_kubernetes_does_and_sent_as_it_was_judged() -> None:
+    args = setting(cpu_request="0.0000001", memory_limit="512m")
+    assert args.wanted() == {"cpu_request": 1, "memory_limit": 1}
+    assert "'1m'" in str(RES.patches(args, workload())[0].body)
+    assert setting(cpu_request="2500e-4", memory_limit="0.5Ki").wanted() == {
+        "cpu_request": 250,
+        "memory_limit": 512,
+    }
+
+
+def test_a_container_is_named_where_there_are_two() -> None:
+    two = workload(4, Container("app", "i", RESOURCES), Container("proxy", "i", RESOURCES))
+    for name in (None, "", "APP", "app ", "sidecar"):
+        with pytest.raises(ArgumentsInvalid, match="none of its containers"):
+            RES.deltas(setting(container=name, cpu_request="1"), two)
+    assert RES.deltas(setting(container="proxy", cpu_request="1"), two)[0].subject == "proxy"
+
+
+def test_nothing_to_set_is_a_mistake() -> None:
+    with pytest.raises(ArgumentsInvalid, match="nothing to set"):
+        RES.deltas(setting(), workload())
+
+
+def test_what_was_not_set_before_cannot_be_put_back() -> None:
+    bare = workload(4, Container("app", "i", Resources()))
+    args = setting(cpu_request="1")
+    with pytest.raises(ArgumentsInvalid, match="was not set before"):
+        RES.inverse(args, RES.view(args, bare))
+
+
+def test_an_autoscaler_keeps_replicas_and_a_deployer_everything() -> None:
+    for owner, kept in (
+        ("horizontalpodautoscaler/web", None),
+        ("scaledobject/web", None),
+        ("argocd/shop", "argocd/shop"),
+    ):
+        assert SCALE.owner(workload(owner=owner)) == owner
+        assert RES.owner(workload(owner=owner)) == kept
+
+
+def test_the_command_by_hand_says_the_same() -> None:
+    assert SCALE.kubectl(scaling(8), workload()) == (
+        "kubectl scale deployment/web -n shop --context sandbox --replicas=8"
+    )
+    assert RES.kubectl(setting(cpu_request="250m", memory_limit="1Gi"), workload()) == (
+        "kubectl set resources deployment/web -n shop --context sandbox -c app"
+        " --requests=cpu=250m --limits=memory=1Gi"
+    )
+
+
+def test_a_description_holds_neither_annotations_nor_images() -> None:
+    said = str(facts(workload(), [], []))
+    assert "canary" not in said
+    assert "registry.invalid" not in said

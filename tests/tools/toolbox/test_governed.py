@@ -1,0 +1,203 @@
+"""The toolbox: what a model gets back for each end of a call, and that it never gets an exception for its mistake."""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flyball.cli.output import safe
+from policies.types import Target
+from tests.security.kit import LOCAL, OPS, App, allow, ask, installation, scale
+from tests.tools.rig import Rig, rig
+from tests.tools.workloads import pod, workload
+from tools.actions import registry
+from tools.metrics.types import Metric
+from tools.path.outcome import Applied, Failed, Refused, Result, Unknown
+from tools.path.requests import build
+from tools.ports import ApiEvent, PodUsage
+from tools.toolbox.governed import _card, printable
+
+ENDS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "ok": ("describe_workload", {"workload": "deployment/web"}, "ok"),
+    "applied": ("scale", scale(8), "applied"),
+    "refused": ("scale", scale(60), "refused"),
+    "pending": ("scale", scale(15), "pending"),
+    "invalid": ("scale", {}, "invalid"),
+    "failed": ("describe_workload", {"workload": "deployment/none"}, "failed"),
+    "precondition": ("scale", {**scale(5), "current_replicas": 3}, "failed"),
+    "owner": ("scale", scale(5, "deployment/payments"), "refused"),
+}
+
+
+def test_a_card_says_how_it_ended_to_model_and_person(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            for name, (tool, arguments, status) in ENDS.items():
+                card = await ask(app, tool, arguments)
+                assert card.status == status, name
+                assert json.loads(card.text)["status"] == status
+                assert safe(card.line) == card.line
+                assert (card.handle is not None) == (status == "pending")
+                assert card.record is not None or status in ("ok", "failed"), name
+
+    asyncio.run(run())
+
+
+def test_a_refusal_tells_the_model_what_is_allowed(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            told = json.loads((await ask(app, "scale", scale(60))).text)
+            room = {"dimension": "replicas", "low": 2, "high": 9, "without_approval": True}
+            assert room in told["allowed_now"]
+            assert told["stage"] == "limits"
+
+    asyncio.run(run())
+
+
+def test_a_pending_card_says_that_the_model_cannot_approve(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            assert "you cannot" in (await ask(app, "scale", scale(15))).text
+
+    asyncio.run(run())
+
+
+def test_a_rejected_call_does_not_take_its_id(tmp_path: Path) -> None:
+    """What was no request cannot be another one under the same id: a turn that is resumed may send it right."""
+
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            assert (await ask(app, "scale", {}, request_id="a" * 40)).status == "invalid"
+            assert (await ask(app, "scale", scale(8), request_id="a" * 40)).status == "applied"
+
+    asyncio.run(run())
+
+
+def test_the_same_call_again_is_replayed_and_not_repeated(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            cards = [await ask(app, "scale", scale(8), request_id="a" * 40) for _ in range(3)]
+            assert {card.status for card in cards} == {"applied"}
+            assert len({card.record for card in cards}) == 1
+
+    asyncio.run(run())
+
+
+def test_a_dry_run_is_one_for_every_tool(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            done = await ask(app, "scale", scale(8))
+            before = await _version(app)
+            for tool, arguments in (("scale", scale(9)), ("undo", {"record": done.record})):
+                assert (await ask(app, tool, arguments, mode="dry_run")).status == "simulated"
+            assert await _version(app) == before
+
+    asyncio.run(run())
+
+
+async def _version(app: App) -> list[str]:
+    return [w.resource_version for w in await app.context.reader.list_workloads("shop")]
+
+
+def test_without_a_namespace_nothing_is_guessed(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with installation(tmp_path) as app:
+            for tool, arguments, _ in ENDS.values():
+                assert (await ask(app, tool, arguments, namespace=None)).status == "invalid"
+
+    asyncio.run(run())
+
+
+def test_printable_text_is_left_alone_and_the_rest_is_marked() -> None:
+    assert printable("scale web 4 -> 8, Größe") == "scale web 4 -> 8, Größe"
+    assert printable("a\x1b\n\u202e\ud800b") == "a????b"
+
+
+def request(one: Rig) -> Any:
+    spec = registry.action("scale")
+    return build(
+        "scale", registry.parse(spec.args, {**scale(6), "current_replicas": None}), id="r" * 12,
+        principal=one.agent(), cluster="sandbox", namespace="shop", mode="live",
+    )  # fmt: skip
+
+
+def test_what_was_done_in_part_or_was_so_already_says_so(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS]) as one:
+            done = Applied(request(one), 7, "i", "4 -> 6", {}, {}, 6, 6)
+            part = _card(replace(done, partial="2 of 5 pods; not c: all is stopped"))
+            assert json.loads(part.text)["not_done"] == "2 of 5 pods; not c: all is stopped"
+            assert part.line.startswith("applied in part")
+            assert part.line.endswith("not c: all is stopped")
+            same = _card(replace(done, unchanged=True))
+            assert json.loads(same.text)["unchanged"] is True
+            assert same.line.startswith("is so already")
+            whole = json.loads(_card(done).text)
+            assert (whole["unchanged"], whole["not_done"]) == (False, None)
+
+    asyncio.run(run())
+
+
+def test_what_the_cluster_says_comes_without_secrets_and_in_bounds(tmp_path: Path) -> None:
+    """A webhook's message is anybody's text."""
+    said = "denied: password=hunter2secret \u202e" + "x" * 100_000
+
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS]) as one:
+            asked = request(one)
+            results: list[Result] = [
+                Failed(asked, 7, said, said), Refused(asked, 7, "s", None, said), Unknown(asked, 7, "i", "d", said),
+                Applied(asked, 7, "i", "d", {}, {}, 1, 1, partial=said),
+            ]  # fmt: skip
+            for card in map(_card, results):
+                assert "hunter2secret" not in card.text + card.line
+                assert "[redacted]" in card.text
+                assert "\u202e" not in json.loads(card.text).values()
+                assert len(card.text) < 10_000
+
+    asyncio.run(run())
+
+
+def test_a_read_of_very_many_pods_fits_into_the_log(tmp_path: Path) -> None:
+    """What is recorded is bounded: numbers, totals and a digest."""
+    names = [f"web-7d8f9b6c5d-{i:05d}" for i in range(3000)]
+    usage = [PodUsage(name, 1, 30, {"app": (100, 10**8), "proxy": (10, 10**7)}) for name in names]
+
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS, allow("read", ["read"])]) as one:
+            one.cluster.script = [(workload(3000), [pod(name) for name in names])]
+            one.cluster.told = [
+                ApiEvent(f"pod/{name}", "Warning", "R", "m" * 900, "k", 1, 1) for name in names
+            ]
+
+            async def told(_: Target) -> list[PodUsage]:
+                return usage
+
+            one.cluster.usage = told  # type: ignore[method-assign]
+            web = {"workload": "deploy/web"}
+            asked: list[tuple[str, dict[str, Any]]] = [
+                ("describe_workload", web), ("get_events", web), ("why", web),
+                ("changes", {**web, "since": None}), ("list_workloads", {"selector": "a=" + "b" * 400}),
+                ("read_metrics", {**web, "metric": "cpu_usage", "span": "1h"}),
+            ]  # fmt: skip
+            for name, arguments in asked:
+                assert (await one.call(name, arguments, name.ljust(40, "a"))).status == "ok", name
+            await one.reads().overview("shop", "", list(Metric))
+            records = [e.record for e in await one.log.find(kinds=("tool.read",))]
+            assert max(len(record.model_dump_json()) for record in records) < 4096
+            (seen,) = [r.observation for r in records if r.observation and "containers" in r.observation]
+            assert (seen["pods"], seen["containers"], seen["cpu_millicores"]) == (3000, 6000, 330_000)
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_recorded_is_a_card_and_is_not_released(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS, allow("read", ["read"])]) as one:
+            one.cluster.script = [(replace(workload(), resource_version="9" * 70_000), [pod()])]
+            card = await one.call("describe_workload", {"workload": "deploy/web"}, "a" * 40)
+            assert card.status == "failed"
+            assert "cannot be recorded" in card.text
+
+    asyncio.run(run())

@@ -1,0 +1,1 @@
+"""What waits for a person, and a person's vote on exactly that."""

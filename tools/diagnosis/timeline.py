@@ -1,0 +1,120 @@
+"""Was it us, and who else: our log, managedFields and events as one timeline. Pure.
+
+managedFields holds each manager's last write only (KEP-555), and events are kept for an hour by default
+(kube-apiserver --event-ttl), so an older change by others may be missing; ours are all in the log. Managers'
+names and events' messages are anybody's text: untrusted.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from base.text import harmless
+from tools.cluster.objects import unix_ms
+from tools.ports import ApiEvent, Change, ChangeSource, Manager, Pod, Workload
+
+CHANGING = frozenset({
+    "ScalingReplicaSet", "SuccessfulRescale", "DeploymentRollback", "SuccessfulCreate", "SuccessfulDelete",
+    "Evicted", "Preempted", "TaintManagerEviction", "OOMKilling",
+    "ResizeStarted", "ResizeCompleted", "ResizeDeferred", "ResizeInfeasible", "ResizeError",
+})  # fmt: skip
+"""Reasons of events that tell of a change; the others tell of a condition (`flyball describe` shows those)."""
+
+_OURS = "flyball-"
+_FIELDS = 5
+_WORD, _WHAT = 128, 240
+
+
+def timeline(
+    own: Sequence[Change],
+    workload: Workload,
+    pods: Sequence[Pod],
+    events: Sequence[ApiEvent],
+    since_ms: int,
+) -> list[Change]:
+    """All changes from `since_ms` on, newest last; of one instant in the order in which
+    they were given. `own` are all that the log holds of this workload: a field
+    manager that is one of them is not told twice, and one that is none of them is another Flyball's."""
+    known = {change.intent for change in own if change.intent}
+    found = [
+        *(replace(c, undo=c.undo and _still(c.intent, workload, pods)) for c in own),
+        *_writes(workload, known),
+        *(change for pod in pods for change in _resizes(pod, known)),
+        *(_event(event) for event in events if _tells(event)),
+    ]
+    order = {"fields": 0, "log": 1, "event": 2}  # of one instant: the write, then what followed
+    shown = [change for change in found if change.at_ms >= since_ms]
+    return sorted(shown, key=lambda change: (change.at_ms, order[change.source]))
+
+
+def tally(changes: Iterable[Change]) -> dict[str, int]:
+    """How many are ours, others' and told by events only."""
+    found = Counter(change.source for change in changes)
+    return {"ours": found["log"], "others": found["fields"], "events": found["event"]}
+
+
+def document(change: Change) -> dict[str, object]:
+    """One entry as JSON without floats."""
+    return {
+        "at_ms": change.at_ms,
+        "source": change.source,
+        "ours": change.ours,
+        "who": change.who,
+        "what": change.what,
+        "about": change.about,
+        "status": change.status or None,
+        "settled": change.settled or None,
+        "record": change.record,
+        "undo": change.undo,
+    }
+
+
+def _tells(event: ApiEvent) -> bool:
+    """A ReplicaSet's pods one by one are told already, by its Deployment's ScalingReplicaSet."""
+    each = event.reason in ("SuccessfulCreate", "SuccessfulDelete") and event.about.startswith("replicaset/")
+    return event.reason in CHANGING and not each
+
+
+def _still(intent: str, workload: Workload, pods: Sequence[Pod]) -> bool:
+    """Whether what it wrote still stands: an undo of what somebody has written over would be refused."""
+    return workload.marked(intent) or any(pod.marked(intent) for pod in pods)
+
+
+def _writes(workload: Workload, known: set[str]) -> Iterable[Change]:
+    created = unix_ms(workload.created_at)
+    for manager in workload.managers:
+        if manager.subresource == "status" or not manager.at or manager.name.removeprefix(_OURS) in known:
+            continue
+        at = unix_ms(manager.at)
+        yield _write(manager, str(workload.target), "created it" if at == created else _fields(manager))
+
+
+def _resizes(pod: Pod, known: set[str]) -> Iterable[Change]:
+    for manager in pod.managers:
+        told = manager.name.removeprefix(_OURS) in known
+        if manager.subresource == "resize" and manager.at and not told:
+            yield _write(manager, f"pod/{pod.name}", "resized in place")
+
+
+def _write(manager: Manager, about: str, what: str) -> Change:
+    name = manager.name or "unnamed"
+    who = f"another Flyball ({name})" if name.startswith(_OURS) else name
+    return _others(unix_ms(manager.at), "fields", who, what, about)
+
+
+def _fields(manager: Manager) -> str:
+    shown = ", ".join(manager.fields[:_FIELDS]) or "nothing that is named"
+    more = len(manager.fields) - _FIELDS
+    place = f" (by /{manager.subresource})" if manager.subresource else ""
+    return f"wrote {shown}{f' and {more} more' if more > 0 else ''}{place}"
+
+
+def _event(event: ApiEvent) -> Change:
+    times = f" (x{event.count})" if event.count > 1 else ""
+    what = f"{event.reason}: {event.message}{times}"
+    return _others(event.at_ms, "event", event.source or "unnamed", what, event.about, event.type)
+
+
+def _others(at_ms: int, source: ChangeSource, who: str, what: str, about: str, status: str = "") -> Change:
+    texts = (harmless(who, _WORD), harmless(what, _WHAT), harmless(about, _WORD))
+    return Change(at_ms, source, *texts, status=harmless(status, _WORD))

@@ -1,0 +1,1 @@
+"""The one path: from a request to its outcome, with the log before and after every write."""

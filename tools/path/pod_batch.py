@@ -1,0 +1,57 @@
+"""What a row of pods asks before each pod: is the intent still ours, and may it go on? Asked of the log."""
+
+from dataclasses import dataclass
+
+from audit.errors import LogUnavailable
+from audit.record import Record
+from policies.guards.policy_epoch import key as epoch_key
+from tools.errors import MayHaveHappened
+from tools.path.context import Context
+from tools.path.execution import Job
+from tools.path.journal import ends, looked_into
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row under one intent; a rehearsal has none, and nobody could look into it.
+
+    Once the intent is durable a log that cannot be asked is a doubt: pods may have been written.
+    """
+
+    context: Context
+    job: Job
+    intent: Record | None = None
+
+    async def held(self) -> None:
+        """Raises MayHaveHappened where somebody else finds out, or has said, how the intent ended: then nothing
+        more may be sent, whether or not that one could fence the pods off."""
+        if self.intent is None:
+            return
+        keys = (looked_into(self.intent), ends(self.intent).key)
+        if any((await self._values(*keys)).values()):
+            raise MayHaveHappened(
+                "another process finds out how this ended",
+                where=str(self.job.request.target),
+                mend="flyball audit in-doubt",
+            )
+
+    async def halted(self) -> str | None:
+        """Why no further pod may be written: the kill switch, or a policy that is not the one that allowed it."""
+        key = epoch_key(self.job.request.target.cluster)
+        if (await self._values(key))[key] != self.job.gate.snapshot.epoch:
+            return "another policy is in force by now"
+        try:
+            no = await self.context.screened(self.job.gate, self.job.request)
+        except LogUnavailable as e:
+            raise _doubt(e) from e
+        return no.detail if no is not None else None
+
+    async def _values(self, *keys: str) -> dict[str, int]:
+        try:
+            return await self.context.log.values(keys)
+        except LogUnavailable as e:
+            raise _doubt(e) from e
+
+
+def _doubt(e: LogUnavailable) -> MayHaveHappened:
+    return MayHaveHappened(f"the log cannot be asked: {e.what}", where=e.where, mend=e.mend)

@@ -1,0 +1,180 @@
+"""The resolver: what became of a write whose answer never came. It looks, fences, looks again, and says.
+
+Before it may say "not applied" the object's resourceVersion is moved on, so that a write still in flight
+from a frozen process gets 409 (without the fence a PATCH held for 15 s still went through).
+"""
+
+from contextlib import suppress
+
+from audit.errors import ClaimLost
+from audit.log import Entry
+from audit.record import Actor, Outcome, Record
+from policies.types import Claim, Target
+from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError
+from tools.path.context import Context
+from tools.path.evidence import Evidence, of_pods, of_workload, pods_left, spec_of
+from tools.path.journal import Final, busy, ends, looked_into
+from tools.path.leases import LeaseBusy
+from tools.path.observe import with_pods
+from tools.path.outcome import Result
+from tools.path.replay import replayed, settled, unknown
+from tools.ports import ClusterWriter, Held
+
+SYSTEM = Actor(type="system", id="flyball:resolver")
+
+
+class Resolver:
+    """Works under the workload's lease only; holds a writer for the fence."""
+
+    def __init__(self, context: Context, writer: ClusterWriter) -> None:
+        self._c, self._writer = context, writer
+
+    async def resolve(self, intent: Entry, held: Held) -> Result:
+        """Find out how an open intent ended and record it; Unknown where it cannot be known yet."""
+        request = await self._c.journal.request_of(intent)
+        try:
+            evidence = await self._look(intent, request.target)
+        except NotFound as e:
+            evidence = Evidence(None, f"the workload is gone: {e.what}", {})
+        except ToolError as e:
+            evidence = Evidence(None, f"cannot look: {e.what}", {})
+        if evidence.says is None:
+            return unknown(request, intent, evidence.why)
+        return await self.close(intent, evidence, SYSTEM, held)
+
+    async def close(self, intent: Entry, evidence: Evidence, actor: Actor, held: Held) -> Result:
+        """Record how it ended and free the workload; the fencing token keeps a stale resolver out."""
+        request = await self._c.journal.request_of(intent)
+        outcome = Outcome(
+            status="applied" if evidence.says == "applied" else "not_applied", detail=evidence.why[:4096]
+        )
+        record = self._c.journal.resolved(
+            request, intent.record, outcome, actor, evidence.facts, evidence.after
+        )
+        claims = (
+            ends(intent.record),
+            Claim("put", busy(request.target.key), 0),
+            Claim("raise", f"fence/{held.key}", held.token),
+        )
+        try:
+            entries = await self._c.log.commit((record,), claims)
+        except ClaimLost:  # we slept past our lease: whoever holds it now says how it ended
+            return await settled(self._c.journal, request)
+        return replayed(request, Final(entries[-1], intent))
+
+    async def by_hand(self, intent: Entry, says: str, reason: str, who: Actor) -> Result:
+        """A person's word on what cannot be known; late writes are fenced off first, where the cluster answers.
+
+        Raises ArgumentsInvalid where it is resolved already or the object itself says otherwise, LeaseBusy,
+        LogUnavailable.
+        """
+        target = (await self._c.journal.request_of(intent)).target
+        async with self._c.leases.hold(await self.lease_key(target)) as held:
+            if await self._ended(intent):
+                what = "somebody else has resolved it meanwhile"
+                raise ArgumentsInvalid(what, where=f"record {intent.seq}", mend="flyball audit tail")
+            try:
+                seen = await self._look(intent, target)
+            except ToolError as e:
+                seen = Evidence(None, e.what, {"looked": f"could not look: {e.what}"[:512]})
+            if seen.says not in (None, says):
+                raise ArgumentsInvalid(
+                    f"the object says `{seen.says}`: {seen.why}",
+                    where=f"record {intent.seq}",
+                    mend="flyball audit in-doubt resolves it by itself",
+                )
+            facts = {**seen.facts, "said_by": who.id}
+            return await self.close(intent, Evidence(says, reason, facts, seen.after), who, held)
+
+    async def clear(self, target: Target, held: Held) -> None:
+        """Before a new action on the workload: resolve what stands open on it, if it can be."""
+        key = busy(target.key)
+        if (await self._c.log.values((key,)))[key] and (intent := await self.open_on(target.key)):
+            await self.resolve(intent, held)
+
+    async def open_on(self, resource_key: str) -> Entry | None:
+        """The open live intent on a workload, if there is one: then it is the newest live one, because the
+        workload is busy; dry runs may have come after it."""
+        limit = 8
+        while True:
+            found = await self._c.log.find(
+                kinds=("action.intent",), resource_key=resource_key, newest_first=True, limit=limit
+            )
+            for intent in found:
+                if intent.record.mode == "live":
+                    return None if await self._ended(intent) else intent
+            if len(found) < limit:
+                return None
+            limit *= 8
+
+    async def open_intents(self) -> list[Entry]:
+        """Every open intent of the log, one a workload."""
+        prefix = busy("")
+        marks = sorted((await self._c.log.prefixed(prefix)).items())
+        found = [await self.open_on(key.removeprefix(prefix)) for key, value in marks if value]
+        return [intent for intent in found if intent is not None]
+
+    async def sweep(self) -> list[Result]:
+        """Resolve all that stands open on this cluster, each under its workload's lease."""
+        results = []
+        for intent in await self.open_intents():
+            request = await self._c.journal.request_of(intent)
+            if request.target.cluster != self._c.cluster.name:
+                continue
+            try:
+                async with self._c.leases.hold(await self.lease_key(request.target)) as held:
+                    if not await self._ended(intent):
+                        results.append(await self.resolve(intent, held))
+            except LeaseBusy:  # somebody is at work on it; the others need not wait for that
+                with suppress(ToolError):  # its try ended in a conflict meanwhile: nothing is in doubt
+                    results.append(await settled(self._c.journal, request))
+        return results
+
+    async def lease_key(self, target: Target) -> str:
+        """The root owner's key; the workload's own where the cluster cannot say."""
+        try:
+            return (await self._c.reader.root_owner(target)).key
+        except ToolError:
+            return target.key
+
+    async def _ended(self, intent: Entry) -> bool:
+        return bool(await self._c.journal.of_intent(intent.record))
+
+    async def _look(self, intent: Entry, target: Target) -> Evidence:
+        """Marker, then fence, then marker, generation and fields: only then may "not applied" be said."""
+        identity = await self._c.pinned()
+        resource = intent.record.resource
+        if resource is not None and resource.cluster_uid != identity.uid:
+            return Evidence(
+                None, "the cluster is another one than the intent's", {"cluster_uid": identity.uid}
+            )
+        spec, args = spec_of(intent.record)
+        if spec.pods(args):
+            return await self._look_at_pods(intent.record, target)
+        before = of_workload(await self._c.reader.read(target), intent.record, fenced=False)
+        if before is not None:
+            return before
+        after = await self._writer.fence(target, intent.record.id)
+        found = of_workload(after, intent.record, fenced=True)
+        assert found is not None
+        return found
+
+    async def _look_at_pods(self, intent: Record, target: Target) -> Evidence:
+        """Each pod that bears no marker is fenced, so that a write still in flight to it gets 409.
+
+        A process that was frozen in a row of pods would read a pod anew after that conflict and write on. So
+        the log says first that somebody looks; the row reads a pod and then the log, and stops.
+        """
+        key = looked_into(intent)
+        if not (await self._c.log.values((key,)))[key]:
+            await self._c.log.commit((self._c.journal.looking(intent, SYSTEM),), (Claim("put", key, 1),))
+        workload = with_pods(await self._c.reader.read(target), await self._c.reader.pods(target))
+        for pod in pods_left(workload, intent):
+            if not pod.marked(intent.id):
+                try:
+                    await self._writer.fence_pod(target, pod.name, intent.id)
+                except NeverHappened as e:
+                    if e.http != 404:
+                        raise
+        fenced = with_pods(await self._c.reader.read(target), await self._c.reader.pods(target))
+        return of_pods(fenced, intent)

@@ -1,0 +1,124 @@
+"""Rollback's right of way: putting back a recorded pre-image, and only that, within its deadline."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from audit.log import Entry
+from audit.record import Record
+from policies.types import Observation, Principal, Request
+from tools.actions import registry
+from tools.errors import ArgumentsInvalid
+from tools.path.journal import Journal, parent_of
+from tools.ports import Workload
+from tools.spec import ActionSpec
+
+DEADLINE_MS = 3_600_000
+"""For so long after the change its rollback is exempt from cooldown and freeze; later it is as any action."""
+
+
+async def restores(
+    journal: Journal,
+    request: Request,
+    spec: ActionSpec[Any],
+    seen: Observation,
+    workload: Workload,
+    now_ms: int,
+) -> bool:
+    """True where the request puts back what one of our own writes changed, in time.
+
+    To undo an undo is to act again: it has no right of way, else two changes could alternate for ever
+    through a freeze. Nor has it where our marker is gone: then somebody else has put the value there since.
+    Raises ArgumentsInvalid where it says so and does not: another object, other values than the recorded
+    ones, somebody else's change, or a field that somebody has changed since.
+    """
+    if request.undoes is None:
+        return False
+    intent = await journal.log.by_id(request.undoes)
+    end = await applied_end(journal, intent)
+    if intent is None or end is None:
+        raise ArgumentsInvalid(
+            "it undoes nothing that was applied", where=request.undoes, mend="flyball audit tail"
+        )
+    _same(request, spec, intent.record)
+    may_undo(request.principal, intent.record)
+    if not _as_made(seen.view["fields"], end.after or {}, intent.record):
+        raise ArgumentsInvalid(
+            "it is not what that change made of it any more: somebody, an undo or a rollout has changed it since",
+            where=str(request.target),
+            mend="look, then act on what it is now",
+        )
+    if parent_of(intent.record, "undoes") is not None:
+        return False
+    if not _keeps_marks(workload, intent.record, end.after or {}):
+        return False
+    observed = intent.record.observation or {}
+    return now_ms - int(observed["at_ms"]) <= DEADLINE_MS
+
+
+def _as_made(now: Any, after: Mapping[str, Any], intent: Record) -> bool:
+    """Whether the fields are what the change made of them. Pods that are gone took it along; one that came
+    since must have what the undo would give it, so that nothing is written that the change never touched."""
+    if "pods" not in after:
+        return bool(now == after)
+    before = [_values(pod) for pod in pods_of(intent).values()]
+    return now["container"] == after["container"] and all(
+        pod == after["pods"][name] if name in after["pods"] else _values(pod) in before
+        for name, pod in now["pods"].items()
+    )
+
+
+def _values(pod: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in pod.items() if name != "uid"}
+
+
+def may_undo(who: Principal, intent: Record) -> None:
+    """An agent undoes only what it did itself for the same person; a person undoes what policy lets them.
+
+    Raises ArgumentsInvalid.
+    """
+    actor = intent.actor
+    if who.agent is not None and (actor.id, actor.on_behalf_of) != (who.agent, who.on_behalf_of):
+        mend = "a person can: flyball undo"
+        raise ArgumentsInvalid("that is somebody else's change", where=f"by {actor.id}", mend=mend)
+
+
+def inverse(intent: Record) -> dict[str, Any]:
+    """The arguments that put back what this intent changed. Raises ArgumentsInvalid where none do."""
+    spec = registry.action(tool_of(intent))
+    args = registry.parse(spec.args, intent.args or {})
+    return spec.inverse(args, (intent.before or {})["fields"])
+
+
+def tool_of(intent: Record) -> str:
+    """The registered tool that an intent record came from."""
+    return (intent.labels or {})["tool"]
+
+
+def pods_of(intent: Record) -> Mapping[str, Mapping[str, Any]]:
+    """The pods that an intent was for, each with what it had before."""
+    pods: Mapping[str, Mapping[str, Any]] = (intent.before or {})["fields"]["pods"]
+    return pods
+
+
+def _keeps_marks(workload: Workload, intent: Record, after: Mapping[str, Any]) -> bool:
+    """Whether all that the intent wrote is still marked as ours: nobody has written there since."""
+    if workload.pods is None:
+        return workload.marked(intent.id)
+    before = pods_of(intent)
+    changed = {name for name, values in after["pods"].items() if values != before.get(name)}
+    return all(pod.marked(intent.id) for pod in workload.pods if pod.name in changed)
+
+
+async def applied_end(journal: Journal, intent: Entry | None) -> Record | None:
+    """The record that says that this live intent was applied; None where it was not."""
+    if intent is None or intent.record.kind != "action.intent" or intent.record.mode != "live":
+        return None
+    ends = [entry.record for entry in await journal.of_intent(intent.record)]
+    return next((end for end in ends if end.outcome and end.outcome.status == "applied"), None)
+
+
+def _same(request: Request, spec: ActionSpec[Any], intent: Record) -> None:
+    target = intent.resource
+    same = target is not None and target.key == request.target.key and tool_of(intent) == spec.name
+    if not same or registry.plain(registry.parse(spec.args, inverse(intent))) != request.args:
+        raise ArgumentsInvalid("it is not the inverse of what it says it undoes", where=request.undoes or "")

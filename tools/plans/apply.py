@@ -1,0 +1,149 @@
+"""Carrying a plan's steps out, one after another: what is skipped, what waits, what is done, what stops the rest."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from policies.types import Approval, Principal, Request
+from tools.errors import ClusterAway, ClusterMismatch, ToolError
+from tools.path.context import Context
+from tools.path.journal import Final, New
+from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated
+from tools.path.requests import request_id
+from tools.plans.plan import Plan, PlanStep, StepDone, StepStatus, StopOn
+from tools.plans.preview import Preview
+
+TRIES = 3
+"""How often a step is begun anew whose process died before it had any effect."""
+
+_STOPS: dict[StopOn, frozenset[StepStatus]] = {
+    "doubt": frozenset({"in_doubt", "away"}),
+    "failure": frozenset({"in_doubt", "away", "failed"}),
+    "refusal": frozenset({"in_doubt", "away", "failed", "refused"}),
+}
+
+
+@dataclass(slots=True)
+class Walk:
+    """An application under way: what is left out, what ends it early, what came of the steps so far."""
+
+    plan: Plan
+    left_out: frozenset[int]
+    stop_on: StopOn
+    done: list[StepDone] = field(default_factory=list)
+    stopped: StepDone | None = None
+
+    def add(self, done: StepDone) -> None:
+        """Note how a step ended."""
+        self.done.append(done)
+        if self.stopped is None and done.status in _STOPS[self.stop_on]:
+            self.stopped = done
+
+    def skips(self, step: PlanStep) -> StepDone | None:
+        """How the step ends without being tried; None where it shall be."""
+        if step.number in self.left_out:
+            return StepDone(step, "excluded")
+        if step.verdict == "deny":
+            return StepDone(step, "refused", step.detail)
+        return None
+
+    def cut_off(self, step: PlanStep) -> StepDone:
+        """The step is behind the one that ended the application."""
+        at = f"stopped at step {self.stopped.step.number}" if self.stopped else ""
+        return StepDone(step, "not_tried", at)
+
+    def stands_on(self, step: PlanStep) -> PlanStep | None:
+        """The step under this one that has to be done first and is not; None where nothing is missing."""
+        below = [done for done in self.done if done.step.chain == step.chain]
+        if step.verdict != "later" or not below or below[-1].status == "applied":
+            return None
+        return below[-1].step
+
+
+class Stepping:
+    """Carries out one step at a time."""
+
+    def __init__(self, context: Context, path: Preview) -> None:
+        self._c, self._path = context, path
+
+    async def carry_out(self, walk: Walk, step: PlanStep) -> StepDone:
+        """The step down the path, or why it is not its turn. Raises LogUnavailable."""
+        try:
+            state = await self._c.journal.state_of(step.request)
+            if walk.stopped is not None and not isinstance(state, Final):
+                return walk.cut_off(step)
+            if isinstance(state, New):
+                if (first := walk.stands_on(step)) is not None:
+                    return StepDone(step, "not_tried", f"step {first.number} has to be done first")
+                if not await self.voted(step):
+                    return StepDone(step, "waiting", "it waits for an approval")
+            return _done(step, await self._execute(step))
+        except (ClusterAway, ClusterMismatch) as e:
+            return StepDone(step, "away", e.what)
+        except ToolError as e:  # its workload is another process's just now, say: the next try may do it
+            return StepDone(step, "failed", e.what)
+
+    async def unvoted(self, plan: Plan) -> tuple[PlanStep, ...]:
+        """The steps that still wait for votes."""
+        open = [step for step in plan.having("needs_approval") if await self.is_new(step)]
+        return tuple([step for step in open if not await self.voted(step)])
+
+    async def is_new(self, step: PlanStep) -> bool:
+        """Whether the step has neither ended nor begun."""
+        return isinstance(await self._c.journal.state_of(step.request), New)
+
+    async def voted(self, step: PlanStep) -> bool:
+        """Whether there are votes enough to try it; whether they count is the gate's word."""
+        if not step.needs:
+            return True
+        votes, gate = await self._c.journal.approvals_of(step.request), await self._c.gate()
+        now, people = self._c.now_ms(), Counter[int]()
+        counted: set[tuple[int, str]] = set()
+        for vote in votes:
+            if vote.expires_ms <= now or vote.view_digest != step.view_digest:
+                continue
+            for at, need in enumerate(step.needs):
+                seat = (at, vote.by.casefold())
+                if seat not in counted and gate.vote_refused(step.request, _voter(vote), (need,)) is None:
+                    counted.add(seat)
+                    people[at] += 1
+        return all(people[at] >= int(need["count"] or 1) for at, need in enumerate(step.needs))
+
+    async def _execute(self, step: PlanStep) -> Result:
+        """A try that a crash cut off before it had any effect is no end of the step: the log says `not_applied`,
+        late writes are fenced off, and the step begins anew, under an id that follows from the last one."""
+        request = step.request
+        result = await self._path.execute(request)
+        for _ in range(TRIES - 1):
+            if not isinstance(result, Failed) or not await self._had_no_effect(request):
+                break
+            request = request.model_copy(update={"id": request_id(request.id, "again")})
+            result = await self._path.execute(request)
+        return result
+
+    async def _had_no_effect(self, request: Request) -> bool:
+        match await self._c.journal.state_of(request):
+            case Final(end):
+                outcome = end.record.outcome
+                return outcome is not None and outcome.status == "not_applied"
+            case _:
+                return False
+
+
+def _voter(vote: Approval) -> Principal:
+    return Principal(agent=None, on_behalf_of=vote.by, groups=vote.groups, session="vote")
+
+
+def _done(step: PlanStep, result: Result) -> StepDone:
+    match result:
+        case Applied():
+            return StepDone(step, "applied", "", result)
+        case Simulated():
+            return StepDone(step, "simulated", "", result)
+        case Refused(rule=rule, detail=detail):
+            return StepDone(step, "refused", f"{rule}: {detail}" if rule else detail, result)
+        case Pending(handle=handle):
+            return StepDone(step, "waiting", f"it asks by itself now: {handle}", result)
+        case Failed(what=what):
+            return StepDone(step, "failed", what, result)
+        case _:
+            return StepDone(step, "in_doubt", result.why, result)

@@ -1,0 +1,246 @@
+"""Plans: many requests under one digest, looked at together, carried out one after another down the one path.
+
+A plan has no rights of its own. Each step is a request that the executor judges again at its turn, bound by
+its `basis` to the view that it was planned on. Its id follows from the plan and its own content, so that a
+plan that is applied twice, by two processes, or again after a crash, does each step once.
+
+| how a step ends | goes on |
+|---|---|
+| applied, excluded, waiting for votes | yes |
+| refused (policy, drift, a no) | yes, unless `stop_on` is `refusal` |
+| failed (the cluster said no, its workload is busy) | no, unless `stop_on` is `doubt` |
+| in doubt; cluster or log away | never |
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from audit.errors import LogUnavailable
+from audit.log import Entry
+from audit.record import Kind, Parent
+from policies.types import Claim, Principal, Request
+from tools.cluster.names import is_handle
+from tools.errors import ArgumentsInvalid, ClusterMismatch
+from tools.path.context import Context
+from tools.path.journal import actor_of, declined
+from tools.path.taint import marked as tainted
+from tools.plans.apply import Stepping, Walk
+from tools.plans.plan import (
+    LIFE_MS,
+    MAX_STEPS,
+    Carried,
+    NoSuchPlan,
+    Plan,
+    PlanRefused,
+    PlanStep,
+    StepDone,
+    StopOn,
+    WaitingPlan,
+    excluded,
+    leaving_out,
+    marked,
+)
+from tools.plans.preview import Looking, Preview
+from tools.plans.recent import not_older
+from tools.plans.records import Recorded, drafted, restored
+
+Told = Callable[[StepDone], None]
+
+
+class Plans:
+    """Proposes plans, finds them again, applies them. Approvals holds it; no tool of a model can reach it."""
+
+    def __init__(self, context: Context, path: Preview) -> None:
+        self._c, self._looking = context, Looking(context, path)
+        self._stepping = Stepping(context, path)
+
+    async def propose(
+        self,
+        requests: Sequence[Request],
+        who: Principal,
+        reason: str = "",
+        *,
+        id: str | None = None,
+        run_id: str | None = None,
+    ) -> Plan:
+        """Look at each request as it stands now (nothing is written) and record the plan, whole.
+
+        Proposed again under the same `id`, the newest proposal is the plan. Raises ArgumentsInvalid for no
+        request, too many, or somebody else's; ClusterAway, ClusterMismatch, LogUnavailable.
+        """
+        if not 0 < len(requests) <= MAX_STEPS:
+            raise ArgumentsInvalid(f"{len(requests)} steps are no plan", mend=f"1 to {MAX_STEPS}")
+        if any(request.principal != who for request in requests):
+            raise ArgumentsInvalid("a plan is one principal's", where=who.agent or "", mend="plan them apart")
+        cluster, plan_id = await self._c.pinned(), id or self._c.nonce()
+        run = run_id or f"r-{plan_id[:12]}"
+        steps = await self._looking.steps(
+            plan_id, run, [await tainted(self._c, request) for request in requests]
+        )
+        now = self._c.now_ms()
+        plan = Plan(
+            id=plan_id,
+            principal=who,
+            reason=reason,
+            run_id=run,
+            cluster=cluster.name,
+            cluster_uid=cluster.uid,
+            at_ms=now,
+            expires_ms=now + LIFE_MS,
+            steps=steps,
+        )
+        await self._c.log.commit(drafted(self._c.journal, plan), (Claim("put", *marked(plan)),))
+        return plan
+
+    async def one(self, handle: str) -> Plan:
+        """The plan with this handle, if it can still be applied. Raises what `recorded` raises."""
+        return (await self.recorded(handle)).plan
+
+    async def recorded(self, handle: str) -> Recorded:
+        """The plan of this handle (at least 8 hex digits of its digest) and its records.
+
+        Raises NoSuchPlan where there is none or more than one, or it has expired, was declined or planned
+        anew; ClusterMismatch where it was made on another cluster; LogTampered where its records are not
+        those of its digest.
+        """
+        found = await self.named(handle)
+        if len(found) != 1:
+            what = "names no plan" if not found else f"names {len(found)} plans"
+            raise NoSuchPlan(f"`{handle[:80]}` {what}", mend="give more of its digits, or plan anew")
+        recorded = await self._read(found[0])
+        await self._stands(recorded.plan)
+        return recorded
+
+    async def named(self, handle: str) -> list[Entry]:
+        """Every recorded plan whose digest begins so, whatever became of it."""
+        if not is_handle(handle):
+            mend = "at least 8 hex digits, as they were printed"
+            raise NoSuchPlan(f"`{handle[:80]}` is no handle", mend=mend)
+        return await self._c.log.find(kinds=("plan.proposed",), request_digest_prefix=handle)
+
+    async def waiting(self) -> list[WaitingPlan]:
+        """The plans of this cluster that wait for votes now, oldest first."""
+        found: list[WaitingPlan] = []
+        for entry in await not_older(self._c, "plan.proposed"):
+            args = entry.record.args or {}
+            old = args.get("expires_ms", 0) <= self._c.now_ms()
+            if old or not args.get("need_approval") or args.get("cluster_uid") != self._c.cluster.uid:
+                continue
+            plan = (await self._read(entry)).plan
+            if plan.votes_until_ms <= self._c.now_ms() or await self._ended(plan) is not None:
+                continue
+            if unvoted := await self._stepping.unvoted(plan):
+                found.append(WaitingPlan(plan, unvoted))
+        return found
+
+    async def carry_out(
+        self,
+        handle: str,
+        by: Principal,
+        *,
+        exclude: Sequence[str] = (),
+        stop_on: StopOn = "failure",
+        told: Told = lambda _: None,
+    ) -> Carried:
+        """Carry out the steps in their order; what is finished already is returned as it ended, never redone.
+
+        `exclude` are targets (`deploy/web`) that are left out this time; `told` hears of each step as it ends.
+        Raises what `recorded` raises, PlanRefused, ArgumentsInvalid for a target that the plan does not have.
+        """
+        recorded = await self.recorded(handle)
+        plan = recorded.plan
+        self.may_apply(plan, by)
+        left_out = excluded(plan, exclude)
+        await self._begin(recorded, by, left_out)
+        walk = Walk(plan, left_out, stop_on)
+        for step in plan.steps:
+            done = await self._tried(walk, step)
+            walk.add(done)
+            told(done)
+        carried = Carried(plan, tuple(walk.done))
+        await self._finish(recorded, by, carried)
+        return carried
+
+    async def keeps_out(self, plan: Plan, left_out: frozenset[int]) -> None:
+        """What the newest application of the plan left out stays out of a yes to all of it: a vote says so, too,
+        or somebody applies the plan with it. Raises PlanRefused."""
+        found = await self._c.log.find(kinds=("run.started",), run_id=plan.run_id, newest_first=True)
+        begun = (entry.record.args or {} for entry in found)
+        newest = next((args for args in begun if args.get("plan") == plan.digest), {})
+        kept = set(newest.get("excluded", ()))
+        held = [s for s in plan.steps if s.request.target.path in kept and s.number not in left_out]
+        if held:
+            names = list(dict.fromkeys(str(step.request.target) for step in held))
+            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            out = [s for s in plan.steps if s.number in left_out or s in held]
+            mend = f"without it: flyball approve {plan.handle}{leaving_out(out)}"
+            raise PlanRefused(
+                f"the last application of that plan left out {shown}",
+                where=plan.handle,
+                mend=f"{mend}\nwith it: flyball tune apply {plan.handle}, then approve it",
+            )
+
+    def may_apply(self, plan: Plan, by: Principal) -> None:
+        """A person does, where this process speaks for the plan's own principal. Raises PlanRefused."""
+        if by.agent is not None or by.on_behalf_of is None:
+            raise PlanRefused("only a person applies a plan", where=plan.handle)
+        for who in (by, plan.principal):
+            if (why := self._c.identity.refuses(who)) is not None:
+                mend = f"its own person: flyball tune apply {plan.handle}"
+                raise PlanRefused(why, where=plan.handle, mend=mend)
+
+    async def _begin(self, recorded: Recorded, by: Principal, left_out: frozenset[int]) -> None:
+        """`run.started` of an application: who, which plan, what is left out."""
+        plan = recorded.plan
+        named = sorted({s.request.target.path for s in plan.steps if s.number in left_out})
+        await self._run(recorded, "run.started", by, {"plan": plan.digest, "excluded": named})
+
+    async def _finish(self, recorded: Recorded, by: Principal, carried: Carried) -> None:
+        """`run.finished` with the counts. Where the log is away that is among them, and goes unrecorded."""
+        with suppress(LogUnavailable):
+            counts = {"plan": recorded.plan.digest, **carried.counts()}
+            await self._run(recorded, "run.finished", by, counts)
+
+    async def _run(self, recorded: Recorded, kind: Kind, by: Principal, args: dict[str, object]) -> None:
+        record = self._c.log.draft(
+            kind,
+            actor=actor_of(by),
+            run_id=recorded.plan.run_id,
+            args=args,
+            parents=(Parent(rel="plan", id=recorded.entry.record.id),),
+        )
+        await self._c.log.commit((record,))
+
+    async def _tried(self, walk: Walk, step: PlanStep) -> StepDone:
+        if (skipped := walk.skips(step)) is not None:
+            return skipped
+        try:
+            if walk.stopped is None and (ended := await self._ended(walk.plan)) is not None:
+                return StepDone(step, "refused", ended)
+            return await self._stepping.carry_out(walk, step)
+        except LogUnavailable as e:
+            return walk.cut_off(step) if walk.stopped else StepDone(step, "away", e.what)
+
+    async def _stands(self, plan: Plan) -> None:
+        if plan.cluster_uid != self._c.cluster.uid or plan.cluster != self._c.cluster.name:
+            what, mend = f"that plan was made on `{plan.cluster}`, another cluster", "plan anew on this one"
+            raise ClusterMismatch(what, where=plan.handle, mend=mend)
+        if plan.expires_ms <= self._c.now_ms():
+            raise NoSuchPlan("that plan has expired", where=plan.handle, mend="plan anew")
+        if (ended := await self._ended(plan)) is not None:
+            raise NoSuchPlan(ended, where=plan.handle, mend="flyball pending; or plan anew")
+
+    async def _ended(self, plan: Plan) -> str | None:
+        """Why nothing more of it may begin; None where it may."""
+        key, mark = marked(plan)
+        values = await self._c.log.values((key, declined(plan.id)))
+        if values[declined(plan.id)]:
+            return "a person declined that plan"
+        return "it was planned anew since" if values[key] != mark else None
+
+    async def _read(self, entry: Entry) -> Recorded:
+        count = int((entry.record.args or {}).get("steps", 0))
+        log = self._c.log
+        found = await log.find(kinds=("plan.step",), since_seq=entry.seq, limit=max(0, min(count, MAX_STEPS)))
+        return await asyncio.to_thread(restored, entry, found) if count > 50 else restored(entry, found)

@@ -1,0 +1,143 @@
+"""Looking at what shall be planned: each request previewed down the path, and bound to the view that was seen."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Protocol
+
+from audit.errors import AuditError
+from audit.log import Entry
+from policies.types import Decision, Request
+from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
+from tools.path.context import Context
+from tools.path.outcome import Result
+from tools.path.requests import request_id
+from tools.plans.plan import LATER, PlanStep, PlanVerdict
+
+AT_ONCE = 8
+"""Looks in flight at a time: they share commits, and the apiserver is not flooded."""
+
+
+class Preview(Protocol):
+    """The executor, as plans need it. `preview` leaves a `tool.read` with the view's digest under the request's
+    id, where anything was read."""
+
+    async def preview(self, request: Request) -> tuple[Decision, str]: ...
+    async def execute(self, request: Request, *, confirmed: str | None = None) -> Result: ...
+
+
+def _first(found: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What the first of the looks failed with; the others were cut short because of it."""
+    one = found.exceptions[0]
+    return _first(one) if isinstance(one, BaseExceptionGroup) else one
+
+
+class Looking:
+    """Makes steps of requests; writes nothing but the reads' records."""
+
+    def __init__(self, context: Context, path: Preview) -> None:
+        self._c, self._path = context, path
+
+    async def steps(self, plan_id: str, run_id: str, requests: Sequence[Request]) -> tuple[PlanStep, ...]:
+        """The requests as steps, in their order. Raises ClusterAway and LogUnavailable."""
+        seats = asyncio.Semaphore(AT_ONCE)
+        chained = _chained(requests)
+
+        async def one(number: int, request: Request) -> PlanStep:
+            bare = request.model_copy(update={"mode": "live", "run_id": run_id})
+            if number in chained:
+                return _bound(plan_id, _unseen(number, bare, "later", "plan", LATER))
+            async with seats:
+                return _bound(plan_id, await self._look(plan_id, number, bare))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(n, request)) for n, request in enumerate(requests, 1)]
+        except* (ToolError, AuditError) as found:
+            raise _first(found) from found
+        return _untangled([task.result() for task in tasks])
+
+    async def _look(self, plan_id: str, number: int, request: Request) -> PlanStep:
+        """Under an id of its own: the read is not yet the step, whose content it becomes a part of."""
+        probe = request.model_copy(update={"id": request_id(plan_id, "look", str(number))})
+        try:
+            said, diff = await self._path.preview(probe)
+        except (ArgumentsInvalid, UnknownTool, NotFound, NeverHappened) as e:
+            return _unseen(number, request, "deny", "look", e.said[:2048])
+        seen = await self._seen(probe)
+        view = seen.record.view_digest if seen else None
+        return PlanStep(
+            number=number,
+            request=request.model_copy(update={"basis": view}) if view else request,
+            view_digest=view,
+            diff=diff,
+            verdict=said.verdict.value,
+            stage=said.stage,
+            rule=said.rule,
+            detail=said.detail[:2048],
+            needs=tuple(map(asdict, said.approvals)) if said.verdict.value == "needs_approval" else (),
+        )
+
+    async def _seen(self, probe: Request) -> Entry | None:
+        found = [e for e in await self._c.log.by_request(probe.id) if e.record.kind == "tool.read"]
+        return found[-1] if found else None
+
+
+def _bound(plan_id: str, step: PlanStep) -> PlanStep:
+    """The step with the id of its request: by the plan, its place and its content, so that no two contents
+    ever meet under one id."""
+    content = step.request.model_copy(update={"id": request_id(plan_id, "step", str(step.number))})
+    request = content.model_copy(update={"id": request_id(plan_id, content.digest)})
+    return step.model_copy(update={"request": request})
+
+
+def _chained(requests: Sequence[Request]) -> frozenset[int]:
+    """The undos of what another undo of the plan is on top of: before that one is done they cannot be seen."""
+    begun: set[tuple[str, str]] = set()
+    found = set()
+    for number, request in enumerate(requests, 1):
+        chain = (request.target.key, request.tool)
+        if request.undoes is not None and chain in begun:
+            found.add(number)
+        elif request.undoes is not None:
+            begun.add(chain)
+    return frozenset(found)
+
+
+def _untangled(steps: Sequence[PlanStep]) -> tuple[PlanStep, ...]:
+    """Refuse what cannot follow: a second step on the very view of an earlier one (it would be drift), and
+    what stands on a step that is refused."""
+    kept: list[PlanStep] = []
+    views: dict[tuple[tuple[str, str], str | None], int] = {}
+    bases: dict[tuple[str, str], PlanStep] = {}
+    for step in steps:
+        base, twin = bases.get(step.chain), views.get((step.chain, step.view_digest))
+        if step.verdict == "later" and base is not None and base.verdict == "deny":
+            step = _denied(step, f"step {base.number} comes first, and it is refused")
+        elif step.verdict in ("allow", "needs_approval") and twin is not None:
+            step = _denied(step, f"step {twin} changes the same: plan this anew when that is done")
+        if step.verdict != "deny":
+            views.setdefault((step.chain, step.view_digest), step.number)
+        if step.request.undoes is not None:
+            bases[step.chain] = step
+        kept.append(step)
+    return tuple(kept)
+
+
+def _denied(step: PlanStep, why: str) -> PlanStep:
+    said = {"verdict": "deny", "stage": "plan", "rule": None, "detail": why, "needs": ()}
+    return step.model_copy(update=said)
+
+
+def _unseen(number: int, request: Request, verdict: PlanVerdict, stage: str, why: str) -> PlanStep:
+    """A step of whose object nothing was read."""
+    return PlanStep(
+        number=number,
+        request=request,
+        view_digest=None,
+        diff="",
+        verdict=verdict,
+        stage=stage,
+        rule=None,
+        detail=why,
+    )

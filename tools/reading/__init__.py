@@ -1,0 +1,1 @@
+"""Governed reads: screened by names, fetched, recorded, and only then released."""

@@ -1,0 +1,172 @@
+"""Governed reads: what an agent's reading tools, the tuner and the looking commands get in place of a cluster."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from base.text import harmless
+from policies.types import Principal, Target, digest_of
+from tools.diagnosis.snapshot import Row
+from tools.errors import MetricsAway
+from tools.metrics.series import digest, summary
+from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
+from tools.path.context import Context
+from tools.ports import ApiEvent, Autoscaler, Change, Pod, PodUsage, UsageReader, Workload
+from tools.reading.overview import Overview
+from tools.reading.own_changes import own_changes
+from tools.reading.screening import Reading
+
+MOST_EVENTS = 500
+"""Of one workload, the newest."""
+_WORD, _MESSAGE = 128, 400
+
+
+class GovernedReads:
+    """The reads of one principal: each is screened, fetched, judged, recorded, and only then released."""
+
+    def __init__(
+        self,
+        context: Context,
+        usage: UsageReader,
+        metrics: MetricsReader,
+        principal: Principal,
+        run_id: str | None = None,
+        *,
+        untrusted: bool = False,
+    ) -> None:
+        """`untrusted`: whatever is read holds anybody's text (ReadSpec.untrusted)."""
+        self._c, self._usage, self._metrics = context, usage, metrics
+        self._reading = Reading(context, principal, run_id, untrusted=untrusted)
+
+    @property
+    def source(self) -> str:
+        """Where the figures come from: `prometheus`, `metrics.k8s.io` or `sandbox`."""
+        return self._metrics.source
+
+    def now_ms(self) -> int:
+        """The time that policy and figures go by."""
+        return self._c.now_ms()
+
+    async def workloads(self, namespace: str, selector: str = "") -> list[Workload]:
+        """The namespace's workloads, less those that the principal may not describe."""
+        request, shown, hidden = await self._reading.listed(namespace, selector)
+        await self._reading.record(request, {"selector": selector, "shown": len(shown), "hidden": hidden})
+        return shown
+
+    async def overview(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
+        """The same workloads with their newest figures, under one record. Raises ReadRefused, ClusterAway and
+        NeverHappened for the list; what else fails is said in the row."""
+        return await Overview(self._reading, self._metrics).rows(namespace, selector, metrics)
+
+    async def workload(self, target: Target) -> Workload:
+        """One workload. Raises ReadRefused, NotFound."""
+        request = self._reading.request("describe_workload", target)
+        found = await self._reading.judged(request)
+        await self._reading.record(request, {"uid": found.uid, "resource_version": found.resource_version})
+        return found
+
+    async def pods(self, target: Target) -> list[Pod]:
+        """The workload's pods."""
+        request = self._reading.request("describe_workload", target)
+        await self._reading.judged(request)
+        found = await self._reading.fetched(request, self._c.reader.pods(target))
+        await self._reading.record(request, {"pods": len(found)})
+        return found
+
+    async def usage(self, target: Target) -> list[PodUsage]:
+        """The latest samples of the workload's pods; what is missing is missing. What is recorded is their
+        number, totals and digest: the samples of many pods would not fit into one record."""
+        request = self._reading.request("describe_workload", target)
+        await self._reading.judged(request)
+        found = await self._reading.fetched(request, self._whole(target))
+        await self._reading.record(request, usage_seen(found))
+        return found
+
+    async def _whole(self, target: Target) -> list[PodUsage]:
+        """The samples, all of whole numbers: a source that gives anything else cannot be believed."""
+        found = await self._usage.usage(target)
+        if any(type(v) is not int for one in found for pair in one.containers.values() for v in pair):
+            raise MetricsAway(
+                "a sample is no whole number", where=str(target), mend="look at what serves metrics.k8s.io"
+            )
+        return found
+
+    async def autoscaler(self, target: Target) -> Autoscaler | None:
+        """The HPA that is aimed at it, if there is one."""
+        request = self._reading.request("describe_workload", target)
+        await self._reading.judged(request)
+        found = await self._reading.fetched(request, self._c.reader.autoscaler(target))
+        await self._reading.record(request, {"autoscaler": found.name if found else None})
+        return found
+
+    async def events(self, target: Target) -> list[ApiEvent]:
+        """Oldest first; the texts cut, without control characters and without secrets. Taints the session."""
+        request = self._reading.request("get_events", target)
+        await self._reading.judged(request)
+        found = await self._reading.fetched(request, self._c.reader.events(target))
+        shown = [_clean(event) for event in found[-MOST_EVENTS:]]
+        newest = max((event.at_ms for event in shown), default=None)
+        await self._reading.record(request, {"events": len(shown), "newest_ms": newest}, untrusted=True)
+        return shown
+
+    async def own_changes(self, target: Target) -> list[Change]:
+        """What the log holds of our own changes to it, oldest first, of a workload that may be described."""
+        request = self._reading.request("describe_workload", target)
+        await self._reading.judged(request)
+        found = await own_changes(self._c.log, target)
+        await self._reading.record(request, {"own_changes": len(found)})
+        return found
+
+    async def metric(self, target: Target, metric: Metric) -> Number:
+        """The newest figure. Raises MetricsAway."""
+        request = self._reading.request("read_metrics", target)
+        await self._reading.judged(request)
+        found = await self._reading.fetched(request, self._metrics.latest(metric, target, self._c.now_ms()))
+        seen: dict[str, object] = {
+            "metric": metric.value,
+            "unit": found.unit,
+            "v": found.v,
+            "missing": found.missing,
+        }
+        seen |= {"at_ms": found.at_ms, "age_ms": found.age_ms, "window_s": found.window_s}
+        seen |= {"coverage_ppm": found.coverage_ppm, "source": self._metrics.source}
+        await self._reading.record(request, seen)
+        return found
+
+    async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
+        """The last `span_s` seconds up to now, on a grid of `step_s` that is the same for every reader. What is
+        recorded is its summary and its digest. Raises MetricsAway."""
+        request = self._reading.request("read_metrics", target)
+        await self._reading.judged(request)
+        step_ms = step_s * 1000
+        end = self._c.now_ms() // step_ms * step_ms
+        span = Span(end - span_s // step_s * step_ms, end, step_s)
+        found = await self._reading.fetched(request, self._metrics.history(metric, target, span))
+        seen = {**summary(found), "sha256": digest(found), "source": self._metrics.source}
+        await self._reading.record(request, seen)
+        return found
+
+
+def usage_seen(found: Sequence[PodUsage]) -> dict[str, object]:
+    """Of how many pods and containers, what they use together (millicores, bytes), and which samples they were."""
+    each = [one for usage in found for one in usage.containers.values()]
+    samples = sorted([u.pod, u.at_ms, {name: list(v) for name, v in u.containers.items()}] for u in found)
+    return {
+        "pods": len(found),
+        "containers": len(each),
+        "cpu_millicores": sum(cpu for cpu, _ in each),
+        "memory_bytes": sum(memory for _, memory in each),
+        "at_ms": max((usage.at_ms for usage in found), default=None),
+        "sha256": digest_of(samples),
+    }
+
+
+def _clean(event: ApiEvent) -> ApiEvent:
+    """Each of its texts is anybody's, its reason and the name of what it is about too."""
+    return replace(
+        event,
+        about=harmless(event.about, _WORD),
+        type=harmless(event.type, _WORD),
+        reason=harmless(event.reason, _WORD),
+        message=harmless(event.message, _MESSAGE),
+        source=harmless(event.source, _WORD),
+    )

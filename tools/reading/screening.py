@@ -1,0 +1,113 @@
+"""How a governed read goes: screened by names, fetched, judged with labels, recorded, and only then released.
+
+What anybody may have written (events) taints the agent's session in the commit that records the read, so before
+a word of it is released: an agent cannot have read it and be clean, not even after a crash.
+"""
+
+from collections.abc import Awaitable
+from typing import NoReturn, TypeVar
+
+from policies.guards.taint import key as taint_key
+from policies.types import Claim, Principal, Request, Situation, Target, VerdictKind
+from tools.cluster.names import namespace_target
+from tools.errors import ArgumentsInvalid, ReadRefused, ToolError
+from tools.path.context import Context, denied
+from tools.path.journal import actor_of, resource_of
+from tools.path.observe import observation
+from tools.path.requests import request_id
+from tools.ports import Workload
+
+T = TypeVar("T")
+MOST_SELECTOR = 4096
+"""Characters of a label selector: it is recorded, and a record is bounded."""
+
+
+class Reading:
+    """The steps of a read for one principal. `untrusted`: whatever is read holds anybody's text."""
+
+    def __init__(
+        self, context: Context, principal: Principal, run_id: str | None, *, untrusted: bool
+    ) -> None:
+        self.context = context
+        self._c, self._who, self._run, self._untrusted = context, principal, run_id, untrusted
+
+    def request(self, action: str, target: Target) -> Request:
+        """A request to read, under a fresh id."""
+        return Request(
+            id=request_id(self._who.session, action, target.key, self._c.nonce()),
+            principal=self._who,
+            tool=action,
+            action=action,
+            target=target,
+            args={},
+            mode="live",
+            run_id=self._run,
+        )
+
+    async def listed(self, namespace: str, selector: str) -> tuple[Request, list[Workload], int]:
+        """The namespace's workloads that may be described, and how many may not. Raises ReadRefused, and
+        ArgumentsInvalid for a selector that no record would hold."""
+        if len(selector) > MOST_SELECTOR:
+            raise ArgumentsInvalid(
+                f"a selector of {len(selector)} characters", mend=f"at most {MOST_SELECTOR}"
+            )
+        request = self.request("list_workloads", namespace_target(self._c.cluster.name, namespace))
+        await self.screen(request)
+        found = await self.fetched(request, self._c.reader.list_workloads(namespace, selector))
+        shown = [w for w in found if await self.may(self.request("describe_workload", w.target), w)]
+        return request, shown, len(found) - len(shown)
+
+    async def judged(self, request: Request) -> Workload:
+        """The workload as it is now, by whose labels pods and samples are judged too. Raises ReadRefused."""
+        await self.screen(request)
+        found = await self.fetched(request, self._c.reader.read(request.target))
+        if not await self.may(request, found):
+            await self.refuse(request, "labels", "its labels are not among those it may read")
+        return found
+
+    async def fetched(self, request: Request, fetch: Awaitable[T]) -> T:
+        """What the cluster answers; an error tells something too, so it is recorded before it is raised."""
+        try:
+            return await fetch
+        except ToolError as e:
+            await self.record(request, {"error": type(e).__name__, "code": e.code}, untrusted=False)
+            raise
+
+    async def screen(self, request: Request) -> None:
+        """By names, before anything is fetched. Raises ReadRefused."""
+        gate = await self._c.gate()
+        if (no := await self._c.screened(gate, request)) is not None:
+            await self.refuse(request, no.stage, no.detail)
+
+    async def may(self, request: Request, workload: Workload) -> bool:
+        """Whether it may read that of this workload, with its labels."""
+        gate = await self._c.gate()
+        now = self._c.now_ms()
+        values = await self._c.log.values(gate.keys(request))
+        situation = Situation(now_ms=now, values=values, lease=("", 0), nonce=request.id)
+        seen = observation(workload, self._c.cluster, now, {"uid": workload.uid})
+        return gate.decide(request, seen, (), situation).verdict is VerdictKind.ALLOW
+
+    async def refuse(self, request: Request, stage: str, detail: str) -> NoReturn:
+        """The refusal, recorded. Raises ReadRefused."""
+        no = denied(await self._c.gate(), request, stage, detail)
+        (entry,) = await self._c.log.commit((self._c.journal.decision(request, no, None, None),))
+        raise ReadRefused(f"denied: {detail}", where=str(request.target), record=entry.seq, stage=stage)
+
+    async def record(
+        self, request: Request, seen: dict[str, object], *, untrusted: bool | None = None
+    ) -> None:
+        """What was read, before it is released, with the session's mark where it is anybody's text."""
+        untrusted = self._untrusted if untrusted is None else untrusted
+        record = self._c.log.draft(
+            "tool.read",
+            actor=actor_of(self._who),
+            run_id=self._run,
+            resource=resource_of(request.target, None, self._c.cluster.uid),
+            request_id=request.id,
+            request_digest=request.digest,
+            observation=seen,
+            labels={"action": request.action} | ({"untrusted": "yes"} if untrusted else {}),
+        )
+        key = taint_key(request) if untrusted else None
+        await self._c.log.commit((record,), (Claim("put", key, self._c.now_ms()),) if key else ())

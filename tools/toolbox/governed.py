@@ -1,0 +1,206 @@
+"""The Toolbox: an agent's calls, parsed strictly, each down the governed path; a card for whatever comes of it."""
+
+import json
+from typing import Any
+
+from audit.errors import RecordInvalid
+from audit.record import Actor
+from base.text import harmless
+from policies.types import Principal, Request
+from tools.actions import registry
+from tools.errors import (
+    ArgumentsInvalid,
+    ClusterAway,
+    MetricsAway,
+    NeverHappened,
+    NotFound,
+    ReadRefused,
+    ToolError,
+    UnknownTool,
+)
+from tools.metrics.types import MetricsReader
+from tools.path.context import Context
+from tools.path.executor import Executor
+from tools.path.journal import actor_of
+from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated
+from tools.path.requests import build
+from tools.path.taint import marked
+from tools.path.undo import UndoArgs, proposal
+from tools.ports import UsageReader
+from tools.reading.governed_reads import GovernedReads
+from tools.spec import Args
+from tools.toolbox.port import Call, Card
+from tools.toolbox.schema import decode, strict_schema
+
+UNDO = "undo"
+_ERROR = 2048
+_UNDO_SUMMARY = "Put back what one of your own applied changes changed, by its record number."
+
+
+class GovernedToolbox:
+    """Implements Toolbox over the executor; itself it holds neither writer nor reader."""
+
+    def __init__(
+        self, context: Context, executor: Executor, usage: UsageReader, metrics: MetricsReader
+    ) -> None:
+        self._c, self._executor, self._usage, self._metrics = context, executor, usage, metrics
+
+    def schemas(self) -> list[dict[str, object]]:
+        """The tools in OpenAI's format, strict, in a fixed order."""
+        models: dict[str, tuple[str, type[Args]]] = {
+            **{s.name: (s.summary, s.args) for s in registry.READS.values()},
+            **{s.name: (s.summary, s.args) for s in registry.ACTIONS.values()},
+            UNDO: (_UNDO_SUMMARY, UndoArgs),
+        }
+        return [strict_schema(name, summary, model) for name, (summary, model) in models.items()]
+
+    def reads(
+        self, principal: Principal, run_id: str | None = None, *, untrusted: bool = False
+    ) -> GovernedReads:
+        """The governed reads of one principal (the tuner's eyes)."""
+        return GovernedReads(self._c, self._usage, self._metrics, principal, run_id, untrusted=untrusted)
+
+    async def call(self, call: Call) -> Card:
+        """One call to its card. Infrastructure that is away (log, lease) raises; nothing was sent then."""
+        try:
+            values = decode(call.arguments)
+            if call.name in registry.READS:
+                return await self._read(call, values)
+            return _card(
+                await self._executor.execute(await marked(self._c, await self._request(call, values)))
+            )
+        except (ArgumentsInvalid, UnknownTool) as e:
+            return await self._rejected(call, e)
+        except ReadRefused as e:
+            return _told("refused", e, e.record)
+        except (NotFound, NeverHappened, ClusterAway, MetricsAway) as e:
+            return _told("failed", e, None)
+
+    async def _request(self, call: Call, values: dict[str, Any]) -> Request:
+        namespace = _namespace(call)
+        if call.name == UNDO:
+            args = registry.parse(UndoArgs, values)
+            return await proposal(
+                self._c,
+                args.record,  # type: ignore[attr-defined]
+                id=call.request_id,
+                principal=call.principal,
+                mode=call.mode,
+                reason=call.reason,
+                run_id=call.run_id,
+            )
+        spec = registry.action(call.name)
+        return build(
+            spec.name,
+            registry.parse(spec.args, values),
+            id=call.request_id,
+            principal=call.principal,
+            cluster=self._c.cluster.name,
+            namespace=namespace,
+            mode=call.mode,
+            reason=call.reason,
+            run_id=call.run_id,
+        )
+
+    async def _read(self, call: Call, values: dict[str, Any]) -> Card:
+        spec = registry.READS[call.name]
+        args = registry.parse(spec.args, values)
+        reads = self.reads(call.principal, call.run_id, untrusted=spec.untrusted)
+        try:
+            found = await spec.fetch(args, reads, self._c.cluster.name, _namespace(call))
+        except RecordInvalid as e:  # what cannot be recorded is not released
+            what = f"what was read cannot be recorded: {e.what}"
+            return _told("failed", ToolError(what, where=call.name, mend="ask for less"), None)
+        text = json.dumps({"status": "ok", **found}, separators=(",", ":"))
+        return Card("ok", f"{call.name}  {_words(values)}", text)
+
+    async def _rejected(self, call: Call, e: ToolError) -> Card:
+        actor: Actor = actor_of(call.principal)
+        record = self._c.log.draft(
+            "tool.rejected",
+            actor=actor,
+            run_id=call.run_id,
+            request_id=call.request_id,
+            mode=call.mode,
+            reason=printable(f"{e.where}: {e.what}"[:4096]),
+            labels={"tool": printable(call.name[:64]), "bytes": str(len(call.arguments))},
+        )
+        (entry,) = await self._c.log.commit((record,))
+        return _told("invalid", e, entry.seq)
+
+
+def printable(text: str) -> str:
+    """Model-made text as log and terminal may hold it: no lone surrogates, no control or bidi characters."""
+    return "".join(c if c.isprintable() else "?" for c in text.encode("utf-8", "replace").decode())
+
+
+def _namespace(call: Call) -> str:
+    if call.namespace is None:
+        raise ArgumentsInvalid("no namespace is pinned", where=call.name, mend="give -n NAMESPACE")
+    return call.namespace
+
+
+def _words(values: dict[str, Any]) -> str:
+    return printable(" ".join(str(v) for v in values.values() if v is not None)[:80])
+
+
+def _told(status: Any, e: ToolError, record: int | None) -> Card:
+    what = harmless(e.what, _ERROR)
+    text = {"status": status, "error": what, "where": e.where, "mend": e.mend, "record": record}
+    return Card(status, printable(f"{e.where}: {what}" if e.where else what), json.dumps(text), record)
+
+
+def _card(result: Result) -> Card:
+    """An outcome as the model and the person see it."""
+    target, action = result.request.target, result.request.tool
+    head = f"{action} {target} {getattr(result, 'diff', '')}".rstrip()
+    facts: dict[str, Any] = {"action": action, "workload": str(target), "record": result.record}
+    match result:
+        case Applied():
+            return _applied(result, head, facts)
+        case Simulated():
+            return _made("simulated", f"would  {head}", facts | {"status": "simulated", "diff": result.diff})
+        case Refused():
+            room = [
+                {"dimension": r.dimension, "low": r.low, "high": r.high, "without_approval": r.alone}
+                for r in (result.decision.room if result.decision else ())
+            ]
+            why = harmless(result.detail, _ERROR)
+            facts |= {"status": "refused", "stage": result.stage, "rule": result.rule, "why": why}
+            return _made("refused", f"denied  {head}  {why}", facts | {"allowed_now": room})
+        case Pending():
+            facts |= {
+                "status": "pending",
+                "handle": result.handle,
+                "note": "a person must approve; you cannot",
+            }
+            return _made("pending", f"needs approval {result.handle}  {head}", facts, result.handle)
+        case Failed():
+            what = harmless(result.what, _ERROR)
+            facts |= {"status": "failed", "error": what, "mend": harmless(result.mend, _ERROR)}
+            return _made("failed", f"failed  {head}  {what}", facts)
+        case _:
+            why = harmless(result.why, _ERROR)
+            facts |= {"status": "in_doubt", "why": why, "note": "do not repeat; it is being resolved"}
+            return _made("in_doubt", f"IN DOUBT  {head}  {why}", facts)
+
+
+def _applied(result: Applied, head: str, facts: dict[str, Any]) -> Card:
+    """Done, done in part, or so already: a model must not take one for another."""
+    facts |= {
+        "status": "applied",
+        "diff": result.diff,
+        "ready": result.ready,
+        "replicas": result.replicas,
+        "unchanged": result.unchanged,
+        "not_done": harmless(result.partial, _ERROR) or None,
+    }
+    if result.partial:
+        return _made("applied", f"applied in part  {head}  not done: {facts['not_done']}", facts)
+    word = "is so already" if result.unchanged else "applied"
+    return _made("applied", f"{word}  {head}", facts)
+
+
+def _made(status: Any, line: str, facts: dict[str, Any], handle: str | None = None) -> Card:
+    text = json.dumps(facts, separators=(",", ":"))
+    return Card(status, printable(line), text, facts["record"], handle)
