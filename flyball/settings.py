@@ -11,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
-from flyball.cli.exits import UsageError
+from flyball.exits import UsageError
 
 
 @dataclass(frozen=True, slots=True)

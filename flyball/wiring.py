@@ -1,6 +1,7 @@
 """The composition root: the only place that picks real parts and puts them together, and makes a writer."""
 
 import hashlib
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -11,10 +12,9 @@ from pathlib import Path
 from audit.clock import Clock, SystemClock
 from audit.log import Log
 from flyball import __version__
-from flyball.cli.exits import UsageError
-from flyball.cli.output import note
-from flyball.folders import private
+from flyball.exits import UsageError
 from flyball.identity import LocalIdentity
+from flyball.paths import private
 from flyball.settings import Settings
 from policies.errors import PolicyInvalid
 from policies.source import PolicySource
@@ -33,6 +33,8 @@ from tools.ports import ClusterReader, ClusterWriter, UsageReader
 from tools.toolbox.governed import GovernedToolbox
 
 SANDBOX = "sandbox"
+LOG = logging.getLogger("flyball")
+"""Warnings for whoever runs this: the command line prints them on stderr."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +162,11 @@ def open_world(place: Place) -> World:
     """The simulated cluster. Where it is gone and its log is not, says that another one begins. Raises WorldAway."""
     world = World.open(place.folder)
     if world.begun and place.log.exists():
-        note(
-            f"the sandbox world was missing or empty ({world.store.path}): a new one begins, at its own time"
+        LOG.warning(
+            "the sandbox world was missing or empty (%s): a new one begins, at its own time\n"
+            "  the log beside it is of the world before, and stays",
+            world.store.path,
         )
-        note("  the log beside it is of the world before, and stays")
     return world
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from policies.types import Target
-from sandbox import endpoint, events
-from sandbox.errors import ApiError
-from sandbox.faults import Call
-from sandbox.kinds import WORKLOADS
-from sandbox.load import pod_metrics
-from sandbox.pods import pods_of
-from sandbox.selectors import matches
-from sandbox.store import Json, Key, Transaction
+from sandbox import endpoint
+from sandbox.api.errors import ApiError
+from sandbox.api.faults import Call
+from sandbox.api.kinds import WORKLOADS
+from sandbox.api.selectors import matches
+from sandbox.api.store import Json, Key, Transaction
+from sandbox.controllers import events
+from sandbox.controllers.pods import pods_of
 from sandbox.world import World
 from tools.cluster import objects
 from tools.cluster.answers import Answer, Question, read_error
@@ -95,6 +95,8 @@ class SimulatedCluster:
         key = key_for(target)
         with self._asking(key, "usage"), self.world.store.read() as txn:
             _found(txn, key)
+            from sandbox.serving.samples import pod_metrics  # brings numpy along
+
             samples = pod_metrics(txn, key, pods_of(txn, key), txn.number("now_ms"))
             return [objects.pod_usage(one) for one in samples]
 

@@ -6,13 +6,13 @@ Every call is one transaction: a fault that is taken, an effect, and the line th
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from sandbox import faults
-from sandbox.apiserver import ApiServer, Write
-from sandbox.controllers import settle
-from sandbox.errors import ApiError
-from sandbox.faults import Call, FaultKind
-from sandbox.kinds import KINDS
-from sandbox.store import Json, Key, Store, Transaction
+from sandbox.api import faults
+from sandbox.api.apiserver import ApiServer, Write
+from sandbox.api.errors import ApiError
+from sandbox.api.faults import Call, FaultKind
+from sandbox.api.kinds import KINDS
+from sandbox.api.store import Json, Key, Store, Transaction
+from sandbox.controllers.workloads import settle
 
 _WITHOUT_EFFECT = {
     FaultKind.CONFLICT: (409, "Conflict", "Operation cannot be fulfilled: the object has been modified"),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from forecasting.chance import Ints
-from sandbox.store import Key, Transaction
+from sandbox.api.store import Key, Transaction
 from tools.metrics.types import Metric
 
 MINUTE_MS = 60_000

@@ -4,16 +4,16 @@ from collections.abc import Iterable
 
 from base.quantities import QuantityInvalid
 from forecasting.hpa.spec import parsed as parsed_autoscaler
-from sandbox import quota
-from sandbox.apiserver import ApiServer, Write
-from sandbox.changes import ARGO_MANAGER, ARGO_TRACKING, argo_keeps
-from sandbox.changes import parse as parse_change
-from sandbox.controllers import settle
-from sandbox.errors import SandboxError
-from sandbox.kinds import WORKLOADS, key_of
-from sandbox.load import parse as parse_load
-from sandbox.rooms import is_up, room_of
-from sandbox.store import Json, Key, Transaction
+from sandbox.api import quota
+from sandbox.api.apiserver import ApiServer, Write
+from sandbox.api.errors import SandboxError
+from sandbox.api.kinds import WORKLOADS, key_of
+from sandbox.api.store import Json, Key, Transaction
+from sandbox.controllers.changes import ARGO_MANAGER, ARGO_TRACKING, argo_keeps
+from sandbox.controllers.changes import parse as parse_change
+from sandbox.controllers.node_room import is_up, room_of
+from sandbox.controllers.workloads import settle
+from sandbox.load.manifest import parse as parse_load
 
 
 def put(txn: Transaction, documents: Iterable[Json]) -> list[Key]:

@@ -8,9 +8,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from sandbox.errors import SandboxError
-from sandbox.load import embedded
-from sandbox.store import Json
+from sandbox.api.errors import SandboxError
+from sandbox.api.store import Json
+from sandbox.load.manifest import embedded
 
 _SIZE_MAX = 4 << 20
 

@@ -5,25 +5,18 @@ say that samples are missing, late or noisy: the same seed disturbs the same sam
 is missing here, with its reason.
 """
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from policies.types import Target
-from sandbox.errors import SandboxError
-from sandbox.kinds import WORKLOADS
-from sandbox.load import SCRAPE_MS, Disturbance, Load, disturbance, load_of
-from sandbox.store import Json, Key, Transaction
+from sandbox.api.kinds import WORKLOADS
+from sandbox.api.store import Key, Transaction
+from sandbox.disturbances import disturbances
+from sandbox.load.manifest import SCRAPE_MS, Disturbance, Load, load_of
+from sandbox.world import World
 from tools.errors import MetricsAway
 from tools.metrics.numbers import Measured, number
 from tools.metrics.types import SPECS, STALE_S, Metric, Number, Series, Span
-
-if TYPE_CHECKING:
-    from sandbox.world import World
-
-DISTURBED = "disturbed"
-"""Where the world keeps what is wrong with its metrics."""
 
 _MINUTE_MS = 60_000
 _COUNTED_S = 3600
@@ -36,7 +29,7 @@ class SimulatedMetrics:
 
     source = "sandbox"
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
 
     async def latest(self, metric: Metric, target: Target, now_ms: int) -> Number:
@@ -65,7 +58,7 @@ class _Source:
     """What one workload's metrics were and are, as this source lets them be seen."""
 
     def __init__(self, txn: Transaction, key: Key) -> None:
-        from sandbox.engine.samples import seed_text
+        from sandbox.serving.samples import seed_text
 
         self._txn, self._key, self._now = txn, key, txn.number("now_ms")
         self._there = txn.get(key) is not None
@@ -184,22 +177,6 @@ class _Source:
     ) -> Measured:
         text = format(Decimal(value) / SPECS[metric].scale, "f")
         return Measured(text, at_ms, covered, expected, window_s)
-
-
-def disturbances(txn: Transaction, key: Key) -> list[Disturbance]:
-    """What the world says is wrong with the metrics of that workload."""
-    rows: list[Json] = json.loads(txn.meta(DISTURBED) or "[]")
-    return [disturbance(row["how"]) for row in rows if row["key"] in (None, list(key))]
-
-
-def disturb(txn: Transaction, key: Key | None, how: Json) -> None:
-    """From now on that is wrong with the metrics of a workload (None: of all). Raises SandboxError."""
-    try:
-        disturbance(how)
-    except ValueError as e:
-        raise SandboxError(f"metrics cannot be disturbed so: {e}") from e
-    rows: list[Json] = json.loads(txn.meta(DISTURBED) or "[]")
-    txn.set_meta(DISTURBED, json.dumps([*rows, {"key": key and list(key), "how": how}]))
 
 
 def _total(values: Sequence[int | None]) -> int | None:

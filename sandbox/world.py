@@ -11,15 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from audit.clock import Clock, SystemClock
-from sandbox import endpoint, faults, metrics
-from sandbox.apiserver import ApiServer, Write
-from sandbox.controllers import advance_to, settle
+from sandbox import disturbances, endpoint
+from sandbox.api import faults
+from sandbox.api.apiserver import ApiServer, Write
+from sandbox.api.errors import SandboxError
+from sandbox.api.faults import Fault, Seeded
+from sandbox.api.store import Json, Key, Store, Transaction
+from sandbox.controllers.workloads import advance_to, settle
 from sandbox.endpoint import Arrival
-from sandbox.errors import SandboxError
-from sandbox.faults import Fault, Seeded
 from sandbox.loading import put, refuse_idle_loads
 from sandbox.manifests import base, default_world
-from sandbox.store import Json, Key, Store, Transaction
 
 Progress = Callable[[int, int], None]
 
@@ -168,13 +169,13 @@ class World:
         """Spoil the metrics of a workload (None: of all) from now on: `metric` (one; else all), `gaps`, `lag`
         and `noise`, as a Load writes them. Raises SandboxError."""
         with self.store.write() as txn:
-            metrics.disturb(txn, key, dict(how))
+            disturbances.disturb(txn, key, dict(how))
 
     def heal(self) -> None:
         """Drop the plan of faults, and what was wrong with metrics."""
         with self.store.write() as txn:
             faults.clear(txn)
-            txn.set_meta(metrics.DISTURBED, "[]")
+            txn.set_meta(disturbances.DISTURBED, "[]")
 
     def deny(self, *rights: str) -> None:
         """What Flyball's own account may not do from now on, such as `patch deployments/scale`; replaces the

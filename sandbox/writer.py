@@ -10,11 +10,11 @@ from typing import Any
 from audit.clock import Clock
 from policies.types import Permit, Target
 from sandbox import endpoint
-from sandbox.apiserver import Write
+from sandbox.api.apiserver import Write
+from sandbox.api.errors import ApiError
+from sandbox.api.faults import Call
+from sandbox.api.store import Json, Key
 from sandbox.cluster import NAME, SimulatedCluster, answer_of, key_for
-from sandbox.errors import ApiError
-from sandbox.faults import Call
-from sandbox.store import Json, Key
 from sandbox.world import World
 from tools.cluster import objects
 from tools.cluster.answers import write_error

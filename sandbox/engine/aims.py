@@ -1,7 +1,7 @@
 """What is aimed at a workload: its Load and its HPA, by the workload."""
 
-from sandbox.kinds import key_of
-from sandbox.store import Json, Key, Transaction
+from sandbox.api.kinds import key_of
+from sandbox.api.store import Json, Key, Transaction
 
 HPA = "horizontalpodautoscaler"
 AIMED = ("load", HPA)

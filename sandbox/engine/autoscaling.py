@@ -13,15 +13,15 @@ from forecasting.hpa.controller import Decision, Seen, sync
 from forecasting.hpa.pods import INITIALIZATION_MS, PodView, Usage
 from forecasting.hpa.rules import Change, Memory
 from forecasting.hpa.spec import Spec
-from sandbox import events
-from sandbox.apiserver import ApiServer, Write
-from sandbox.controllers import settle
-from sandbox.engine.pods import PodState
-from sandbox.engine.samples import sampled
-from sandbox.engine.serving import Group, Served, cpu_of, memory_of
-from sandbox.kinds import rfc3339
-from sandbox.load import IDLE, SCRAPE_MS, Load
-from sandbox.store import Json, Key, Transaction
+from sandbox.api.apiserver import ApiServer, Write
+from sandbox.api.kinds import rfc3339
+from sandbox.api.store import Json, Key, Transaction
+from sandbox.controllers import events
+from sandbox.controllers.workloads import settle
+from sandbox.load.manifest import IDLE, SCRAPE_MS, Load
+from sandbox.serving.pods import PodState
+from sandbox.serving.queue import Group, Served, cpu_of, memory_of
+from sandbox.serving.samples import sampled
 
 MANAGER = "kube-controller-manager"
 SOURCE = "horizontal-pod-autoscaler"

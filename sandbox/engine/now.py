@@ -4,14 +4,14 @@ import json
 
 import numpy as np
 
+from sandbox.api.store import Key, Transaction
 from sandbox.engine import record
-from sandbox.engine.demand import demand
-from sandbox.engine.pods import state_of
-from sandbox.engine.samples import sampled, seed_text
-from sandbox.engine.serving import Group, groups_of, serve
 from sandbox.history import COLUMNS, MISSING
-from sandbox.load import Load
-from sandbox.store import Key, Transaction
+from sandbox.load.manifest import Load
+from sandbox.serving.demand import demand
+from sandbox.serving.pods import state_of
+from sandbox.serving.queue import Group, groups_of, serve
+from sandbox.serving.samples import sampled, seed_text
 from tools.cluster.objects import unix_ms
 from tools.metrics.types import Metric
 

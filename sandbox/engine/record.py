@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from forecasting.chance import Floats, Ints
-from sandbox.engine.pods import PodState
-from sandbox.engine.serving import TICK_S, Group, Served, cpu_of, latency_us, memory_of, throttled_ppm
 from sandbox.history import COLUMNS, MISSING
-from sandbox.load import IDLE, Load
+from sandbox.load.manifest import IDLE, Load
+from sandbox.serving.pods import PodState
+from sandbox.serving.queue import TICK_S, Group, Served, cpu_of, latency_us, memory_of, throttled_ppm
 from tools.metrics.types import Metric
 
 

@@ -14,19 +14,19 @@ import numpy as np
 from forecasting.hpa.rules import Memory
 from forecasting.hpa.spec import parsed as spec_of
 from sandbox import history
-from sandbox.apiserver import ApiServer
-from sandbox.controllers import settle
+from sandbox.api.apiserver import ApiServer
+from sandbox.api.kinds import WORKLOADS, key_of
+from sandbox.api.store import Json, Key, Transaction
+from sandbox.controllers.pods import oom_kill, workload_of
+from sandbox.controllers.workloads import settle
 from sandbox.engine.aims import AIMED, HPA, Aims
 from sandbox.engine.autoscaling import Watch, carry_out, memories, refresh, remember, watch_of
 from sandbox.engine.now import STATE
-from sandbox.engine.pods import PodState, state_of
-from sandbox.engine.samples import seed_text
-from sandbox.engine.serving import TICK_MS
 from sandbox.engine.track import Block, Track
-from sandbox.kinds import WORKLOADS, key_of
-from sandbox.load import Load, parse
-from sandbox.pods import oom_kill, workload_of
-from sandbox.store import Json, Key, Transaction
+from sandbox.load.manifest import Load, parse
+from sandbox.serving.pods import PodState, state_of
+from sandbox.serving.queue import TICK_MS
+from sandbox.serving.samples import seed_text
 
 _KEPT = ("left", "before", "restarts", "kills")
 """Of a track's state, what lasts between advances."""

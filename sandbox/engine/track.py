@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from forecasting.chance import Ints
+from sandbox.api.store import Key
 from sandbox.engine import record
 from sandbox.engine.autoscaling import Scene, Watch
-from sandbox.engine.demand import demand
-from sandbox.engine.pods import PodState
-from sandbox.engine.serving import TICK_MS, Group, Served, cpu_of, groups_of, memory_of, serve
 from sandbox.history import COLUMNS, MINUTE_MS
-from sandbox.load import Load
-from sandbox.store import Key
+from sandbox.load.manifest import Load
+from sandbox.serving.demand import demand
+from sandbox.serving.pods import PodState
+from sandbox.serving.queue import TICK_MS, Group, Served, cpu_of, groups_of, memory_of, serve
 from tools.metrics.types import Metric
 
 _TICKS_MIN, TICKS_MAX = 32, 4096

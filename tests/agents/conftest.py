@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flyball.__main__ import main
+from flyball.cli.main import main
 from tests.e2e.scripted_model import ScriptedModel
 
 Flyball = Callable[..., tuple[int, str, str]]

@@ -11,7 +11,7 @@ import pytest
 from agents.ops.budget import Budget
 from agents.ops.events import Reason
 from agents.tuner import plan
-from flyball.cli import chat_repl
+from flyball.cli.chat.command import repl
 from forecasting.hpa.formula import Unknown
 from tests.agents.conftest import Flyball
 from tests.e2e.scripted_model import say, serving
@@ -60,8 +60,8 @@ def test_budgets_in_words() -> None:
 
 def test_the_persons_commands() -> None:
     named = set(re.findall(r"^\| `(/[a-z]+)", CHAT, re.MULTILINE))
-    handled = {f"/{name}" for name in re.findall(r'case "([a-z]+)"', inspect.getsource(chat_repl))}
-    helped = set(re.findall(r"^(/[a-z]+)", chat_repl._HELP, re.MULTILINE))
+    handled = {f"/{name}" for name in re.findall(r'case "([a-z]+)"', inspect.getsource(repl))}
+    helped = set(re.findall(r"^(/[a-z]+)", repl._HELP, re.MULTILINE))
     assert named == handled == helped
 
 

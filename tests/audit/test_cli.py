@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from audit.log import Log
-from flyball.__main__ import main
+from flyball.cli.main import main
 from tests.audit.kit import AGENT, act, attacker, fill, verifier_of, with_log
 
 

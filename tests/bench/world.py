@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from sandbox import history
-from sandbox.load import SCRAPE_MS
-from sandbox.store import Json
+from sandbox.api.store import Json
+from sandbox.load.manifest import SCRAPE_MS
 from sandbox.world import START_MS, World
 from tests.bench.report import Row
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 from policies.types import Target
-from sandbox import faults
-from sandbox.apiserver import ApiServer, Write
+from sandbox.api import faults
+from sandbox.api.apiserver import ApiServer, Write
+from sandbox.api.errors import ApiError
+from sandbox.api.store import Key, Transaction
 from sandbox.cluster import SimulatedCluster
-from sandbox.controllers import settle
-from sandbox.errors import ApiError
-from sandbox.pods import oom_kill, workload_of
-from sandbox.store import Key, Transaction
+from sandbox.controllers.pods import oom_kill, workload_of
+from sandbox.controllers.workloads import settle
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
 from tests.contract.harness import Body, Check, Json, Pressure, Refused

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from flyball import wiring
-from flyball.__main__ import main
+from flyball.cli.main import main
 from policies.types import Permit, Target
-from sandbox.store import Key
+from sandbox.api.store import Key
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
 from tests.crash.forks import LONGEST_S

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.faults import Fault, FaultKind
+from sandbox.api.faults import Fault, FaultKind
 from tests.crash.forks import Child, MortalWriter, mortal_log
 from tests.crash.kit import Rig, balanced, run
 from tools.path.outcome import Applied, Failed, Pending, Result, Unknown

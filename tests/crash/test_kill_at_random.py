@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.faults import FaultKind, Seeded
+from sandbox.api.faults import FaultKind, Seeded
 from tests.crash.forks import Child
 from tests.crash.kit import Rig, balanced, opened
 from tools.path.outcome import Result, Unknown

@@ -19,8 +19,8 @@ import pytest
 from audit.errors import LogUnavailable
 from audit.log import Log
 from policies.types import Permit, Target
-from sandbox.apiserver import Write
-from sandbox.store import Key
+from sandbox.api.apiserver import Write
+from sandbox.api.store import Key
 from tests.crash.forks import Child, die
 from tests.crash.kit import NAMESPACE, Rig, books, opened, run
 from tools.path import kill_switch

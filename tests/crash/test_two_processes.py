@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from policies.types import Permit, Target
-from sandbox.faults import Fault, FaultKind
+from sandbox.api.faults import Fault, FaultKind
 from tests.crash.forks import Child
 from tests.crash.kit import Rig, balanced, opened, run
 from tools.path import kill_switch

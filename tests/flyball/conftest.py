@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flyball.kit import Flyball, make_flyball
+from tests.flyball.driver import Flyball, make_flyball
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flyball.__main__ import main
 from flyball.cli.app import COMMANDS
-from flyball.cli.exits import MEANING, Exit
+from flyball.cli.main import main
+from flyball.exits import MEANING, Exit
 from flyball.settings import TABLE
 from policies.loader import load
 from tools.actions.registry import catalogue

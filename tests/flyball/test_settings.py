@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flyball.cli.exits import Exit, UsageError
+from flyball.exits import Exit, UsageError
 from flyball.settings import TABLE, load
-from tests.flyball.kit import Flyball
+from tests.flyball.driver import Flyball
 
 
 def test_the_order(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

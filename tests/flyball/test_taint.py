@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flyball.cli.chat_repl import _MARKED
+from flyball.cli.chat.repl import _MARKED
 from tests.e2e.scripted_model import call, say, scale, serving
-from tests.flyball.kit import Flyball
+from tests.flyball.driver import Flyball
 
 EVENTS = call("get_events", workload="deployment/web")
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from flyball.cli import tune_train
-from flyball.cli.exits import UsageError
+from flyball.cli.backtest import train
+from flyball.exits import UsageError
 from forecasting.demand.weights import read
 
 
 def run(*args: str) -> Result:
-    return CliRunner().invoke(tune_train.app, list(args))
+    return CliRunner().invoke(train.app, list(args))
 
 
 def test_a_seed_gives_one_file(tmp_path: Path) -> None:
@@ -24,5 +24,5 @@ def test_a_seed_gives_one_file(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot write") as said:
-        tune_train._write(tmp_path / "none" / "weights.json", "")
+        train._write(tmp_path / "none" / "weights.json", "")
     assert said.value.mend

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.queueing import QUANTILES, RHO_MAX, erlang_c, quantiles, sojourn_above, sojourn_quantile
-from sandbox.engine.pods import PodState
-from sandbox.engine.serving import TICK_S, groups_of, latency_us, line, serve
-from sandbox.load import Load
+from sandbox.load.manifest import Load
+from sandbox.serving.pods import PodState
+from sandbox.serving.queue import TICK_S, groups_of, latency_us, line, serve
 
 SERVERS = (1, 2, 3, 8, 40)
 LOADS = (0.05, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)

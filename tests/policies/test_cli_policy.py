@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flyball.__main__ import main
+from flyball.cli.main import main
 from policies.cases import run
 from policies.loader import compile_texts
 from tests.policies.kit import CATALOGUE, PEOPLE, rule, text

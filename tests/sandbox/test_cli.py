@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flyball.__main__ import main
+from flyball.cli.main import main
 from tests.contract.harness import workload
 
 

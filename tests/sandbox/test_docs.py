@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flyball.__main__ import main
-from sandbox.load import FIELDS
+from flyball.cli.main import main
+from sandbox.load.manifest import FIELDS
 from sandbox.manifests import default_world
 
 TEXT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import history
+from sandbox.api.errors import SandboxError
+from sandbox.api.store import Json, Key
 from sandbox.cluster import SimulatedCluster
-from sandbox.engine.demand import demand
-from sandbox.errors import SandboxError
-from sandbox.load import Bursts, Load, Step
+from sandbox.load.manifest import Bursts, Load, Step
 from sandbox.manifests import read as read_file
 from sandbox.metrics import SimulatedMetrics
-from sandbox.store import Json, Key
+from sandbox.serving.demand import demand
 from sandbox.world import START_MS, World
 from tests.sandbox.actors import read, run, scale, shop
 from tests.sandbox.test_world import UID

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.api.faults import Fault, FaultKind, Seeded
 from sandbox.cluster import SimulatedCluster
 from sandbox.endpoint import ANOTHER_MANAGER
-from sandbox.faults import Fault, FaultKind, Seeded
 from sandbox.world import World
 from tests.sandbox.actors import fence, hand, read, run, scale, shop
 from tools.errors import ClusterAway, DefiniteConflict, MayHaveHappened, NeverHappened, NotFound, ToolError

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from sandbox import events
-from sandbox.apiserver import ApiServer
+from sandbox.api.apiserver import ApiServer
+from sandbox.api.errors import ApiError, SandboxError
+from sandbox.api.store import Key
 from sandbox.cluster import SimulatedCluster
-from sandbox.errors import ApiError, SandboxError
-from sandbox.store import Key
+from sandbox.controllers import events
 from sandbox.world import World
 from tests.contract.harness import workload
 from tests.sandbox.actors import read, run, scale, shop

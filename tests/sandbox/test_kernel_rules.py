@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from forecasting.throttling import PERIOD_US, throttled
+from sandbox.api.store import Key
 from sandbox.cluster import SimulatedCluster
-from sandbox.store import Key
 from sandbox.world import World
 from tests.contract.harness import APP, workload
 from tests.sandbox.actors import run, shop

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from sandbox.errors import SandboxError
+from sandbox.api.errors import SandboxError
+from sandbox.api.store import Key
 from sandbox.metrics import SimulatedMetrics
-from sandbox.store import Key
 from sandbox.world import World
 from tests.sandbox.actors import run, scale, shop
 from tools.errors import MetricsAway

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.types import Target
-from sandbox.apiserver import ApiServer, Write
+from sandbox.api.apiserver import ApiServer, Write
+from sandbox.api.errors import ApiError
+from sandbox.api.faults import Fault, FaultKind
+from sandbox.api.kinds import rfc3339
+from sandbox.api.store import Json, Key
 from sandbox.cluster import SimulatedCluster
-from sandbox.controllers import settle
-from sandbox.errors import ApiError
-from sandbox.faults import Fault, FaultKind
-from sandbox.kinds import rfc3339
-from sandbox.kubelet import oom_kill
-from sandbox.rooms import CPU_MANAGER
-from sandbox.store import Json, Key
+from sandbox.controllers.kubelet import oom_kill
+from sandbox.controllers.node_room import CPU_MANAGER
+from sandbox.controllers.workloads import settle
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
 from tests.contract.harness import APP, resize_patch, workload

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.errors import SandboxError
-from sandbox.kinds import KINDS
-from sandbox.store import Store
+from sandbox.api.errors import SandboxError
+from sandbox.api.kinds import KINDS
+from sandbox.api.store import Store
 from sandbox.world import World
 from tests.sandbox.actors import read, scale, shop
 from tools.errors import DefiniteConflict

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import ownership, validate
-from sandbox.errors import ApiError
-from sandbox.merge import merged
-from sandbox.ownership import UPDATE_MANAGERS_MAX, Owner
-from sandbox.selectors import matches
+from sandbox.api import ownership, validate
+from sandbox.api.errors import ApiError
+from sandbox.api.merge import merged
+from sandbox.api.ownership import UPDATE_MANAGERS_MAX, Owner
+from sandbox.api.selectors import matches
 from tests.contract.harness import workload
 
 APP = {"name": "app", "image": "a:1", "env": [{"name": "X", "value": "1"}]}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.store import Key, Store, Transaction
+from sandbox.api.store import Key, Store, Transaction
 
 WEB = Key("deployment", "shop", "web")
 

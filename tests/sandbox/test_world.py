@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sandbox.api.errors import ApiError, SandboxError
+from sandbox.api.store import Key
 from sandbox.cluster import SimulatedCluster
-from sandbox.errors import ApiError, SandboxError
 from sandbox.manifests import default_world
 from sandbox.manifests import read as read_file
-from sandbox.store import Key
 from sandbox.world import START_MS, World
 from tests.contract.harness import workload
 from tests.sandbox.actors import read, run, scale, shop

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from flyball.cli.exits import Exit
-from sandbox.errors import WorldAway, WorldDamaged
-from sandbox.store import Store
+from flyball.exits import Exit
+from sandbox.api.errors import WorldAway, WorldDamaged
+from sandbox.api.store import Store
 from tests.sandbox.test_cli import flyball
 
 
@@ -86,7 +86,7 @@ def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
 def test_an_emptied_world_beside_its_log_is_said_to_begin_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from flyball.__main__ import main
+    from flyball.cli.main import main
 
     words = ["status", "--context", "sandbox", "--state", str(tmp_path)]
     assert main(words) == 0

@@ -162,7 +162,7 @@ RULES = (
     rule("commit", _commits,
          "audit.log tools.approvals.approvals tools.path.attempts tools.path.context tools.path.executor"
          " tools.path.kill_switch tools.path.resolver tools.path.rollout_watcher tools.plans.plans"
-         " tools.reading.screening tools.toolbox.governed flyball.cli.chat_repl flyball.cli.tune",
+         " tools.reading.screening tools.toolbox.governed flyball.cli.chat.repl flyball.cli.tune.commands",
          "await app.log.commit((r,))"),
     rule("records of the path", lambda t: _drafts(
             t, "approval.requested", "approval.granted", "approval.denied", "policy.decision",
@@ -174,7 +174,8 @@ RULES = (
     rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.path.attempts",
          "context.journal.intent(r, s, d, '')"),
     rule("approve", lambda t: _attributes(t, r"approvals\.(approve|deny|approve_plan|deny_plan|vote_plan)$"),
-         "flyball.cli.approve flyball.cli.deny flyball.cli.chat_repl", "await app.approvals.approve(h, who)"),
+         "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.repl",
+         "await app.approvals.approve(h, who)"),
     rule("out of the process", _leaves, "tools.cluster.client tools.metrics.prometheus.access"
          " tools.metrics.prometheus.address tools.metrics.prometheus.client", "import subprocess"),
     rule("dynamic code", _dynamic, "flyball.cli.app", "eval('1')"),

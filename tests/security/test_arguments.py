@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from audit.errors import RecordInvalid
-from flyball.cli.output import safe
+from flyball.cli.kit.output import safe
 from tests.security.kit import ask, installation, kinds, proposed, replicas, scale, within
 from tools.path.executor import Executor
 from tools.path.outcome import Refused

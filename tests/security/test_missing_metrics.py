@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agents.tuner.run import Pass, TunerPass
-from flyball.cli.tune import TUNER, LogRecorder
+from flyball.cli.tune.commands import TUNER, LogRecorder
 from policies.types import Target
 from tests.security.kit import App, installation
 from tools.errors import ClusterAway, MetricsAway

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from policies.types import Permit
-from sandbox.apiserver import Write
-from sandbox.store import Key
+from sandbox.api.apiserver import Write
+from sandbox.api.store import Key
 from sandbox.writer import SimulatedWriter
 from tests.security.kit import App, ask, installation
 from tools.actions import registry

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from audit.errors import LogUnavailable
-from flyball.cli.output import safe
+from flyball.cli.kit.output import safe
 from policies.types import Target
 from tests.security.kit import LOCAL, OPS, App, allow, ask, deny, installation, kinds, target, write_policy
 from tools.errors import ReadRefused

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from audit.clock import SystemClock
-from flyball.cli.exits import UsageError
+from flyball.exits import UsageError
 from flyball.settings import load
 from flyball.wiring import open_log, place_of
 from tests.security.kit import App, flags, kinds, within

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flyball.cli.output import safe
+from flyball.cli.kit.output import safe
 from tests.security.kit import App, ask, installation, replicas
 from tests.security.planting import event
 from tools.actions import registry

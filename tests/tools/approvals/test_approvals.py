@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from flyball.cli.waiting import until_decided
+from flyball.cli.kit.waiting import until_decided
 from policies.types import Principal, Scope
-from sandbox.apiserver import Write
-from sandbox.faults import Fault, FaultKind
-from sandbox.store import Key
+from sandbox.api.apiserver import Write
+from sandbox.api.faults import Fault, FaultKind
+from sandbox.api.store import Key
 from tests.crash.forks import Child
 from tests.crash.kit import POLICY, Rig, balanced, run
 from tools.approvals.approvals import NoSuchQuestion, VoteRefused

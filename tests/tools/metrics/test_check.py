@@ -4,7 +4,7 @@ import pytest
 
 from policies.types import Target
 from sandbox.metrics import SimulatedMetrics
-from tests.flyball.kit import Flyball
+from tests.flyball.driver import Flyball
 from tools.errors import MetricsAway
 from tools.metrics.hints import mend, reason
 from tools.metrics.types import SPECS, Metric, Number

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from policies.types import Target
-from sandbox.faults import Fault, FaultKind
+from sandbox.api.faults import Fault, FaultKind
 from tests.crash.kit import POLICY, Rig, balanced, opened, run
 from tests.tools.path.test_executor_faults import Interloper, somebody_scales
 from tools.path.executor import TRIES

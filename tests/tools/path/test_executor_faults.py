@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.apiserver import Write
-from sandbox.faults import Fault, FaultKind
-from sandbox.store import Key
+from sandbox.api.apiserver import Write
+from sandbox.api.faults import Fault, FaultKind
+from sandbox.api.store import Key
 from tests.crash.kit import Rig, balanced, run
 from tools.errors import ArgumentsInvalid, ClusterAway
 from tools.path.executor import TRIES

@@ -7,7 +7,7 @@ import pytest
 
 from audit.errors import LogUnavailable
 from audit.store import sqlite as store
-from flyball.__main__ import main
+from flyball.cli.main import main
 from policies.types import Permit, Target
 from tests.crash.kit import Rig, balanced, run
 from tools.path.outcome import Applied, Unknown

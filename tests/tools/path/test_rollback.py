@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from policies.types import Request
-from sandbox.apiserver import Write
-from sandbox.faults import Fault, FaultKind
-from sandbox.store import Key
+from sandbox.api.apiserver import Write
+from sandbox.api.faults import Fault, FaultKind
+from sandbox.api.store import Key
 from tests.crash.kit import POLICY, Rig, balanced, run
 from tools.errors import ArgumentsInvalid
 from tools.path import kill_switch

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from policies.types import Mode, Request
-from sandbox.apiserver import Write
-from sandbox.faults import Fault, FaultKind
-from sandbox.store import Key
+from sandbox.api.apiserver import Write
+from sandbox.api.faults import Fault, FaultKind
+from sandbox.api.store import Key
 from tests.crash.kit import POLICY, Rig, balanced, run
 from tools.approvals.approvals import NoSuchQuestion
 from tools.errors import ArgumentsInvalid

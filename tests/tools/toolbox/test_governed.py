@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flyball.cli.output import safe
+from flyball.cli.kit.output import safe
 from policies.types import Target
 from tests.security.kit import LOCAL, OPS, App, allow, ask, installation, scale
 from tests.tools.rig import Rig, rig

@@ -1,0 +1,1 @@
+"""Commands that read, prove and verify the log."""

@@ -1,0 +1,80 @@
+"""`flyball audit in-doubt`: writes whose answer never came, and a person's word on what cannot be known."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from flyball.cli.kit.numbers import whole
+from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.output import document, note, safe, say
+from flyball.exits import Exit, Stop, UsageError
+
+app = typer.Typer(help="Look at and resolve writes in doubt. Example: flyball audit in-doubt")
+
+
+@app.callback(invoke_without_command=True)
+@command
+def in_doubt(opts: Options, ctx: typer.Context) -> None:
+    """Try to resolve what is in doubt, and list what remains. Example: flyball audit in-doubt"""
+    if ctx.invoked_subcommand is not None:
+        return
+
+    async def work(app: Any) -> None:
+        from flyball.cli.kit import render
+
+        results = await app.executor.resolver.sweep()
+        if opts.json:
+            document({"kind": "InDoubt", "items": [render.document(r) for r in results]})
+        elif not results:
+            note("nothing is in doubt")
+        else:
+            for result in results:
+                _show(result)
+        if any(render.code(r) is Exit.IN_DOUBT for r in results):
+            raise Stop(Exit.IN_DOUBT)
+
+    opts.run(work)
+
+
+def _show(result: Any) -> None:
+    """How it ended, or, where looking does not tell, how a person says so."""
+    from flyball.cli.kit import render
+
+    first, *rest = render.lines(result)
+    say(first)
+    if render.code(result) is not Exit.IN_DOUBT:
+        for line in rest:
+            say(line)
+        return
+    for became in ("applied", "not-applied"):
+        say(f'  {became + ":":<12} flyball audit in-doubt resolve {result.record} --as {became} --reason "…"')
+    say(f"  evidence:    flyball audit show {result.record}")
+
+
+@app.command()
+@command
+def resolve(
+    opts: Options,
+    record: Annotated[int, typer.Argument(help="The intent's record number.", parser=whole)],
+    outcome: Annotated[Literal["applied", "not-applied"], typer.Option("--as", help="What you found out.")],
+    reason: Annotated[str, typer.Option("--reason", help="How you know; it goes into the log.")],
+) -> None:
+    """Say what became of it. Example: flyball audit in-doubt resolve 18204 --as applied --reason "seen" """
+    if not reason.strip():
+        raise UsageError("a reason is needed", where="--reason", mend="say how you know")
+
+    async def work(app: Any) -> None:
+        from tools.path.journal import actor_of
+
+        resolver = app.executor.resolver
+        found = [e for e in await resolver.open_intents() if e.seq == record]
+        if not found:
+            raise UsageError(f"record {record} is not in doubt", mend="flyball audit in-doubt")
+        who = actor_of(app.identity.by_hand())
+        await resolver.by_hand(found[0], outcome.replace("-", "_"), reason, who)
+        if opts.json:
+            document({"kind": "Resolved", "record": record, "as": outcome})
+        else:
+            say(f"{app.place}  record {record} resolved as {outcome}: {safe(reason)}")
+
+    opts.run(work)

@@ -1,0 +1,146 @@
+"""How records and reports look: one dictionary for JSON, one line or a few for people.
+
+What an attacker may have put into a record (names, reasons, labels) is escaped before it meets a terminal.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from audit.canonical import encode
+from audit.evidence import Proven
+from audit.record import Record
+from audit.report import Finding, Report
+from audit.store.read import Entry
+from flyball.cli.kit.output import safe
+
+HEAD = ("RECORD", "TIME", "KIND", "ACTOR", "RESOURCE", "RESULT", "REASON")
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """The record exactly as it is stored, with its number and leaf hash."""
+    record: dict[str, Any] = orjson.loads(encode(entry.record))
+    return {"seq": entry.seq, "leaf_sha256": entry.leaf_hash.hex(), "record": record}
+
+
+def row(entry: Entry) -> tuple[str, ...]:
+    """The cells of one line of `tail`, as HEAD names them; `output.table` escapes them."""
+    record = entry.record
+    who = record.actor.id
+    if record.actor.on_behalf_of:
+        who += f" for {record.actor.on_behalf_of}"
+    return (
+        str(entry.seq),
+        local(record.world_ts or record.ts),
+        record.kind,
+        who,
+        _resource(entry),
+        _result(entry),
+        " ".join((record.reason or "").split()),
+    )
+
+
+def local(ts: str) -> str:
+    """A record's time as a person reads it: local, with its zone."""
+    return f"{datetime.fromisoformat(ts).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _resource(entry: Entry) -> str:
+    resource = entry.record.resource
+    if not resource:
+        return ""
+    place = f"{resource.cluster}/{resource.namespace}" if resource.namespace else resource.cluster
+    return f"{place} {resource.kind}/{resource.name}"
+
+
+def _result(entry: Entry) -> str:
+    record = entry.record
+    if record.outcome:
+        return f"{record.outcome.status} (dry run)" if record.mode == "dry_run" else record.outcome.status
+    if record.decision:
+        return f"{record.decision.verdict} {record.decision.rule or record.decision.stage}"
+    labels = record.labels or {}
+    if record.kind == "killswitch":
+        return " ".join(labels.get(name, "") for name in ("state", "scope"))
+    return labels.get("diff", "")
+
+
+def lines(entry: Entry) -> Iterator[str]:
+    """One record in full, a field a line, nested fields with their path."""
+    yield f"record {entry.seq}"
+    yield f"leaf {entry.leaf_hash.hex()}"
+    yield from lines_of(entry.record)
+
+
+def lines_of(record: Record) -> Iterator[str]:
+    """The fields of a record."""
+    yield from _flat("", orjson.loads(encode(record)))
+
+
+def _flat(path: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        for key, part in value.items():
+            yield from _flat(f"{path}.{key}" if path else key, part)
+    elif isinstance(value, list) and value:
+        for at, part in enumerate(value):
+            yield from _flat(f"{path}[{at}]", part)
+    else:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        yield f"{safe(path)} {safe(text)}"
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {"check": finding.check, "seq": finding.seq, "what": finding.what}
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    return {
+        "whole": report.whole,
+        "origin": report.origin,
+        "records": report.records,
+        "root_sha256": report.root,
+        "checkpoints": report.checkpoints,
+        "signatures_verified": report.signatures,
+        "kept_records": report.kept_records,
+        "last_ts": report.last_ts,
+        "findings": [_finding(finding) for finding in report.findings],
+        "notes": [_finding(note) for note in report.notes],
+        "unlisted": report.unlisted,
+    }
+
+
+def report_lines(report: Report) -> list[str]:
+    """Answer first, evidence below."""
+    if report.whole:
+        when = f", {local(report.last_ts)}" if report.last_ts else ""
+        first = f"log whole to {report.records - 1}, signed by {report.origin}{when}"
+    else:
+        number = len(report.findings)
+        first = f"TAMPERED  {number} finding{'s' * (number != 1)}; verified to {report.records - 1}"
+    kept = "no kept checkpoint was compared"
+    if report.kept_records is not None:
+        kept = f"kept checkpoint agrees to {report.kept_records - 1}"
+    evidence = f"  {report.checkpoints} checkpoints, {report.signatures} signatures verified; {kept}"
+    unlisted = [f"  and {report.unlisted} more"] if report.unlisted else []
+    return [safe(first), safe(evidence), *_found(report.findings), *_found(report.notes, "note "), *unlisted]
+
+
+def _found(findings: Sequence[Finding], prefix: str = "") -> list[str]:
+    return [
+        f"  {prefix}{finding.check:<10} {'log' if finding.seq is None else f'record {finding.seq}'}"
+        f"  {safe(finding.what)}"
+        for finding in findings
+    ]
+
+
+def proven_json(proven: Proven) -> dict[str, Any]:
+    return {
+        "holds": True,
+        "origin": proven.origin,
+        "seq": proven.seq,
+        "records": proven.size,
+        "root_sha256": proven.root.hex(),
+        "record": orjson.loads(encode(proven.record)),
+    }

@@ -1,0 +1,1 @@
+"""Backtests and training: policies played on recorded demand."""

@@ -1,0 +1,101 @@
+"""The files of a backtest: traces in, replicas out, each written whole or not at all."""
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flyball.exits import UsageError
+
+if TYPE_CHECKING:
+    from forecasting.backtest.trace import Trace
+
+
+def read(paths: Sequence[Path], column: str, now_s: int) -> "list[Trace]":
+    """The traces of these files. Raises UsageError with file and line for one that cannot be used."""
+    from forecasting.backtest import rows
+    from forecasting.backtest.errors import BadTrace
+    from forecasting.backtest.trace import on_the_minute
+
+    _distinct(paths)
+    found = []
+    for path in paths:
+        try:
+            with path.open(encoding="utf-8", newline="") as lines:
+                found.append(on_the_minute(rows.read(lines, str(path), column=column, now_s=now_s)))
+        except BadTrace as e:
+            raise UsageError(e.what, where=e.where, mend=e.mend) from e
+        except UnicodeDecodeError as e:
+            raise UsageError(
+                "this is no text", where=str(path), mend="give a CSV of `ts,value` in UTF-8"
+            ) from e
+        except OSError as e:
+            raise UsageError(str(e.strerror), where=str(path), mend="name a file that can be read") from e
+    return found
+
+
+def _distinct(paths: Sequence[Path]) -> None:
+    """Results are named by stem: two of one name would write over each other."""
+    first: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in first:
+            what = f"two traces are named `{path.stem}`"
+            raise UsageError(what, where=f"{first[path.stem]}, {path}", mend="rename one of them")
+        first[path.stem] = path
+
+
+def check(wanted: Path, traces: Sequence[Path]) -> None:
+    """Before anything is played: `wanted`, a file or a folder's file, can be written and is none of the traces.
+    Raises UsageError."""
+    if wanted.exists() and not wanted.is_file():
+        raise UsageError("there is something else of that name", where=str(wanted), mend="name a file")
+    if wanted.exists() and any(trace.exists() and wanted.samefile(trace) for trace in traces):
+        raise UsageError("this would write over a trace", where=str(wanted), mend="name another place")
+    above = next(folder for folder in wanted.absolute().parents if folder.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        raise UsageError("cannot write there", where=str(wanted), mend="name a folder that can be written")
+
+
+def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """`folder/<stem>.csv` for each; none of them is there half. Raises UsageError where it cannot be written."""
+    asides: dict[Path, Path] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stem, text in texts.items():
+            asides[folder / f"{stem}.csv"] = _aside(folder, text.encode())
+        return [aside.replace(path) for path, aside in asides.items()]
+    except OSError as e:
+        mend = "name a folder that can be written with --out"
+        raise UsageError(f"cannot write: {e.strerror}", where=str(folder), mend=mend) from e
+    finally:
+        for aside in asides.values():
+            aside.unlink(missing_ok=True)
+
+
+def write_one(path: Path, content: bytes) -> None:
+    """One file, whole or not at all. Raises UsageError where it cannot be written."""
+    aside: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = _aside(path.parent, content)
+        aside.replace(path)
+    except OSError as e:
+        mend = "name a file in a folder that can be written"
+        raise UsageError(f"cannot write: {e.strerror}", where=str(path), mend=mend) from e
+    finally:
+        if aside is not None:
+            aside.unlink(missing_ok=True)
+
+
+def _aside(folder: Path, content: bytes) -> Path:
+    aside = folder / f".flyball-{secrets.token_hex(6)}"
+    try:
+        with aside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    return aside

@@ -1,0 +1,54 @@
+"""A workload's own demand, from the metrics history, through the governed reads."""
+
+from typing import TYPE_CHECKING
+
+from flyball.cli.kit.options import Options
+from flyball.exits import UsageError
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
+    from forecasting.backtest.trace import Trace
+    from tools.metrics.types import Series
+
+STEP_S = 60
+
+
+def read(opts: Options, workload: str, since: str) -> "Trace":
+    """One trace of the last `since` (e.g. 14d). Raises UsageError where there is too little history."""
+    return opts.run(lambda app: _trace(app, workload, since))
+
+
+async def _trace(app: "App", workload: str, since: str) -> "Trace":
+    from forecasting.backtest.errors import BadTrace
+    from forecasting.backtest.trace import of_millicores
+    from tools.actions.read_metrics import MetricsArgs
+    from tools.cluster.names import target
+    from tools.metrics.types import Metric
+
+    span_s = MetricsArgs(workload=workload, metric=Metric.CPU_USAGE.value, span=since).span_s() or 0
+    where = target(app.place.context, app.place.namespace, workload)
+    reads = app.toolbox.reads(app.identity.by_hand())
+    found = await reads.series(where, Metric.CPU_USAGE, span_s, STEP_S)
+    _say_coverage(found, since, str(where))
+    start, values = _begun(found)
+    try:
+        return of_millicores(f"{where.namespace}-{where.name}", start, values)
+    except BadTrace as e:
+        raise UsageError(e.what, where=e.where, mend=e.mend) from e
+
+
+def _begun(found: "Series") -> "tuple[int, list[int | None]]":
+    """From the first figure on: what lies before is not a gap, but before the history begins."""
+    values = list(found.values)
+    first = next((i for i, value in enumerate(values) if value is not None), len(values))
+    return found.span.start_ms // 1000 + first * STEP_S, values[first:]
+
+
+def _say_coverage(found: "Series", since: str, where: str) -> None:
+    from flyball.cli.kit.output import note
+
+    present = sum(1 for value in found.values if value is not None)
+    note(
+        f"{where}: {found.coverage_ppm // 10_000}% of the last {since} measured "
+        f"({present} of {len(found.values)} minutes)"
+    )

@@ -1,0 +1,184 @@
+"""`flyball tune backtest`: what a policy would have asked for on a trace, or a table of all of them."""
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flyball.cli.kit.options import Options, command
+from flyball.exits import UsageError
+from forecasting.backtest.names import Name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from forecasting.backtest.compare import Case
+    from forecasting.backtest.trace import Trace
+
+Workload = Annotated[
+    str | None, typer.Argument(metavar="KIND/NAME", help="Its own demand, from the metrics history.")
+]
+Traces = Annotated[list[Path] | None, typer.Option("--trace", help="A CSV of ts,value; may be repeated.")]
+Since = Annotated[str, typer.Option("--since", help="How far back, e.g. 14d; with KIND/NAME.")]
+PerReplica = Annotated[
+    str, typer.Option("--per-replica", help="Cores a replica carries; auto: history's peak / 40.")
+]
+Startup = Annotated[int, typer.Option("--startup", min=0, max=3600, help="Seconds until a replica is ready.")]
+Util = Annotated[
+    float, typer.Option("--target-util", help="Utilisation that shall not be exceeded, 0.05 to 1.")
+]
+Risk = Annotated[
+    float, typer.Option("--risk", help="Probability of exceeding it in a decision, 0.0001 to 0.5.")
+]
+Percent = Annotated[
+    int, typer.Option("--percent", min=5, max=100, help="What the HPA and other peers aim at.")
+]
+Which = Annotated[Name | None, typer.Option("--policy", help="One policy; unset: a table of all.")]
+Column = Annotated[str, typer.Option("--column", help="The column of the demand in CPU cores.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write DIR/<stem>.csv with ts,replicas.")]
+Plot = Annotated[Path | None, typer.Option("--plot", help="Draw cost against violations as a PNG.")]
+Noise = Annotated[
+    int, typer.Option("--metric-noise", min=0, max=100, help="Percent by which measurements are off (table).")
+]
+
+app = typer.Typer(help="Play policies on a trace of demand.")
+
+
+@app.command("backtest")
+@command
+def backtest(
+    opts: Options,
+    workload: Workload = None,
+    trace: Traces = None,
+    since: Since = "14d",
+    per_replica: PerReplica = "auto",
+    startup: Startup = 60,
+    target_util: Util = 0.85,
+    risk: Risk = 0.02,
+    percent: Percent = 70,
+    policy: Which = None,
+    column: Column = "value",
+    out: Out = None,
+    plot: Plot = None,
+    metric_noise: Noise = 0,
+) -> None:
+    """Play policies on a trace, history first. Example: flyball tune backtest --trace web.csv --out plan"""
+    from flyball.cli.backtest import files
+    from flyball.cli.backtest.spread import one_thread_each
+
+    one_thread_each()
+    _between("--risk", risk, 0.0001, 0.5)
+    _between("--target-util", target_util, 0.05, 1.0)
+    if (workload is None) == (not trace):
+        raise UsageError(
+            "give --trace FILE.csv, or a workload", mend="flyball tune backtest deploy/web --since 14d"
+        )
+    if out is not None and (plot is not None or metric_noise):
+        raise UsageError("--plot and --metric-noise belong to the table", mend="leave --out away")
+    size = _size(per_replica)
+    for wanted in _results(out, plot, trace or []):
+        files.check(wanted, trace or [])
+    traces = _traces(opts, workload, trace or [], since, column)
+    cases = [_case(one, size, startup, target_util, metric_noise) for one in traces]
+    if out is not None:
+        _write(opts, out, cases, policy or "quantile", risk, percent)
+    else:
+        _compare(opts, cases, policy, risk, percent, plot)
+
+
+def _results(out: Path | None, plot: Path | None, traces: "Sequence[Path]") -> "list[Path]":
+    """The files that are going to be written."""
+    if out is not None:
+        return [out / f"{path.stem}.csv" for path in traces] or [out / "a workload's own.csv"]
+    return [] if plot is None else [plot]
+
+
+def _between(option: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise UsageError(f"{value:g} is not between {low:g} and {high:g}", where=option, mend="see --help")
+
+
+def _size(text: str) -> float | None:
+    """Cores of a replica; None for `auto`."""
+    from forecasting.backtest.trace import SIZES
+
+    if text == "auto":
+        return None
+    try:
+        size = float(text)
+    except ValueError:
+        size = math.nan
+    least, most = SIZES
+    if not least <= size <= most:
+        mend = f"give CPU cores from {least:g} to {most:g}, or auto"
+        raise UsageError(f"`{text}` is no size of a replica", where="--per-replica", mend=mend)
+    return size
+
+
+def _traces(
+    opts: Options, workload: str | None, paths: "Sequence[Path]", since: str, column: str
+) -> "list[Trace]":
+    from audit.clock import SystemClock
+    from flyball.cli.backtest import files, own
+
+    if workload is not None:
+        return [own.read(opts, workload, since)]
+    return files.read(paths, column, SystemClock().wall_ms() // 1000)
+
+
+def _case(trace: "Trace", size: float | None, startup_s: int, target_util: float, noise: int) -> "Case":
+    from forecasting.backtest.compare import Case
+    from forecasting.backtest.errors import BadTrace
+
+    try:
+        return Case.of(trace, trace.shape(size, startup_s, target_util), noise / 100)
+    except BadTrace as e:
+        raise UsageError(e.what, where=e.where, mend=e.mend) from e
+
+
+def _write(opts: Options, out: Path, cases: "Sequence[Case]", name: Name, risk: float, percent: int) -> None:
+    from flyball.cli.backtest import files, show, spread
+    from flyball.cli.kit.output import document, note, say
+    from forecasting.backtest.policies import default
+    from forecasting.backtest.recommend import recommended
+
+    setting = default(name, cases[0].shape, risk, percent)
+    texts = spread.spread(partial(recommended, setting), cases)
+    stems = [case.trace.stem for case in cases]
+    paths = files.write(out, dict(zip(stems, texts, strict=True)))
+    show.notes(cases)
+    if name == "oracle":
+        note(show.BOUND)
+    if opts.json:
+        document({"kind": "BacktestFiles", "policy": setting.label, "items": [str(path) for path in paths]})
+        return
+    for path in paths:
+        say(str(path))
+
+
+def _compare(
+    opts: Options,
+    cases: "Sequence[Case]",
+    policy: Name | None,
+    risk: float,
+    percent: int,
+    plot: Path | None,
+) -> None:
+    from flyball.cli.backtest import files, show, spread
+    from flyball.cli.kit.output import document
+    from forecasting.backtest.compare import compare
+    from forecasting.backtest.plot import drawn
+    from forecasting.backtest.policies import PEERS
+
+    names: tuple[Name, ...] = ("quantile", *PEERS)
+    if policy is not None:
+        names = (policy,) if policy == "hpa" else (policy, "hpa")
+    found = compare(cases, names, risk, percent, spread.spread)
+    if plot is not None:
+        files.write_one(plot, drawn(found))
+    if opts.json:
+        document(show.document(cases, found))
+    else:
+        show.show(cases, found)

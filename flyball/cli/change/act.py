@@ -1,0 +1,159 @@
+"""`flyball act ACTION TARGET …`: one governed action by hand; a subcommand per ActionSpec, generated."""
+
+import inspect
+import uuid
+from collections.abc import Callable
+from typing import Annotated, Any, get_args
+
+import typer
+
+from flyball.cli.kit.numbers import whole
+from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.waiting import span
+from flyball.exits import Stop, UsageError
+
+DryRun = Annotated[str | None, typer.Option("--dry-run", help="`server`: the whole path without effect.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before the write.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the log.")]
+RequestId = Annotated[str | None, typer.Option("--request-id", help="Makes a retry one request.")]
+Wait = Annotated[
+    str | None,
+    typer.Option("--wait", help="How long to wait for an approval, then until it has settled; 5m if unsaid."),
+]
+
+
+def build() -> typer.Typer:
+    """The subcommands, made from the registry."""
+    from tools.actions.registry import ACTIONS
+
+    app = typer.Typer(help="One governed action by hand.", no_args_is_help=True)
+    for spec in ACTIONS.values():
+        summary = f"{spec.summary}\n\nExample: {spec.example}"
+        app.command(spec.name.replace("_", "-"), help=summary)(command(_subcommand(spec)))
+    return app
+
+
+def _subcommand(spec: Any) -> Callable[..., None]:
+    def run(
+        opts: Options,
+        target: str,
+        dry_run: str | None,
+        yes: bool,
+        reason: str,
+        request_id: str | None,
+        wait: str | None,
+        **fields: Any,
+    ) -> None:
+        perform(opts, spec, {"workload": target, **fields}, mode(dry_run), yes, reason, request_id, wait)
+
+    parameters = [
+        inspect.Parameter("opts", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Options),
+        _parameter("target", Annotated[str, typer.Argument(help="KIND/NAME, e.g. deploy/web")]),
+        *[_option(name, field) for name, field in spec.args.model_fields.items() if name != "workload"],
+        _parameter("dry_run", DryRun, None),
+        _parameter("yes", Yes, False),
+        _parameter("reason", Reason, ""),
+        _parameter("request_id", RequestId, None),
+        _parameter("wait", Wait, None),
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def _option(name: str, field: Any) -> inspect.Parameter:
+    optional = type(None) in get_args(field.annotation)
+    counts = int in (field.annotation, *get_args(field.annotation))
+    if bool in (field.annotation, *get_args(field.annotation)):  # a flag: what is not given is null, or false
+        told = typer.Option("--" + name.replace("_", "-"), help=_meaning(field.description or ""))
+        return _parameter(name, Annotated[bool | None, told], None if optional else False)
+    number: dict[str, Any] = {"parser": whole, "metavar": "INTEGER"} if counts else {}
+    flag = typer.Option("--" + name.replace("_", "-"), help=field.description, **number)
+    if optional:
+        return _parameter(name, Annotated[field.annotation, flag], None)
+    return _parameter(name, Annotated[field.annotation, flag])
+
+
+def _meaning(description: str) -> str:
+    """What a flag does, from `true: … ; null: …` as models read it."""
+    first = description.partition(";")[0].strip()
+    return first.removeprefix("true:").strip() or description
+
+
+def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def mode(dry_run: str | None) -> str:
+    """kubectl's `--dry-run[=server]`; `none` and `client` are mistakes, never read as something else."""
+    if dry_run not in (None, "server"):
+        raise UsageError(f"--dry-run={dry_run} is not known", mend="write --dry-run, or leave it out")
+    return "live" if dry_run is None else "dry_run"
+
+
+def perform(
+    opts: Options,
+    spec: Any,
+    fields: dict[str, Any],
+    how: str,
+    yes: bool,
+    reason: str,
+    request_id: str | None,
+    wait: str | None,
+) -> None:
+    """Carry out one action by hand and end the command with what came of it."""
+    patience = span(wait) if wait else 0
+
+    async def work(app: Any) -> None:
+        from tools.actions import registry
+        from tools.path.requests import build as build_request
+
+        request = build_request(
+            spec.name,
+            registry.parse(spec.args, fields),
+            id=request_id or str(uuid.uuid4()),
+            principal=app.identity.by_hand(),
+            cluster=app.place.context,
+            namespace=app.place.namespace,
+            mode=how,  # type: ignore[arg-type]
+            reason=reason,
+        )
+        await carry_out(opts, app, request, yes, patience)
+
+    opts.run(work)
+
+
+async def carry_out(opts: Options, app: Any, request: Any, yes: bool, patience: int) -> None:
+    """Ask (unless told not to), act, wait if wanted for an approval and for the cluster, print, and end with
+    the exit code."""
+    from flyball.cli.kit import output, render
+    from flyball.cli.kit.waiting import until_decided, until_settled
+
+    confirmed = None
+    if request.mode == "live" and not yes:
+        confirmed = await _asked(opts, app, request)
+    result = await app.executor.execute(request, confirmed=confirmed)
+    if patience:
+        result = await until_decided(app, result, patience)
+    if not opts.json:
+        render.show(result)
+    ended = await until_settled(app, result, patience) if patience else None
+    if opts.json:
+        output.document(render.document(result, ended))
+    elif ended is not None:
+        output.say(render.settled_line(ended))
+    raise Stop(render.code(result, ended))
+
+
+async def _asked(opts: Options, app: Any, request: Any) -> str:
+    """Show what would be done and ask; returns the digest of the view that the yes holds for.
+
+    What policy refuses, or an approval has to decide, is not asked here; it is a yes to nothing (empty).
+    """
+    from flyball.cli.kit.confirm import confirm, somebody
+
+    somebody("give --yes, or --dry-run to see what it would do")
+    decision, diff = await app.executor.preview(request)
+    if decision.permit is None:
+        return ""
+    confirm(opts, f"{app.place}  {request.action} {request.target} {diff}", "")
+    return str(decision.permit.view_digest)

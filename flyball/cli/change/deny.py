@@ -1,0 +1,36 @@
+"""`flyball deny`: a person's no; the request is over."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.output import document, say
+
+app = typer.Typer()
+
+
+@app.command()
+@command
+def deny(
+    opts: Options,
+    handle: Annotated[str, typer.Argument(help="From `flyball pending`.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it goes into the log.")],
+) -> None:
+    """Decline what waits. Example: flyball deny 9f3c41d2 --reason "not today" """
+
+    async def work(app: Any) -> None:
+        from tools.plans.plan import Plan
+
+        found, by = await app.approvals.named(handle), app.identity.by_hand()
+        if isinstance(found, Plan):
+            entry = await app.approvals.deny_plan(found, by, reason)
+        else:
+            entry = await app.approvals.deny(found.request.digest, by, reason)
+        if opts.json:
+            document({"kind": "Vote", "vote": "denied", "handle": handle, "record": entry.seq})
+        else:
+            what = "plan " if isinstance(found, Plan) else ""
+            say(f"{app.place}  declined {what}{handle}\n  record {entry.seq}")
+
+    opts.run(work)

@@ -1,0 +1,29 @@
+"""Who the chat speaks as, and the exit code that a turn ends with."""
+
+from typing import Any
+
+from flyball.exits import Exit
+
+AGENT = "agent:ops"
+
+_ENDS = {"assent": Exit.WAITING, "cancelled": Exit.INTERRUPTED, "drained": Exit.TERMINATED}
+
+
+def code_of(events: list[Any]) -> Exit:
+    """The exit code of one turn: what is still open comes first, then what went wrong."""
+    from agents.errors import ModelAway
+    from agents.ops.events import CardShown, Stopped, Waiting
+
+    last = events[-1] if events else None
+    statuses = {e.card.status for e in events if isinstance(e, CardShown)}
+    if "in_doubt" in statuses:
+        return Exit.IN_DOUBT
+    if isinstance(last, Waiting):
+        return Exit.WAITING
+    if isinstance(last, Stopped) and last.reason in _ENDS:
+        return _ENDS[last.reason]
+    if isinstance(last, Stopped):
+        return Exit.AWAY if isinstance(last.error, ModelAway) else Exit.FAILED
+    if "failed" in statuses:
+        return Exit.FAILED
+    return Exit.REFUSED if "refused" in statuses and not statuses & {"applied", "simulated"} else Exit.DONE

@@ -1,0 +1,1 @@
+"""Commands of the governor: policy, agents, kill switch, settings."""

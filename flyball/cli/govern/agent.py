@@ -1,0 +1,96 @@
+"""`flyball agent list|show|suspend|resume`: the agents that policy names."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flyball.cli.govern.stop import Why, turn
+from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.output import document, say, table
+
+app = typer.Typer(
+    help="List, show, suspend and resume agents. Example: flyball agent list", no_args_is_help=True
+)
+Name = Annotated[str, typer.Argument(help="The agent, e.g. tuner.")]
+
+
+@app.command("list")
+@command
+def list_(opts: Options) -> None:
+    """List the agents that policy names. Example: flyball agent list"""
+
+    async def work(app: Any) -> None:
+        found = [_facts(app, agent, await _suspended(app)) for agent in (await _agents(app)).values()]
+        if opts.json:
+            document({"kind": "Agents", "items": found})
+            return
+        titles = ("NAME", "OWNER", "AUTONOMY", "ROLES", "STATE")
+        for line in table(
+            titles, [(a["name"], a["owner"], a["autonomy"], ",".join(a["roles"]), a["state"]) for a in found]
+        ):
+            say(line)
+
+    opts.run(work)
+
+
+@app.command()
+@command
+def show(opts: Options, name: Name) -> None:
+    """Show one agent and what it did last. Example: flyball agent show tuner"""
+
+    async def work(app: Any) -> None:
+        from flyball.exits import UsageError
+
+        agents = await _agents(app)
+        key = f"agent:{name.removeprefix('agent:')}"
+        if key not in agents:
+            raise UsageError(f"policy names no `{key}`", mend="agents: " + ", ".join(sorted(agents)))
+        facts = _facts(app, agents[key], await _suspended(app))
+        newest = await app.log.find(kinds=("action.intent", "policy.decision"), newest_first=True, limit=500)
+        acts = [e for e in newest if e.record.actor.id == key][:5]
+        last = [{"record": e.seq, "at": e.record.ts, "kind": e.record.kind} for e in acts]
+        if opts.json:
+            document({"kind": "Agent", **facts, "last": last})
+            return
+        for field, value in facts.items():
+            say(f"{field + ':':<10} {', '.join(value) if isinstance(value, list) else value}")
+        for one in last:
+            say(f"last:      record {one['record']}  {one['kind']}  {one['at']}")
+
+    opts.run(work)
+
+
+@app.command()
+@command
+def suspend(opts: Options, name: Name, reason: Why = "") -> None:
+    """Suspend an agent: its kill switch. Example: flyball agent suspend tuner"""
+    turn(opts, name, False, reason, throw=True)
+
+
+@app.command()
+@command
+def resume(opts: Options, name: Name, reason: Why = "") -> None:
+    """Let a suspended agent go on. Example: flyball agent resume tuner"""
+    turn(opts, name, False, reason, throw=False)
+
+
+async def _agents(app: Any) -> dict[str, Any]:
+    return dict((await app.context.gate()).snapshot.agents)
+
+
+async def _suspended(app: Any) -> set[str]:
+    from tools.path.kill_switch import stopped
+
+    return {s.scope for s in await stopped(app.context)}
+
+
+def _facts(app: Any, agent: Any, off: set[str]) -> dict[str, Any]:
+    spec = agent.spec
+    return {
+        "name": agent.metadata.name,
+        "owner": spec.owner,
+        "autonomy": spec.autonomy_in(app.place.context),
+        "roles": list(spec.roles),
+        "model": spec.model or "-",
+        "state": "suspended" if agent.principal in off or "all" in off else "active",
+    }

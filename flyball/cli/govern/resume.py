@@ -1,0 +1,15 @@
+"""`flyball resume`: lift the kill switch."""
+
+import typer
+
+from flyball.cli.govern.stop import Agent, Cluster, Why, turn
+from flyball.cli.kit.options import Options, command
+
+app = typer.Typer()
+
+
+@app.command()
+@command
+def resume(opts: Options, agent: Agent = None, cluster: Cluster = False, reason: Why = "") -> None:
+    """Lift the kill switch. Example: flyball resume"""
+    turn(opts, agent, cluster, reason, throw=False)

@@ -1,0 +1,25 @@
+"""The question before a write: who is asked sees the diff first, and silence is a no."""
+
+import sys
+
+from flyball.cli.kit.options import Options
+from flyball.cli.kit.output import document, note, say
+from flyball.exits import Exit, Stop, UsageError
+
+
+def somebody(mend: str) -> None:
+    """Raises UsageError where no terminal is there to answer."""
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked", where="standard input is no terminal", mend=mend)
+
+
+def confirm(opts: Options, shown: str, question: str) -> None:
+    """Show what would be done and ask; anything but yes ends the command with `declined`."""
+    (note if opts.json else say)(shown)
+    note(f"{question}[y/N] ")
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return
+    note("nothing was done")
+    if opts.json:
+        document({"kind": "Declined", "exit_code": int(Exit.DECLINED)})
+    raise Stop(Exit.DECLINED)

@@ -1,0 +1,137 @@
+"""The options that every command has, in one place: `@command` adds them and hands over an `Options`."""
+
+import functools
+import inspect
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import typer
+
+from flyball.cli.kit.output import document, error
+from flyball.exits import Exit, Stop
+
+if TYPE_CHECKING:
+    from asyncio import Task
+
+    from flyball.settings import Settings
+    from flyball.wiring import App, Switch
+
+Format = Literal["table", "json"]
+T = TypeVar("T")
+
+Target = Annotated[str, typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web.")]
+"""The one workload that a command looks at."""
+
+_COMMON: dict[str, Any] = {
+    "context": Annotated[
+        str | None, typer.Option("--context", help="The cluster: sandbox, or a kubeconfig context.")
+    ],
+    "namespace": Annotated[str | None, typer.Option("-n", "--namespace", help="The namespace.")],
+    "kubeconfig": Annotated[str | None, typer.Option("--kubeconfig", help="The kubeconfig file.")],
+    "state": Annotated[str | None, typer.Option("--state", help="Folder of log, world and threads.")],
+    "policies": Annotated[str | None, typer.Option("--policies", help="Folder of policy files.")],
+    "config": Annotated[Path | None, typer.Option("--config", help="The settings file, flyball.toml.")],
+    "output": Annotated[Format, typer.Option("-o", "--output", help="table or json.")],
+    "debug": Annotated[bool, typer.Option("--debug", help="Show tracebacks.")],
+}
+_DEFAULTS: dict[str, Any] = {"output": "table", "debug": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the common options said. `json` is true for `-o json`."""
+
+    settings: "Settings"
+    output: Format
+
+    @property
+    def json(self) -> bool:
+        return self.output == "json"
+
+    def run(self, work: "Callable[[App], Awaitable[T]]") -> T:
+        """Open log, policy and cluster, do the work, close all of it again."""
+        import asyncio
+
+        from flyball.wiring import open_app
+
+        async def inside() -> T:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _cancel(asyncio.current_task()))
+            async with open_app(self.settings) as app:
+                return await work(app)
+
+        try:
+            return asyncio.run(inside())
+        except (KeyboardInterrupt, asyncio.CancelledError) as e:
+            self._after_interrupt()
+            raise (e if isinstance(e, KeyboardInterrupt) else Stop(Exit.TERMINATED)) from None
+
+    def switch(self, work: "Callable[[Switch], Awaitable[T]]") -> T:
+        """Open the log alone: what the kill switch needs, whatever else is broken or away."""
+        import asyncio
+
+        from flyball.wiring import open_switch
+
+        async def inside() -> T:
+            async with open_switch(self.settings) as switch:
+                return await work(switch)
+
+        return asyncio.run(inside())
+
+    def _after_interrupt(self) -> None:
+        """Ends with `in doubt` where a write has begun and its outcome is not recorded."""
+
+        async def look(switch: "Switch") -> int:
+            return await switch.in_flight()
+
+        if count := self.switch(look):
+            where, mend = f"{count} in flight or in doubt", "do not repeat: flyball audit in-doubt"
+            error("interrupted", where, mend)
+            if self.json:
+                document(
+                    {"kind": "Error", "exit_code": int(Exit.IN_DOUBT), "problems": [_three(where, mend)]}
+                )
+            raise Stop(Exit.IN_DOUBT)
+
+
+def _three(where: str, mend: str) -> dict[str, str]:
+    return {"what": "interrupted", "where": where, "mend": mend}
+
+
+def _cancel(task: "Task[Any] | None") -> Callable[[], None]:
+    """SIGTERM ends a command as Ctrl-C does: what has begun to be written ends first."""
+
+    def stop() -> None:
+        if task is not None:
+            task.cancel()
+
+    return stop
+
+
+def command(function: Callable[..., T]) -> Callable[..., T]:
+    """Give a command the common options; its first parameter receives them as an Options."""
+    own = list(inspect.signature(function).parameters.values())[1:]
+    theirs = _COMMON.keys() - {p.name for p in own}
+    common = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(name), annotation=kind)
+        for name, kind in _COMMON.items()
+        if name in theirs
+    ]
+
+    @functools.wraps(function)
+    def wrapped(**given: Any) -> T:
+        from flyball.settings import TABLE, load
+
+        shared = {name: given.pop(name) for name in theirs if name in given}
+        if shared.get("debug"):
+            os.environ["FLYBALL_DEBUG"] = "1"
+        flags = {s.name: shared.get(s.name) for s in TABLE}
+        return function(Options(load(flags, shared.get("config")), shared.get("output", "table")), **given)
+
+    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    wrapped.__signature__ = inspect.Signature(keyword + common)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in keyword + common}
+    return wrapped

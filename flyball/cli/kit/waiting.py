@@ -1,0 +1,93 @@
+"""Spans as people write them, waiting for a decision, and for the cluster, with a line now and then."""
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+from flyball.cli.kit.output import note, safe, transient
+from flyball.exits import UsageError
+
+if TYPE_CHECKING:
+    from tools.cluster.rollout import Settling
+    from tools.path.rollout_watcher import Settled
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+POLL_S = 0.5
+EVERY_S = 5
+
+
+def span(text: str) -> int:
+    """`90s`, `10m`, `2h`, `1d` in seconds. Raises UsageError."""
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if match is None:
+        raise UsageError(f"`{text}` is no span of time", mend="write 90s, 10m, 2h or 1d")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+async def until_decided(app: Any, result: Any, patience: int) -> Any:
+    """While the request waits for an approval, look again until it is decided or patience ends."""
+    from tools.path.journal import Final
+    from tools.path.outcome import Pending
+
+    deadline = app.context.clock.mono_us() + patience * 1_000_000
+    if isinstance(result, Pending):
+        request, handle = result.request, result.handle
+        place = f"{request.target.cluster}/{request.target.namespace}"
+        asked = f"{request.action} {request.target} {result.diff}"
+        note(f"{place}  waiting for an approval of {handle}: {asked}")
+        note(f"  in another terminal: flyball approve {handle}")
+    while isinstance(result, Pending) and app.context.clock.mono_us() < deadline:
+        await app.context.clock.sleep(POLL_S)
+        state = await app.context.journal.state_of(result.request)
+        votes = await app.context.journal.approvals_of(result.request)
+        if isinstance(state, Final) or votes:
+            result = await app.executor.execute(result.request)
+    return result
+
+
+async def until_settled(app: Any, result: Any, patience: int) -> "Settled | None":
+    """After a change was applied: until the cluster has carried it out, or patience ends; None where there is
+    nothing to wait for. Ctrl-C ends the waiting, never the change, and says so."""
+    from flyball.cli.kit.render import undoable
+    from tools.path.outcome import Applied
+    from tools.path.rollout_watcher import Settler
+
+    if not isinstance(result, Applied) or result.unchanged:
+        return None
+    progress = Progress(app)
+    try:
+        return await Settler(app.context).wait(result.intent, timeout_s=patience, progress=progress)
+    except asyncio.CancelledError:
+        progress.end()
+        note(f"the change is applied and stays (record {result.record}); only the waiting ended")
+        back = f"; undo: flyball undo {result.record}" if undoable(result) else ""
+        note(f"  {progress.last or 'nothing was seen of it yet'}{back}")
+        raise
+    finally:
+        progress.end()
+
+
+class Progress:
+    """How far it has come: on a terminal one line that is written over, else a line every few seconds."""
+
+    def __init__(self, app: Any) -> None:
+        self._now, self._next = app.context.clock.mono_us, 0
+        self._drawn, self._simulated = False, app.place.simulated
+        self.last = ""
+
+    def __call__(self, settling: "Settling") -> None:
+        self.last = safe(settling.detail)
+        if settling.state is None and self._simulated:
+            self._simulated = False
+            note("  the sandbox's time stands still: flyball sandbox advance 1m, in another terminal")
+        if transient(f"  settling  {self.last}"):
+            self._drawn = True
+        elif self._now() >= self._next:
+            self._next = self._now() + EVERY_S * 1_000_000
+            note(f"  settling  {self.last}")
+
+    def end(self) -> None:
+        """Take the line away again."""
+        if self._drawn:
+            transient("")
+            self._drawn = False

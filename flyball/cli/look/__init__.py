@@ -1,0 +1,1 @@
+"""Commands that look: status, get, describe, why, changes, metrics."""

@@ -1,0 +1,116 @@
+"""`flyball changes TARGET`: was it us, and who else; our log, managedFields and events as one timeline."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flyball.cli.kit.options import Options, Target, command
+from flyball.cli.kit.output import abbreviated, age, document, fitted, note, say
+from flyball.cli.kit.waiting import span
+
+if TYPE_CHECKING:
+    from tools.diagnosis.types import Facts
+    from tools.ports import Change
+
+app = typer.Typer()
+
+Since = Annotated[str, typer.Option("--since", help="How far back: 90s, 30m, 2h, 7d.")]
+HEAD = ("TIME", "AGO", "BY", "SOURCE", "ABOUT", "RECORD", "CHANGE")
+LESS = ("SOURCE", "ABOUT", "TIME")
+
+
+@app.command()
+@command
+def changes(opts: Options, target: Target, since: Since = "2h") -> None:
+    """Show who changed a workload, oldest first: us, and others. Example: flyball changes deploy/web --since 2h"""
+    seconds = span(since)
+
+    async def work(app: Any) -> None:
+        from flyball.cli.kit import missing
+        from flyball.cli.look.person import Looking
+        from tools.cluster.names import target as named
+
+        where = named(app.place.context, app.place.namespace, target)
+        facts = await Looking(app).facts(where, (), since_ms=app.context.now_ms() - seconds * 1000)
+        if opts.json:
+            document(_document(facts, since))
+        else:
+            _print(app, facts, since)
+        for line in missing.parts(facts.missing):
+            note(line)
+
+    opts.run(work)
+
+
+def _print(app: Any, facts: "Facts", since: str) -> None:
+    from tools.diagnosis.timeline import tally
+
+    found, t = facts.changes, facts.workload.target
+    n = tally(found)
+    events = f"{n['events']} event{'s' * (n['events'] != 1)}"
+    say(f"{app.place}  {t}   in the last {since}: {n['ours']} by Flyball, {n['others']} by others, {events}")
+    if found:
+        for line in fitted(HEAD, [_cells(change, facts.now_ms) for change in found], LESS):
+            say(f"  {line}")
+    for record in _undoable(found):
+        say(f"  undo: flyball undo {record}")
+
+
+def _undoable(found: "Sequence[Change]") -> list[int]:
+    """The newest of ours that can still be put back."""
+    return [change.record for change in found if change.undo and change.record is not None][-1:]
+
+
+def _cells(change: "Change", now_ms: int) -> tuple[object, ...]:
+    what = " ".join(change.what.split())
+    if change.ours and (ended := _ended(change)) != "applied":
+        what = f"{what} [{ended}]"
+    who = change.who if not change.ours else f"{change.who} (us)"
+    ago = age((now_ms - change.at_ms) / 1000)
+    return (
+        _when(change.at_ms, now_ms),
+        ago,
+        who,
+        change.source,
+        abbreviated(change.about),
+        change.record,
+        what[:160],
+    )
+
+
+def _ended(change: "Change") -> str:
+    """How ours ended; of what was applied, how the cluster carried it out, where that was waited for."""
+    return (change.settled if change.status == "applied" and change.settled else change.status).replace(
+        "_", " "
+    )
+
+
+def _when(at_ms: int, now_ms: int) -> str:
+    """The local time, with its date where that is another day."""
+    from flyball.cli.kit.render import local
+
+    at, now = (datetime.fromtimestamp(ms / 1000, UTC).astimezone() for ms in (at_ms, now_ms))
+    return local(at_ms) if at.date() == now.date() else f"{at:%m-%d} {local(at_ms)}"
+
+
+def _document(facts: "Facts", since: str) -> dict[str, Any]:
+    from flyball.cli.kit.render import instant
+    from tools.diagnosis.timeline import document as entry
+
+    t = facts.workload.target
+    items = []
+    for change in facts.changes:
+        plain = entry(change)
+        command = f"flyball undo {change.record}" if change.undo else None
+        items.append({**plain, "at": instant(change.at_ms), "undo": command})
+    return {
+        "kind": "Changes",
+        "context": t.cluster,
+        "namespace": t.namespace,
+        "target": str(t),
+        "since": since,
+        "items": items,
+        "missing": dict(facts.missing),
+    }

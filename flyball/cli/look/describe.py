@@ -1,0 +1,200 @@
+"""`flyball describe TARGET`: what is asked for and what is there, who keeps it, what it does, what may be done."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flyball.cli.kit.options import Options, Target, command
+from flyball.cli.kit.output import abbreviated, age, document, note, safe, say, table, tone
+
+if TYPE_CHECKING:
+    from tools.diagnosis.types import Facts
+    from tools.metrics.types import Metric
+
+app = typer.Typer()
+
+EVENTS = 10
+
+
+@app.command()
+@command
+def describe(opts: Options, target: Target) -> None:
+    """Show one workload: spec and actual, autoscaler, pods, figures, events. Example: flyball describe deploy/web"""
+
+    async def work(app: Any) -> None:
+        from flyball.cli.kit import missing
+        from flyball.cli.look.permissions import may
+        from flyball.cli.look.person import ALL, Looking
+        from tools.cluster.names import target as named
+
+        where = named(app.place.context, app.place.namespace, target)
+        looking = Looking(app)
+        facts = await looking.facts(where, ALL, since_ms=app.context.now_ms())
+        allowed = await may(app, facts.workload)
+        if opts.json:
+            document(_document(facts, allowed) | {"source": looking.source})
+            return
+        for line in _lines(facts, allowed, looking.source):
+            say(line)
+        for line in missing.parts(facts.missing):
+            note(line)
+
+    opts.run(work)
+
+
+def _lines(facts: "Facts", allowed: list[dict[str, str]], source: str) -> Iterator[str]:
+    yield from _head(facts)
+    yield from _containers(facts)
+    yield from _pods(facts)
+    yield from _figures(facts, source)
+    yield from _events(facts)
+    yield from _may(allowed)
+    t = facts.workload.target
+    yield f"next: flyball why {t} -n {t.namespace}"
+
+
+def _head(facts: "Facts") -> Iterator[str]:
+    from tools.cluster.objects import unix_ms
+
+    w = facts.workload
+    whole = w.ready >= w.replicas and w.updated >= w.replicas
+    state = tone(f"{w.ready} of {w.replicas} ready", "good" if whole else "bad")
+    yield f"{w.target.cluster}/{w.target.namespace}  {w.target}   {state}, {w.updated} up to date"
+    seen = (
+        "" if w.observed_generation >= w.generation else f", the controller has seen {w.observed_generation}"
+    )
+    old = age((facts.now_ms - unix_ms(w.created_at)) / 1000)
+    yield f"  age         {old}, generation {w.generation}{seen}{', rollouts paused' if w.paused else ''}"
+    yield f"  kept by     {safe(w.owner) if w.owner else 'nobody else'}"
+    hpa = facts.autoscaler
+    if hpa is not None:
+        limited = "" if not hpa.limited else ", at its bound"
+        broken = "" if hpa.able and hpa.active else ", not working"
+        cpu = "" if hpa.cpu_percent is None else f", cpu {hpa.cpu_percent}% of {hpa.target_percent}%"
+        bounds = f"{hpa.minimum}-{hpa.maximum}, has {hpa.current}, desired {hpa.desired}"
+        yield f"  autoscaler  {safe(hpa.name)} {bounds}{cpu}{limited}{broken}"
+        if (limited or broken) and hpa.reasons:
+            yield f"              {safe(', '.join(hpa.reasons))}"
+
+
+def _containers(facts: "Facts") -> Iterator[str]:
+    """The template beside what pods ask for, and what their nodes have given."""
+    from policies.quantities import shown
+    from tools.actions.resource_args import VALUES, amount_of
+
+    head = ("CONTAINER", "CPU-REQUEST", "CPU-LIMIT", "MEM-REQUEST", "MEM-LIMIT")
+    rows = [
+        (c.name, *(shown(amount_of(c.resources, name), value.dimension) for name, value in VALUES.items()))
+        for c in facts.workload.containers
+    ]
+    yield ""
+    yield from table(head, rows)
+    yield from _drift(facts)
+
+
+def _drift(facts: "Facts") -> Iterator[str]:
+    from tools.diagnosis.pods import drift
+
+    found = list(drift(facts))
+    for finding in found:
+        yield f"  {tone('drift', 'wait')}  {safe(finding.what)}"
+        yield f"         {safe(finding.evidence)}"
+    given = [p for p in facts.alive if p.actual]
+    unlike = [
+        p.name
+        for p in given
+        if any(a.resources != c.resources for a in p.actual for c in p.containers if a.name == c.name)
+    ]
+    if unlike:
+        pods = f"{len(unlike)} of {len(given)} pods, e.g. {safe(unlike[0])}"
+        yield f"  {tone('not given', 'wait')}  the node has not (yet) given what is asked for: {pods}"
+    elif given and not found:
+        yield f"  {len(given)} of {len(facts.alive)} pods have exactly that"
+
+
+def _pods(facts: "Facts") -> Iterator[str]:
+    if not facts.pods:
+        return
+    head = ("POD", "PHASE", "READY", "RESTARTS", "LAST-EXIT", "RESIZE", "NODE", "AGE")
+    yield ""
+    yield from table(head, [_pod(facts, pod) for pod in facts.pods])
+
+
+def _pod(facts: "Facts", pod: Any) -> tuple[object, ...]:
+    started = None if pod.started_at_ms is None else age((facts.now_ms - pod.started_at_ms) / 1000)
+    phase = "Terminating" if pod.deleting else pod.waiting or pod.phase
+    ready = "yes" if pod.ready else "no"
+    return (pod.name, phase, ready, pod.restarts, pod.last_exit, pod.resize, pod.node, started)
+
+
+def _figures(facts: "Facts", source: str) -> Iterator[str]:
+    from tools.metrics.types import SPECS
+
+    rows = [_figure(facts, metric) for metric in SPECS if metric in facts.numbers]
+    if rows:
+        yield ""
+        yield from table(("METRIC", "VALUE", "WINDOW", "AGE", "COVERAGE", "NOTE"), rows)
+        yield f"  by {source}"
+
+
+def _figure(facts: "Facts", metric: "Metric") -> tuple[object, ...]:
+    from tools.diagnosis.figures import figure, percent
+    from tools.metrics.hints import reason
+
+    number = facts.numbers[metric]
+    told = number.v is not None or number.missing in ("stale", "future")
+    old = age(number.age_ms / 1000) if told and number.age_ms is not None else None
+    window = f"{number.window_s}s" if number.window_s else None
+    covered = None if number.v is None else percent(number.coverage_ppm)
+    return (metric.value, figure(number), window, old, covered, reason(number))
+
+
+def _events(facts: "Facts") -> Iterator[str]:
+    if not facts.events:
+        return
+    rows = [
+        (
+            age((facts.now_ms - e.at_ms) / 1000),
+            e.type,
+            e.reason,
+            abbreviated(e.about),
+            f"x{e.count}",
+            _flat(e.message),
+        )
+        for e in sorted(facts.events, key=lambda e: e.at_ms)[-EVENTS:]
+    ]
+    yield ""
+    yield from table(("EVENT-AGE", "TYPE", "REASON", "ABOUT", "COUNT", "MESSAGE"), rows)
+    if (more := len(facts.events) - EVENTS) > 0:
+        yield f"  {more} older"
+
+
+def _flat(message: str) -> str:
+    """Anybody's text on one line, at most 160 characters of it; the table escapes it."""
+    flat = " ".join(message.split())
+    return flat if len(flat) <= 160 else f"{flat[:157]}..."
+
+
+def _may(allowed: list[dict[str, str]]) -> Iterator[str]:
+    yield ""
+    yield from table(("ACTION", "MAY-YOU", "WHY"), [(a["action"], a["may"], a["why"]) for a in allowed])
+
+
+def _document(facts: "Facts", allowed: list[dict[str, str]]) -> dict[str, Any]:
+    from flyball.cli.kit import shapes
+    from flyball.cli.kit.render import instant
+    from tools.diagnosis.pods import drift
+
+    return {
+        "kind": "WorkloadDescription",
+        **shapes.workload(facts.workload),
+        "at": instant(facts.now_ms),
+        "autoscaler": shapes.autoscaler(facts.autoscaler),
+        "pods": [shapes.pod(p) for p in facts.pods],
+        "drift": [f.evidence for f in drift(facts)],
+        "metrics": shapes.numbers(facts.numbers),
+        "events": [shapes.event(e) for e in facts.events],
+        "may": allowed,
+        "missing": dict(facts.missing),
+    }

@@ -1,0 +1,129 @@
+"""`flyball metrics check`: what the source of metrics says of one workload, figure by figure, and what is amiss."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.output import age, document, error, say, table, tone
+from flyball.exits import Exit, Stop, UsageError
+
+if TYPE_CHECKING:
+    from policies.types import Target
+    from tools.errors import MetricsAway
+    from tools.metrics.types import Metric, Number
+
+app = typer.Typer(help="Look at the metrics' source. Example: flyball metrics check", no_args_is_help=True)
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web; unset: the namespace's first workload."),
+]
+
+
+@app.callback()
+def metrics() -> None:
+    """Look at the metrics' source. Example: flyball metrics check"""
+
+
+@app.command()
+@command
+def check(opts: Options, target: Name = None) -> None:
+    """Ask each typed query of one workload. Example: flyball metrics check deploy/web"""
+
+    async def work(app: Any) -> None:
+        reads = app.toolbox.reads(app.identity.by_hand())
+        where = await _target(app, reads, target)
+        found, away = await _asked(reads, where)
+        if opts.json:
+            document(_document(where, found, away))
+        else:
+            _print(where, found, away)
+        if away:
+            raise Stop(Exit.AWAY)
+
+    opts.run(work)
+
+
+async def _target(app: Any, reads: Any, given: str | None) -> "Target":
+    from tools.cluster.names import target
+
+    if given is not None:
+        return target(app.place.context, app.place.namespace, given)
+    workloads = await reads.workloads(app.place.namespace)
+    if not workloads:
+        mend = "name one, as deploy/web, or another namespace with -n"
+        raise UsageError("there is no workload to ask about", where=str(app.place), mend=mend)
+    named: Target = workloads[0].target
+    return named
+
+
+async def _asked(
+    reads: Any, where: "Target"
+) -> "tuple[dict[Metric, tuple[Number, str]], dict[Metric, MetricsAway]]":
+    """Each figure with what to do about it, and those for which the source could not be asked."""
+    from tools.errors import MetricsAway
+    from tools.metrics.hints import mend
+    from tools.metrics.types import Metric
+
+    found: dict[Metric, tuple[Number, str]] = {}
+    away: dict[Metric, MetricsAway] = {}
+    for metric in Metric:
+        try:
+            number = await reads.metric(where, metric)
+        except MetricsAway as e:
+            away[metric] = e
+            if e.code in _HOPELESS:
+                break  # the others would wait as long for the same answer
+        else:
+            found[metric] = (number, mend(number, reads.source))
+    return found, away
+
+
+_HOPELESS = frozenset({"Away", "Unresolved", "ForbiddenAddress", "Redirect", "Token", "HTTP401", "HTTP403"})
+
+
+def _print(
+    where: "Target", found: "dict[Metric, tuple[Number, str]]", away: "dict[Metric, MetricsAway]"
+) -> None:
+    from tools.metrics.hints import shared
+
+    say(f"{where.cluster}/{where.namespace}  {where}")
+    rows = [_row(number, what) for number, what in found.values()]
+    for line in table(("METRIC", "VALUE", "AGE", "WINDOW", "COVERAGE", "MISSING", "MEND"), rows):
+        say(line)
+    told = {metric.value: f"{e.what}\0{e.where}\0{e.mend}" for metric, e in away.items()}
+    for why, names in shared(told).items():
+        what, place, mend = why.split("\0")
+        error(f"{tone(', '.join(names), 'bad')}: {what}", place, mend)
+
+
+def _row(number: "Number", what: str) -> tuple[object, ...]:
+    from tools.diagnosis.figures import figure, percent
+    from tools.metrics.hints import reason
+
+    old = None if number.age_ms is None else age(number.age_ms / 1000)
+    window = f"{number.window_s}s" if number.window_s else None
+    covered = None if number.v is None else percent(number.coverage_ppm)
+    return (number.metric.value, figure(number), old, window, covered, reason(number), what)
+
+
+def _document(
+    where: "Target", found: "dict[Metric, tuple[Number, str]]", away: "dict[Metric, MetricsAway]"
+) -> dict[str, Any]:
+    from flyball.cli.kit.shapes import number as shape
+    from tools.metrics.hints import reason
+
+    return {
+        "kind": "Metrics",
+        "context": where.cluster,
+        "namespace": where.namespace,
+        "target": str(where),
+        "metrics": {
+            metric.value: shape(one) | {"reason": reason(one) or None, "mend": what or None}
+            for metric, (one, what) in found.items()
+        },
+        "away": [
+            {"metric": metric.value, "what": e.what, "where": e.where, "mend": e.mend}
+            for metric, e in away.items()
+        ],
+    }

@@ -1,0 +1,110 @@
+"""`flyball status`: is anything waiting for me, is anything in doubt, is the log whole."""
+
+from datetime import datetime
+from typing import Any
+
+import typer
+
+from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.output import document, safe, say, tone
+from flyball.cli.kit.render import lifting
+from flyball.exits import Exit, Stop
+
+app = typer.Typer()
+
+
+@app.command()
+@command
+def status(opts: Options) -> None:
+    """Show context, kill switch, what waits, what is in doubt, the log. Example: flyball status"""
+
+    async def work(app: Any) -> None:
+        facts = await _facts(app)
+        if opts.json:
+            document({"kind": "Status", **facts})
+        else:
+            _print(facts)
+        if facts["in_doubt"]:
+            raise Stop(Exit.IN_DOUBT)
+
+    opts.run(work)
+
+
+async def _facts(app: Any) -> dict[str, Any]:
+    from tools.path.kill_switch import stopped
+
+    context = app.context
+    gate = await context.gate()
+    off = [s.scope for s in await stopped(context)]
+    return {
+        "context": app.place.context,
+        "namespace": app.place.namespace,
+        "cluster_uid": context.cluster.uid,
+        "server": context.cluster.server,
+        "person": app.identity.human,
+        "policy_sha256": gate.snapshot.digest,
+        "policy_problem": context.policy.problem.what if context.policy.problem else None,
+        "stopped": off,
+        "stopped_by": await _stops(app, off),
+        "waiting": [w.handle for w in await app.approvals.waiting()],
+        "in_doubt": [e.seq for e in await app.executor.resolver.open_intents()],
+        "agents": sorted(gate.snapshot.agents),
+        "metrics": app.toolbox.reads(app.identity.by_hand()).source,
+        "log": str(app.place.log),
+        "kept_problem": app.log.kept_error,
+        "records": (await app.log.find(newest_first=True, limit=1))[0].seq + 1,
+    }
+
+
+async def _stops(app: Any, scopes: list[str]) -> dict[str, dict[str, Any]]:
+    """For each scope that is stopped: by whom, when and why, by the newest record of its switch."""
+    found = dict[str, dict[str, Any]]()
+    for entry in await app.log.find(kinds=("killswitch",), newest_first=True, limit=200):
+        record, labels = entry.record, entry.record.labels or {}
+        scope = labels.get("scope", "")
+        if scope in scopes and scope not in found and labels.get("state") == "stopped":
+            found[scope] = {
+                "by": record.actor.id,
+                "at": record.ts,
+                "reason": record.reason,
+                "record": entry.seq,
+            }
+    return found
+
+
+def _stopped(facts: dict[str, Any], scope: str) -> list[str]:
+    """The scope, how it is lifted, and who stopped it why."""
+    lines = [tone(f"stopped: {scope}   {lifting(scope)}", "bad")]
+    told = facts["stopped_by"].get(scope)
+    if told is not None:
+        why = f": {safe(told['reason'])}" if told["reason"] else ", without a reason"
+        lines.append(f"by {safe(told['by'])} at {_local(told['at'])}{why}   record {told['record']}")
+    return lines
+
+
+def _local(ts: str) -> str:
+    return f"{datetime.fromisoformat(ts).astimezone():%Y-%m-%d %H:%M %Z}"
+
+
+def _print(facts: dict[str, Any]) -> None:
+    say(f"{facts['context']}/{facts['namespace']}  {facts['server']}  cluster {facts['cluster_uid'][:8]}")
+    say(f"person       {facts['person']}")
+    off = facts["stopped"]
+    switches = [line for scope in off for line in _stopped(facts, scope)] or ["running"]
+    for title, line in zip(["kill switch", *[""] * len(switches)], switches, strict=False):
+        say(f"{title:<11}  {line}")
+    handles = facts["waiting"]
+    say(f"waiting      {tone(' '.join(handles) + '   flyball pending', 'wait') if handles else 'nothing'}")
+    doubt = facts["in_doubt"]
+    records = "record " + ", ".join(map(str, doubt))
+    say(f"in doubt     {tone(records + '   flyball audit in-doubt', 'bad') if doubt else 'nothing'}")
+    say(f"policy       {facts['policy_sha256'][:8]}")
+    if facts["policy_problem"]:
+        say(
+            f"             {tone('the files on disk are not in force', 'bad')}: {safe(facts['policy_problem'])}"
+        )
+    say(f"agents       {', '.join(a.removeprefix('agent:') for a in facts['agents']) or 'none'}")
+    say(f"metrics      {facts['metrics']}   flyball metrics check")
+    say(f"log          {facts['records']} records, {facts['log']}   flyball audit verify")
+    if facts["kept_problem"]:
+        say(f"             {tone('its newest checkpoint is not kept', 'bad')}: {safe(facts['kept_problem'])}")

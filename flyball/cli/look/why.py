@@ -1,0 +1,88 @@
+"""`flyball why TARGET`: why it is as it is, by fixed rules on typed facts; no model takes part."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flyball.cli.kit.options import Options, Target, command
+from flyball.cli.kit.output import Tone, document, note, safe, say, tone
+
+if TYPE_CHECKING:
+    from tools.diagnosis.types import Facts, Finding
+
+app = typer.Typer()
+
+_TONES: tuple[Tone, ...] = ("bad", "bad", "wait", "dim")
+
+
+@app.command()
+@command
+def why(opts: Options, target: Target) -> None:
+    """Say why a workload is as it is, the worst first, with the evidence. Example: flyball why deploy/web"""
+
+    async def work(app: Any) -> None:
+        from flyball.cli.kit import missing
+        from flyball.cli.look.person import ALL, Looking
+        from tools.cluster.names import target as named
+        from tools.diagnosis.control import LATELY_S
+        from tools.diagnosis.snapshot import diagnosis
+
+        where = named(app.place.context, app.place.namespace, target)
+        since = app.context.now_ms() - LATELY_S * 1000
+        facts = await Looking(app).facts(where, ALL, since_ms=since)
+        found = diagnosis(facts)
+        if opts.json:
+            document(_document(facts, found))
+            return
+        for line in _lines(facts, found):
+            say(line)
+        for line in missing.parts(facts.missing):
+            note(line)
+
+    opts.run(work)
+
+
+def _lines(facts: "Facts", found: "Sequence[Finding]") -> Iterator[str]:
+    w = facts.workload
+    head = f"{w.target.cluster}/{w.target.namespace}  {w.target}   {w.ready} of {w.replicas} ready"
+    yield head if found else f"{head}; nothing stands out"
+    for number, finding in enumerate(found, 1):
+        word = finding.severity.name.lower()
+        yield f"{number:>3}  {tone(f'{word:<9}', _TONES[finding.severity])}  {safe(finding.what)}"
+        yield f"       evidence  {safe(finding.evidence)}   [{finding.rule}]"
+    for look in dict.fromkeys(_look(finding, facts) for finding in found):
+        yield f"  look: {look}"
+    if not found:
+        yield f"  next: flyball describe {w.target} -n {w.target.namespace}"
+
+
+def _look(finding: "Finding", facts: "Facts") -> str:
+    t = facts.workload.target
+    return f"flyball {finding.look.format(target=t)} -n {t.namespace}"
+
+
+def _document(facts: "Facts", found: "Sequence[Finding]") -> dict[str, Any]:
+    from flyball.cli.kit.render import instant
+
+    w = facts.workload
+    return {
+        "kind": "Diagnosis",
+        "context": w.target.cluster,
+        "namespace": w.target.namespace,
+        "target": str(w.target),
+        "at": instant(facts.now_ms),
+        "replicas": w.replicas,
+        "ready": w.ready,
+        "items": [
+            {
+                "rule": f.rule,
+                "severity": f.severity.name.lower(),
+                "what": f.what,
+                "evidence": f.evidence,
+                "look": _look(f, facts),
+            }
+            for f in found
+        ],
+        "missing": dict(facts.missing),
+    }

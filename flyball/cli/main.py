@@ -1,0 +1,137 @@
+"""The process's edge: run the command line, turn our own errors into three parts and an exit code."""
+
+import io
+import itertools
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from flyball.exits import Exit, Stop
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Tracebacks only with --debug."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    _warn_on_stderr()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 must not lose the answer
+    try:
+        code = _edge(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that the interpreter's own flush stays quiet
+        return int(Exit.DONE)
+    return code
+
+
+def _warn_on_stderr() -> None:
+    """Our own warnings as plain lines beside the data, on whatever stderr is now."""
+    handler = logging.StreamHandler(sys.stderr)
+    log = logging.getLogger("flyball")
+    log.handlers, log.propagate = [handler], False
+
+
+def _edge(words: list[str]) -> int:
+    """Every way in which a command ends, as its exit code."""
+    try:
+        return int(_run(words))
+    except Stop as e:
+        return int(e.code)
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        return _tell(words, Exit.INTERRUPTED, [("interrupted", "nothing is in flight", "")])
+    except Exception as e:  # noqa: BLE001 - the process's edge
+        return _explain(words, e)
+
+
+def _run(argv: list[str]) -> int:
+    import typer
+
+    from flyball import packages
+    from flyball.cli.app import app
+    from flyball.cli.kit.argv import arranged
+
+    packages.verify()
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=arranged(argv), prog_name="flyball", standalone_mode=False)
+    except typer.Exit as e:
+        return e.exit_code
+    except typer.Abort as e:
+        raise KeyboardInterrupt from e
+    except SystemExit as e:  # typer's own answer to a closed pipe
+        raise BrokenPipeError from e
+    except Exception as e:
+        if not hasattr(e, "format_message"):
+            raise
+        if type(e).__name__ == "NoArgsIsHelpError":
+            sys.stderr.write(f"{e.format_message()}\n")
+            return Exit.USAGE
+        return _tell(argv, Exit.USAGE, [(e.format_message(), "", "flyball --help")])
+    if code == Exit.INTERRUPTED:  # what the library makes of Ctrl-C
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else Exit.DONE
+
+
+def _explain(words: list[str], e: Exception) -> int:
+    if os.environ.get("FLYBALL_DEBUG"):
+        raise e
+    if not getattr(e, "what", ""):
+        from flyball.cli.kit.crash import parts
+
+        return _tell(words, Exit.FAILED, [parts(e)])
+    problems = getattr(e, "problems", (e,))
+    found = [[str(getattr(p, part, "")) for part in ("what", "where", "mend")] for p in problems]
+    return _tell(words, _code(e), found)
+
+
+def _code(e: Exception) -> Exit:
+    """The exit code of one of our own errors, by the class that it is."""
+    names = {c.__name__ for c in type(e).__mro__}
+    table = {
+        Exit.USAGE: {
+            "UsageError",
+            "PolicyError",
+            "ArgumentsInvalid",
+            "UnknownTool",
+            "NoSuchQuestion",
+            "RequestReused",
+            "MetricsConfigInvalid",
+        },
+        Exit.TAMPERED: {"LogTampered"},
+        Exit.REFUSED: {"ReadRefused", "VoteRefused", "PlanRefused", "ClusterMismatch"},
+        Exit.AWAY: {
+            "LogUnavailable",
+            "ClusterAway",
+            "LeaseUnavailable",
+            "MetricsAway",
+            "ModelAway",
+            "WorldAway",
+        },
+        Exit.IN_DOUBT: {"MayHaveHappened"},
+    }
+    return next((code for code, known in table.items() if names & known), Exit.FAILED)
+
+
+def _tell(words: list[str], code: Exit, problems: Sequence[Sequence[str]]) -> int:
+    """Each problem in three parts on stderr; under `-o json` also the command's one document on stdout."""
+    from flyball.cli.kit.output import document, error
+
+    for problem in problems:
+        error(*problem)
+    if _wants_json(words):
+        items = [dict(zip(("what", "where", "mend"), problem, strict=True)) for problem in problems]
+        document({"kind": "Error", "exit_code": int(code), "problems": items})
+    return int(code)
+
+
+def _wants_json(words: list[str]) -> bool:
+    """Whether the words ask for JSON, also where they are too wrong to be parsed."""
+    before = words[: words.index("--")] if "--" in words else words
+    pairs = itertools.pairwise(before)
+    return any(word in ("-ojson", "-o=json", "--output=json") for word in before) or any(
+        flag in ("-o", "--output") and value == "json" for flag, value in pairs
+    )

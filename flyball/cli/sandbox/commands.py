@@ -1,0 +1,242 @@
+"""`flyball sandbox reset|advance|load|status`: the simulated cluster, whose time moves only when told."""
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.output import document, note, say, table
+from flyball.exits import UsageError
+
+if TYPE_CHECKING:
+    from sandbox.cluster import SimulatedCluster
+    from sandbox.metrics import SimulatedMetrics
+    from sandbox.world import World
+    from tools.ports import Workload
+
+app = typer.Typer(
+    help="Reset, advance, load or show the simulated cluster. Example: flyball sandbox advance 2h",
+    no_args_is_help=True,
+)
+
+_SPAN = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
+_UNITS_S = (86_400, 3_600, 60, 1)
+_SPAN_MAX_S = 366 * 86_400
+
+TITLES = ("NAMESPACE", "NAME", "READY", "CPU", "REQUESTED", "P95", "OOM", "HPA", "OWNER")
+
+Seed = Annotated[int, typer.Option("--seed", help="What the noise in its demand follows from.")]
+Span = Annotated[str, typer.Argument(help="How long, e.g. 90s, 2h, 1d12h.")]
+History = Annotated[
+    str | None, typer.Option("--history", help="How much past it has lived through, e.g. 7d.")
+]
+File = Annotated[Path, typer.Argument(help="Manifests in YAML or JSON.")]
+
+
+@app.command()
+@command
+def reset(opts: Options, seed: Seed = 1, history: History = None) -> None:
+    """Begin a new world, as another cluster. Example: flyball sandbox reset --history 7d"""
+    from sandbox.api.errors import WorldDamaged
+    from sandbox.world import HISTORY_S
+
+    past_s = HISTORY_S if history is None else seconds_of(history)
+    world = _world(opts, new=True)
+    with _watched("reset") as progress:
+        try:
+            world.reset(seed=seed, history_s=past_s, progress=progress)
+        except WorldDamaged as e:
+            note(f"{e.what}\n  moved aside: {world.set_aside()}")
+            world.reset(seed=seed, history_s=past_s, progress=progress)
+    facts = _facts(world)
+    if opts.json:
+        document({"kind": "SandboxWorld", **facts})
+        return
+    say(f"sandbox  a new world: cluster {facts['cluster_uid']}, seed {seed}, {_shown(facts['world_ms'])}")
+    say("  look: flyball sandbox status")
+
+
+@app.command()
+@command
+def advance(opts: Options, span: Span) -> None:
+    """Let virtual time pass; interrupted, the world is as it was. Example: flyball sandbox advance 2h"""
+    seconds = seconds_of(span)
+    world = _world(opts)
+    with _watched("advance") as progress:
+        world.advance(seconds, progress)
+    facts = _facts(world)
+    if opts.json:
+        document({"kind": "SandboxWorld", **facts, "advanced_s": seconds})
+        return
+    say(f"sandbox  advanced {span}: {_shown(facts['world_ms'])}")
+
+
+@app.command()
+@command
+def load(opts: Options, file: File) -> None:
+    """Add or change objects, as kubectl apply does. Example: flyball sandbox load shop.yaml"""
+    from sandbox.api.errors import ApiError, SandboxError, WorldAway
+    from sandbox.manifests import read
+
+    try:
+        touched = _world(opts).load(read(file))
+    except WorldAway:
+        raise
+    except SandboxError as e:
+        raise UsageError(e.what, where=e.where or str(file), mend=e.mend) from e
+    except ApiError as e:
+        raise UsageError(e.message, where=str(file), mend="nothing of the file was loaded") from e
+    if opts.json:
+        items = [{"kind": k.kind, "namespace": k.namespace, "name": k.name} for k in touched]
+        document({"kind": "SandboxLoad", "items": items})
+        return
+    for key in touched:
+        say(f"sandbox{'/' + key.namespace if key.namespace else ''}  {key.kind}/{key.name} loaded")
+
+
+@app.command()
+@command
+def status(opts: Options) -> None:
+    """Show the world's time and its workloads. Example: flyball sandbox status"""
+    world = _world(opts)
+    facts, items = _facts(world), _workloads(world)
+    if opts.json:
+        document({"kind": "SandboxWorld", **facts, "items": items})
+        return
+    say(f"sandbox  {_shown(facts['world_ms'])}; cluster {facts['cluster_uid']}, seed {facts['seed']}")
+    for line in table(TITLES, [_row(w) for w in items]):
+        say(line)
+
+
+def _row(w: dict[str, Any]) -> tuple[Any, ...]:
+    ready = f"{w['ready']}/{w['replicas']}" + (f" ({w['pending']} pending)" if w["pending"] else "")
+    latency = None if w["latency_p95_us"] is None else duration(w["latency_p95_us"])
+    hpa = w["autoscaler"]
+    bounds = (
+        None if hpa is None else f"{hpa['minimum']}-{hpa['maximum']}" + (" limited" if hpa["limited"] else "")
+    )
+    return (
+        w["namespace"], w["workload"], ready, w["cpu"], w["cpu_requested"], latency, w["oom_kills"], bounds,
+        w["owner"],
+    )  # fmt: skip
+
+
+def seconds_of(span: str) -> int:
+    """A span of virtual time in seconds. Raises UsageError."""
+    found = _SPAN.fullmatch(span)
+    if not span or found is None:
+        raise UsageError(f"`{span}` is no span of time", mend="such as 90s, 2h or 1d12h")
+    seconds = sum(int(n or 0) * unit for n, unit in zip(found.groups(), _UNITS_S, strict=True))
+    if seconds > _SPAN_MAX_S:
+        raise UsageError(f"`{span}` is longer than 366d", mend="advance in several steps")
+    return seconds
+
+
+def _world(opts: Options, *, new: bool = False) -> "World":
+    from flyball.wiring import SANDBOX, Place, open_world
+    from sandbox.world import World
+
+    place = Place(SANDBOX, "", opts.settings.state / "sandbox")
+    return World(place.folder) if new else open_world(place)
+
+
+def _facts(world: "World") -> dict[str, Any]:
+    world_ms = world.now_ms()
+    at = datetime.fromtimestamp(world_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"world_ms": world_ms, "world_time": at, "cluster_uid": world.cluster_uid(), "seed": world.seed()}
+
+
+def _shown(world_ms: int) -> str:
+    """World time is always UTC: its days begin where its demand's do."""
+    return datetime.fromtimestamp(world_ms / 1000, UTC).strftime("%a %Y-%m-%d %H:%M UTC")
+
+
+def _workloads(world: "World") -> list[dict[str, Any]]:
+    import asyncio
+
+    from sandbox.cluster import SimulatedCluster
+    from sandbox.metrics import SimulatedMetrics
+
+    async def look() -> list[dict[str, Any]]:
+        cluster, metrics = SimulatedCluster(world), SimulatedMetrics(world)
+        return [await _workload(cluster, metrics, one) for one in await cluster.list_workloads(None)]
+
+    return asyncio.run(look())
+
+
+async def _workload(
+    cluster: "SimulatedCluster", metrics: "SimulatedMetrics", one: "Workload"
+) -> dict[str, Any]:
+    from base.quantities import format_millicores
+    from tools.metrics.types import Metric
+
+    samples, now_ms = await cluster.usage(one.target), cluster.world.now_ms()
+    used = sum(cpu for s in samples for cpu, _ in s.containers.values())
+    asked = sum(c.resources.cpu_request or 0 for c in one.containers) * one.replicas
+    pods, hpa = await cluster.pods(one.target), await cluster.autoscaler(one.target)
+    figures = {
+        m: (await metrics.latest(m, one.target, now_ms)).v for m in (Metric.LATENCY_P95, Metric.OOM_KILLS)
+    }
+    return {
+        "namespace": one.target.namespace,
+        "workload": str(one.target),
+        "replicas": one.replicas,
+        "ready": one.ready,
+        "pending": sum(p.phase == "Pending" and p.node is None for p in pods),
+        "cpu": format_millicores(used) if samples else None,
+        "cpu_requested": format_millicores(asked),
+        "latency_p95_us": figures[Metric.LATENCY_P95],
+        "oom_kills": figures[Metric.OOM_KILLS],
+        "autoscaler": None if hpa is None else {
+            "name": hpa.name, "minimum": hpa.minimum, "maximum": hpa.maximum, "current": hpa.current,
+            "desired": hpa.desired, "limited": hpa.limited,
+        },
+        "owner": one.owner,
+    }  # fmt: skip
+
+
+def duration(us: int) -> str:
+    """A latency as a person reads it: `850us`, `34ms`, `1.2s`."""
+    if us < 1000:
+        return f"{us}us"
+    return f"{us // 1000}ms" if us < 1_000_000 else f"{us // 100_000 / 10}s"
+
+
+@contextmanager
+def _watched(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Progress on stderr from the second second on: a line that is rewritten on a terminal, else one every few
+    seconds."""
+    begun = shown = time.monotonic()
+    terminal, drawn = sys.stderr.isatty(), False
+
+    def progress(done_ms: int, of_ms: int) -> None:
+        nonlocal shown, drawn
+        now = time.monotonic()
+        if now - begun < 1 or now - shown < (0.2 if terminal else 5):
+            return
+        shown, drawn = now, True
+        passed, whole = _span(done_ms // 1000), _span(of_ms // 1000)
+        text = f"sandbox  {what} {100 * done_ms // max(1, of_ms)} %, {passed} of {whole}"
+        sys.stderr.write(f"\r\x1b[K{text}" if terminal else f"{text}\n")
+        sys.stderr.flush()
+
+    try:
+        yield progress
+    except KeyboardInterrupt:
+        note(f"interrupted: nothing of the {what} was done, the world is as it was")
+        raise
+    finally:
+        if terminal and drawn:
+            sys.stderr.write("\r\x1b[K")
+
+
+def _span(seconds: int) -> str:
+    days, hours = divmod(seconds // 3600, 24)
+    return f"{days}d{hours}h" if days else f"{hours}h{seconds % 3600 // 60}m"

@@ -1,0 +1,1 @@
+"""Commands that foresee: exhaustion and error budgets."""

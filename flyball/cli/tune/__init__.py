@@ -1,0 +1,1 @@
+"""The command `tune`: a tuning pass, and applying its plan."""

@@ -1,0 +1,1 @@
+"""The simulated apiserver and its store: objects, validation, ownership, quota, injected faults."""

@@ -1,0 +1,1 @@
+"""The Load objects of the sandbox: what the workloads have to do."""
