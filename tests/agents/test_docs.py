@@ -11,7 +11,7 @@ import pytest
 from agents.ops.budget import Budget
 from agents.ops.events import Reason
 from agents.tuner import plan
-from flyball.cli.chat.command import repl
+from flyball.cli.chat import repl
 from forecasting.hpa.formula import Unknown
 from tests.agents.conftest import Flyball
 from tests.e2e.scripted_model import say, serving
