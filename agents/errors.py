@@ -1,12 +1,10 @@
-"""What can go wrong on the side of those who propose. Each error says what, where and how to mend it."""
+"""What can go wrong on the side of those who propose. Each error says what, where and a hint."""
+
+from base.errors import FlyballError
 
 
-class AgentError(Exception):
-    """Base of this room's errors: `what` happened, `where`, and the `mend` that a person can try."""
-
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
-        super().__init__(what)
-        self.what, self.where, self.mend = what, where, mend
+class AgentError(FlyballError):
+    """Base of the errors of this package."""
 
 
 class ModelError(AgentError):
@@ -21,8 +19,10 @@ class ModelRefused(ModelError):
     """The endpoint is there and says no: key, model name, or a request that it does not take."""
 
 
-class ModelAway(ModelError):
+class ModelUnavailable(ModelError):
     """The endpoint could not be reached, is overloaded, or did not answer in time."""
+
+    effect = "unavailable"
 
 
 class ReplyMalformed(ModelError):

@@ -25,7 +25,7 @@ _OPTIONS = (
     | orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
 )
-_MEND = "use integers in fixed units (millicores, bytes, ppm), ASCII keys, and a digest for a large payload"
+_HINT = "use integers in fixed units (millicores, bytes, ppm), ASCII keys, and a digest for a large payload"
 
 
 def encode(record: Record) -> bytes:
@@ -46,10 +46,10 @@ def encode(record: Record) -> bytes:
     try:
         body = orjson.dumps(fields, default=_part, option=_OPTIONS)
     except TypeError as error:
-        raise RecordInvalid(f"{record.kind}: {error}", where=record.id, mend=_MEND) from error
+        raise RecordInvalid(f"{record.kind}: {error}", where=record.id, hint=_HINT) from error
     if len(body) > MAX_LEAF:
         what = f"{record.kind}: {len(body)} bytes, at most {MAX_LEAF} fit"
-        raise RecordInvalid(what, where=record.id, mend=_MEND)
+        raise RecordInvalid(what, where=record.id, hint=_HINT)
     return body
 
 
@@ -91,15 +91,15 @@ def _check(root: object, where: str) -> None:
         if not children:
             return
         level = children
-    raise RecordInvalid(f"{where}: nested deeper than {MAX_DEPTH}", where=where, mend=_MEND)
+    raise RecordInvalid(f"{where}: nested deeper than {MAX_DEPTH}", where=where, hint=_HINT)
 
 
 def _check_keys(value: dict[Any, Any], where: str) -> None:
     for key in value:
         if type(key) is not str or not key.isascii():
-            raise RecordInvalid(f"{where}: key {key!a} is not ASCII text", where=where, mend=_MEND)
+            raise RecordInvalid(f"{where}: key {key!a} is not ASCII text", where=where, hint=_HINT)
 
 
 def _check_scalar(value: object, where: str) -> None:
     if type(value) not in _SCALARS and not isinstance(value, str):
-        raise RecordInvalid(f"{where}: {type(value).__name__} is not allowed", where=where, mend=_MEND)
+        raise RecordInvalid(f"{where}: {type(value).__name__} is not allowed", where=where, hint=_HINT)

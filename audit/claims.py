@@ -1,22 +1,22 @@
 """Claims: what must still be true, or be spent, in the transaction that makes a record durable.
 
-To this room a claim is a key and integers; what they mean is the caller's business. A commit applies its
+To this package a claim is a key and integers; what they mean is the caller's business. A commit applies its
 claims in order; the first that does not hold rolls the whole submission back to its savepoint.
 """
 
 from typing import Literal, Protocol
 
-ClaimKind = Literal["once", "holds", "raise", "since", "put"]
+ClaimKind = Literal["once", "equals", "raise", "min_gap", "set"]
 
 
 class Claim(Protocol):
     """One condition and effect on the stored integer at `key` (0 where nothing is stored).
 
-    - once:  stored == 0, then stored := 1 (single use: request, nonce, approval, busy workload)
-    - holds: stored == value, unchanged (an epoch that must not have moved)
-    - raise: stored <= value, then stored := value (high-water mark of a fencing token)
-    - since: stored + gap <= value, then stored := value (cooldown; value and gap in milliseconds)
-    - put:   always, stored := value (giving back, or the effect of a record such as `stop`)
+    - once:    stored == 0, then stored := 1 (single use: request, nonce, approval, busy workload)
+    - equals:  stored == value, unchanged (an epoch that must not have moved)
+    - raise:   stored <= value, then stored := value (high-water mark of a fencing token)
+    - min_gap: stored + gap <= value, then stored := value (cooldown; value and gap in milliseconds)
+    - set:     always, stored := value (giving back, or the effect of a record such as `stop`)
     """
 
     @property
@@ -34,17 +34,17 @@ def settle(claim: Claim, stored: int) -> int | None:
     match claim.kind:
         case "once":
             return 1 if stored == 0 else None
-        case "holds":
+        case "equals":
             return stored if stored == claim.value else None
         case "raise":
             return claim.value if stored <= claim.value else None
-        case "since":
+        case "min_gap":
             return claim.value if stored + claim.gap <= claim.value else None
-        case "put":
+        case "set":
             return claim.value
 
 
 def as_json(claim: Claim) -> dict[str, str | int]:
     """How a taken claim stands in the record; `gap` only where it has a meaning."""
     fields: dict[str, str | int] = {"kind": claim.kind, "key": claim.key, "value": claim.value}
-    return fields | {"gap": claim.gap} if claim.kind == "since" else fields
+    return fields | {"gap": claim.gap} if claim.kind == "min_gap" else fields

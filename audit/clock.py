@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where every room gets its time from; only the composition root picks the real one."""
+    """Where every package gets its time from; only the composition root picks the real one."""
 
     def wall_ms(self) -> int:
         """Milliseconds since the Unix epoch, UTC."""

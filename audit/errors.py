@@ -1,14 +1,11 @@
-"""What can go wrong with the log. Each error says what, where and how to mend it."""
+"""What can go wrong with the log. Each error says what, where and a hint."""
 
 from audit.claims import Claim
+from base.errors import FlyballError
 
 
-class AuditError(Exception):
-    """Base of this room's errors: `what` happened, `where`, and the `mend` that a person can try."""
-
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
-        super().__init__(what)
-        self.what, self.where, self.mend = what, where, mend
+class AuditError(FlyballError):
+    """Base of the errors of this package."""
 
 
 class RecordInvalid(AuditError):
@@ -18,9 +15,13 @@ class RecordInvalid(AuditError):
 class LogUnavailable(AuditError):
     """The log cannot take a record now (disk full, locked, unreadable): nothing may act."""
 
+    effect = "unavailable"
+
 
 class LogTampered(AuditError):
     """What is stored contradicts what was signed."""
+
+    effect = "tampered"
 
 
 class ClaimLost(AuditError):

@@ -45,7 +45,7 @@ def prove(seq: int, body: bytes, note: str, verifier: Verifier, source: HashSour
     path = inclusion_proof(seq, checkpoint.size, source)
     if not included(seq, checkpoint.size, leaf_hash(body), checkpoint.root, path):
         raise LogTampered(
-            f"record {seq} is not what was signed for", where=str(seq), mend="flyball audit verify"
+            f"record {seq} is not what was signed for", where=str(seq), hint="flyball audit verify"
         )
     lines = [_HEADER, f"index {seq}", *(base64.b64encode(h).decode() for h in path)]
     proof = "\n".join(lines) + "\n\n" + note

@@ -52,16 +52,16 @@ class KeySigner:
         """Raises KeyInvalid; the message never repeats the key."""
         name, _, rest = text.strip().removeprefix(_PREFIX).partition("+")
         mark, _, encoded = rest.partition("+")
-        mend = "restore it from a backup; a new key begins a new log"
+        hint = "restore it from a backup; a new key begins a new log"
         try:
             data = decode64(encoded)
         except ValueError:
             data = b""
         if not text.startswith(_PREFIX) or data[:1] != ALGORITHM or len(data) != 33:
-            raise KeyInvalid("not a signing key", where=where, mend=mend)
+            raise KeyInvalid("not a signing key", where=where, hint=hint)
         signer = cls(name, data[1:])
         if key_id(name, signer.verifier.public).hex() != mark:
-            raise KeyInvalid("the key's id does not fit its name and bytes", where=where, mend=mend)
+            raise KeyInvalid("the key's id does not fit its name and bytes", where=where, hint=hint)
         return signer
 
     @property
@@ -92,13 +92,13 @@ def from_file(path: Path) -> KeySigner:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        mend = "restore the key from a backup; a log is never signed on with a new one"
-        raise LogUnavailable(f"no signing key: {error.strerror}", where=str(path), mend=mend) from error
+        hint = "restore the key from a backup; a log is never signed on with a new one"
+        raise LogUnavailable(f"no signing key: {error.strerror}", where=str(path), hint=hint) from error
     with os.fdopen(descriptor) as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
             raise KeyInvalid(
-                f"others may read it (mode {mode:04o})", where=str(path), mend=f"chmod 600 {path}"
+                f"others may read it (mode {mode:04o})", where=str(path), hint=f"chmod 600 {path}"
             )
         return KeySigner.parse(file.read(4096), where=str(path))
 

@@ -1,4 +1,4 @@
-"""The log as the other rooms see it: draft a record, commit it, find it again.
+"""The log as the other packages see it: draft a record, commit it, find it again.
 
 `commit` returns only when the records are durable, included in the tree and signed for. If it raises, nothing
 of the submission is in the log (but the refusal that a lost claim leaves), and nothing may act on it.
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from audit import kept as keeping
+from audit import pinned_checkpoint
 from audit.claims import Claim, ClaimKind, as_json
 from audit.clock import Clock, boot_id
 from audit.errors import ClaimLost, LogTampered, LogUnavailable, RecordInvalid
@@ -27,7 +27,7 @@ from audit.proofs import root_at
 from audit.record import Actor, Kind, Record
 from audit.store import sqlite
 from audit.store.append import Appender
-from audit.store.points import Points
+from audit.store.point_queries import PointQueries
 from audit.store.read import Entry, Reader
 from audit.timeline import Stamp, rfc3339
 from audit.writer import Writer
@@ -44,7 +44,9 @@ _T = TypeVar("_T")
 class Log:
     """One log file, open in this process. Other processes may append to it at the same time."""
 
-    def __init__(self, path: Path, *, clock: Clock, signer: Signer, kept: Path | None, software: str) -> None:
+    def __init__(
+        self, path: Path, *, clock: Clock, signer: Signer, pinned: Path | None, software: str
+    ) -> None:
         """Use `Log.open`. Blocks; raises LogUnavailable or LogTampered."""
         self._path, self._clock, self._boot, self._software = path, clock, boot_id(), software
         self.verifier = signer.verifier
@@ -57,9 +59,9 @@ class Log:
             self._appender = Appender(self._connection, path, signer, self._anomaly)
             self._appender.check()
             self._reader = parts.enter_context(Reader(path))
-            self._points = Points(path)
+            self._points = PointQueries(path)
             parts.callback(self._points.close)
-            self._keeper = self._keeping(kept, parts) if kept else None
+            self._pinned = self._pinning(pinned, parts) if pinned else None
             self._reads = parts.enter_context(ThreadPoolExecutor(1, "audit-reader"))
             self._parts = parts.pop_all()
 
@@ -70,18 +72,18 @@ class Log:
         *,
         clock: Clock,
         signer: Signer | None = None,
-        kept: Path | None = None,
+        pinned: Path | None = None,
         software: str = "flyball",
     ) -> "Log":
         """Open the log at `path`, or begin one: its folder (0700), file (0600), key and first record.
 
         Without a `signer` the key is the file beside the log (`path` with the suffix `.key`). `kept` is where
         the newest checkpoint is kept a second time, `software` what each record says wrote it. Raises
-        LogTampered where what is stored does not fit its signature or the kept checkpoint, LogUnavailable
+        LogTampered where what is stored does not fit its signature or the pinned checkpoint, LogUnavailable
         where it cannot be used, KeyInvalid for a bad key.
         """
         signer = signer or await asyncio.to_thread(file_signer, path)
-        log = await asyncio.to_thread(cls, path, clock=clock, signer=signer, kept=kept, software=software)
+        log = await asyncio.to_thread(cls, path, clock=clock, signer=signer, pinned=pinned, software=software)
         log._writer = Writer(log._appender.append, log._acknowledged)
         if not await log._read(log._reader.size):
             await log._begin()
@@ -185,9 +187,9 @@ class Log:
         await asyncio.to_thread(self._close)
 
     @property
-    def kept_error(self) -> str | None:
+    def pinned_error(self) -> str | None:
         """Why the newest checkpoint is not kept in its second place; None where it is."""
-        error = self._keeper.error if self._keeper else None
+        error = self._pinned.error if self._pinned else None
         return f"{error.where}: {error.what}" if error else None
 
     def _close(self) -> None:
@@ -202,21 +204,21 @@ class Log:
         except ClaimLost:
             return
 
-    def _keeping(self, path: Path, parts: ExitStack) -> keeping.Keeper:
-        """Nothing is appended to a log that the kept checkpoint contradicts. Raises LogTampered."""
+    def _pinning(self, path: Path, parts: ExitStack) -> pinned_checkpoint.PinnedCheckpoint:
+        """Nothing is appended to a log that the pinned checkpoint contradicts. Raises LogTampered."""
         source = parts.enter_context(Reader(self._path))
         ask = partial(root_at, source=source)
-        note = keeping.read(path)
-        why = note and keeping.contradiction(opened(note, self.verifier), source.size(), ask)
+        note = pinned_checkpoint.read(path)
+        why = note and pinned_checkpoint.contradiction(opened(note, self.verifier), source.size(), ask)
         if why:
-            raise LogTampered(why, where=str(path), mend=keeping.MEND)
-        keeper = keeping.Keeper(path, self.verifier, ask)
-        parts.callback(keeper.stop)
-        return keeper
+            raise LogTampered(why, where=str(path), hint=pinned_checkpoint.HINT)
+        pinned = pinned_checkpoint.PinnedCheckpoint(path, self.verifier, ask)
+        parts.callback(pinned.stop)
+        return pinned
 
     def _acknowledged(self, note: str | None) -> None:
-        if note and self._keeper:
-            self._keeper.offer(note)
+        if note and self._pinned:
+            self._pinned.offer(note)
         self._commits += 1
         if self._commits % FOLD_EVERY == 0:
             sqlite.fold(self._connection)
@@ -261,14 +263,14 @@ def _refusal(lost: Callable[[Claim, int], Record]) -> Callable[[Claim, int], Lea
 def _leaves(records: Sequence[Record], claims: Sequence[Claim]) -> list[Leaf]:
     for record in records:
         if record.claims:
-            raise RecordInvalid("`claims` is written by commit", mend="leave it empty in the draft")
+            raise RecordInvalid("`claims` is written by commit", hint="leave it empty in the draft")
     return [Leaf.of(record) for record in (_telling(records, claims) if claims else records)]
 
 
 def _telling(records: Sequence[Record], claims: Sequence[Claim]) -> list[Record]:
     """The records, the last of which tells what was claimed."""
     if not records:
-        raise RecordInvalid("claims without a record", mend="nothing is claimed that the log does not tell")
+        raise RecordInvalid("claims without a record", hint="nothing is claimed that the log does not tell")
     for claim in claims:
         if not claim.key or not claim.key.isascii() or not claim.key.isprintable():
             raise RecordInvalid(f"claim key {claim.key!a} is not printable ASCII", where=claim.key)

@@ -1,4 +1,4 @@
-"""Record: one thing that happened. The room owns its shape and knows nothing of what an action means."""
+"""Record: one thing that happened. This package owns its shape and knows nothing of what an action means."""
 
 from typing import Annotated, Any, Literal
 
@@ -90,11 +90,14 @@ class Outcome(_Part):
 class Record(_Part):
     """One entry of the log; its canonical bytes are the leaf. Made by `Log.draft`, never changed after.
 
+    `v` is the version of the shape: 2 names the claims as audit.claims does, 1 named three of them otherwise
+    (`audit.replay`). What is stored is never written anew, so every version stays readable.
+
     `ts` is RFC 3339 UTC with milliseconds; `world_ts` the simulated world's time; `mono_us` counts within
     one `boot_id`. Fields that a kind has no use for are None and left out of the stored bytes.
     """
 
-    v: Literal[1] = 1
+    v: Literal[1, 2] = 2
     id: Name
     ts: Name
     world_ts: Name | None = None

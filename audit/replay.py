@@ -6,7 +6,7 @@ back, or a spent approval made fresh again, shows here. Memory grows with the nu
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, get_args
 
 from audit.claims import ClaimKind, settle
 
@@ -21,16 +21,29 @@ class Told:
     gap: int = 0
 
 
+_NAMED_IN_V1: dict[str, ClaimKind] = {
+    "once": "once", "raise": "raise", "holds": "equals", "since": "min_gap", "put": "set",
+}  # fmt: skip
+"""What records of version 1 (Flyball 0.1) call the claims."""
+
+
+def _kind(version: int, name: str) -> ClaimKind | None:
+    """The claim that a record of that version means; None where it knows none of that name."""
+    return _NAMED_IN_V1.get(name) if version == 1 else name if name in get_args(ClaimKind) else None
+
+
 class Replay:
     def __init__(self) -> None:
         self._values: dict[str, int] = {}
 
-    def take(self, told: Iterable[dict[str, Any]]) -> Iterator[str]:
-        """Apply a record's claims; gives those that could not have been taken then."""
+    def take(self, told: Iterable[dict[str, Any]], version: int) -> Iterator[str]:
+        """Apply the claims of a record of that version; gives those that could not have been taken then."""
         for fields in told:
-            claim = Told(
-                cast(ClaimKind, fields["kind"]), fields["key"], fields["value"], fields.get("gap", 0)
-            )
+            kind = _kind(version, fields["kind"])
+            if kind is None:
+                yield f"claim {fields['kind']} {fields['key']} is not one that version {version} knows"
+                continue
+            claim = Told(kind, fields["key"], fields["value"], fields.get("gap", 0))
             stored = self._values.get(claim.key, 0)
             value = settle(claim, stored)
             if value is None:

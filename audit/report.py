@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Check = Literal[
-    "storage", "schema", "contiguity", "leaves", "columns", "tiles", "roots", "signature", "kept", "causal",
+    "storage", "schema", "contiguity", "leaves", "columns", "tiles", "roots", "signature", "pinned", "causal",
     "claims", "clock",
 ]  # fmt: skip
 
@@ -31,8 +31,8 @@ class Report:
     signatures: int = 0
     root: str = ""
     last_ts: str | None = None
-    kept_records: int | None = None
-    """Size of the kept checkpoint that the log contains; None where none was given or it does not fit."""
+    pinned_records: int | None = None
+    """Size of the pinned checkpoint that the log contains; None where none was given or it does not fit."""
     findings: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     unlisted: int = 0

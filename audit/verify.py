@@ -1,6 +1,6 @@
 """Verification of a whole log, streaming: what is stored against what was signed, and against itself.
 
-contiguity → leaves → columns against body → tiles → every root → signatures → kept checkpoint → causal order →
+contiguity → leaves → columns against body → tiles → every root → signatures → pinned checkpoint → causal order →
 claims → clock. It trusts the verifier key it is given and nothing in the file; it writes nothing.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from audit import causal, kept
+from audit import causal, pinned_checkpoint
 from audit.errors import LogTampered
 from audit.note import Checkpoint, Verifier, opened
 from audit.replay import Replay
@@ -33,7 +33,7 @@ def verify(
     path: Path,
     verifier: Verifier,
     *,
-    kept_path: Path | None = None,
+    pinned_path: Path | None = None,
     full: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -43,7 +43,7 @@ def verify(
     now and then. Raises LogUnavailable where the log cannot be read to its end.
     """
     report = Report(verifier.name)
-    anchor = _anchor(kept_path, verifier, report)  # before the snapshot: it must not be ahead of it
+    anchor = _anchor(pinned_path, verifier, report)  # before the snapshot: it must not be ahead of it
     with scan.snapshot(path) as connection:
         try:
             _Verification(connection, verifier, anchor, report, full).run(
@@ -59,15 +59,15 @@ def verify(
 
 
 def _anchor(path: Path | None, verifier: Verifier, report: Report) -> Checkpoint | None:
-    note = kept.read(path) if path else None
+    note = pinned_checkpoint.read(path) if path else None
     if note is None:
         if path:
-            report.noted("kept", None, f"no checkpoint is kept at {path}")
+            report.noted("pinned", None, f"no checkpoint is kept at {path}")
         return None
     try:
         return opened(note, verifier)
     except LogTampered as error:
-        report.found("kept", None, f"the kept checkpoint: {error.what}")
+        report.found("pinned", None, f"the pinned checkpoint: {error.what}")
         return None
 
 
@@ -149,12 +149,10 @@ class _Verification:
 
     def _kept(self, anchor: Checkpoint) -> None:
         if anchor.root == self._tree.root():
-            self._report.kept_records = anchor.size
+            self._report.pinned_records = anchor.size
         else:
-            what = (
-                f"the first {anchor.size} records are not those of the kept checkpoint: history was rewritten"
-            )
-            self._report.found("kept", None, what)
+            what = f"the first {anchor.size} records are not those of the pinned checkpoint: history was rewritten"
+            self._report.found("pinned", None, what)
 
     def _checkpoint(self, head: Head) -> None:
         report = self._report
@@ -177,7 +175,7 @@ class _Verification:
                     seq, body, lambda record_id: scan.known(self._connection, record_id)
                 ):
                     self._report.found("causal", seq, what)
-            for what in self._replay.take(body.get("claims", ())):
+            for what in self._replay.take(body.get("claims", ()), body.get("v", 1)):
                 self._report.found("claims", seq, what)
             self._clock(seq, body)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -197,8 +195,8 @@ class _Verification:
         if not self._broken and self._good < size:
             report.found("roots", self._good, f"records {self._good} to {size - 1} are not signed for")
         if self._anchor and self._anchor.size > size:
-            what = f"the kept checkpoint has {self._anchor.size} records, the log {size}: it was cut short"
-            report.found("kept", None, what)
+            what = f"the pinned checkpoint has {self._anchor.size} records, the log {size}: it was cut short"
+            report.found("pinned", None, what)
         for what in self._signatures.finish():
             report.found("signature", None, what)
         for what in self._replay.differences(scan.claims(self._connection)):

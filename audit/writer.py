@@ -43,7 +43,7 @@ class Writer:
         meanwhile gives up waiting; what it submitted may still be stored.
         """
         if self._stopped:
-            raise LogUnavailable("the log is closed", mend="open it again")
+            raise LogUnavailable("the log is closed", hint="open it again")
         future: asyncio.Future[None] = self._loop.create_future()
         self._gathering.append((submission, future))
         if len(self._gathering) == 1:

@@ -16,11 +16,12 @@ _GRAMMAR = re.compile(
     r"([+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40}))"
     r"(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?[0-9]{1,3}))?"
 )
-_SUFFIXES = {
+SUFFIXES = {
     name: Decimal(1024) ** power for power, name in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)
 }
-_SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("n", "u", "m", "", "k", "M"), -3)}
-_SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("G", "T", "P", "E"), 3)}
+SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("n", "u", "m", "", "k", "M"), -3)}
+SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("G", "T", "P", "E"), 3)}
+"""Each suffix and what it multiplies by."""
 _BYTE_SUFFIXES = ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki")
 
 
@@ -39,7 +40,7 @@ def parse(text: str | int | float) -> Decimal:
             f"`{str(text)[:64]}` is no Kubernetes quantity (such as 250m, 1.5, 512Mi or 1e3)"
         )
     number, suffix, exponent = matched.groups()
-    scale = Decimal(10) ** int(exponent) if exponent else _SUFFIXES[suffix or ""]
+    scale = Decimal(10) ** int(exponent) if exponent else SUFFIXES[suffix or ""]
     return _EXACT.multiply(Decimal(number), scale)
 
 
@@ -62,7 +63,7 @@ def format_millicores(amount: int) -> str:
 def format_bytes(amount: int) -> str:
     """Memory as Kubernetes writes it, exactly: by the largest binary suffix that divides it, else plain."""
     for suffix in _BYTE_SUFFIXES:
-        unit = int(_SUFFIXES[suffix])
+        unit = int(SUFFIXES[suffix])
         if amount and amount % unit == 0:
             return f"{amount // unit}{suffix}"
     return str(amount)

@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from base.errors import Effect, FlyballError
+
 
 class Exit(IntEnum):
     """What a command ends with."""
@@ -13,7 +15,7 @@ class Exit(IntEnum):
     WAITING = 4
     IN_DOUBT = 5
     TAMPERED = 6
-    AWAY = 7
+    UNAVAILABLE = 7
     DECLINED = 9
     DIFFERENT = 10
     INTERRUPTED = 130
@@ -28,12 +30,23 @@ MEANING = {
     Exit.WAITING: "waits for approval",
     Exit.IN_DOUBT: "in doubt: sent, the effect is not known yet",
     Exit.TAMPERED: "tampering found",
-    Exit.AWAY: "a needed part is away (cluster, log); nothing was sent",
+    Exit.UNAVAILABLE: "a needed part is away (cluster, log); nothing was sent",
     Exit.DECLINED: "declined by the person",
     Exit.DIFFERENT: "differences, only with --exit-code",
     Exit.INTERRUPTED: "interrupted with nothing in flight",
     Exit.TERMINATED: "terminated with nothing in flight",
 }
+
+
+EXIT_OF: dict[Effect, Exit] = {
+    "failed": Exit.FAILED,
+    "usage": Exit.USAGE,
+    "refused": Exit.REFUSED,
+    "unavailable": Exit.UNAVAILABLE,
+    "tampered": Exit.TAMPERED,
+    "in_doubt": Exit.IN_DOUBT,
+}
+"""The exit code of an error of ours, by what it means for whoever asked."""
 
 
 class Stop(Exception):
@@ -44,9 +57,7 @@ class Stop(Exception):
         self.code = code
 
 
-class UsageError(Exception):
-    """A mistake on the command line or in the settings: what, where, how to mend; exit 2."""
+class UsageError(FlyballError):
+    """A mistake on the command line or in the settings; exit 2."""
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
-        super().__init__(what)
-        self.what, self.where, self.mend = what, where, mend
+    effect = "usage"

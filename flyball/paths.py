@@ -22,7 +22,7 @@ def private(state: Path, folder: Path) -> None:
         raise UsageError(
             "others may write to the folder",
             where=str(state),
-            mend=f"chmod go-w {state}, or give another --state",
+            hint=f"chmod go-w {state}, or give another --state",
         )
     if _made(folder) & 0o077:
         os.chmod(folder, 0o700)
@@ -35,11 +35,11 @@ def _made(folder: Path) -> int:
         link, found = os.lstat(folder), os.stat(folder)
     except OSError as e:
         raise UsageError(
-            f"cannot be used as a folder: {e.strerror}", where=str(folder), mend="give another --state DIR"
+            f"cannot be used as a folder: {e.strerror}", where=str(folder), hint="give another --state DIR"
         ) from e
     shared = bool(found.st_mode & stat.S_ISVTX) and found.st_uid == 0
     if not shared and {link.st_uid, found.st_uid} != {os.geteuid()}:
         raise UsageError(
-            "the folder belongs to another user", where=str(folder), mend="give a --state DIR of your own"
+            "the folder belongs to another user", where=str(folder), hint="give a --state DIR of your own"
         )
     return stat.S_IMODE(found.st_mode)

@@ -39,7 +39,7 @@ TABLE = (
         "policies", "", "folder of policy files (unset: the shipped ones, which only observe real clusters)"
     ),
     Setting(
-        "kept", "", "folder where signed checkpoints are kept a second time (unset: the user's data folder)"
+        "pinned", "", "folder where signed checkpoints are kept a second time (unset: the user's data folder)"
     ),
     Setting(
         "prometheus_url", "", "base URL of Prometheus, e.g. http://127.0.0.1:9090 (unset: metrics.k8s.io)"
@@ -79,8 +79,8 @@ class Settings:
         return Path(self["state"]) if self["state"] else platformdirs.user_state_path("flyball")
 
     @property
-    def kept(self) -> Path:
-        return Path(self["kept"]) if self["kept"] else platformdirs.user_data_path("flyball") / "kept"
+    def pinned(self) -> Path:
+        return Path(self["pinned"]) if self["pinned"] else platformdirs.user_data_path("flyball") / "pinned"
 
 
 def load(flags: Mapping[str, str | None], config: Path | None = None) -> Settings:
@@ -118,19 +118,19 @@ def _ours(path: Path) -> None:
     """A file that nobody named counts only if it is the user's (or root's): it can say which policy holds,
     where the log is, and which endpoint gets the model's key. Raises UsageError."""
     if path.stat().st_uid not in (os.geteuid(), 0):
-        mend = "name it with --config if it is meant"
-        raise UsageError("the settings file belongs to another user", where=str(path), mend=mend)
+        hint = "name it with --config if it is meant"
+        raise UsageError("the settings file belongs to another user", where=str(path), hint=hint)
 
 
 def _parse(path: Path) -> dict[str, str]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        raise UsageError(str(e), where=str(path), mend="fix the file, or leave --config out") from e
+        raise UsageError(str(e), where=str(path), hint="fix the file, or leave --config out") from e
     names = [s.name for s in TABLE]
     for key, value in table.items():
         if key not in names:
-            raise UsageError(f"`{key}` is no setting", where=str(path), mend="settings: " + ", ".join(names))
+            raise UsageError(f"`{key}` is no setting", where=str(path), hint="settings: " + ", ".join(names))
         if not isinstance(value, str):
-            raise UsageError(f"`{key}` must be a string", where=str(path), mend=f'write {key} = "{value}"')
+            raise UsageError(f"`{key}` must be a string", where=str(path), hint=f'write {key} = "{value}"')
     return table

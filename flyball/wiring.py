@@ -132,7 +132,7 @@ def policy_paths(settings: Settings) -> tuple[Path, ...]:
         path = Path(given)
         if not path.exists():
             raise UsageError(
-                "no such folder of policies", where=given, mend="give --policies DIR, or leave it out"
+                "no such folder of policies", where=given, hint="give --policies DIR, or leave it out"
             )
         return (path,)
     return (Path(str(resources.files("policies") / "default")),)
@@ -144,22 +144,25 @@ def policy_source(settings: Settings, place: Place) -> PolicySource:
     return PolicySource(policy_paths(settings), catalogue=registry.catalogue(), clusters=clusters)
 
 
-def kept_path(settings: Settings, place: Place) -> Path:
+def pinned_path(settings: Settings, place: Place) -> Path:
     """Where this log's newest checkpoint is kept a second time: by the log's place on disk, so that a log
     that was exchanged for another one is found out too."""
     there = hashlib.sha256(str(place.folder.resolve()).encode()).hexdigest()[:12]
-    return settings.kept / f"{place.folder.name}-{there}"
+    return settings.pinned / f"{place.folder.name}-{there}"
 
 
 async def open_log(settings: Settings, place: Place, clock: Clock) -> Log:
     """The log of a place. Raises LogUnavailable, LogTampered."""
     private(settings.state, place.folder)
     software = f"flyball {__version__}"
-    return await Log.open(place.log, clock=clock, kept=kept_path(settings, place), software=software)
+    return await Log.open(place.log, clock=clock, pinned=pinned_path(settings, place), software=software)
 
 
 def open_world(place: Place) -> World:
-    """The simulated cluster. Where it is gone and its log is not, says that another one begins. Raises WorldAway."""
+    """The simulated cluster. Where it is gone and its log is not, says that another one begins.
+
+    Raises WorldUnavailable.
+    """
     world = World.open(place.folder)
     if world.begun and place.log.exists():
         LOG.warning(
@@ -260,7 +263,7 @@ async def _sandbox(stack: AsyncExitStack, place: Place) -> _Parts:
 
 
 async def _kubernetes(stack: AsyncExitStack, settings: Settings, place: Place) -> _Parts:
-    from tools.cluster.cluster_pins import Pins
+    from tools.cluster.cluster_pins import ClusterPins
     from tools.cluster.connect import connect
     from tools.cluster.writer import KubernetesWriter
     from tools.metrics.connect import open_metrics
@@ -269,7 +272,7 @@ async def _kubernetes(stack: AsyncExitStack, settings: Settings, place: Place) -
     given = settings["kubeconfig"]
     cluster = await connect(place.context, Path(given) if given else None, clock=clock)
     stack.push_async_callback(cluster.close)
-    Pins(place.folder / "pins.json").check(await cluster.identity())
+    ClusterPins(place.folder / "pins.json").check(await cluster.identity())
     metrics = await open_metrics(settings, cluster, cluster, clock, place.folder)
     stack.push_async_callback(metrics.close)
     return _Parts(cluster, cluster, metrics, KubernetesWriter(cluster, clock), clock, None)

@@ -1,9 +1,7 @@
 """What forecasts are refused for."""
 
+from base.errors import FlyballError
 
-class ForecastError(Exception):
-    """Numbers that nothing can be said from: `what` is wrong, `where`, and the `mend` that a person can try."""
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
-        super().__init__(what)
-        self.what, self.where, self.mend = what, where, mend
+class ForecastError(FlyballError):
+    """Numbers that nothing can be said from."""

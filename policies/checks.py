@@ -39,7 +39,7 @@ def _twice(loaded: Loaded) -> Iterator[PolicyError]:
             yield PolicyError(
                 f"{key[0]} `{key[1]}` is defined twice",
                 where=document.where(("metadata", "name")),
-                mend=f"the first is at {first[key].where(('metadata', 'name'))}; rename one",
+                hint=f"the first is at {first[key].where(('metadata', 'name'))}; rename one",
             )
         first.setdefault(key, document)
 
@@ -51,7 +51,7 @@ def _actions(
     for index, name in enumerate(spec.actions):
         where = document.where(("spec", "actions", index))
         if name == WRITE and spec.effect == "allow":
-            yield PolicyError("an allow names its writing actions", where=where, mend="`write` is for denies")
+            yield PolicyError("an allow names its writing actions", where=where, hint="`write` is for denies")
         elif name not in catalogue and name not in (READ, WRITE):
             yield unknown(name, {*catalogue, READ, WRITE}, what="action", where=where)
     if spec.effect == "allow":
@@ -76,20 +76,20 @@ def _limits(
         yield PolicyError(
             f"spec.limits.{dimension} is missing: `{moved[dimension]}` moves it",
             where=where,
-            mend=f"add `{dimension}: {{min: …, max: …}}`",
+            hint=f"add `{dimension}: {{min: …, max: …}}`",
         )
     for dimension in sorted(set(given) - set(moved)):
         yield PolicyError(
             f"spec.limits.{dimension}: none of its actions moves it",
             where=document.where(("spec", "limits", dimension)),
-            mend="remove it",
+            hint="remove it",
         )
     replicas = given.get("replicas")
     if replicas is not None and replicas.low == 0 and SCALE_TO_ZERO not in actions:
         yield PolicyError(
             "spec.limits.replicas.min is 0, which `scale` never reaches",
             where=document.where(("spec", "limits", "replicas", "min")),
-            mend=f"set 1, or give `{SCALE_TO_ZERO}` a rule of its own",
+            hint=f"set 1, or give `{SCALE_TO_ZERO}` a rule of its own",
         )
 
 
@@ -103,7 +103,7 @@ def _duties(
     for name in ("approval", "cooldown", "require", "tainted"):
         if getattr(spec, name):
             where = document.where(("spec", name))
-            yield PolicyError(f"spec.{name}: none of its actions writes", where=where, mend="remove it")
+            yield PolicyError(f"spec.{name}: none of its actions writes", where=where, hint="remove it")
 
 
 def _roles(policy: ActionPolicy, document: Document) -> Iterator[PolicyError]:
@@ -111,7 +111,7 @@ def _roles(policy: ActionPolicy, document: Document) -> Iterator[PolicyError]:
         yield PolicyError(
             "spec.roles: only a deny may name `everyone`",
             where=document.where(("spec", "roles")),
-            mend="name roles",
+            hint="name roles",
         )
 
 
@@ -128,7 +128,7 @@ def _cycles(loaded: Loaded) -> Iterator[PolicyError]:
             if subject == role or subject in _above(role, up):
                 where = document.where(("spec", "subjects", index))
                 yield PolicyError(
-                    f"`{subject}` and `{role}` inherit each other", where=where, mend="remove one"
+                    f"`{subject}` and `{role}` inherit each other", where=where, hint="remove one"
                 )
             else:
                 up.setdefault(subject, set()).add(role)

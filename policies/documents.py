@@ -60,11 +60,11 @@ def parse(raw: bytes, file: str) -> list[Document]:
 
 def _text(raw: bytes, file: str) -> str:
     if len(raw) > _MAX_BYTES:
-        raise PolicyError("the file is larger than 8 MiB", where=file, mend="split it")
+        raise PolicyError("the file is larger than 8 MiB", where=file, hint="split it")
     try:
         return raw.decode("utf-8", "strict")
     except UnicodeDecodeError as error:
-        raise PolicyError("the file is not UTF-8", where=file, mend="save it as UTF-8") from error
+        raise PolicyError("the file is not UTF-8", where=file, hint="save it as UTF-8") from error
 
 
 def _whole(text: str, file: str) -> str:
@@ -77,14 +77,14 @@ def _whole(text: str, file: str) -> str:
         raise PolicyError(
             "the file does not end with `...`, as a half-written one would not",
             where=f"{file}:{len(lines)}",
-            mend="end it with a line of three dots (YAML's end of document)",
+            hint="end it with a line of three dots (YAML's end of document)",
         )
     for number, line in enumerate(lines[:-1], 1):
         if line.startswith(("...", "%")):
             raise PolicyError(
                 f"`{line[:3]}` in the middle of the file",
                 where=f"{file}:{number}",
-                mend="separate documents by `---`; `...` ends the file; no directives",
+                hint="separate documents by `---`; `...` ends the file; no directives",
             )
     return "\n".join(lines[:-1]) + "\n"
 
@@ -108,14 +108,14 @@ def _document(node: Node, file: str) -> Document:
     lines: dict[Path, int] = {}
     line = node.start_mark.line + 1
     if not isinstance(node, MappingNode):
-        raise PolicyError("the document is not a mapping", where=f"{file}:{line}", mend="see docs/policy.md")
+        raise PolicyError("the document is not a mapping", where=f"{file}:{line}", hint="see docs/policy.md")
     return Document(file, line, _mapping(node, (), file, lines), lines)
 
 
 def _value(node: Node, path: Path, file: str, lines: dict[Path, int]) -> Any:
     where = f"{file}:{node.start_mark.line + 1}"
     if node.anchor:
-        raise PolicyError("anchors and aliases are not read", where=where, mend="write the value out")
+        raise PolicyError("anchors and aliases are not read", where=where, hint="write the value out")
     if len(path) > _MAX_DEPTH:
         raise PolicyError("nested too deeply", where=where)
     if isinstance(node, MappingNode):
@@ -137,11 +137,11 @@ def _mapping(node: MappingNode, path: Path, file: str, lines: dict[Path, int]) -
         line = key_node.start_mark.line + 1
         where = f"{file}:{line}"
         if not isinstance(key_node, ScalarNode) or str(key_node.tag) != _TAG + "str" or key_node.anchor:
-            raise PolicyError("a key is not plain text", where=where, mend="quote it")
+            raise PolicyError("a key is not plain text", where=where, hint="quote it")
         key = str(key_node.value)
         if key in out:
             first = lines[(*path, key)]
-            raise PolicyError(f"`{key}` stands twice", where=where, mend=f"the first is on line {first}")
+            raise PolicyError(f"`{key}` stands twice", where=where, hint=f"the first is on line {first}")
         lines[(*path, key)] = line
         out[key] = _value(value_node, (*path, key), file, lines)
     return out
@@ -159,4 +159,4 @@ def _scalar(node: Node, where: str) -> Any:
         return text == "true"
     if tag == "null":
         return None
-    raise PolicyError(f"`{text[:40]}` is read differently by different tools", where=where, mend="quote it")
+    raise PolicyError(f"`{text[:40]}` is read differently by different tools", where=where, hint="quote it")

@@ -1,12 +1,12 @@
-"""What can go wrong with a policy. Each error says what, where (file:line) and how to mend it."""
+"""What can go wrong with a policy. Each error says what, where (file:line) and a hint."""
+
+from base.errors import FlyballError
 
 
-class PolicyError(Exception):
-    """Base of this room's errors: `what` is wrong, `where` (`file:line` if known), and the `mend`."""
+class PolicyError(FlyballError):
+    """Base of the errors of this package; `where` is `file:line` if known."""
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
-        super().__init__(what)
-        self.what, self.where, self.mend = what, where, mend
+    effect = "usage"
 
 
 class PolicyInvalid(PolicyError):
@@ -17,8 +17,12 @@ class PolicyInvalid(PolicyError):
 
     def __init__(self, problems: "tuple[PolicyError, ...]") -> None:
         first = problems[0]
-        super().__init__(first.what, where=first.where, mend=first.mend)
-        self.problems = problems
+        super().__init__(first.what, where=first.where, hint=first.hint)
+        self._problems = problems
+
+    @property
+    def problems(self) -> "tuple[FlyballError, ...]":
+        return self._problems
 
 
 class RequestInvalid(PolicyError):

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from policies.bounds import Bound
-from policies.case import Ask, Case, Refusal
 from policies.compiler import EVERYONE, expand_actions
 from policies.evaluate import by_names, principals
 from policies.gate import Gate
-from policies.guards import DECIDE, READ, SCREEN, WHO
+from policies.guards import GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
 from policies.guards.taint import said, tainted
+from policies.inputs import DecisionInput, Refusal, ScreenInput
 from policies.kinds import ActionPolicy, Selected
 from policies.patterns import fits
 from policies.quantities import shown
@@ -24,9 +24,9 @@ from policies.questions import (
     votes_of,
 )
 from policies.snapshot import Rule, Snapshot, Tainted, expand
-from policies.types import Decision, Request, Room
+from policies.types import Decision, Headroom, Request
 
-A = TypeVar("A", bound=Ask)
+A = TypeVar("A", bound=ScreenInput)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,14 @@ def explain(snapshot: Snapshot, question: Question) -> Explanation:
     decision = judge(snapshot, question)
     if lacks_numbers(snapshot, question):
         ask = gate.ask(request, question.at_ms, situation_of(question, gate, request).values)
-        stages = tuple(_stages(ask, SCREEN))
+        stages = tuple(_stages(ask, PRE_READ_GUARDS))
         return Explanation(decision, stages, tuple(_by_names(ask, decision)))
     case = gate.case(
         request, observation_of(question), votes_of(question, request), situation_of(question, gate, request)
     )
-    guards: tuple[Callable[[Case], Refusal | None], ...] = (*WHO, *DECIDE) if case.writes else READ
+    guards: tuple[Callable[[DecisionInput], Refusal | None], ...] = (
+        (*IDENTITY_GUARDS, *GUARDS) if case.writes else READ
+    )
     return Explanation(decision, tuple(_stages(case, guards)), tuple(_changes(case, decision)))
 
 
@@ -79,7 +81,7 @@ def _stages(case: A, guards: Sequence[Callable[[A], Refusal | None]]) -> Iterato
             return  # nobody whom the other guards could be asked about
 
 
-def _said(name: str, case: Ask) -> str:
+def _said(name: str, case: ScreenInput) -> str:
     if name == "names":
         return "; ".join(f"{e.who}: {', '.join(e.matches.allows)}" for e in case.evaluations)
     if name == "rules":
@@ -87,15 +89,15 @@ def _said(name: str, case: Ask) -> str:
     if name == "taint" and tainted(case):
         carrying = (f"{e.who}: {', '.join(rule.name for rule in e.carrying)}" for e in case.evaluations)
         return f"{said(case)}; {'; '.join(carrying)}"
-    if name == "approval" and isinstance(case, Case) and case.pending:
+    if name == "approval" and isinstance(case, DecisionInput) and case.pending:
         return "needs " + ", ".join(f"{need.count} of {need.role} ({need.rule})" for need in case.pending)
     return "ok"
 
 
-def _changes(case: Ask, decision: Decision) -> Iterator[str]:
-    """What a person could change: the request (room), who asks, or the policy (the nearest allow)."""
-    for room in decision.room:
-        yield room_text(room)
+def _changes(case: ScreenInput, decision: Decision) -> Iterator[str]:
+    """What a person could change: the request (headroom), who asks, or the policy (the nearest allow)."""
+    for headroom in decision.headroom:
+        yield headroom_text(headroom)
     if decision.stage == "taint":
         yield "a person by hand, or a session that has read no untrusted text"
     if decision.verdict == "deny" and decision.stage in ("names", "rules") and decision.rule is None:
@@ -106,7 +108,7 @@ def _changes(case: Ask, decision: Decision) -> Iterator[str]:
                 yield f"nearest allow for {who}: {nearest[0]}, if {' and '.join(nearest[1])}"
 
 
-def _by_names(ask: Ask, decision: Decision) -> Iterator[str]:
+def _by_names(ask: ScreenInput, decision: Decision) -> Iterator[str]:
     """By names alone: what the matching rules would let be asked for, or what stands in the way of any."""
     if decision.verdict == "deny":
         yield from _changes(ask, decision)
@@ -135,10 +137,10 @@ def _bound_text(dimension: str, bound: Bound) -> str:
     return f"{dimension} {low} to {high}{step}{factor}"
 
 
-def room_text(room: Room) -> str:
+def headroom_text(headroom: Headroom) -> str:
     """`replicas 2 to 9 alone (web-alone)`."""
-    span = f"{shown(room.low, room.dimension)} to {shown(room.high, room.dimension)}"
-    return f"{room.dimension} {span} {'alone' if room.alone else 'with approval'} ({room.rule})"
+    span = f"{shown(headroom.low, headroom.dimension)} to {shown(headroom.high, headroom.dimension)}"
+    return f"{headroom.dimension} {span} {'alone' if headroom.alone else 'with approval'} ({headroom.rule})"
 
 
 def nearest_allow(

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
-from policies.quantities import duration, quantity, ratio
+from base.durations import seconds
+from policies.quantities import quantity, ratio
 
 
 class Spec(BaseModel):
@@ -26,7 +27,7 @@ class Spec(BaseModel):
 def _seconds(value: Any) -> int:
     if not isinstance(value, str):
         raise ValueError("a duration is text such as 90s, 5m or 1h30m")
-    return duration(value)
+    return seconds(value)
 
 
 def _instant(value: Any) -> int:

@@ -5,9 +5,8 @@ Any exception inside is a deny, and so is everything that no rule allows.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from policies.case import Ask, Case, Refusal
 from policies.evaluate import Evaluation, obligations
-from policies.guards import DECIDE, READ, SCREEN, WHO
+from policies.guards import GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
 from policies.guards.approval import may_vote
 from policies.guards.clock import key as clock_key
 from policies.guards.cooldown import key as changed_key
@@ -15,8 +14,9 @@ from policies.guards.kill_switch import keys as switch_keys
 from policies.guards.policy_epoch import key as epoch_key
 from policies.guards.taint import key as taint_key
 from policies.guards.taint import said, tainted
+from policies.headroom import headroom_of
+from policies.inputs import DecisionInput, Refusal, ScreenInput
 from policies.patterns import UNSEEN
-from policies.room import room_of
 from policies.snapshot import Snapshot
 from policies.types import (
     Approval,
@@ -105,17 +105,17 @@ class Gate:
 
     def _screen(self, request: Request, now_ms: int, values: Mapping[str, int]) -> Decision:
         ask = self.ask(request, now_ms, values)
-        for guard in SCREEN:
+        for guard in PRE_READ_GUARDS:
             refusal = guard(ask)
             if refusal is not None:
                 return _deny(ask, refusal)
         return _answer(ask, VerdictKind.ALLOW, stage="screen", rule=None, detail="allowed by names")
 
-    def ask(self, request: Request, now_ms: int, values: Mapping[str, int]) -> Ask:
+    def ask(self, request: Request, now_ms: int, values: Mapping[str, int]) -> ScreenInput:
         """What the guards by names are asked about; `explain` asks them all."""
         snapshot = self._at(now_ms)
         writes = snapshot.writes(request.action)
-        return Ask(snapshot, request, now_ms, values, UNSEEN, writes, mark=taint_key(request))
+        return ScreenInput(snapshot, request, now_ms, values, UNSEEN, writes, mark=taint_key(request))
 
     def _decide(
         self, request: Request, seen: Observation, approvals: Sequence[Approval], situation: Situation
@@ -129,16 +129,16 @@ class Gate:
                 case, VerdictKind.ALLOW, stage="allowed", rule=_carrying(case), detail="may be read"
             )
         if case.pending and request.mode != "dry_run":
-            case.room = room_of(case)
+            case.headroom = headroom_of(case)
             return _pending(case)
         return _allow(case)
 
     def case(
         self, request: Request, seen: Observation, approvals: Sequence[Approval], situation: Situation
-    ) -> Case:
+    ) -> DecisionInput:
         """What the guards are asked about; `explain` asks them all."""
         snapshot = self._at(situation.now_ms)
-        return Case(
+        return DecisionInput(
             snapshot,
             request,
             situation.now_ms,
@@ -159,19 +159,21 @@ class Gate:
         return snapshot
 
 
-def first_refusal(case: Case) -> Refusal | None:
+def first_refusal(case: DecisionInput) -> Refusal | None:
     """The first guard's no, in their order."""
-    guards: tuple[Callable[[Case], Refusal | None], ...] = (*WHO, *DECIDE) if case.writes else READ
+    guards: tuple[Callable[[DecisionInput], Refusal | None], ...] = (
+        (*IDENTITY_GUARDS, *GUARDS) if case.writes else READ
+    )
     for guard in guards:
         refusal = guard(case)
         if refusal is not None:
             if refusal.stage in ("limits", "ceiling", "taint"):
-                case.room = room_of(case)
+                case.headroom = headroom_of(case)
             return refusal
     return None
 
 
-def _allow(case: Case) -> Decision:
+def _allow(case: DecisionInput) -> Decision:
     """Everything holds: obligations, claims, a permit."""
     request, situation = case.request, case.situation
     duties = obligations(case.evaluations)
@@ -202,7 +204,7 @@ def _allow(case: Case) -> Decision:
     )
 
 
-def _carrying(case: Case) -> str:
+def _carrying(case: DecisionInput) -> str:
     """The first carrying rule by name that needs no price paid, else the first."""
     carrying = case.evaluations[0].carrying
     for rule in carrying:
@@ -211,7 +213,7 @@ def _carrying(case: Case) -> str:
     return carrying[0].name
 
 
-def _pending(case: Case) -> Decision:
+def _pending(case: DecisionInput) -> Decision:
     case.claims = []
     who = ", ".join(f"{need.count} of {need.role}" for need in case.pending)
     return _answer(
@@ -221,19 +223,24 @@ def _pending(case: Case) -> Decision:
         rule=case.pending[0].rule,
         detail=f"needs approval: {who}" + (f"; {said(case)}" if tainted(case) else ""),
         approvals=case.pending,
-        room=case.room,
+        headroom=case.headroom,
     )
 
 
-def _deny(ask: Ask, refusal: Refusal) -> Decision:
+def _deny(ask: ScreenInput, refusal: Refusal) -> Decision:
     ask.claims = []
-    room = ask.room if isinstance(ask, Case) else ()
+    headroom = ask.headroom if isinstance(ask, DecisionInput) else ()
     return _answer(
-        ask, VerdictKind.DENY, stage=refusal.stage, rule=refusal.rule, detail=refusal.detail, room=room
+        ask,
+        VerdictKind.DENY,
+        stage=refusal.stage,
+        rule=refusal.rule,
+        detail=refusal.detail,
+        headroom=headroom,
     )
 
 
-def _answer(ask: Ask, verdict: VerdictKind, **parts: object) -> Decision:
+def _answer(ask: ScreenInput, verdict: VerdictKind, **parts: object) -> Decision:
     return Decision(
         verdict=verdict,
         request_digest=ask.request.digest,

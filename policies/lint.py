@@ -13,11 +13,11 @@ from policies.snapshot import Rule, Snapshot, Tainted, expand
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What, where (`file:line`), and the mend. An `info` may well be meant."""
+    """What, where (`file:line`), and the hint. An `info` may well be meant."""
 
     what: str
     where: str
-    mend: str
+    hint: str
     level: Literal["error", "info"] = "error"
 
 
@@ -79,8 +79,8 @@ def _silent(snapshot: Snapshot, policy: ActionPolicy, where: str) -> Iterator[Fi
     reached = expand(spec.target.clusters, snapshot.clusters)
     if any(roles & snapshot.roles.roles(agent, cluster) for agent in snapshot.agents for cluster in reached):
         what = f"{policy.metadata.name} lets agents do nothing once they have read untrusted text"
-        mend = "write `tainted: deny` if that is meant; else `allow`, tighter limits or an approval"
-        yield Finding(what, where, mend, "info")
+        hint = "write `tainted: deny` if that is meant; else `allow`, tighter limits or an approval"
+        yield Finding(what, where, hint, "info")
 
 
 def _shadows(snapshot: Snapshot, other: str, name: str, wide: list[Row], narrow: list[Row]) -> bool:

@@ -30,7 +30,7 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     if not found or len(found) > _MAX_FILES:
         where = ", ".join(map(str, paths))
         what = "too many policy files" if found else "no policy file"
-        raise PolicyInvalid((PolicyError(what, where=where, mend="name a folder with *.yaml files"),))
+        raise PolicyInvalid((PolicyError(what, where=where, hint="name a folder with *.yaml files"),))
     return found
 
 

@@ -175,14 +175,14 @@ def numbers(
         return {}
     if not isinstance(value, Mapping):
         if len(dimensions) != 1:
-            mend = f"write {{{dimensions[0]}: …}}" if dimensions else "leave the number out"
-            raise RequestInvalid(f"`{action}` does not take one number", mend=mend)
+            hint = f"write {{{dimensions[0]}: …}}" if dimensions else "leave the number out"
+            raise RequestInvalid(f"`{action}` does not take one number", hint=hint)
         value = {dimensions[0]: value}
     out: dict[str, int] = {}
     for dimension, text in value.items():
         if dimension not in dimensions:
             raise RequestInvalid(
-                f"`{action}` does not move {dimension}", mend="known: " + ", ".join(dimensions)
+                f"`{action}` does not move {dimension}", hint="known: " + ", ".join(dimensions)
             )
         try:
             out[dimension] = quantity(text, dimension)

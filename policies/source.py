@@ -60,7 +60,7 @@ class PolicySource:
                 return before, texts
         where = ", ".join(map(str, self._paths))
         raise PolicyInvalid(
-            (PolicyError("the files change while they are read", where=where, mend="try again"),)
+            (PolicyError("the files change while they are read", where=where, hint="try again"),)
         )
 
     def _stats(self) -> tuple[_Stat, ...]:

@@ -20,18 +20,18 @@ def check_tainted(policy: ActionPolicy, document: Document) -> Iterator[PolicyEr
         name = ".".join((*_AT, dimension))
         if dimension not in own:
             where = document.where((*_AT, dimension))
-            yield PolicyError(f"{name}: the rule has no such limit", where=where, mend="remove it")
+            yield PolicyError(f"{name}: the rule has no such limit", where=where, hint="remove it")
             continue
         wider = tight.wider_than(own[dimension])
         if wider is not None:
             yield PolicyError(
                 f"{name}.{wider} is wider than the rule's own, {own[dimension].value(wider)}",
                 where=document.where((*_AT, dimension, wider)),
-                mend=f"write {own[dimension].value(wider)} or tighter; `tainted: allow` leaves all as it is",
+                hint=f"write {own[dimension].value(wider)} or tighter; `tainted: allow` leaves all as it is",
             )
         elif tight.met(own[dimension]).empty:
             yield PolicyError(
                 f"{name}: nothing of the rule's own limits is left",
                 where=document.where((*_AT, dimension)),
-                mend="write `tainted: deny` if that is meant",
+                hint="write `tainted: deny` if that is meant",
             )

@@ -196,7 +196,7 @@ class Claim(NamedTuple):
     Kinds: once, holds, raise, since, put (the log applies them to integers in its own transaction).
     """
 
-    kind: Literal["once", "holds", "raise", "since", "put"]
+    kind: Literal["once", "equals", "raise", "min_gap", "set"]
     key: str
     value: int = 1
     gap: int = 0
@@ -223,7 +223,7 @@ class ApprovalNeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Headroom:
     """What would be allowed now along one dimension (inclusive), for a refusal's hint."""
 
     rule: str
@@ -265,7 +265,7 @@ class Decision:
     obligations: tuple[Obligation, ...] = ()
     approvals: tuple[ApprovalNeed, ...] = ()
     claims: tuple[Claim, ...] = ()
-    room: tuple[Room, ...] = ()
+    headroom: tuple[Headroom, ...] = ()
     expires_ms: int = 0
     permit: "Permit | None" = None
 

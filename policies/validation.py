@@ -1,4 +1,4 @@
-"""From plain data to a document of its kind; pydantic's findings become what, where and mend."""
+"""From plain data to a document of its kind; pydantic's findings become what, where and hint."""
 
 import difflib
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ def validate(document: Document) -> tuple[Kind | None, list[PolicyError]]:
     kind = document.data.get("kind")
     model = KINDS.get(kind) if isinstance(kind, str) else None
     if model is None:
-        mend = _near(str(kind), KINDS) or f"one of {', '.join(KINDS)}"
-        return None, [PolicyError(f"kind `{kind}` is unknown", where=document.where(("kind",)), mend=mend)]
+        hint = _near(str(kind), KINDS) or f"one of {', '.join(KINDS)}"
+        return None, [PolicyError(f"kind `{kind}` is unknown", where=document.where(("kind",)), hint=hint)]
     try:
         return model.model_validate(document.data), []
     except ValidationError as error:
@@ -31,10 +31,10 @@ def _problem(finding: Any, model: type[BaseModel], document: Document) -> Policy
     where = document.where(path)
     if finding["type"] == "extra_forbidden":
         known = _fields(model, path[:-1])
-        mend = _near(str(path[-1]), known) or f"known here: {', '.join(sorted(known))}"
-        return PolicyError(f"{name} is unknown", where=where, mend=mend)
+        hint = _near(str(path[-1]), known) or f"known here: {', '.join(sorted(known))}"
+        return PolicyError(f"{name} is unknown", where=where, hint=hint)
     if finding["type"] == "missing":
-        return PolicyError(f"{name} is missing", where=where, mend=f"add `{path[-1]}`")
+        return PolicyError(f"{name} is missing", where=where, hint=f"add `{path[-1]}`")
     message = str(finding["msg"]).removeprefix("Value error, ")
     return PolicyError(f"{name}: {message[:1].lower()}{message[1:]}", where=where)
 
@@ -89,5 +89,5 @@ def unknown(word: str, known: Iterable[str], *, what: str, where: str) -> Policy
     return PolicyError(
         f"{what} `{word}` is unknown",
         where=where,
-        mend=_near(word, names) or f"known: {', '.join(names[:12]) or 'none'}",
+        hint=_near(word, names) or f"known: {', '.join(names[:12]) or 'none'}",
     )

@@ -20,7 +20,7 @@ from sandbox.world import World
 from tools.cluster import objects
 from tools.cluster.answers import Answer, Question, read_error
 from tools.cluster.owners import aimed_at, owner_of
-from tools.errors import ClusterAway, NotFound
+from tools.errors import ClusterUnavailable, NotFound
 from tools.ports import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Workload
 
 NAME = "sandbox"
@@ -116,14 +116,16 @@ class SimulatedCluster:
         except ApiError as error:
             raise read_error(answer_of(error, "GET", where)) from error
         except (endpoint.NotSent, endpoint.NoAnswer) as error:
-            raise ClusterAway(str(error), where=where, mend="flyball sandbox status", code="Away") from error
+            raise ClusterUnavailable(
+                str(error), where=where, hint="flyball sandbox status", code="Away"
+            ) from error
 
 
 def key_for(target: Target) -> Key:
     """Where the target lives in the world. Raises NotFound for a kind that is no workload."""
     if target.kind not in WORKLOADS or not target.namespace:
         raise NotFound(
-            f"no workload of kind `{target.kind}`", where=str(target), mend=f"kinds: {', '.join(WORKLOADS)}"
+            f"no workload of kind `{target.kind}`", where=str(target), hint=f"kinds: {', '.join(WORKLOADS)}"
         )
     return Key(target.kind, target.namespace, target.name)
 

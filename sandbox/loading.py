@@ -50,7 +50,7 @@ def _loadable(manifest: Json) -> Key:
     key = key_of(manifest)
     spec = manifest["spec"] if isinstance(manifest.get("spec"), dict) else {}
     if key.kind == "pod":
-        raise SandboxError("pods follow from workloads", where=f"Pod {key.name}", mend="load a Deployment")
+        raise SandboxError("pods follow from workloads", where=f"Pod {key.name}", hint="load a Deployment")
     if key.kind == "event":
         raise SandboxError("events follow from what happens", where=f"Event {key.name}")
     if key.kind == "load":
@@ -96,11 +96,11 @@ def refuse_idle_loads(txn: Transaction, touched: Iterable[Key]) -> None:
         ]
         where, (kind, _, name) = f"Load {key.name}", aim.partition("/")
         if txn.get(Key(kind, key.namespace, name)) is None:
-            mend = f"load {aim} first, or in the same file; namespace: {key.namespace}"
-            raise SandboxError(f"there is no {aim} in {key.namespace}", where=where, mend=mend)
+            hint = f"load {aim} first, or in the same file; namespace: {key.namespace}"
+            raise SandboxError(f"there is no {aim} in {key.namespace}", where=where, hint=hint)
         if others:
-            mend = f"change that one: load it again under the name {others[0]}"
-            raise SandboxError(f"{aim} has the Load {others[0]} already", where=where, mend=mend)
+            hint = f"change that one: load it again under the name {others[0]}"
+            raise SandboxError(f"{aim} has the Load {others[0]} already", where=where, hint=hint)
 
 
 def _refuse_amounts(key: Key, spec: Json) -> None:

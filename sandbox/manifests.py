@@ -37,7 +37,7 @@ def read(path: Path) -> list[Json]:
         raise SandboxError(f"the file cannot be read: {why}", where=str(path)) from e
     documents = _parse(text, str(path))
     if not documents:
-        raise SandboxError("the file holds no object", where=str(path), mend="write manifests into it")
+        raise SandboxError("the file holds no object", where=str(path), hint="write manifests into it")
     return [embedded(one, path.parent) for one in documents]
 
 

@@ -14,7 +14,7 @@ from sandbox.api.store import Key, Transaction
 from sandbox.disturbances import disturbances
 from sandbox.load.manifest import SCRAPE_MS, Disturbance, Load, load_of
 from sandbox.world import World
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.numbers import Measured, number
 from tools.metrics.types import SPECS, STALE_S, Metric, Number, Series, Span
 
@@ -33,7 +33,7 @@ class SimulatedMetrics:
         self._world = world
 
     async def latest(self, metric: Metric, target: Target, now_ms: int) -> Number:
-        """The newest figure. A world that is not there any more raises MetricsAway."""
+        """The newest figure. A world that is not there any more raises MetricsUnavailable."""
         key = _key(target)
         with self._world.store.read() as txn:
             return number(metric, _Source(txn, key).latest(metric), now_ms)
@@ -48,8 +48,8 @@ class SimulatedMetrics:
 
 def _key(target: Target) -> Key:
     if target.kind not in WORKLOADS or not target.namespace:
-        raise MetricsAway(
-            f"no metrics of a `{target.kind}`", where=str(target), mend=f"kinds: {', '.join(WORKLOADS)}"
+        raise MetricsUnavailable(
+            f"no metrics of a `{target.kind}`", where=str(target), hint=f"kinds: {', '.join(WORKLOADS)}"
         )
     return Key(target.kind, target.namespace, target.name)
 

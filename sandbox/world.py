@@ -129,7 +129,7 @@ class World:
         """
         if seconds < 0:
             raise SandboxError(
-                "the world's time cannot go back", mend="flyball sandbox reset begins a new world"
+                "the world's time cannot go back", hint="flyball sandbox reset begins a new world"
             )
         with self.store.write() as txn:
             return _advance(txn, seconds * 1000, progress)

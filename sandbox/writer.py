@@ -72,7 +72,7 @@ class SimulatedWriter:
         raise NeverHappened(
             f"pod `{pod[:80]}` is none of its own",
             where=str(target),
-            mend="kubectl get pods --show-labels",
+            hint="kubectl get pods --show-labels",
             code="NotFound",
             http=404,
         )
@@ -124,11 +124,11 @@ class SimulatedWriter:
             raise write_error(answer_of(error, "PATCH", where)) from error
         except endpoint.NotSent as error:
             raise NeverHappened(
-                str(error), where=where, mend="flyball sandbox status", code="Away"
+                str(error), where=where, hint="flyball sandbox status", code="Away"
             ) from error
         except endpoint.NoAnswer as error:
-            mend = "do not repeat it: the resolver reads the object and finds out"
-            raise MayHaveHappened(str(error), where=where, mend=mend, code="Timeout") from error
+            hint = "do not repeat it: the resolver reads the object and finds out"
+            raise MayHaveHappened(str(error), where=where, hint=hint, code="Timeout") from error
 
     def _parse(self, target: Target, body: Json) -> Workload:
         with self._reader.world.store.read() as txn:
@@ -139,7 +139,7 @@ def _key(target: Target) -> Key:
     try:
         return key_for(target)
     except NotFound as error:
-        raise NeverHappened(error.what, where=error.where, mend=error.mend, code="KindUnknown") from error
+        raise NeverHappened(error.what, where=error.where, hint=error.hint, code="KindUnknown") from error
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -4,54 +4,63 @@ The three kinds of failed write decide everything: NeverHappened is final, Defin
 MayHaveHappened is never retried and never final: the resolver looks.
 """
 
+from base.errors import FlyballError
 
-class ToolError(Exception):
-    """Base of this room's errors: `what` happened, `where`, and the `mend` that a person can try."""
+
+class ToolError(FlyballError):
+    """Base of the errors of this package. `code` and `http` are what the apiserver answered, where it did."""
 
     def __init__(
-        self, what: str, *, where: str = "", mend: str = "", code: str = "", http: int | None = None
-    ):
-        super().__init__(what)
-        self.what, self.where, self.mend, self.code, self.http = what, where, mend, code, http
-
-    @property
-    def said(self) -> str:
-        """What happened and where, in one line."""
-        return f"{self.where}: {self.what}" if self.where else self.what
+        self, what: str, *, where: str = "", hint: str = "", code: str = "", http: int | None = None
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.code, self.http = code, http
 
 
 class ArgumentsInvalid(ToolError):
     """The call's arguments do not fit the tool's schema; safe to show to a model."""
 
+    effect = "usage"
+
 
 class UnknownTool(ToolError):
     """No such tool is registered."""
+
+    effect = "usage"
 
 
 class NotFound(ToolError):
     """The object is not there (a definite answer of the cluster)."""
 
 
-class ClusterAway(ToolError):
+class ClusterUnavailable(ToolError):
     """The cluster could not be asked; nothing was sent that could change it."""
 
+    effect = "unavailable"
 
-class MetricsAway(ToolError):
+
+class MetricsUnavailable(ToolError):
     """The source of metrics could not be asked, or its answer cannot be believed. Nothing is concluded."""
+
+    effect = "unavailable"
 
 
 class ReadRefused(ToolError):
     """Policy does not let this principal read that. `record` is the refusal's number in the log."""
 
+    effect = "refused"
+
     def __init__(self, what: str, *, where: str, record: int, stage: str) -> None:
         stopped = "flyball status says what is stopped, and how it is lifted"
-        mend = stopped if stage == "kill_switch" else "flyball policy can-i says what it may read"
-        super().__init__(what, where=where, mend=mend)
+        hint = stopped if stage == "kill_switch" else "flyball policy can-i says what it may read"
+        super().__init__(what, where=where, hint=hint)
         self.record = record
 
 
 class ClusterMismatch(ToolError):
     """The context's name is pinned to another cluster's UID."""
+
+    effect = "refused"
 
 
 class WriteError(ToolError):
@@ -68,3 +77,5 @@ class DefiniteConflict(WriteError):
 
 class MayHaveHappened(WriteError):
     """Timeout, reset, 5xx: the effect is unknown until somebody looks."""
+
+    effect = "in_doubt"

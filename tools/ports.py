@@ -1,4 +1,4 @@
-"""The ports through which every room sees a cluster. Adapters: tools/cluster (Kubernetes), sandbox (simulated).
+"""The ports through which every package sees a cluster. Adapters: tools/cluster (Kubernetes), sandbox (simulated).
 
 Reading and writing are two ports: tools that a model calls get a reader; only the executor holds a writer.
 """
@@ -239,7 +239,7 @@ class Precondition:
 
 
 class ClusterReader(Protocol):
-    """Reads. Raises NotFound, NeverHappened (403, with the mend), ClusterAway."""
+    """Reads. Raises NotFound, NeverHappened (403, with a hint), ClusterUnavailable."""
 
     async def identity(self) -> ClusterIdentity: ...
     async def list_workloads(self, namespace: str | None, selector: str = "") -> list[Workload]: ...
@@ -259,7 +259,7 @@ class ClusterReader(Protocol):
 
 
 class UsageReader(Protocol):
-    """metrics.k8s.io. Missing data is missing (no entry), never zero. Raises ClusterAway if not served."""
+    """metrics.k8s.io. Missing data is missing (no entry), never zero. Raises ClusterUnavailable if not served."""
 
     async def usage(self, target: Target) -> list[PodUsage]: ...
 

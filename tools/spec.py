@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from policies.types import ActionInfo, Delta, Scalar, Target, digest_of
-from tools.cluster.rollout import Settling, rolled_out
+from tools.cluster.rollout import RolloutProgress, rolled_out
 from tools.metrics.types import Metric, Number, Series
 from tools.ports import ApiEvent, Autoscaler, Change, Patch, Pod, PodUsage, Workload
 
@@ -62,7 +62,7 @@ class ActionSpec(Generic[A]):
     """The command that does the same by hand, for when Flyball cannot."""
     rbac: tuple[RbacRule, ...]
     pods: Callable[[A], bool] = lambda _: False
-    settled: Callable[[A, Workload, Sequence[Pod]], Settling] = rolled_out
+    settled: Callable[[A, Workload, Sequence[Pod]], RolloutProgress] = rolled_out
     """How far the cluster has come with it after the write; `rolled_out` for whatever changes the workload."""
 
 

@@ -27,7 +27,7 @@ class Endpoint:
         absent = [n for n, v in (("model_url", self.url), ("model_name", self.model)) if not v]
         if absent:
             where = " and ".join(absent) + (" is" if len(absent) == 1 else " are") + " not set"
-            raise ModelMissing("no model is connected", where=where, mend=_CONNECT)
+            raise ModelMissing("no model is connected", where=where, hint=_CONNECT)
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ModelMissing(f"`{self.url}` is no http(s) address", where="model_url", mend=_CONNECT)
+            raise ModelMissing(f"`{self.url}` is no http(s) address", where="model_url", hint=_CONNECT)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import openai
 
-from agents.errors import ModelAway, ModelError, ModelRefused
+from agents.errors import ModelError, ModelRefused, ModelUnavailable
 from agents.models.endpoint import Endpoint
 from agents.models.types import Message, Reply
 from agents.models.wire import from_wire, to_wire
@@ -63,46 +63,46 @@ class OpenAIChat:
 
 
 def _sorted(error: openai.APIError, endpoint: Endpoint) -> ModelError:
-    """The library's error as ours, with cause and mend."""
+    """The library's error as ours, with cause and hint."""
     where, said = endpoint.url, _said(error)
     match error:
         case openai.APITimeoutError():
-            return ModelAway(
+            return ModelUnavailable(
                 f"no answer within {endpoint.timeout_s} s",
                 where=where,
-                mend="a smaller model, or a faster endpoint",
+                hint="a smaller model, or a faster endpoint",
             )
         case openai.APIConnectionError():
-            return ModelAway(
+            return ModelUnavailable(
                 f"the model's endpoint cannot be reached ({error.__cause__ or error})",
                 where=where,
-                mend="is it running, and is model_url right?",
+                hint="is it running, and is model_url right?",
             )
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             return ModelRefused(
                 f"the endpoint refuses the key ({said})",
                 where=where,
-                mend="set model_key (FLYBALL_MODEL_KEY)",
+                hint="set model_key (FLYBALL_MODEL_KEY)",
             )
         case openai.NotFoundError():
             return ModelRefused(
                 f"no model `{endpoint.model}` there ({said})",
                 where=where,
-                mend="check model_name, and that model_url ends before /chat/completions, usually in /v1",
+                hint="check model_name, and that model_url ends before /chat/completions, usually in /v1",
             )
         case openai.RateLimitError():
-            return ModelAway(
+            return ModelUnavailable(
                 f"the endpoint takes no more requests now ({said})",
                 where=where,
-                mend="wait, or raise its limit",
+                hint="wait, or raise its limit",
             )
         case openai.InternalServerError():
-            return ModelAway(f"the endpoint failed ({said})", where=where, mend="look at its own log")
+            return ModelUnavailable(f"the endpoint failed ({said})", where=where, hint="look at its own log")
         case _:
             return ModelRefused(
                 f"the endpoint does not take this request ({said})",
                 where=where,
-                mend="does this model take tools?",
+                hint="does this model take tools?",
             )
 
 

@@ -98,7 +98,7 @@ def from_wire(body: bytes, where: str) -> Reply:
         raise ReplyMalformed(
             f"the reply is no Chat Completions reply ({path}: {first['msg']})",
             where=where,
-            mend="check that model_url ends where /chat/completions begins, usually in /v1",
+            hint="check that model_url ends where /chat/completions begins, usually in /v1",
         ) from e
     message = completion.choices[0].message
     calls = tuple(RawCall(c.function.name, c.function.arguments) for c in message.tool_calls or ())

@@ -151,7 +151,7 @@ class OpsAgent:
             raise ThreadInvalid(
                 f"thread `{thread}` belongs to {state['human']} at {state['where']}",
                 where=f"{self._human} at {self._where}",
-                mend="take another --thread, or the context and namespace that it began in",
+                hint="take another --thread, or the context and namespace that it began in",
             )
         return state
 
@@ -178,8 +178,8 @@ class OpsAgent:
 
 def _lease(thread: str) -> str:
     if not _NAME.match(thread):
-        mend = "letters, digits, `-`, `_` and `.`, at most 64"
-        raise ThreadInvalid(f"`{thread[:64]}` is no thread name", mend=mend)
+        hint = "letters, digits, `-`, `_` and `.`, at most 64"
+        raise ThreadInvalid(f"`{thread[:64]}` is no thread name", hint=hint)
     return f"thread/{thread}"
 
 

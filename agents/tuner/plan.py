@@ -28,7 +28,7 @@ class Proposal:
     reason: str = ""
 
 
-def passed_over(workload: Workload) -> str | None:
+def skip_reason(workload: Workload) -> str | None:
     """Why this workload is left alone whatever its usage, or None."""
     if workload.owner:
         return f"owned-by-{workload.owner}"

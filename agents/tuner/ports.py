@@ -10,7 +10,7 @@ from tools.ports import Pod, PodUsage, Workload
 class Observer(Protocol):
     """Structured reads down the governed path: screened and recorded, one record for a pass's overview.
 
-    Raises ToolError: NotFound, NeverHappened (the cluster's 403), ClusterAway; and what the gate's refusal
+    Raises ToolError: NotFound, NeverHappened (the cluster's 403), ClusterUnavailable; and what the gate's refusal
     of a read is to the implementation, a ToolError too.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.request_id import of_step
-from agents.tuner.plan import Proposal, passed_over, propose, skipped
+from agents.tuner.plan import Proposal, propose, skip_reason, skipped
 from agents.tuner.ports import Observer, RunRecorder
 from audit.clock import Clock
 from audit.errors import RecordInvalid
@@ -96,7 +96,7 @@ class TunerPass:
         return tuple(await self._carry_out(run_id, plan))
 
     async def _propose(self, workload: Workload) -> Proposal:
-        if why := passed_over(workload):
+        if why := skip_reason(workload):
             return skipped(workload, why)
         try:
             pods = await self._observer.pods(workload.target)

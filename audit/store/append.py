@@ -105,8 +105,8 @@ class Appender:
     def _still_there(self) -> None:
         """A file that was deleted or replaced stays writable through our connection, and what goes in is lost."""
         if _identity(self._path) != self._file:
-            mend = "stop this process; put the file back, or begin anew in another place"
-            raise LogUnavailable("the log's file was deleted or replaced", where=str(self._path), mend=mend)
+            hint = "stop this process; put the file back, or begin anew in another place"
+            raise LogUnavailable("the log's file was deleted or replaced", where=str(self._path), hint=hint)
 
     def _sign(self, tree: Tree) -> tuple[bytes, str]:
         root = tree.root()
@@ -185,8 +185,8 @@ class Appender:
                 self._insert_rows(tree.size + start, leaves[start : start + count])
                 start += count
         except sqlite3.IntegrityError as error:
-            mend = "draft each record once; what is stored is never stored again"
-            raise RecordInvalid(f"not appended: {error}", where=str(self._path), mend=mend) from error
+            hint = "draft each record once; what is stored is never stored again"
+            raise RecordInvalid(f"not appended: {error}", where=str(self._path), hint=hint) from error
         for leaf in leaves:
             for tile in tree.append(leaf.hash):
                 self._cursor.execute(_TILE, (tile.level, tile.index, tile.root, tile.data))

@@ -101,5 +101,5 @@ class Head:
 
 
 def tampered(what: str, path: Path) -> LogTampered:
-    mend = "append nothing; find what was changed: flyball audit verify"
-    return LogTampered(what, where=str(path), mend=mend)
+    hint = "append nothing; find what was changed: flyball audit verify"
+    return LogTampered(what, where=str(path), hint=hint)

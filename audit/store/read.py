@@ -156,8 +156,8 @@ def _bytes(seq: int, body: object) -> bytes:
 
 
 def _changed(seq: int) -> LogTampered:
-    mend = "append nothing; find what was changed: flyball audit verify"
-    return LogTampered(f"record {seq} is not what was hashed", where=f"record {seq}", mend=mend)
+    hint = "append nothing; find what was changed: flyball audit verify"
+    return LogTampered(f"record {seq} is not what was hashed", where=f"record {seq}", hint=hint)
 
 
 def _first(entries: list[Entry]) -> Entry | None:

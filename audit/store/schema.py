@@ -8,8 +8,10 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-VERSION = 1
-"""PRAGMA user_version of what this code writes. It grows with every change that older code could not read."""
+VERSION = 2
+"""PRAGMA user_version of what this code writes. It grows with every change that older code could not read.
+
+1: Flyball 0.1. 2: records of version 2 (audit.claims names three claims otherwise); the tables are the same."""
 
 APPLICATION_ID = 0x464C5942
 """PRAGMA application_id ("FLYB"): a database of somebody else is refused, not extended."""
@@ -84,6 +86,11 @@ def statements() -> list[str]:
     ]
     marks = [f"PRAGMA application_id = {APPLICATION_ID}", f"PRAGMA user_version = {VERSION}"]
     return tables + indexes + list(triggers().values()) + marks
+
+
+def upgrade(version: int) -> list[str]:
+    """The SQL that makes an older log one of VERSION; nothing that is stored changes."""
+    return [f"PRAGMA user_version = {VERSION}"] if version < VERSION else []
 
 
 def triggers() -> dict[str, str]:

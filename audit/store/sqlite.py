@@ -52,7 +52,7 @@ def connect_reading(path: Path) -> sqlite3.Connection:
     try:
         connection = _open(f"{path.absolute().as_uri()}?mode=ro")
         connection.execute("PRAGMA query_only = ON")
-        if not _is_log(connection, path):
+        if not _version(connection, path):
             raise LogUnavailable("it is empty: no log was begun here", where=str(path))
     except sqlite3.Error as error:
         raise unavailable(error, path) from error
@@ -62,14 +62,14 @@ def connect_reading(path: Path) -> sqlite3.Connection:
 def unavailable(error: Exception, path: Path) -> LogUnavailable:
     """The error as the caller sees it: what failed, and what a person can do."""
     text = str(error)
-    mend = "see whether the disk works and the file is whole: flyball audit verify"
+    hint = "see whether the disk works and the file is whole: flyball audit verify"
     if "full" in text or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        mend = "free some disk space; nothing was recorded and nothing may act"
+        hint = "free some disk space; nothing was recorded and nothing may act"
     elif "locked" in text or "busy" in text:
-        mend = f"another process has held the log for {BUSY_S:.0f} s; end it, or try again"
+        hint = f"another process has held the log for {BUSY_S:.0f} s; end it, or try again"
     elif isinstance(error, PermissionError) or "readonly" in text or "unable to open" in text:
-        mend = "see that the file and its folder exist and belong to you"
-    return LogUnavailable(f"the log cannot be used: {text}", where=str(path), mend=mend)
+        hint = "see that the file and its folder exist and belong to you"
+    return LogUnavailable(f"the log cannot be used: {text}", where=str(path), hint=hint)
 
 
 def _make_file(path: Path) -> None:
@@ -93,13 +93,13 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")  # savepoints would spill to a file in each commit
-    if _is_log(connection, path):
+    if _version(connection, path) == schema.VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if not _is_log(connection, path):
-            for statement in schema.statements():
-                connection.execute(statement)
+        version = _version(connection, path)
+        for statement in schema.statements() if version == 0 else schema.upgrade(version):
+            connection.execute(statement)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -120,19 +120,19 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _is_log(connection: sqlite3.Connection, path: Path) -> bool:
-    """False for an empty database. Raises LogUnavailable for a newer version or another program's file."""
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The log's version; 0 for an empty database. Raises LogUnavailable for a newer one or another program's file."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > schema.VERSION and application == schema.APPLICATION_ID:
         what = f"the log is of version {version}, this Flyball reads up to {schema.VERSION}"
-        raise LogUnavailable(what, where=str(path), mend="use the Flyball that wrote it, or a newer one")
-    if application == schema.APPLICATION_ID and version == schema.VERSION:
-        return True
+        raise LogUnavailable(what, where=str(path), hint="use the Flyball that wrote it, or a newer one")
+    if application == schema.APPLICATION_ID and version:
+        return int(version)
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application or version or tables:
-        raise LogUnavailable("the file is not a Flyball log", where=str(path), mend="name another path")
-    return False
+        raise LogUnavailable("the file is not a Flyball log", where=str(path), hint="name another path")
+    return 0
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:

@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from flyball.exits import Exit, Stop
+from base.errors import FlyballError
+from flyball.exits import EXIT_OF, Exit, Stop
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,12 +53,12 @@ def _run(argv: list[str]) -> int:
 
     from flyball import packages
     from flyball.cli.app import app
-    from flyball.cli.kit.argv import arranged
+    from flyball.cli.kit.argv import normalize_argv
 
     packages.verify()
     command = typer.main.get_command(app)
     try:
-        code = command.main(args=arranged(argv), prog_name="flyball", standalone_mode=False)
+        code = command.main(args=normalize_argv(argv), prog_name="flyball", standalone_mode=False)
     except typer.Exit as e:
         return e.exit_code
     except typer.Abort as e:
@@ -79,41 +80,11 @@ def _run(argv: list[str]) -> int:
 def _explain(words: list[str], e: Exception) -> int:
     if os.environ.get("FLYBALL_DEBUG"):
         raise e
-    if not getattr(e, "what", ""):
+    if not isinstance(e, FlyballError):
         from flyball.cli.kit.crash import parts
 
         return _tell(words, Exit.FAILED, [parts(e)])
-    problems = getattr(e, "problems", (e,))
-    found = [[str(getattr(p, part, "")) for part in ("what", "where", "mend")] for p in problems]
-    return _tell(words, _code(e), found)
-
-
-def _code(e: Exception) -> Exit:
-    """The exit code of one of our own errors, by the class that it is."""
-    names = {c.__name__ for c in type(e).__mro__}
-    table = {
-        Exit.USAGE: {
-            "UsageError",
-            "PolicyError",
-            "ArgumentsInvalid",
-            "UnknownTool",
-            "NoSuchQuestion",
-            "RequestReused",
-            "MetricsConfigInvalid",
-        },
-        Exit.TAMPERED: {"LogTampered"},
-        Exit.REFUSED: {"ReadRefused", "VoteRefused", "PlanRefused", "ClusterMismatch"},
-        Exit.AWAY: {
-            "LogUnavailable",
-            "ClusterAway",
-            "LeaseUnavailable",
-            "MetricsAway",
-            "ModelAway",
-            "WorldAway",
-        },
-        Exit.IN_DOUBT: {"MayHaveHappened"},
-    }
-    return next((code for code, known in table.items() if names & known), Exit.FAILED)
+    return _tell(words, EXIT_OF[e.effect], [(p.what, p.where, p.hint) for p in e.problems])
 
 
 def _tell(words: list[str], code: Exit, problems: Sequence[Sequence[str]]) -> int:
@@ -123,7 +94,7 @@ def _tell(words: list[str], code: Exit, problems: Sequence[Sequence[str]]) -> in
     for problem in problems:
         error(*problem)
     if _wants_json(words):
-        items = [dict(zip(("what", "where", "mend"), problem, strict=True)) for problem in problems]
+        items = [dict(zip(("what", "where", "hint"), problem, strict=True)) for problem in problems]
         document({"kind": "Error", "exit_code": int(code), "problems": items})
     return int(code)
 

@@ -1,9 +1,10 @@
 """What a trace is refused for."""
 
+from forecasting.errors import ForecastError
 
-class BadTrace(ValueError):
-    """A trace that cannot be used: what is wrong, where (`file:line`), how to mend it."""
 
-    def __init__(self, what: str, where: str, mend: str) -> None:
-        super().__init__(f"{where}: {what}; {mend}")
-        self.what, self.where, self.mend = what, where, mend
+class BadTrace(ForecastError):
+    """A trace that cannot be used; `where` is `file:line` if known."""
+
+    def __init__(self, what: str, where: str, hint: str) -> None:
+        super().__init__(what, where=where, hint=hint)

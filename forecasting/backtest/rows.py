@@ -64,8 +64,8 @@ def _places(head: list[str], name: str, column: str) -> tuple[int, int]:
     for wanted in ("ts", column):
         if head.count(wanted) != 1:
             there = ", ".join(f"`{title}`" for title in head) or "nothing"
-            mend = "name the column of the demand with --column; timestamps are in `ts`"
-            raise BadTrace(f"one column `{wanted}` is needed; the head has {there}", f"{name}:1", mend)
+            hint = "name the column of the demand with --column; timestamps are in `ts`"
+            raise BadTrace(f"one column `{wanted}` is needed; the head has {there}", f"{name}:1", hint)
     return head.index("ts"), head.index(column)
 
 
@@ -95,8 +95,8 @@ def _value(text: str, where: str) -> float:
     if value is None or abs(value) > _MOST:
         raise BadTrace(f"`{text}` is no demand", where, "give CPU cores, or leave it empty where unknown")
     if value < 0:
-        mend = "a counter's reset? give its rate; leave the value empty where it is unknown"
-        raise BadTrace(f"negative demand `{text}`", where, mend)
+        hint = "a counter's reset? give its rate; leave the value empty where it is unknown"
+        raise BadTrace(f"negative demand `{text}`", where, hint)
     return value
 
 

@@ -54,8 +54,8 @@ class Trace:
         known = self.demand.values[: self.demand.played]
         known = known[np.isfinite(known)]
         if per_replica is None and not len(known):
-            mend = "give --per-replica in CPU cores, or a trace with a history"
-            raise BadTrace("no value in the first half to take the size of a replica from", self.stem, mend)
+            hint = "give --per-replica in CPU cores, or a trace with a history"
+            raise BadTrace("no value in the first half to take the size of a replica from", self.stem, hint)
         size = max(per_replica or float(known.max()) / PEAK_REPLICAS or 1.0, SIZES[0])
         shape = Shape(size, startup_s=startup_s, target_util=target_util)
         if (peak := np.nanmax(self.demand.values, initial=0)) > size * target_util * shape.maximum:
@@ -71,17 +71,17 @@ def on_the_minute(rows: Rows) -> Trace:
     if len(rows.at) < 2:
         raise BadTrace("one sample is no history", rows.name, f"give at least {LEAST_MINUTES} minutes")
     if span > _LONGEST_DAYS * 86_400:
-        mend = "a timestamp that is far off? cut the trace otherwise"
-        raise BadTrace(f"it spans {int(span // 86_400)} days, at most {_LONGEST_DAYS}", rows.name, mend)
+        hint = "a timestamp that is far off? cut the trace otherwise"
+        raise BadTrace(f"it spans {int(span // 86_400)} days, at most {_LONGEST_DAYS}", rows.name, hint)
     past = np.searchsorted(rows.at, first + span / 2, side="right")
     every = float(np.median(np.diff(rows.at[: max(2, past)])))
     if every > _COARSEST_S:
-        mend = "give at least a sample an hour"
-        raise BadTrace(f"a sample every {int(every)} s says nothing of minutes", rows.name, mend)
+        hint = "give at least a sample an hour"
+        raise BadTrace(f"a sample every {int(every)} s says nothing of minutes", rows.name, hint)
     values = _means(rows, first, every) if every <= (1 + _OFF) * MINUTE_S else _held(rows, first, every)
     if len(values) < LEAST_MINUTES:
-        mend = "give a longer trace: half of it is history"
-        raise BadTrace(f"{len(values)} minutes, at least {LEAST_MINUTES}", rows.name, mend)
+        hint = "give a longer trace: half of it is history"
+        raise BadTrace(f"{len(values)} minutes, at least {LEAST_MINUTES}", rows.name, hint)
     played = _half(len(values), every)
     return Trace(stem, Demand(values, played, first), (*rows.notes, *_notes(values, every)))
 
@@ -126,6 +126,6 @@ def of_millicores(stem: str, start_s: int, values: Sequence[int | None]) -> Trac
     """The trace of a metrics history: one figure a minute in millicores, None where it is missing."""
     cores = np.array([np.nan if value is None else value / 1000 for value in values], dtype=np.float64)
     if len(cores) < LEAST_MINUTES or not np.isfinite(cores).any():
-        mend = "look with `flyball metrics check`, or go further back with --since"
-        raise BadTrace("the metrics history has too little of its CPU", stem, mend)
+        hint = "look with `flyball metrics check`, or go further back with --since"
+        raise BadTrace("the metrics history has too little of its CPU", stem, hint)
     return Trace(stem, Demand(cores, len(cores) // 2, start_s), tuple(_notes(cores, MINUTE_S)))

@@ -25,7 +25,7 @@ class QuantilePolicy:
             raise ForecastError(
                 f"a risk of {self.risk:g}",
                 where="risk",
-                mend="a probability above 0 and below 1, such as 0.02",
+                hint="a probability above 0 and below 1, such as 0.02",
             )
 
     def replay(self, demand: Demand, shape: Shape) -> Ints:

@@ -56,11 +56,11 @@ def forecast(demand: Demand, shape: Shape, own: bool) -> Forecast:
 def checked(demand: Demand, shape: Shape) -> Floats:
     """The demand in replicas. Raises ForecastError where it cannot be forecast."""
     if demand.step_s != STEP_S:
-        mend = "put the demand on a grid of 60 s: the mean of each minute"
-        raise ForecastError(f"a grid of {demand.step_s} s", where="demand", mend=mend)
+        hint = "put the demand on a grid of 60 s: the mean of each minute"
+        raise ForecastError(f"a grid of {demand.step_s} s", where="demand", hint=hint)
     u = in_replicas(demand.values, shape)
     if not np.isfinite(u).any():
-        raise ForecastError("no demand was measured", where="demand", mend="give a series with numbers in it")
+        raise ForecastError("no demand was measured", where="demand", hint="give a series with numbers in it")
     return u
 
 

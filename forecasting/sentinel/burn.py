@@ -51,9 +51,9 @@ def burning(bad: Floats, total: Floats, step_s: int, objective: float) -> tuple[
     `objective` the share that shall be good, such as 0.999. Raises ForecastError: an objective that leaves no
     budget, or arrays of two lengths."""
     if not 0 < objective < 1:
-        raise ForecastError(f"objective {objective} leaves no budget", mend="give a share such as 0.999")
+        raise ForecastError(f"objective {objective} leaves no budget", hint="give a share such as 0.999")
     if len(bad) != len(total):
-        raise ForecastError(f"{len(bad)} bad but {len(total)} totals", mend="give both for the same steps")
+        raise ForecastError(f"{len(bad)} bad but {len(total)} totals", hint="give both for the same steps")
     return tuple(_burning(rule, bad, total, step_s, 1 - objective) for rule in BURNS)
 
 

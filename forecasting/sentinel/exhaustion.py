@@ -99,7 +99,7 @@ def scan(series: Series, limit: float, rule: Rule = RULE) -> tuple[Finding, ...]
     ForecastError where the step is longer than STEP_MAX_S."""
     if series.step_s > STEP_MAX_S:
         what = f"a sample each {series.step_s} s: of so few nothing can be told"
-        raise ForecastError(what, mend=f"give one each {STEP_MAX_S} s or oftener")
+        raise ForecastError(what, hint=f"give one each {STEP_MAX_S} s or oftener")
     size = max(300, series.step_s)
     known = blocks(series, size)
     if not len(known.medians):

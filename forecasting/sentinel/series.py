@@ -18,7 +18,7 @@ BLOCK_S, STALE_S = 300, 1800
 @dataclass(frozen=True, slots=True)
 class Series:
     """Values each `step_s` seconds from `start_s` on, NaN where nothing was measured; `notes` say what was
-    mended on the way here."""
+    repaired on the way here."""
 
     start_s: int
     step_s: int
@@ -64,15 +64,15 @@ def _on_grid(at: Floats, v: Floats, notes: list[str]) -> Series:
     seconds, v = np.rint(at[order]).astype(np.int64), v[order]
     steps = np.diff(seconds)
     if not (steps > 0).any():
-        mend = "give at least two hours of samples"
-        raise ForecastError("the series has fewer than two moments", mend=mend)
+        hint = "give at least two hours of samples"
+        raise ForecastError("the series has fewer than two moments", hint=hint)
     if twice := int((steps == 0).sum()):
         notes.append(f"{twice} samples of one moment with another: the later given counts")
     step = int(np.median(steps[steps > 0]))
     size = int((seconds[-1] - seconds[0]) // step) + 1
     if size > POINTS_MAX:
-        mend = "cut the series, or give it at a coarser step"
-        raise ForecastError(f"the series spans {size} steps of {step} s", mend=mend)
+        hint = "cut the series, or give it at a coarser step"
+        raise ForecastError(f"the series spans {size} steps of {step} s", hint=hint)
     grid = np.full(size, np.nan)
     known = np.isfinite(v)
     grid[(seconds[known] - seconds[0]) // step] = v[known]

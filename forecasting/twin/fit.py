@@ -48,11 +48,11 @@ def fit(history: History) -> Fitted:
     lengths = {len(history.asked), len(history.ready), len(history.used)}
     lengths |= {len(history.offered)} if history.offered is not None else set()
     if len(lengths) != 1:
-        raise ForecastError(f"history of {sorted(lengths)} steps", mend="give all series for the same steps")
+        raise ForecastError(f"history of {sorted(lengths)} steps", hint="give all series for the same steps")
     share = shares_of(history)
     if not np.isfinite(share).any():
-        mend = "wait for samples of CPU and of ready replicas"
-        raise ForecastError("no step has both usage and ready replicas", mend=mend)
+        hint = "wait for samples of CPU and of ready replicas"
+        raise ForecastError("no step has both usage and ready replicas", hint=hint)
     startup, capacity = startup_of(history), _capacity(share, history.limit)
     assumed = [] if startup is not None else ["start-up"]
     if capacity is None:

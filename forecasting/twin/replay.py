@@ -38,7 +38,7 @@ def carried(values: Floats) -> Floats:
     known = np.isfinite(values)
     if not known.any():
         raise ForecastError(
-            "no step has replicas", mend="wait for samples of the replicas asked for and ready"
+            "no step has replicas", hint="wait for samples of the replicas asked for and ready"
         )
     newest = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
     return np.asarray(values[np.where(newest >= 0, newest, int(np.argmax(known)))])

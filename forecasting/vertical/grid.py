@@ -26,17 +26,17 @@ def gridded(rows: Rows, unit: float = 1.0) -> Demand:
     """
     span = float(rows.at[-1] - rows.at[0])
     if span > _LONGEST_S:
-        mend = "a timestamp that is far off? cut the trace otherwise"
-        raise BadTrace(f"it spans {int(span // DAY_S)} days, at most 400", rows.name, mend)
+        hint = "a timestamp that is far off? cut the trace otherwise"
+        raise BadTrace(f"it spans {int(span // DAY_S)} days, at most 400", rows.name, hint)
     step = _step(rows)
     values = _placed(rows, step) / unit
     if len(values) < LEAST_STEPS:
-        mend = "give a longer trace: half of it is history"
-        raise BadTrace(f"{len(values)} steps of {step} s, at least {LEAST_STEPS}", rows.name, mend)
+        hint = "give a longer trace: half of it is history"
+        raise BadTrace(f"{len(values)} steps of {step} s, at least {LEAST_STEPS}", rows.name, hint)
     played = len(values) // 2
     if not np.isfinite(values[played:]).any():
-        mend = "the second half is what is played; give a trace with figures in it"
-        raise BadTrace("no value in the second half", rows.name, mend)
+        hint = "the second half is what is played; give a trace with figures in it"
+        raise BadTrace("no value in the second half", rows.name, hint)
     return Demand(values, played, int(rows.at[0]), step)
 
 
@@ -45,8 +45,8 @@ def _step(rows: Rows) -> int:
         raise BadTrace("one sample is no history", rows.name, f"give at least {LEAST_STEPS} of them")
     every = float(np.median(np.diff(rows.at[: max(2, len(rows.at) // 2)])))
     if every > HOUR_S:
-        mend = "give at least a sample an hour"
-        raise BadTrace(f"a sample every {int(every)} s says too little of a CPU", rows.name, mend)
+        hint = "give at least a sample an hour"
+        raise BadTrace(f"a sample every {int(every)} s says too little of a CPU", rows.name, hint)
     near = min(_USUAL_S, key=lambda usual: abs(usual - every))
     return max(MINUTE_S, near if abs(near - every) <= 0.02 * near else round(every))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from policies.case import Ask, Case, Refusal
 from policies.guards.approval import approval
 from policies.guards.autonomy import autonomy
 from policies.guards.ceiling import ceiling
@@ -19,14 +18,19 @@ from policies.guards.policy_epoch import policy_epoch
 from policies.guards.rules import rules
 from policies.guards.taint import taint, taint_by_names
 from policies.guards.task import task
+from policies.inputs import DecisionInput, Refusal, ScreenInput
 
-WHO: tuple[Callable[[Ask], Refusal | None], ...] = (identity, kill_switch, task, autonomy)
+IDENTITY_GUARDS: tuple[Callable[[ScreenInput], Refusal | None], ...] = (identity, kill_switch, task, autonomy)
 """By the request alone; asked before a read and again after it."""
 
-SCREEN: tuple[Callable[[Ask], Refusal | None], ...] = (*WHO, names, taint_by_names)
+PRE_READ_GUARDS: tuple[Callable[[ScreenInput], Refusal | None], ...] = (
+    *IDENTITY_GUARDS,
+    names,
+    taint_by_names,
+)
 """Before any read."""
 
-DECIDE: tuple[Callable[[Case], Refusal | None], ...] = (
+GUARDS: tuple[Callable[[DecisionInput], Refusal | None], ...] = (
     policy_epoch,
     clock,
     observation,
@@ -39,7 +43,7 @@ DECIDE: tuple[Callable[[Case], Refusal | None], ...] = (
     taint,
     approval,
 )
-"""After our own read, following WHO."""
+"""After our own read, following IDENTITY_GUARDS."""
 
-READ: tuple[Callable[[Case], Refusal | None], ...] = (*WHO, rules)
+READ: tuple[Callable[[DecisionInput], Refusal | None], ...] = (*IDENTITY_GUARDS, rules)
 """For a reading action, after the fetch: now its labels are known."""

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 
-from policies.case import Case, Refusal
 from policies.guards.autonomy import owner_approval
+from policies.inputs import DecisionInput, Refusal
 from policies.snapshot import Snapshot
 from policies.types import Approval, ApprovalNeed, Claim, Request
 
 LOCAL_GROUP = "group:local"
 
 
-def approval(case: Case) -> Refusal | None:
+def approval(case: DecisionInput) -> Refusal | None:
     """Collects what is needed and what is there; what is missing is left in `pending`. Never refuses."""
     needs = [*owner_approval(case), *(need for found in case.evaluations for need in found.needs)]
     if not needs:
@@ -51,7 +51,7 @@ def may_vote(
     return any(f"role:{role}" in snapshot.roles.roles(name, cluster) for name in (by, *groups))
 
 
-def _votes(need: ApprovalNeed, case: Case) -> list[Approval]:
+def _votes(need: ApprovalNeed, case: DecisionInput) -> list[Approval]:
     """At most `count` votes that count for `need`, of as many people."""
     people: dict[str, Approval] = {}
     for vote in sorted(case.approvals, key=lambda vote: vote.id):
@@ -62,7 +62,7 @@ def _votes(need: ApprovalNeed, case: Case) -> list[Approval]:
     return list(people.values())[: need.count]
 
 
-def _binds(vote: Approval, need: ApprovalNeed, case: Case) -> bool:
+def _binds(vote: Approval, need: ApprovalNeed, case: DecisionInput) -> bool:
     """This request, this view, and an expiry that this need could have given."""
     return (
         vote.request_digest == case.request.digest

@@ -1,12 +1,12 @@
 """How far an agent acts by itself in a cluster: observe, recommend, approve, autonomous."""
 
-from policies.case import Ask, Refusal
+from policies.inputs import Refusal, ScreenInput
 from policies.types import ApprovalNeed
 
 _EXPIRES_S = 900
 
 
-def autonomy(ask: Ask) -> Refusal | None:
+def autonomy(ask: ScreenInput) -> Refusal | None:
     """`observe` only reads, `recommend` may rehearse (dry-run) but not act."""
     agent = ask.request.principal.agent
     if agent is None or not ask.writes:
@@ -19,7 +19,7 @@ def autonomy(ask: Ask) -> Refusal | None:
     return None
 
 
-def owner_approval(ask: Ask) -> tuple[ApprovalNeed, ...]:
+def owner_approval(ask: ScreenInput) -> tuple[ApprovalNeed, ...]:
     """At level `approve`, each write needs the yes of the agent's owner."""
     agent = ask.request.principal.agent
     if agent is None:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from policies.bounds import breach_of
-from policies.case import Ask, Case, Refusal
+from policies.inputs import DecisionInput, Refusal, ScreenInput
 from policies.kinds import Ceiling, Selected
 from policies.patterns import Labels, fits, sel_match, selector_text
 from policies.types import Target
 
 
-def ceiling(case: Case) -> Refusal | None:
+def ceiling(case: DecisionInput) -> Refusal | None:
     """Every ceiling over the target binds."""
     for document in over(case):
         name = document.metadata.name
@@ -19,7 +19,7 @@ def ceiling(case: Case) -> Refusal | None:
     return None
 
 
-def over(ask: Ask) -> Iterator[Ceiling]:
+def over(ask: ScreenInput) -> Iterator[Ceiling]:
     """The ceilings over the request's target; unknown labels are taken to match."""
     for document in ask.snapshot.ceilings:
         if covers(document.spec.target, ask.request.target, ask.labels):

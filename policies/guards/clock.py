@@ -1,6 +1,6 @@
 """A clock that has jumped back would end a freeze, a cooldown or an expiry early, or bring one back to life."""
 
-from policies.case import Case, Refusal
+from policies.inputs import DecisionInput, Refusal
 from policies.types import Claim, Request
 
 TOLERANCE_MS = 10_000
@@ -12,7 +12,7 @@ def key(request: Request) -> str:
     return f"clock/{request.target.cluster}"
 
 
-def clock(case: Case) -> Refusal | None:
+def clock(case: DecisionInput) -> Refusal | None:
     """Refuses while the time is behind what the log has seen; the claim holds other processes to the same."""
     name, now = key(case.request), case.now_ms
     last = case.values[name]
@@ -21,5 +21,5 @@ def clock(case: Case) -> Refusal | None:
             "clock", None, f"the clock is {(last - now) // 1000}s behind the last change: set it right"
         )
     # the later of the two, or small steps back could walk the mark back without bound
-    case.claims.append(Claim("since", name, max(now, last), -TOLERANCE_MS))
+    case.claims.append(Claim("min_gap", name, max(now, last), -TOLERANCE_MS))
     return None

@@ -1,7 +1,7 @@
 """Time between two changes of one workload."""
 
-from policies.case import Case, Refusal
 from policies.evaluate import cooldown_ms
+from policies.inputs import DecisionInput, Refusal
 from policies.types import Claim, Request
 
 
@@ -10,7 +10,7 @@ def key(request: Request) -> str:
     return f"changed/{request.target.key}"
 
 
-def cooldown(case: Case) -> Refusal | None:
+def cooldown(case: DecisionInput) -> Refusal | None:
     """The longest cooldown of the fitting rules; a rollback is exempt.
 
     Without one the change is noted all the same, for a rule that has one later.
@@ -22,7 +22,7 @@ def cooldown(case: Case) -> Refusal | None:
         left = -(-(gap - (now - last)) // 1000)
         return Refusal("cooldown", rule, f"changed {(now - last) // 1000}s ago: wait {left}s more")
     if gap:
-        case.claims.append(Claim("since", name, now, gap))
+        case.claims.append(Claim("min_gap", name, now, gap))
     else:
-        case.claims.append(Claim("put", name, max(now, last)))
+        case.claims.append(Claim("set", name, max(now, last)))
     return None

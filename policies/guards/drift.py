@@ -1,9 +1,9 @@
 """The world moved on since the proposal was reasoned from it."""
 
-from policies.case import Case, Refusal
+from policies.inputs import DecisionInput, Refusal
 
 
-def drift(case: Case) -> Refusal | None:
+def drift(case: DecisionInput) -> Refusal | None:
     """A proposal with a basis holds only for exactly that view."""
     basis = case.request.basis
     if basis is None or basis == case.seen.view_digest:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from policies.case import Case, Refusal
+from policies.inputs import DecisionInput, Refusal
 from policies.kinds import DAYS, Freeze, Window
 from policies.patterns import fits
 from policies.types import Request
@@ -17,7 +17,7 @@ Span = tuple[int, int]
 """[from, until) in Unix ms."""
 
 
-def freeze(case: Case) -> Refusal | None:
+def freeze(case: DecisionInput) -> Refusal | None:
     """Refuses within a window; a decision never outlives the start of the next one. A rollback may pass."""
     if case.situation.rollback:
         return None

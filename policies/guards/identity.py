@@ -1,9 +1,9 @@
 """Who asks: a known agent, and a human who is there."""
 
-from policies.case import Ask, Refusal
+from policies.inputs import Refusal, ScreenInput
 
 
-def identity(ask: Ask) -> Refusal | None:
+def identity(ask: ScreenInput) -> Refusal | None:
     """An agent must be one that policy names; whoever asks, a human must stand behind it."""
     principal = ask.request.principal
     if principal.agent is not None and principal.agent not in ask.snapshot.agents:

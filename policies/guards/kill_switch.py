@@ -1,6 +1,6 @@
 """Somebody has pulled the switch: odd counters are stopped (per agent, per cluster, all)."""
 
-from policies.case import Ask, Refusal
+from policies.inputs import Refusal, ScreenInput
 from policies.types import Claim, Request
 
 
@@ -11,7 +11,7 @@ def keys(request: Request) -> tuple[str, ...]:
     return common if agent is None else (*common, f"stop/{agent}")
 
 
-def kill_switch(ask: Ask) -> Refusal | None:
+def kill_switch(ask: ScreenInput) -> Refusal | None:
     """Stops agents altogether, and everybody's writes; a person may go on reading.
 
     Each counter is claimed as it was seen, so that a stop between decision and commit wins.
@@ -21,5 +21,5 @@ def kill_switch(ask: Ask) -> Refusal | None:
         if value & 1 and (ask.writes or ask.request.principal.agent is not None):
             what = key.removeprefix("stop/")
             return Refusal("kill_switch", None, f"{what} is stopped")
-        ask.claims.append(Claim("holds", key, value))
+        ask.claims.append(Claim("equals", key, value))
     return None

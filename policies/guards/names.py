@@ -1,10 +1,10 @@
 """The rules by names only, before anything is read."""
 
-from policies.case import Ask, Refusal
 from policies.evaluate import Evaluation, by_names, principals, refused
+from policies.inputs import Refusal, ScreenInput
 
 
-def names(ask: Ask) -> Refusal | None:
+def names(ask: ScreenInput) -> Refusal | None:
     """Agent and human must each have a rule that could allow this.
 
     An allow with a label selector may still match, and a deny with one does not yet: the word after the

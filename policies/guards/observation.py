@@ -1,7 +1,7 @@
 """What was seen must be of this object, fresh, and made of true numbers; else nothing can be judged."""
 
-from policies.case import Case, Refusal
 from policies.checks import SCALE_TO_ZERO
+from policies.inputs import DecisionInput, Refusal
 from policies.types import Delta
 
 MAX_AGE_MS = 60_000
@@ -9,7 +9,7 @@ MAX_AHEAD_MS = 5_000
 _MAX = 2**53 - 1
 
 
-def observation(case: Case) -> Refusal | None:
+def observation(case: DecisionInput) -> Refusal | None:
     """Refuses another object's view, a stale one, one from the future, and numbers that are none."""
     seen, request = case.seen, case.request
     if seen.target != request.target:

@@ -1,12 +1,12 @@
 """Somebody else keeps this field: a change would be put back."""
 
-from policies.case import Case, Refusal
+from policies.inputs import DecisionInput, Refusal
 
 _REPLICAS_ONLY = ("horizontalpodautoscaler", "scaledobject")
 """Autoscalers keep the replicas and nothing else; every other owner is taken to keep the whole object."""
 
 
-def ownership(case: Case) -> Refusal | None:
+def ownership(case: DecisionInput) -> Refusal | None:
     """Refuses what an autoscaler or a deployer would undo, and says where the change belongs."""
     owner = case.seen.owner
     if owner is None:
@@ -14,5 +14,5 @@ def ownership(case: Case) -> Refusal | None:
     scales = owner.partition("/")[0].lower() in _REPLICAS_ONLY
     if scales and not any(delta.dimension == "replicas" for delta in case.seen.deltas):
         return None
-    mend = "change its bounds instead" if scales else "change it at its source instead"
-    return Refusal("ownership", None, f"{owner} keeps this field and would put it back: {mend}")
+    hint = "change its bounds instead" if scales else "change it at its source instead"
+    return Refusal("ownership", None, f"{owner} keeps this field and would put it back: {hint}")

@@ -1,6 +1,6 @@
 """The policy that decides must be the one that the log knows to be in force."""
 
-from policies.case import Case, Refusal
+from policies.inputs import DecisionInput, Refusal
 from policies.types import Claim
 
 
@@ -9,10 +9,10 @@ def key(cluster: str) -> str:
     return f"policy/epoch/{cluster}"
 
 
-def policy_epoch(case: Case) -> Refusal | None:
+def policy_epoch(case: DecisionInput) -> Refusal | None:
     """A reload elsewhere moves the epoch on: then neither this decision nor its permit may be used."""
     name = key(case.request.target.cluster)
     if case.values[name] != case.snapshot.epoch:
         return Refusal("policy", None, "the policy in force is another one than this process has read")
-    case.claims.append(Claim("holds", name, case.snapshot.epoch))
+    case.claims.append(Claim("equals", name, case.snapshot.epoch))
     return None

@@ -1,11 +1,11 @@
 """Rules, limits and approvals: a whole evaluation for the agent and one for the human. Both must allow."""
 
-from policies.case import Case, Refusal
 from policies.evaluate import evaluate, principals
 from policies.guards.taint import tainted
+from policies.inputs import DecisionInput, Refusal
 
 
-def rules(case: Case) -> Refusal | None:
+def rules(case: DecisionInput) -> Refusal | None:
     """The first evaluation that refuses, refuses. What a tainted session may do is its guard's word."""
     marked = case.writes and tainted(case)
     found = []

@@ -8,8 +8,8 @@ session is clean, and a person who acts by hand always is.
 
 from datetime import UTC, datetime
 
-from policies.case import Ask, Case, Refusal
 from policies.evaluate import Evaluation
+from policies.inputs import DecisionInput, Refusal, ScreenInput
 from policies.types import Claim, Request
 
 
@@ -19,19 +19,19 @@ def key(request: Request) -> str | None:
     return None if principal.agent is None else f"taint/{principal.session}"
 
 
-def tainted(ask: Ask) -> bool:
+def tainted(ask: ScreenInput) -> bool:
     """Whether the request says so or the log does."""
     return ask.mark is not None and (ask.request.tainted or ask.values[ask.mark] != 0)
 
 
-def said(ask: Ask) -> str:
+def said(ask: ScreenInput) -> str:
     """Why the request is tainted, in words; with the time of the newest read, where the log has it."""
     at = 0 if ask.mark is None else ask.values[ask.mark]
     when = datetime.fromtimestamp(at / 1000, UTC).strftime(" at %Y-%m-%dT%H:%M:%SZ") if at else ""
     return f"the session has read untrusted text{when}"
 
 
-def taint_by_names(ask: Ask) -> Refusal | None:
+def taint_by_names(ask: ScreenInput) -> Refusal | None:
     """Before any read: refuses a tainted write where no rule that matches by names lets such a session write."""
     if not ask.writes or not tainted(ask):
         return None
@@ -41,7 +41,7 @@ def taint_by_names(ask: Ask) -> Refusal | None:
     return None
 
 
-def taint(case: Case) -> Refusal | None:
+def taint(case: DecisionInput) -> Refusal | None:
     """Refuses a tainted change that no fitting rule carries as tainted; a rollback too.
 
     The mark is claimed as it was seen, so that what is read between decision and commit still counts.
@@ -49,13 +49,13 @@ def taint(case: Case) -> Refusal | None:
     if case.mark is None:
         return None
     at = case.values[case.mark]
-    case.claims.append(Claim("holds", case.mark, at))
+    case.claims.append(Claim("equals", case.mark, at))
     if not (at or case.request.tainted):
         return None
     return next((no for found in case.evaluations if (no := _refused(case, found)) is not None), None)
 
 
-def _refused(case: Case, found: Evaluation) -> Refusal | None:
+def _refused(case: DecisionInput, found: Evaluation) -> Refusal | None:
     if found.carrying or found.refusal is not None:  # what the rules refuse is not this guard's to explain
         return None
     if found.too_wide is None:
@@ -64,7 +64,7 @@ def _refused(case: Case, found: Evaluation) -> Refusal | None:
     return Refusal("taint", rule, f"tainted.{detail}: {said(case)}")
 
 
-def _nothing(ask: Ask, found: Evaluation) -> Refusal:
+def _nothing(ask: ScreenInput, found: Evaluation) -> Refusal:
     """No rule that fits says more of such a session than `deny`."""
     rule = found.fitting[0].name if found.fitting else found.matches.allows[0]
     return Refusal("taint", rule, f"{said(ask)}, and no rule lets {found.who} do this then")

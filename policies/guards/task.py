@@ -1,9 +1,9 @@
 """The task's scope, the third whole evaluation: clusters, namespaces, actions."""
 
-from policies.case import Ask, Refusal
+from policies.inputs import Refusal, ScreenInput
 
 
-def task(ask: Ask) -> Refusal | None:
+def task(ask: ScreenInput) -> Refusal | None:
     """An agent acts only within the task it was given; a human by hand needs none."""
     principal, target = ask.request.principal, ask.request.target
     scope = principal.task

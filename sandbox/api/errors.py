@@ -2,20 +2,20 @@
 
 from typing import Any
 
-
-class SandboxError(Exception):
-    """A mistake with the sandbox itself: `what` is wrong, `where`, and the `mend` that a person can try."""
-
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
-        super().__init__(what)
-        self.what, self.where, self.mend = what, where, mend
+from base.errors import FlyballError
 
 
-class WorldAway(SandboxError):
+class SandboxError(FlyballError):
+    """A mistake with the sandbox itself."""
+
+
+class WorldUnavailable(SandboxError):
     """The world's file cannot be used now; what was under way has changed nothing in it."""
 
+    effect = "unavailable"
 
-class WorldDamaged(WorldAway):
+
+class WorldDamaged(WorldUnavailable):
     """The world's file is no world, or is damaged."""
 
 

@@ -60,13 +60,13 @@ def key_of(manifest: Json) -> Key:
     if kind is None:
         raise SandboxError(
             f"kind `{manifest.get('kind')}` is unknown to the sandbox",
-            mend="it takes: " + ", ".join(k.name for k in _ALL if k.name not in ("Pod", "Event")),
+            hint="it takes: " + ", ".join(k.name for k in _ALL if k.name not in ("Pod", "Event")),
         )
     names = metadata if isinstance(metadata, dict) else {}
     namespace = str(names.get("namespace") or "default") if kind.namespaced else ""
     for field, name in (("name", names.get("name")), ("namespace", namespace or "none")):
         if not isinstance(name, str) or _DNS.fullmatch(name) is None:
-            raise SandboxError(f"a {kind.name} whose metadata.{field} is no DNS name", mend="such as web-1")
+            raise SandboxError(f"a {kind.name} whose metadata.{field} is no DNS name", hint="such as web-1")
     return Key(kind.name.lower(), namespace, names["name"])
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sandbox.api.cache import Json, Key, Objects, parsed, text
-from sandbox.api.errors import SandboxError, WorldAway, WorldDamaged
+from sandbox.api.errors import SandboxError, WorldDamaged, WorldUnavailable
 from sandbox.api.indices import Indices
 
 __all__ = ["FORMAT", "Json", "Key", "Queue", "Store", "Transaction"]
@@ -168,8 +168,8 @@ class Transaction:
 
 
 class Store:
-    """The file, for its user alone (0600). Raises WorldAway where it cannot be used, WorldDamaged where it is no
-    world, SandboxError where it is of another format."""
+    """The file, for its user alone (0600). Raises WorldUnavailable where it cannot be used, WorldDamaged where it is
+    no world, SandboxError where it is of another format."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -229,9 +229,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as e:
         raise _explained(e, path) from e
     except OSError as e:
-        mend = "make it readable and writable, free its disk, or give another --state DIR"
-        raise WorldAway(
-            f"the sandbox world cannot be opened: {e.strerror}", where=str(path), mend=mend
+        hint = "make it readable and writable, free its disk, or give another --state DIR"
+        raise WorldUnavailable(
+            f"the sandbox world cannot be opened: {e.strerror}", where=str(path), hint=hint
         ) from e
     return db
 
@@ -257,24 +257,24 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         raise SandboxError(
             f"the sandbox world has format {found}, this version reads {FORMAT}",
             where=str(path),
-            mend="move the file away, then: flyball sandbox reset",
+            hint="move the file away, then: flyball sandbox reset",
         )
     for statement in _TABLES.split(";"):
         db.execute(statement)
     db.execute(f"PRAGMA user_version = {FORMAT}")
 
 
-def _explained(error: sqlite3.Error, path: Path) -> WorldAway:
+def _explained(error: sqlite3.Error, path: Path) -> WorldUnavailable:
     """The error as ours: damaged, or away for now."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in _DAMAGED or "no such table" in str(error):
         return _damaged(str(error), path)
     what = {sqlite3.SQLITE_FULL: "its disk is full", sqlite3.SQLITE_BUSY: "it is busy"}.get(code, str(error))
-    mend = _MENDS.get(code, "see what is wrong with the file, then try again")
-    return WorldAway(f"the sandbox world cannot be used: {what}", where=str(path), mend=mend)
+    hint = _MENDS.get(code, "see what is wrong with the file, then try again")
+    return WorldUnavailable(f"the sandbox world cannot be used: {what}", where=str(path), hint=hint)
 
 
 def _damaged(why: str, path: Path) -> WorldDamaged:
     """The file cannot be read as a world."""
-    mend = "flyball sandbox reset moves it aside and begins a new world; the log stays as it is"
-    return WorldDamaged(f"the sandbox world's file is damaged: {why}", where=str(path), mend=mend)
+    hint = "flyball sandbox reset moves it aside and begins a new world; the log stays as it is"
+    return WorldDamaged(f"the sandbox world's file is damaged: {why}", where=str(path), hint=hint)

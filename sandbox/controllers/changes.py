@@ -14,13 +14,14 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from base.durations import seconds
 from sandbox.api.apiserver import ApiServer, Write
 from sandbox.api.errors import ApiError, SandboxError
 from sandbox.api.kinds import KINDS, key_of, stored_at
 from sandbox.api.merge import merged
 from sandbox.api.store import Json, Key
 from sandbox.api.validate import canonical
-from tools.cluster.objects import duration_s, unix_ms
+from tools.cluster.objects import unix_ms
 
 ARGO_MANAGER = "argocd-controller"
 ARGO_TRACKING = "argocd.argoproj.io/tracking-id"
@@ -52,11 +53,11 @@ def parse(manifest: Json) -> Change:
     if not isinstance(spec, dict) or spec.keys() - _FIELDS:
         unknown = ", ".join(sorted(spec.keys() - _FIELDS)) if isinstance(spec, dict) else "spec"
         raise SandboxError(
-            f"unknown to a Change: {unknown}", where=where, mend=f"known: {', '.join(sorted(_FIELDS))}"
+            f"unknown to a Change: {unknown}", where=where, hint=f"known: {', '.join(sorted(_FIELDS))}"
         )
     kind, _, name = str(spec.get("target")).partition("/")
     if kind not in KINDS or not name:
-        raise SandboxError("spec.target must name an object", where=where, mend="target: deployment/web")
+        raise SandboxError("spec.target must name an object", where=where, hint="target: deployment/web")
     when = [one for one in _WHEN if one in spec]
     patch, deletes = spec.get("patch"), spec.get("delete") is True
     if len(when) != 1 or (patch is None) is not deletes or not isinstance(patch, dict | None):
@@ -75,7 +76,7 @@ def parse(manifest: Json) -> Change:
 def _at(text: Any, when: str, where: str) -> int:
     try:
         if when != "daily":
-            return duration_s(str(text)) * 1000
+            return seconds(str(text)) * 1000
         found = _CLOCK.fullmatch(str(text))
         if found is None:
             raise ValueError(f"`{text}` is no time of day such as 10:30")

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from base.durations import seconds
 from base.quantities import QuantityInvalid, millicores, whole_bytes
 from sandbox.api.errors import SandboxError
 from sandbox.api.store import Json, Key, Transaction
 from sandbox.load import series as recorded
-from tools.cluster.objects import duration_s, unix_ms
+from tools.cluster.objects import unix_ms
 from tools.metrics.types import Metric
 
 SCRAPE_MS = 15_000
@@ -100,10 +101,10 @@ def parse(manifest: Json) -> Load:
     where = f"Load {manifest['metadata']['name']}"
     spec = dict(manifest["spec"]) if isinstance(manifest.get("spec"), dict) else {}
     if not re.fullmatch(r"(deployment|statefulset)/[a-z0-9.-]+", str(spec.pop("target", ""))):
-        raise SandboxError("spec.target must name a workload", where=where, mend="target: deployment/web")
+        raise SandboxError("spec.target must name a workload", where=where, hint="target: deployment/web")
     unknown = spec.keys() - FIELDS.keys()
     if unknown:
-        raise SandboxError(f"spec.{min(unknown)} is unknown", where=where, mend="known: " + ", ".join(FIELDS))
+        raise SandboxError(f"spec.{min(unknown)} is unknown", where=where, hint="known: " + ", ".join(FIELDS))
     try:
         created = manifest["metadata"].get("creationTimestamp")
         values = {FIELDS[name][0]: FIELDS[name][1](value) for name, value in spec.items()}
@@ -174,7 +175,7 @@ def _bursts(block: Any) -> Bursts:
     daily, tail = float(given["daily"]), float(given.get("tail", 1.5))
     if not 0 < daily <= 144 or not 1 < tail <= 100:
         raise ValueError("bursts come up to 144 times a day, with a tail above 1")
-    length = duration_s(str(given.get("length", "10m")))
+    length = seconds(str(given.get("length", "10m")))
     if not 1 <= length <= 6 * 3600:
         raise ValueError("a burst lasts 1s to 6h")
     return Bursts(round(daily * 1000), _ppm(given.get("size", "50%")), length, round(tail * 1000))
@@ -190,9 +191,9 @@ def _step(given: dict[str, Any]) -> Step:
     if ("at" in given) == ("after" in given):
         raise ValueError("a step has `at` (a time) or `after` (a span), and not both")
     relative = "after" in given
-    at_ms = duration_s(str(given["after"])) * 1000 if relative else unix_ms(str(given["at"]))
-    until = at_ms + duration_s(str(given["for"])) * 1000 if "for" in given else None
-    return Step(at_ms, _ppm(given["to"]), duration_s(str(given.get("over", "0s"))), until, relative)
+    at_ms = seconds(str(given["after"])) * 1000 if relative else unix_ms(str(given["at"]))
+    until = at_ms + seconds(str(given["for"])) * 1000 if "for" in given else None
+    return Step(at_ms, _ppm(given["to"]), seconds(str(given.get("over", "0s"))), until, relative)
 
 
 def _series(block: Any) -> str:
@@ -221,7 +222,7 @@ def disturbance(block: Any) -> Disturbance:
     return Disturbance(
         Metric(given["metric"]) if "metric" in given else None,
         _share(given.get("gaps", "0%")),
-        duration_s(str(given.get("lag", "0s"))),
+        seconds(str(given.get("lag", "0s"))),
         _share(given.get("noise", "0%")),
     )
 
@@ -234,14 +235,14 @@ FIELDS: Mapping[str, tuple[str, Any]] = {
     "window": ("window", _window),
     "memory": ("memory", _positive(whole_bytes)),
     "leak": ("leak", _positive(whole_bytes)),
-    "startup": ("startup_s", duration_s),
+    "startup": ("startup_s", seconds),
     "gaps": ("gaps", _ppm),
     "weekend": ("weekend", _ppm),
     "bursts": ("bursts", _bursts),
     "steps": ("steps", _steps),
     "series": ("series", _series),
     "service": ("service_us", _micros),
-    "timeout": ("timeout_s", _positive(duration_s)),
+    "timeout": ("timeout_s", _positive(seconds)),
     "memoryPerCore": ("per_core", _positive(whole_bytes)),
     "metrics": ("metrics", _disturbances),
 }

@@ -21,7 +21,7 @@ CHAT, TUNING = (DOCS / "chat.md").read_text(), (DOCS / "tuning.md").read_text()
 
 
 def commands(text: str) -> list[list[str]]:
-    """The `flyball` lines of the sh blocks, less the sitting that needs a terminal."""
+    """The `flyball` lines of the sh blocks, less the session that needs a terminal."""
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     found = [
         shlex.split(line)[1:]

@@ -1,4 +1,4 @@
-"""The client: what is sent, what is read, and each way in which it goes wrong (what, where, mend)."""
+"""The client: what is sent, what is read, and each way in which it goes wrong (what, where, hint)."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.errors import ModelAway, ModelError, ModelMissing, ModelRefused, ReplyMalformed
+from agents.errors import ModelError, ModelMissing, ModelRefused, ModelUnavailable, ReplyMalformed
 from agents.models.endpoint import Endpoint
 from agents.models.openai_chat import OpenAIChat, connect
 from agents.models.types import Reply
@@ -58,27 +58,27 @@ def test_no_usage_is_unknown_usage() -> None:
 def test_no_model_says_how_to_connect_one(url: str, name: str) -> None:
     with pytest.raises(ModelMissing) as caught:
         connect(Endpoint(url, name))
-    assert "FLYBALL_MODEL_URL=" in caught.value.mend
+    assert "FLYBALL_MODEL_URL=" in caught.value.hint
     assert "model_" in caught.value.where
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "mend"),
+    ("status", "kind", "hint"),
     [
         (401, ModelRefused, "model_key"),
         (403, ModelRefused, "model_key"),
         (404, ModelRefused, "model_name"),
         (400, ModelRefused, "tools"),
         (422, ModelRefused, "tools"),
-        (429, ModelAway, "wait"),
-        (500, ModelAway, "its own log"),
-        (503, ModelAway, "its own log"),
+        (429, ModelUnavailable, "wait"),
+        (500, ModelUnavailable, "its own log"),
+        (503, ModelUnavailable, "its own log"),
     ],
 )
-def test_statuses(status: int, kind: type[ModelError], mend: str) -> None:
+def test_statuses(status: int, kind: type[ModelError], hint: str) -> None:
     error = refused(Step(status=status, body=b'{"error": {"message": "because of this"}}'))
     assert isinstance(error, kind)
-    assert mend in error.mend
+    assert hint in error.hint
     assert "because of this" in error.what
     assert str(status) in error.what
 
@@ -88,13 +88,13 @@ def test_nobody_listens() -> None:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     error = refused(say("x"), url=f"http://127.0.0.1:{port}/v1")
-    assert isinstance(error, ModelAway)
-    assert "is it running" in error.mend
+    assert isinstance(error, ModelUnavailable)
+    assert "is it running" in error.hint
 
 
 def test_no_answer_in_time() -> None:
     error = refused(Step(text="late", gate=asyncio.Event()), timeout_s=1)
-    assert isinstance(error, ModelAway)
+    assert isinstance(error, ModelUnavailable)
     assert "within 1 s" in error.what
 
 
@@ -134,7 +134,7 @@ def test_replies_that_are_none(body: bytes) -> None:
 def test_a_web_page_is_no_reply(kind: str) -> None:
     error = refused(Step(body=b"<html>log in</html>", content_type=kind))
     assert isinstance(error, ReplyMalformed)
-    assert "/v1" in error.mend
+    assert "/v1" in error.hint
 
 
 @pytest.mark.parametrize(

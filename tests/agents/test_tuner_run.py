@@ -16,7 +16,7 @@ from audit.clock import SystemClock
 from audit.errors import RecordInvalid
 from policies.types import Mode, Principal, Target
 from tests.agents.fakes import FakeToolbox
-from tools.errors import ClusterAway, NeverHappened, ToolError
+from tools.errors import ClusterUnavailable, NeverHappened, ToolError
 from tools.ports import Container, Pod, PodUsage, Resources, Workload
 from tools.toolbox.port import Call, Card
 
@@ -164,7 +164,7 @@ def test_passed_over(change: dict[str, Any], why: str) -> None:
 
 
 def test_trouble_with_one_workload_is_its_own() -> None:
-    broken = {"a": ClusterAway("metrics.k8s.io is not served"), "b": NeverHappened("403")}
+    broken = {"a": ClusterUnavailable("metrics.k8s.io is not served"), "b": NeverHappened("403")}
     load = {"a": [1], "b": [1], "web": [1_200] * 4}
     found, _, _ = tuned(FakeObserver(load, [workload("a"), workload("b"), workload("web")], broken))
     assert [(r.proposal.why, r.status) for r in found.rows] == [
@@ -177,9 +177,9 @@ def test_trouble_with_one_workload_is_its_own() -> None:
 
 def test_a_pass_that_cannot_look_records_that_it_ended() -> None:
     recorder = FakeRecorder()
-    observer = FakeObserver({}, [], {"shop": ClusterAway("gone")})
+    observer = FakeObserver({}, [], {"shop": ClusterUnavailable("gone")})
     tuner = TunerPass(FakeToolbox(), observer, recorder, principal=WHO, mode="live", clock=FixedClock())
-    with pytest.raises(ClusterAway):
+    with pytest.raises(ClusterUnavailable):
         asyncio.run(tuner.run("r-1", "shop"))
     assert recorder.records[-1] == ("finished", "r-1", {"error": "gone"})
 

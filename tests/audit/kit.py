@@ -102,7 +102,7 @@ async def act(log: Log, n: int = 0) -> None:
         request_id=f"r{n}",
         request_digest=f"{n:064x}",
     )
-    await log.commit([decision, intent], [Told("once", f"attempt/r{n}/0"), Told("put", "busy/web", 1)])
+    await log.commit([decision, intent], [Told("once", f"attempt/r{n}/0"), Told("set", "busy/web", 1)])
     outcome = log.draft(
         "action.outcome",
         actor=AGENT,
@@ -112,7 +112,7 @@ async def act(log: Log, n: int = 0) -> None:
         request_id=f"r{n}",
         outcome=Outcome(status="applied"),
     )
-    await log.commit([outcome], [Told("put", "busy/web", 0)])
+    await log.commit([outcome], [Told("set", "busy/web", 0)])
 
 
 def verifier_of(path: Path) -> Verifier:

@@ -71,7 +71,20 @@ def test_an_empty_object_is_not_left_out() -> None:
         {"deep": [{"x": [0.5]}]},
         object(),
     ],
-    ids="float nan inf big small surrogate non-ascii-key int-key bytes set deep-float object".split(),
+    ids=[
+        "float",
+        "nan",
+        "inf",
+        "big",
+        "small",
+        "surrogate",
+        "non-ascii-key",
+        "int-key",
+        "bytes",
+        "set",
+        "deep-float",
+        "object",
+    ],
 )
 def test_what_has_no_single_spelling_is_refused(value: object) -> None:
     with pytest.raises(RecordInvalid):

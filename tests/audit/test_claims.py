@@ -16,16 +16,16 @@ CASES = [
     (Told("once", "k"), 0, 1),
     (Told("once", "k"), 1, None),
     (Told("once", "k"), -1, None),
-    (Told("holds", "k", 7), 7, 7),
-    (Told("holds", "k", 7), 8, None),
-    (Told("holds", "k", 0), 0, 0),
+    (Told("equals", "k", 7), 7, 7),
+    (Told("equals", "k", 7), 8, None),
+    (Told("equals", "k", 0), 0, 0),
     (Told("raise", "k", 7), 6, 7),
     (Told("raise", "k", 7), 7, 7),
     (Told("raise", "k", 7), 8, None),
-    (Told("since", "k", 1000, 600), 400, 1000),
-    (Told("since", "k", 1000, 600), 401, None),
-    (Told("since", "k", 1000, 600), 2000, None),
-    (Told("put", "k", 0), 9, 0),
+    (Told("min_gap", "k", 1000, 600), 400, 1000),
+    (Told("min_gap", "k", 1000, 600), 401, None),
+    (Told("min_gap", "k", 1000, 600), 2000, None),
+    (Told("set", "k", 0), 9, 0),
 ]
 
 
@@ -42,7 +42,7 @@ def test_a_lost_claim_stores_its_refusal_and_gives_back_what_it_had_taken(path: 
             return log.draft("policy.decision", actor=AGENT, reason=f"lost against {stored}")
 
         with pytest.raises(ClaimLost) as caught:
-            await log.commit([read_record(log)], [Told("put", "budget", 5), Told("once", "nonce")], lost=lost)
+            await log.commit([read_record(log)], [Told("set", "budget", 5), Told("once", "nonce")], lost=lost)
         assert caught.value.stored == 1
         assert caught.value.seq == 2
         assert (await log.entry(2)).record.reason == "lost against 1"

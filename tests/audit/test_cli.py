@@ -15,7 +15,7 @@ from tests.audit.kit import AGENT, act, attacker, fill, verifier_of, with_log
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FLYBALL_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("FLYBALL_KEPT", str(tmp_path / "kept"))
+    monkeypatch.setenv("FLYBALL_PINNED", str(tmp_path / "pinned"))
     monkeypatch.setenv("FLYBALL_CONTEXT", "sandbox")
 
 
@@ -136,10 +136,10 @@ def test_verify_with_the_verifier_key_alone(flyball: Any, log_path: Path) -> Non
 
 def test_verify_against_a_kept_checkpoint(flyball: Any, path: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept.note"
-    with_log(path, lambda log: fill(log, 3), kept=kept)
-    assert "kept checkpoint agrees to 3" in flyball("verify", "--log", path, "--kept", kept).out
+    with_log(path, lambda log: fill(log, 3), pinned=kept)
+    assert "pinned checkpoint agrees to 3" in flyball("verify", "--log", path, "--pinned", kept).out
     kept.unlink()
-    assert "no checkpoint is kept" in flyball("verify", "--log", path, "--kept", kept).out
+    assert "no checkpoint is kept" in flyball("verify", "--log", path, "--pinned", kept).out
 
 
 def test_a_proof_goes_its_own_way(flyball: Any, log_path: Path, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_a_database_that_is_locked_refuses_and_recovers(path: Path, monkeypatch:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(LogUnavailable, match="locked") as caught:
                 await log.commit([read_record(log)], [Told("once", "x")])
-            assert "another process" in caught.value.mend
+            assert "another process" in caught.value.hint
             assert (await log.values(["x"])) == {"x": 0}
             other.execute("ROLLBACK")
         (entry,) = await log.commit([read_record(log)], [Told("once", "x")])

@@ -52,7 +52,7 @@ def test_a_spoilt_key_is_refused_and_not_shown(tmp_path: Path) -> None:
     for spoilt in ("", "nonsense", text[:-4], text.replace("PRIVATE", "PUBLIC"), text.replace("+", "-")):
         with pytest.raises(KeyInvalid) as caught:
             KeySigner.parse(spoilt, where="audit.key")
-        assert text[-44:] not in str(caught.value) + caught.value.mend
+        assert text[-44:] not in str(caught.value) + caught.value.hint
 
 
 def test_a_lost_key_is_said_and_no_new_one_made(path: Path) -> None:

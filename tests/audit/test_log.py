@@ -1,4 +1,4 @@
-"""The log as other rooms use it."""
+"""The log as other packages use it."""
 
 import asyncio
 import json
@@ -144,12 +144,12 @@ def test_a_cancelled_caller_leaves_a_whole_log(path: Path) -> None:
 
 def test_claims_are_told_by_the_last_record(path: Path) -> None:
     async def work(log: Log) -> None:
-        taken = [Told("once", "a"), Told("since", "b", 9, 4)]
+        taken = [Told("once", "a"), Told("min_gap", "b", 9, 4)]
         first, last = await log.commit([read_record(log), read_record(log)], taken)
         assert first.record.claims == ()
         assert last.record.claims == (
             {"kind": "once", "key": "a", "value": 1},
-            {"kind": "since", "key": "b", "value": 9, "gap": 4},
+            {"kind": "min_gap", "key": "b", "value": 9, "gap": 4},
         )
         assert await log.values(["a", "b", "c"]) == {"a": 1, "b": 9, "c": 0}
         with pytest.raises(RecordInvalid, match="written by commit"):
@@ -212,7 +212,7 @@ def test_stored_bytes_are_the_hashed_ones(path: Path) -> None:
     with_log(path, lambda log: act(log))
     rows = sqlite3.connect(path).execute("SELECT leaf_hash, body FROM audit_entry").fetchall()
     assert all(leaf_hash(body) == digest for digest, body in rows)
-    assert all(json.loads(body)["v"] == 1 for _, body in rows)
+    assert all(json.loads(body)["v"] == 2 for _, body in rows)
 
 
 def test_closing_waits_for_what_was_submitted(path: Path) -> None:
@@ -230,7 +230,7 @@ def test_closing_waits_for_what_was_submitted(path: Path) -> None:
 def test_a_lost_claim_without_a_refusal_leaves_nothing(path: Path) -> None:
     async def work(log: Log) -> None:
         with pytest.raises(ClaimLost) as caught:
-            await log.commit([read_record(log)], [Told("holds", "epoch", 5)])
+            await log.commit([read_record(log)], [Told("equals", "epoch", 5)])
         assert (caught.value.stored, caught.value.seq) == (0, None)
         assert len(await log.find()) == 1
 

@@ -51,8 +51,8 @@ def test_three_processes_write_one_contiguous_tree(path: Path, tmp_path: Path) -
     assert [os.waitpid(child, 0)[1] for child, _ in children] == [0, 0, 0]
     assert sorted(seq for seqs in answers for seq in seqs) == list(range(1, 121))
     assert all(seqs == sorted(seqs) for seqs in answers)
-    report = checked(path, kept_path=kept, full=True)
-    assert (report.whole, report.records, report.kept_records) == (True, 121, 121)
+    report = checked(path, pinned_path=kept, full=True)
+    assert (report.whole, report.records, report.pinned_records) == (True, 121, 121)
 
 
 def test_killed_at_random_nothing_acknowledged_is_lost(path: Path, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_killed_at_random_nothing_acknowledged_is_lost(path: Path, tmp_path: Pat
         os.waitpid(child, 0)
         *whole, _ = drained(out).split("\n")
         acknowledged |= {int(seq): record for seq, record in (line.split() for line in whole)}
-        report = checked(path, kept_path=kept)
+        report = checked(path, pinned_path=kept)
         assert report.whole, report.findings
         assert report.records > max(acknowledged, default=-1)
     with closing(sqlite3.connect(path)) as connection:

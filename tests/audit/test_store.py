@@ -130,14 +130,14 @@ def test_reading_writes_nothing(filled: Path) -> None:
 def test_a_newer_version_is_refused_clearly(filled: Path) -> None:
     verifier = verifier_of(filled)
     with closing(sqlite3.connect(filled)) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     for attempt in (
         lambda: with_log(filled, lambda log: fill(log, 1)),
         lambda: checked(filled, verifier=verifier),
     ):
-        with pytest.raises(LogUnavailable, match="version 2, this Flyball reads up to 1") as caught:
+        with pytest.raises(LogUnavailable, match="version 3, this Flyball reads up to 2") as caught:
             attempt()
-        assert "newer" in caught.value.mend
+        assert "newer" in caught.value.hint
 
 
 def test_another_programs_database_is_refused_and_left_alone(path: Path) -> None:

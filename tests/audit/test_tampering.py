@@ -10,7 +10,7 @@
 | flip a stored integer (kill switch, spent approval) | claims |
 | drop a trigger, add one | schema |
 | forge a checkpoint, a tile, a note | roots, tiles, signature |
-| rewrite with the key; restore an old backup; fork from one | kept checkpoint only |
+| rewrite with the key; restore an old backup; fork from one | pinned checkpoint only |
 """
 
 import shutil
@@ -44,13 +44,13 @@ def log_path(path: Path) -> Path:
         await fill(log, 297, a_commit=27)
         await act(log)
 
-    with_log(path, work, kept=path.parent / "kept.note")
+    with_log(path, work, pinned=path.parent / "kept.note")
     return path
 
 
 def test_an_untouched_log_is_whole(log_path: Path) -> None:
-    report = checked(log_path, full=True, kept_path=log_path.parent / "kept.note")
-    assert (report.whole, report.records, report.kept_records) == (True, COUNT, COUNT)
+    report = checked(log_path, full=True, pinned_path=log_path.parent / "kept.note")
+    assert (report.whole, report.records, report.pinned_records) == (True, COUNT, COUNT)
     assert report.signatures == report.checkpoints == 14
     assert report.notes == []
 
@@ -244,7 +244,7 @@ def test_findings_are_listed_up_to_a_bound(log_path: Path) -> None:
     assert (len(report.findings), report.unlisted) == (100, COUNT - 100)
 
 
-# Seen only with the kept checkpoint.
+# Seen only with the pinned checkpoint.
 
 
 def kept_of(path: Path) -> Path:
@@ -253,12 +253,12 @@ def kept_of(path: Path) -> Path:
 
 def refused(path: Path, why: str) -> None:
     """Both verification and the log itself refuse."""
-    found = [f for f in checked(path, kept_path=kept_of(path)).findings if f.check == "kept"]
+    found = [f for f in checked(path, pinned_path=kept_of(path)).findings if f.check == "pinned"]
     assert len(found) == 1
     assert why in found[0].what
     before = kept_of(path).read_text()
     with pytest.raises(LogTampered, match=why):
-        with_log(path, lambda log: fill(log, 1), kept=kept_of(path))
+        with_log(path, lambda log: fill(log, 1), pinned=kept_of(path))
     assert kept_of(path).read_text() == before, "what is kept is never overwritten by what contradicts it"
 
 
@@ -290,7 +290,7 @@ def test_the_end_cut_off_with_the_key(log_path: Path) -> None:
 
 def test_an_old_backup_restored(log_path: Path, tmp_path: Path) -> None:
     shutil.copy(log_path, tmp_path / "backup")
-    with_log(log_path, lambda log: fill(log, 5), kept=kept_of(log_path))
+    with_log(log_path, lambda log: fill(log, 5), pinned=kept_of(log_path))
     shutil.copy(tmp_path / "backup", log_path)
     assert checked(log_path, full=True).whole
     refused(log_path, "cut short")
@@ -298,7 +298,7 @@ def test_an_old_backup_restored(log_path: Path, tmp_path: Path) -> None:
 
 def test_a_fork_from_an_old_backup(log_path: Path, tmp_path: Path) -> None:
     shutil.copy(log_path, tmp_path / "backup")
-    with_log(log_path, lambda log: fill(log, 5), kept=kept_of(log_path))
+    with_log(log_path, lambda log: fill(log, 5), pinned=kept_of(log_path))
     shutil.copy(tmp_path / "backup", log_path)
     with_log(log_path, lambda log: fill(log, 9))
     assert checked(log_path, full=True).whole
@@ -315,13 +315,13 @@ def test_a_new_log_and_key_in_the_old_ones_place(log_path: Path) -> None:
 
 def test_the_kept_checkpoint_forged(log_path: Path) -> None:
     kept_of(log_path).write_text("forged\n1\nAAAA\n\n— forged AAAAAAAA\n")
-    assert checks(checked(log_path, kept_path=kept_of(log_path))) == {"kept"}
+    assert checks(checked(log_path, pinned_path=kept_of(log_path))) == {"pinned"}
 
 
 def test_the_kept_checkpoint_removed_is_worth_a_note(log_path: Path) -> None:
     kept_of(log_path).unlink()
-    report = checked(log_path, kept_path=kept_of(log_path))
-    assert (report.whole, [n.check for n in report.notes]) == (True, ["kept"])
+    report = checked(log_path, pinned_path=kept_of(log_path))
+    assert (report.whole, [n.check for n in report.notes]) == (True, ["pinned"])
 
 
 def test_a_log_rolled_back_under_a_running_process(log_path: Path, tmp_path: Path) -> None:

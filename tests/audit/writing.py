@@ -12,9 +12,9 @@ from audit.log import Log
 from tests.audit.kit import Told, act, read_record
 
 
-async def endless(path: Path, kept: Path | None, acknowledge: Callable[[str], object]) -> None:
+async def endless(path: Path, pinned: Path | None, acknowledge: Callable[[str], object]) -> None:
     """Actions and reads by four callers, for ever; each record is told after it was acknowledged."""
-    log = await Log.open(path, clock=SystemClock(), kept=kept)
+    log = await Log.open(path, clock=SystemClock(), pinned=pinned)
 
     async def caller(n: int) -> None:
         i = 0
@@ -28,9 +28,9 @@ async def endless(path: Path, kept: Path | None, acknowledge: Callable[[str], ob
     await asyncio.gather(*[caller(n) for n in range(4)])
 
 
-async def counted(path: Path, kept: Path | None, count: int) -> list[int]:
+async def counted(path: Path, pinned: Path | None, count: int) -> list[int]:
     """`count` commits, each with a claim that all processes want; returns the numbers that were given."""
-    log = await Log.open(path, clock=SystemClock(), kept=kept)
+    log = await Log.open(path, clock=SystemClock(), pinned=pinned)
     seqs = []
     for n in range(count):
         taken = [Told("raise", "fence/shared", 0), Told("once", f"own/{os.getpid()}/{n}")]
@@ -62,7 +62,7 @@ async def starved(path: Path, limit: int) -> None:
         try:
             (entry,) = await log.commit([read_record(log, n)], [Told("once", f"n/{n}")])
         except LogUnavailable as error:
-            refused += 1 if error.mend else 0
+            refused += 1 if error.hint else 0
             if (await log.values([f"n/{n}"]))[f"n/{n}"]:
                 sys.exit("a refused commit took its claim")
             if refused == 5:

@@ -74,8 +74,8 @@ def _appends(folder: Path, callers: int, appends: int, rounds: int) -> list[Row]
 
 
 async def _fill(path: Path, count: int, callers: int) -> Speed:
-    """`count` commits of one record each, by that many callers at once, with a kept checkpoint."""
-    log = await Log.open(path, clock=SystemClock(), kept=path.parent / "kept.note")
+    """`count` commits of one record each, by that many callers at once, with a pinned checkpoint."""
+    log = await Log.open(path, clock=SystemClock(), pinned=path.parent / "kept.note")
 
     digests = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(count)]
 
@@ -150,7 +150,7 @@ def _verification(folder: Path, records: int) -> list[Row]:
     count = records // CALLERS[-1] * CALLERS[-1]
     asyncio.run(_fill(path, count, CALLERS[-1]))
     cpu = time.process_time()
-    report = verify(path, from_file(path.with_suffix(".key")).verifier, kept_path=path.parent / "kept.note")
+    report = verify(path, from_file(path.with_suffix(".key")).verifier, pinned_path=path.parent / "kept.note")
     cpu = time.process_time() - cpu
     assert report.whole, report.findings
     assert report.records > count

@@ -109,7 +109,7 @@ async def _governed(kubeconfig: Path, folder: Path, rounds: int) -> Cost:
         "namespace": NAMESPACE,
         "state": str(folder / "state"),
     }
-    settings = load({**flags, "policies": str(folder / "policies"), "kept": str(folder / "kept")})
+    settings = load({**flags, "policies": str(folder / "policies"), "pinned": str(folder / "pinned")})
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(settings))
 
@@ -141,7 +141,7 @@ async def _timed(once: Callable[[int], Awaitable[None]], rounds: int) -> Cost:
 
 
 def _syncs(kubeconfig: Path, folder: Path) -> list[Row]:
-    """What twenty actions more cost: the log's own syncs, and its upkeep (kept checkpoint, folding the WAL)."""
+    """What twenty actions more cost: the log's own syncs, and its upkeep (pinned checkpoint, folding the WAL)."""
     if shutil.which("strace") is None:
         return [Row("fsyncs an action: not measured, no strace here", float("nan"), bar="<= 2")]
     few, many = (_count(kubeconfig, folder, rounds) for rounds in (5, 25))

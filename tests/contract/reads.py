@@ -12,7 +12,7 @@ from tools.errors import NotFound
 
 @case
 async def read__workload(c: ClusterUnderTest) -> None:
-    target = await made(c, annotations={"note": "kept"})
+    target = await made(c, annotations={"note": "pinned"})
     seen = await c.reader.read(target)
     app, sidecar = seen.containers
     assert (seen.replicas, seen.ready, seen.generation, seen.paused) == (2, 2, 1, False)
@@ -20,7 +20,7 @@ async def read__workload(c: ClusterUnderTest) -> None:
     assert (app.resources.memory_request, app.resources.memory_limit) == (64 << 20, 128 << 20)
     assert (sidecar.resources.cpu_limit, sidecar.resources.memory_request) == (None, None)
     assert seen.labels["app"] == "web"
-    assert seen.annotations["note"] == "kept"
+    assert seen.annotations["note"] == "pinned"
     assert dict(seen.selector) == {"app": "web"}
     assert seen.owner is None
     assert seen.uid

@@ -136,7 +136,7 @@ async def opened(
     """Open it as the composition root does; leases are short, so that a killed holder is not waited for."""
     world = World(folder)
     time = clock(world.clock())
-    log = await log_class.open(folder / "audit.db", clock=time, kept=folder / "kept")
+    log = await log_class.open(folder / "audit.db", clock=time, pinned=folder / "pinned")
     cluster = SimulatedCluster(world)
 
     async def floor(key: str) -> int:
@@ -216,7 +216,7 @@ async def balanced(rig: Rig, *, still_open: int = 0) -> Books:
     blocked = {f"busy/{b.intents[id].record.resource.key}" for id in b.open}  # type: ignore[union-attr]
     assert busy == blocked, "a workload is busy without an open intent, or free with one"
     report = verify.verify(
-        rig.folder / "audit.db", rig.log.verifier, kept_path=rig.folder / "kept", full=True
+        rig.folder / "audit.db", rig.log.verifier, pinned_path=rig.folder / "pinned", full=True
     )
     assert report.whole, report
     return b

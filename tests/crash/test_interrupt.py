@@ -37,7 +37,7 @@ class Command:
         try:
             signal.alarm(LONGEST_S)
             sys.stdout = sys.stderr = self._out.open("w", buffering=1)
-            os.environ["FLYBALL_KEPT"] = str(self._folder / "kept")
+            os.environ["FLYBALL_PINNED"] = str(self._folder / "pinned")
             began, go = self._began, self._go
 
             class SlowWriter(SimulatedWriter):
@@ -122,7 +122,7 @@ def test_ctrl_c_twice_in_the_middle_of_a_write(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLYBALL_KEPT", str(tmp_path / "kept"))
+    monkeypatch.setenv("FLYBALL_PINNED", str(tmp_path / "pinned"))
 
 
 def test_ctrl_c_before_anything_was_sent(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_a_log_that_goes_away_in_a_row_is_a_doubt(row: Path) -> None:
 
         async def values(self, keys: Sequence[str]) -> dict[str, int]:
             if self.gone:
-                raise LogUnavailable("disk I/O error", where="audit.db", mend="look at the disk")
+                raise LogUnavailable("disk I/O error", where="audit.db", hint="look at the disk")
             return await super().values(keys)
 
     async def away() -> None:

@@ -135,14 +135,14 @@ def test_a_sleeper_before_its_intent_writes_none(folder: Path) -> None:
     """It slept between its read and its commit: its token is below the mark, so no intent and no effect."""
 
     async def work(rig: Rig, tell: Any) -> None:
-        decide = rig.executor._attempts.decide
+        decide = rig.executor._runner.decide
 
         async def sleep_then(*args: Any) -> Any:
             decision = await decide(*args)
             os.kill(os.getpid(), signal.SIGSTOP)
             return decision
 
-        rig.executor._attempts.decide = sleep_then  # type: ignore[method-assign]
+        rig.executor._runner.decide = sleep_then  # type: ignore[method-assign]
         tell(await rig.executor.execute(rig.scale(6, id="the-sleeper")))
 
     sleeper = Child(folder, work, ttl_s=0.05)

@@ -43,14 +43,14 @@ def doubted(
         "kubeconfig": str(kube.plane.kubeconfig),
         "namespace": kube.name,
         "state": str(folder / "state"),
-        "kept": str(folder / "kept"),
+        "pinned": str(folder / "pinned"),
         "policies": str(policies),
     }
 
     async def work() -> None:
         async with AsyncExitStack() as stack:
             app = await stack.enter_async_context(open_app(load(flags)))
-            attempts = app.executor._attempts
+            attempts = app.executor._runner
             real, attempts._writer = attempts._writer, Lossy(attempts._writer, arrives=arrives)
             result = await app.executor.execute(_request(app))
             attempts._writer = real

@@ -1,5 +1,5 @@
 """Prometheus through the command line: what it measured is what get, describe and `metrics check` say; when it is
-away that is said with its mend, and what nobody measured lowers nothing.
+away that is said with its hint, and what nobody measured lowers nothing.
 """
 
 from pathlib import Path

@@ -28,7 +28,7 @@ Run = Callable[..., int]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A command in a sandbox of its own."""
     monkeypatch.setenv("FLYBALL_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("FLYBALL_KEPT", str(tmp_path / "kept"))
+    monkeypatch.setenv("FLYBALL_PINNED", str(tmp_path / "pinned"))
     monkeypatch.setenv("FLYBALL_CONTEXT", "sandbox")
     return lambda *words: main(words)
 

@@ -35,7 +35,7 @@ def test_a_file_that_says_something_else_is_refused_with_its_name(home: Path, te
     with pytest.raises(UsageError) as said:
         load({})
     assert said.value.where == "flyball.toml"
-    assert said.value.mend
+    assert said.value.hint
 
 
 def test_show_tells_each_value_and_its_source_and_no_secret(

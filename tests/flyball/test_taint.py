@@ -1,4 +1,4 @@
-"""A chat that has read anybody's text says so to the person, once, and again at its next sitting; and what it reads
+"""A chat that has read anybody's text says so to the person, once, and again at its next session; and what it reads
 is what the command line prints."""
 
 import json
@@ -33,8 +33,8 @@ def test_a_sitting_begins_with_it(flyball: Flyball, monkeypatch: pytest.MonkeyPa
     with serving([EVENTS, say("seen")]) as model:
         monkeypatch.setenv("FLYBALL_MODEL_URL", model.url)
         flyball(["chat", "-m", "what happened?", "--thread", "t"])
-        sitting = flyball(["chat", "--thread", "t"])
-        assert _MARKED in sitting.err
+        session = flyball(["chat", "--thread", "t"])
+        assert _MARKED in session.err
 
 
 def test_chat_and_command_line_tell_the_same_changes_and_findings(

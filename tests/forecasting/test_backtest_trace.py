@@ -1,4 +1,4 @@
-"""Bad data in traces: each has a sane result or a refusal that names file and line and how to mend it."""
+"""Bad data in traces: each has a sane result or a refusal that names file and line and a hint."""
 
 import math
 
@@ -52,7 +52,7 @@ def test_what_is_no_trace_is_refused_with_its_line(text: str, what: str, where: 
         rows(text)
     assert refused.value.what.startswith(what)
     assert refused.value.where == where
-    assert refused.value.mend
+    assert refused.value.hint
 
 
 def test_milliseconds_are_said_to_be_such() -> None:
@@ -180,7 +180,7 @@ def test_too_little_or_too_far_apart_is_refused(at: list[float], what: str) -> N
         trace(at, [1.0] * len(at))
     assert refused.value.what == what
     assert refused.value.where == "dir/web.csv"
-    assert refused.value.mend
+    assert refused.value.hint
 
 
 def test_auto_is_the_historys_peak_by_forty() -> None:

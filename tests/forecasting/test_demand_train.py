@@ -25,4 +25,4 @@ def test_a_seed_gives_one_file(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot write") as said:
         train._write(tmp_path / "none" / "weights.json", "")
-    assert said.value.mend
+    assert said.value.hint

@@ -183,7 +183,7 @@ def test_any_resolution(step: int) -> None:
 def test_what_is_no_series_is_refused_with_a_mend(times: list[float], values: list[float], what: str) -> None:
     with pytest.raises(ForecastError, match=what) as refused:
         gridded(times, values)
-    assert refused.value.mend
+    assert refused.value.hint
 
 
 # -- burn rates ----------------------------------------------------------------------------------------------

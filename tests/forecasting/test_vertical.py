@@ -228,7 +228,7 @@ def test_what_is_no_trace_is_refused(text: str, what: str) -> None:
     with pytest.raises(BadTrace, match=what) as caught:
         _rows(text)
     assert caught.value.where.startswith("t.csv")
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_requests_are_whole_millicores_rounded_up() -> None:

@@ -52,7 +52,7 @@ def test_the_sandboxes_story_of_web(shipped: Snapshot, who: str) -> None:
     assert (asked.verdict, asked.approvals[0].local) == ("needs_approval", True)
     refused = judged(shipped, "web", 60, 4, who=who)
     assert (refused.rule, refused.detail) == ("web-with-approval", "limits.replicas.max = 20")
-    assert (refused.room[0].low, refused.room[0].high, refused.room[0].alone) == (2, 9, True)
+    assert (refused.headroom[0].low, refused.headroom[0].high, refused.headroom[0].alone) == (2, 9, True)
 
 
 def test_owners_speak_in_the_sandbox(shipped: Snapshot) -> None:

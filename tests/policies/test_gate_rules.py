@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.types import Delta, Room
+from policies.types import Delta, Headroom
 from tests.policies.kit import (
     NOW,
     PEOPLE,
@@ -100,7 +100,7 @@ def test_the_tighter_of_agent_and_human_limits_holds() -> None:
     assert decide(snapshot, ask("agent:ops", 6)).verdict == "allow"
     found = decide(snapshot, ask("agent:ops", 7))
     assert (found.rule, found.detail) == ("bot", "limits.replicas.max = 6")
-    assert found.room == (Room("bot", "replicas", 2, 6, True),)
+    assert found.headroom == (Headroom("bot", "replicas", 2, 6, True),)
 
 
 def test_groups_carry_roles() -> None:
@@ -113,7 +113,10 @@ def test_groups_carry_roles() -> None:
 def test_room_names_what_goes_alone_and_what_with_approval() -> None:
     found = decide(policy(ALONE, PRICED, *PEOPLE), ask(to=60))
     assert found.detail == "limits.replicas.max = 20"
-    assert found.room == (Room("alone", "replicas", 2, 9, True), Room("priced", "replicas", 2, 20, False))
+    assert found.headroom == (
+        Headroom("alone", "replicas", 2, 9, True),
+        Headroom("priced", "replicas", 2, 20, False),
+    )
 
 
 def test_room_lies_under_the_ceiling() -> None:
@@ -127,7 +130,7 @@ def test_room_lies_under_the_ceiling() -> None:
     )
     found = decide(policy(ALONE, cap, *PEOPLE), ask(to=8))
     assert (found.stage, found.rule) == ("ceiling", "cap")
-    assert found.room == (Room("alone", "replicas", 2, 7, True),)
+    assert found.headroom == (Headroom("alone", "replicas", 2, 7, True),)
 
 
 def test_a_ceiling_is_lifted_by_no_approval() -> None:

@@ -35,13 +35,13 @@ def at(text: str) -> int:
 def test_an_allow_claims_everything_that_must_still_hold() -> None:
     found = decide(PLAIN, ask("agent:ops"), found={"stop/all": 2, "clock/sandbox": NOW - 5})
     assert found.claims == (
-        Claim("holds", "stop/all", 2),
-        Claim("holds", "stop/cluster/sandbox", 0),
-        Claim("holds", "stop/agent:ops", 0),
-        Claim("holds", "policy/epoch/sandbox", PLAIN.epoch),
-        Claim("since", "clock/sandbox", NOW, -10_000),
-        Claim("put", "changed/sandbox/shop/deployment/web", NOW),
-        Claim("holds", "taint/s1", 0),
+        Claim("equals", "stop/all", 2),
+        Claim("equals", "stop/cluster/sandbox", 0),
+        Claim("equals", "stop/agent:ops", 0),
+        Claim("equals", "policy/epoch/sandbox", PLAIN.epoch),
+        Claim("min_gap", "clock/sandbox", NOW, -10_000),
+        Claim("set", "changed/sandbox/shop/deployment/web", NOW),
+        Claim("equals", "taint/s1", 0),
         Claim("once", "attempt/01900000-test/1"),
         Claim("once", "nonce/n1"),
         Claim("raise", "fence/sandbox/shop/web", 7),

@@ -1,4 +1,4 @@
-"""What operators write: every mistake is found, with its line and its mend; nothing half-right is in force."""
+"""What operators write: every mistake is found, with its line and its hint; nothing half-right is in force."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def problems(raw: str | bytes) -> list[tuple[str, str, str]]:
     data = raw.encode() if isinstance(raw, str) else raw
     with pytest.raises(PolicyInvalid) as caught:
         compile_texts({"shop.yaml": data}, catalogue=CATALOGUE, clusters=CLUSTERS)
-    return [(p.where, p.what, p.mend) for p in caught.value.problems]
+    return [(p.where, p.what, p.hint) for p in caught.value.problems]
 
 
 def test_the_documented_example_loads() -> None:
@@ -65,7 +65,7 @@ def test_the_documented_example_loads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "where", "what", "mend"),
+    ("old", "new", "where", "what", "hint"),
     [
         ("replicas: {min", "replica: {min", 10, "spec.limits.replica is unknown", "did you mean 'replicas'?"),
         ("maxStep", "maxstep", 10, "spec.limits.replicas.maxstep is unknown", "did you mean 'maxStep'?"),
@@ -101,11 +101,11 @@ def test_the_documented_example_loads() -> None:
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_mend(
-    old: str, new: str, where: int, what: str, mend: str
+    old: str, new: str, where: int, what: str, hint: str
 ) -> None:
     assert old in GOOD
     found = problems(GOOD.replace(old, new, 1))
-    assert any(w == f"shop.yaml:{where}" and what in t and mend in m for w, t, m in found), found
+    assert any(w == f"shop.yaml:{where}" and what in t and hint in m for w, t, m in found), found
 
 
 def test_every_finding_is_reported_at_once() -> None:

@@ -16,7 +16,7 @@ from tests.policies.kit import PEOPLE, Doc, agent, binding, deny, doc, policy, r
 UP = Question("human:anna", "scale", target(), {"replicas": 8}, {"replicas": 4})
 
 
-def test_explain_shows_every_stage_and_the_room() -> None:
+def test_explain_shows_every_stage_and_the_headroom() -> None:
     found = explain(policy(rule(), *PEOPLE), replace(UP, wanted={"replicas": 60}))
     assert [s.name for s in found.stages if not s.ok] == ["rules"]
     assert found.decision.detail == "limits.replicas.max = 12"

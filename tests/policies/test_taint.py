@@ -7,7 +7,7 @@
 | several rules          | what binds untainted binds tainted; approvals of `tainted:` come on top       |
 | claims                 | the mark is claimed as it was seen; a rollback meets it too                   |
 | load                   | a wider limit, a limit of nothing, an object without content, a deny's own    |
-| asking                 | room, explain, tests beside rules, lint, schema, digest                       |
+| asking                 | headroom, explain, tests beside rules, lint, schema, digest                       |
 """
 
 import json
@@ -24,7 +24,7 @@ from policies.loader import compile_texts
 from policies.questions import Question, judge
 from policies.schema import schema
 from policies.snapshot import Snapshot
-from policies.types import ActionInfo, Claim, Decision, Delta, Room
+from policies.types import ActionInfo, Claim, Decision, Delta, Headroom
 from tests.policies.kit import (
     CATALOGUE,
     CLUSTERS,
@@ -100,13 +100,13 @@ def test_another_session_is_clean() -> None:
     request = ask(principal=principal("agent:ops", session="s2"))
     found = decide(one("deny"), request, found={"taint/s1": NOW})
     assert found.verdict == "allow"
-    assert Claim("holds", "taint/s2", 0) in found.claims
+    assert Claim("equals", "taint/s2", 0) in found.claims
 
 
 @pytest.mark.parametrize("at", [0, LAST_READ])
 def test_the_mark_is_claimed_as_it_was_seen(at: int) -> None:
     found = decide(one("allow"), ask("agent:ops"), found={"taint/s1": at})
-    assert Claim("holds", "taint/s1", at) in found.claims
+    assert Claim("equals", "taint/s1", at) in found.claims
 
 
 def test_a_rollback_meets_it_too() -> None:
@@ -165,7 +165,7 @@ def test_what_binds_untainted_binds_tainted(own: str | Doc | None) -> None:
     request = ask("agent:ops", tainted=True)
     found = decide(snapshot, request, approvals=[vote(request)])
     assert [duty.kind for duty in found.obligations] == ["dryRun"]
-    assert any(claim.kind == "since" and claim.gap == 300_000 for claim in found.claims)
+    assert any(claim.kind == "min_gap" and claim.gap == 300_000 for claim in found.claims)
 
 
 def test_prices_are_not_lost_with_the_rules_that_carry_nothing() -> None:
@@ -209,25 +209,27 @@ def test_an_action_without_numbers_has_approval_cooldown_and_taint() -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "rooms"),
+    ("says", "headrooms"),
     [
         ("deny", ()),
-        ("allow", (Room("web", "replicas", 2, 9, True),)),
-        (TIGHT, (Room("web", "replicas", 2, 6, True),)),
-        (ASKED, (Room("web", "replicas", 2, 9, False),)),
-        ({**TIGHT, **ASKED}, (Room("web", "replicas", 2, 6, False),)),
+        ("allow", (Headroom("web", "replicas", 2, 9, True),)),
+        (TIGHT, (Headroom("web", "replicas", 2, 6, True),)),
+        (ASKED, (Headroom("web", "replicas", 2, 9, False),)),
+        ({**TIGHT, **ASKED}, (Headroom("web", "replicas", 2, 6, False),)),
     ],
 )
-def test_room_is_what_the_tainted_session_may_do_now(says: str | Doc, rooms: tuple[Room, ...]) -> None:
-    assert tainted(one(says), 60).room == rooms
+def test_room_is_what_the_tainted_session_may_do_now(
+    says: str | Doc, headrooms: tuple[Headroom, ...]
+) -> None:
+    assert tainted(one(says), 60).headroom == headrooms
 
 
 def test_room_knows_the_approvals_of_other_rules() -> None:
     snapshot = policy(
         rule("free", tainted="allow"), rule("wide", limits=WIDE, tainted={**TIGHT, **ASKED}), *PEOPLE
     )
-    assert tainted(snapshot, 60).room == (Room("free", "replicas", 2, 9, False),)
-    assert decide(snapshot, ask("agent:ops", 60)).room[0].alone
+    assert tainted(snapshot, 60).headroom == (Headroom("free", "replicas", 2, 9, False),)
+    assert decide(snapshot, ask("agent:ops", 60)).headroom[0].alone
 
 
 UP = Question(
@@ -285,7 +287,7 @@ def problem(**spec: object) -> tuple[str, str, str]:
     with pytest.raises(PolicyInvalid) as caught:
         policy(rule(**spec))
     (found,) = caught.value.problems
-    return found.what, found.where, found.mend
+    return found.what, found.where, found.hint
 
 
 @pytest.mark.parametrize(
@@ -299,10 +301,10 @@ def problem(**spec: object) -> tuple[str, str, str]:
     ],
 )
 def test_a_wider_limit_does_not_load(cap: Doc, what: str) -> None:
-    said, where, mend = problem(tainted={"limits": {"replicas": cap}})
+    said, where, hint = problem(tainted={"limits": {"replicas": cap}})
     assert said.removeprefix("spec.tainted.limits.replicas").strip(".: ") == what
     assert where == "p.yaml:1"
-    assert mend
+    assert hint
 
 
 def test_a_wider_limit_is_found_with_its_line() -> None:

@@ -17,7 +17,7 @@ from policies.types import Target
 from tests.real.cluster import Namespace, eventually
 from tests.real.controlplane import ControlPlane
 from tests.real.monitoring import SCRAPE_S, Prometheus
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.presets import PRESETS
 from tools.metrics.prometheus import PrometheusMetrics
 from tools.metrics.prometheus.access import Access
@@ -235,15 +235,15 @@ def test_a_restart_of_prometheus_never_shows_less_than_there_was(scene: Scene) -
 
 
 def test_a_prometheus_that_is_away_says_how_to_mend(scene: Scene) -> None:
-    with scene.prometheus.stopped(), pytest.raises(MetricsAway) as error:
+    with scene.prometheus.stopped(), pytest.raises(MetricsUnavailable) as error:
         latest(scene.prometheus, web(scene.kube), Metric.CPU_USAGE)
-    assert "prometheus_url" in error.value.mend
+    assert "prometheus_url" in error.value.hint
 
 
 def test_a_frozen_prometheus_is_away_in_the_time_that_it_has(scene: Scene) -> None:
     caps = replace(Caps(), silent_s=1.0, total_s=2.0)
     started = time.monotonic()
-    with scene.prometheus.frozen(), pytest.raises(MetricsAway):
+    with scene.prometheus.frozen(), pytest.raises(MetricsUnavailable):
         asking(
             scene.prometheus,
             lambda m: m.latest(Metric.CPU_USAGE, web(scene.kube), SystemClock().wall_ms()),
@@ -254,6 +254,6 @@ def test_a_frozen_prometheus_is_away_in_the_time_that_it_has(scene: Scene) -> No
 
 def test_a_template_that_is_no_promql_is_a_422_with_its_mend(scene: Scene) -> None:
     broken = replace(QUICK, by_metric={Metric.CPU_USAGE: Template("sum(rate(up))", "up")})
-    with pytest.raises(MetricsAway) as error:
+    with pytest.raises(MetricsUnavailable) as error:
         latest(scene.prometheus, web(scene.kube), Metric.CPU_USAGE, broken)
-    assert "template" in error.value.mend
+    assert "template" in error.value.hint

@@ -13,7 +13,7 @@ from tests.real.cluster import Namespace, eventually, rule
 from tests.real.node import WINDOW_S
 from tools.cluster.connect import connect
 from tools.cluster.reader import KubernetesCluster
-from tools.errors import ClusterAway, NeverHappened, NotFound
+from tools.errors import ClusterUnavailable, NeverHappened, NotFound
 from tools.ports import Container, Resources
 
 pytestmark = pytest.mark.real
@@ -149,7 +149,7 @@ def test_a_refused_read_says_which_rule_is_missing(kube: Namespace) -> None:
     with pytest.raises(NeverHappened) as error:
         reading(limited, lambda cluster: cluster.read(deployment(kube, "web")))
     assert error.value.http == 403
-    assert f"kubectl auth can-i get deployments.apps -n {kube.name}" in error.value.mend
+    assert f"kubectl auth can-i get deployments.apps -n {kube.name}" in error.value.hint
 
 
 def test_a_reader_that_cannot_see_autoscalers_does_not_guess(kube: Namespace) -> None:
@@ -158,14 +158,14 @@ def test_a_reader_that_cannot_see_autoscalers_does_not_guess(kube: Namespace) ->
     limited = kube.user("half", rule("get", "deployments"))
     with pytest.raises(NeverHappened) as error:
         reading(limited, lambda cluster: cluster.read(deployment(kube, "web")))
-    assert "horizontalpodautoscalers" in error.value.mend
+    assert "horizontalpodautoscalers" in error.value.hint
 
 
 def test_an_apiserver_that_is_down_is_away(kube: Namespace) -> None:
     kube.workload("web")
     kube.plane.stop_apiserver()
     try:
-        with pytest.raises(ClusterAway):
+        with pytest.raises(ClusterUnavailable):
             reading(kube.plane.kubeconfig, lambda cluster: cluster.read(deployment(kube, "web")))
     finally:
         kube.plane.start_apiserver()

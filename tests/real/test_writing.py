@@ -145,9 +145,9 @@ def test_a_missing_right_is_named(kube: Namespace) -> None:
         acting(kube, lambda c: Hand(c).scale(web(kube), 3), limited)
     user = f"system:serviceaccount:{kube.name}:viewer"
     assert error.value.http == 403
-    assert f"give {user} a Role in namespace {kube.name}" in error.value.mend
-    assert 'resources: ["deployments/scale"], verbs: ["patch"]' in error.value.mend
-    assert f"kubectl auth can-i patch deployments.apps --subresource=scale -n {kube.name}" in error.value.mend
+    assert f"give {user} a Role in namespace {kube.name}" in error.value.hint
+    assert 'resources: ["deployments/scale"], verbs: ["patch"]' in error.value.hint
+    assert f"kubectl auth can-i patch deployments.apps --subresource=scale -n {kube.name}" in error.value.hint
 
 
 def test_a_quota_is_not_called_a_missing_right(kube: Namespace) -> None:
@@ -192,7 +192,7 @@ def test_a_quota_is_not_called_a_missing_right(kube: Namespace) -> None:
     error = eventually(capped, "the admission policy to bite")
     assert error.http == 403
     assert "five at most" in error.what
-    assert "no RBAC rule is missing" in error.mend
+    assert "no RBAC rule is missing" in error.hint
 
 
 def test_a_fence_by_annotation_stops_a_held_write(kube: Namespace) -> None:

@@ -22,7 +22,14 @@ from sandbox.cluster import SimulatedCluster
 from sandbox.endpoint import ANOTHER_MANAGER
 from sandbox.world import World
 from tests.sandbox.actors import fence, hand, read, run, scale, shop
-from tools.errors import ClusterAway, DefiniteConflict, MayHaveHappened, NeverHappened, NotFound, ToolError
+from tools.errors import (
+    ClusterUnavailable,
+    DefiniteConflict,
+    MayHaveHappened,
+    NeverHappened,
+    NotFound,
+    ToolError,
+)
 
 WEB = shop("web")
 
@@ -131,7 +138,7 @@ def test_a_missing_right_is_403_with_its_mend(world: World) -> None:
         with pytest.raises(NeverHappened) as refused:
             attempt()
         assert refused.value.http == 403
-        assert "kubectl auth can-i" in refused.value.mend
+        assert "kubectl auth can-i" in refused.value.hint
     world.deny()
     assert read(world, WEB).replicas == 4
 
@@ -148,10 +155,10 @@ def test_the_fence_can_fail_too(world: World) -> None:
 @pytest.mark.parametrize("kind", [FaultKind.REFUSED, FaultKind.TIMEOUT_BEFORE, FaultKind.ERROR_BEFORE])
 def test_reads_and_metrics_go_away(world: World, cluster: SimulatedCluster, kind: FaultKind) -> None:
     world.inject([Fault(kind, on="read"), Fault(kind, on="usage")])
-    with pytest.raises(ClusterAway):
+    with pytest.raises(ClusterUnavailable):
         read(world, WEB)
     assert read(world, WEB).replicas == 4
-    with pytest.raises(ClusterAway):
+    with pytest.raises(ClusterUnavailable):
         run(cluster.usage(WEB))
     assert len(run(cluster.usage(WEB))) == 4
 

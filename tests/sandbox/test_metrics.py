@@ -9,7 +9,7 @@ from sandbox.api.store import Key
 from sandbox.metrics import SimulatedMetrics
 from sandbox.world import World
 from tests.sandbox.actors import run, scale, shop
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.types import GROUPS, STALE_S, Metric, Number, Span
 
 WEB = Key("deployment", "shop", "web")
@@ -142,5 +142,5 @@ def test_a_disturbance_that_is_none_is_refused(world: World) -> None:
 
 def test_no_metrics_of_what_is_no_workload(world: World) -> None:
     target = shop("web").model_copy(update={"kind": "node"})
-    with pytest.raises(MetricsAway):
+    with pytest.raises(MetricsUnavailable):
         asyncio.run(SimulatedMetrics(world).latest(Metric.CPU_USAGE, target, world.now_ms()))

@@ -1,4 +1,4 @@
-"""The world's file damaged, emptied, unwritable or on a full disk: said with a mend, and never a dead end."""
+"""The world's file damaged, emptied, unwritable or on a full disk: said with a hint, and never a dead end."""
 
 import json
 import sqlite3
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flyball.exits import Exit
-from sandbox.api.errors import WorldAway, WorldDamaged
+from sandbox.api.errors import WorldDamaged, WorldUnavailable
 from sandbox.api.store import Store
 from tests.sandbox.test_cli import flyball
 
@@ -36,7 +36,7 @@ def test_a_damaged_file_is_said_and_reset_moves_it_aside(
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096) if middle else b"no database " * 1_000)
     capsys.readouterr()
-    assert flyball(tmp_path, "status") == Exit.AWAY
+    assert flyball(tmp_path, "status") == Exit.UNAVAILABLE
     said = capsys.readouterr().err
     assert "damaged" in said
     assert str(path) in said
@@ -76,9 +76,9 @@ def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
             txn.set_meta("seed", 8)
             txn.push("requests", {"long": "x" * 200_000})
 
-    with pytest.raises(WorldAway, match="disk is full") as caught:
+    with pytest.raises(WorldUnavailable, match="disk is full") as caught:
         fill()
-    assert "free space" in caught.value.mend
+    assert "free space" in caught.value.hint
     with store.read() as txn:
         assert txn.number("seed") == 7
 
@@ -109,5 +109,5 @@ def test_the_file_is_its_users_alone(tmp_path: Path) -> None:
 
 def test_a_folder_in_its_place_is_no_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world_of(tmp_path).mkdir(parents=True)
-    assert flyball(tmp_path, "status", "-o", "json") == Exit.AWAY
+    assert flyball(tmp_path, "status", "-o", "json") == Exit.UNAVAILABLE
     assert "cannot be used" in json.loads(capsys.readouterr().out)["problems"][0]["what"]

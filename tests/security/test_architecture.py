@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("agents", "audit", "base", "flyball", "forecasting", "policies", "sandbox", "tools")
+PACKAGES = ("agents", "audit", "base", "flyball", "forecasting", "policies", "sandbox", "tools")
 Found = Iterator[str]
 
 
@@ -28,8 +28,8 @@ def _modules() -> tuple[tuple[str, ast.Module], ...]:
 
 
 def _parsed() -> Iterator[tuple[str, ast.Module]]:
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             yield name.removesuffix(".__init__"), ast.parse(path.read_text(encoding="utf-8"), str(path))
 
@@ -137,14 +137,14 @@ def rule(name: str, finds: Callable[[ast.AST], Found], allowed: str, violation: 
 
 RULES = (
     rule("apply", lambda t: _calls(t, "apply"), "tools.path.delivery",
-         "await app.executor._attempts._writer.apply(p)"),
+         "await app.executor._runner._writer.apply(p)"),
     rule("resize", lambda t: _called(t, "resize"), "tools.path.delivery", "await held.resize(p, i, t, b, c)"),
     rule("fence", lambda t: _calls(t, "fence", "fence_pod"), "tools.path.resolver",
          "await writer.fence(target, 'x')"),
     rule("writer held", lambda t: _calls(t, "_writer"),
          "tools.path.attempts tools.path.resolver audit.log", "w = executor.resolver._writer"),
-    rule("attempts held", lambda t: _calls(t, "_attempts"), "tools.path.executor",
-         "await app.executor._attempts.run(job, a)"),
+    rule("attempts held", lambda t: _calls(t, "_runner"), "tools.path.executor",
+         "await app.executor._runner.run(job, a)"),
     rule("ClusterWriter", lambda t: _mentions(t, "ClusterWriter"),
          "tools.path.attempts tools.path.delivery tools.path.executor tools.path.resolver flyball.wiring",
          "from tools.ports import ClusterWriter"),
@@ -152,7 +152,7 @@ RULES = (
          "KubernetesWriter(c, k)"),
     rule("SimulatedWriter", lambda t: _mentions(t, "SimulatedWriter"), "flyball.wiring",
          "getattr(m, 'SimulatedWriter')"),
-    rule("Executor", lambda t: _calls(t, "Attempts"), "tools.path.executor", "Attempts(context, writer)"),
+    rule("Executor", lambda t: _calls(t, "AttemptRunner"), "tools.path.executor", "AttemptRunner(context, writer)"),
     rule("mint_permit", lambda t: _mentions(t, "mint_permit"),
          "policies.gate", "from policies.types import mint_permit as m"),
     rule("seal", lambda t: _mentions(t, "_SEAL", "_seal", "_seal_of", "_sealed"), "policies.types",
@@ -217,7 +217,7 @@ SECOND_WAYS = {
     "only the writer sends a PATCH": ("tools/second_patch.py", "from tools.cluster.patches import send"),
     "only the adapter holds a connection to the apiserver":
         ("flyball/second.py", "from tools.cluster.api import Api"),
-    "only the executor runs attempts": ("tools/second_attempt.py", "from tools.path.attempts import Attempts"),
+    "only the executor runs attempts": ("tools/second_attempt.py", "from tools.path.attempts import AttemptRunner"),
     "only an attempt delivers": ("tools/second_delivery.py", "from tools.path.delivery import Delivery"),
     "the executor is called by toolbox and approvals, and put together by wiring":
         ("flyball/cli/second_executor.py", "from tools.path.executor import Executor"),
@@ -258,9 +258,9 @@ def test_the_contracts_are_kept() -> None:
 
 
 def test_every_contract_breaks_on_a_second_way(tmp_path: Path) -> None:
-    """One copy of the rooms with a violation of each contract in it; each must be called broken."""
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    """One copy of the packages with a violation of each contract in it; each must be called broken."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for path, source in SECOND_WAYS.values():
         (tmp_path / path).write_text(f'"""A second way."""\n\n{source}\n', encoding="utf-8")

@@ -67,7 +67,7 @@ def test_it_wins_between_decision_and_commit(tmp_path: Path, monkeypatch: pytest
     async def run() -> None:
         async with installation(tmp_path) as app:
             executor: Executor = app.executor
-            attempts = executor._attempts
+            attempts = executor._runner
             decide = attempts.decide
 
             async def then_stop(*args: object) -> object:

@@ -17,7 +17,7 @@ from agents.tuner.run import Pass, TunerPass
 from flyball.cli.tune.commands import TUNER, LogRecorder
 from policies.types import Target
 from tests.security.kit import App, installation
-from tools.errors import ClusterAway, MetricsAway
+from tools.errors import ClusterUnavailable, MetricsUnavailable
 from tools.ports import PodUsage, UsageReader
 
 WORKLOADS = ("deployment/web", "deployment/search", "deployment/report", "deployment/worker")
@@ -160,8 +160,8 @@ CHANGES: dict[str, Change] = {
     "from-the-future": _aged(-600_000),
     "epoch": lambda found, _: [replace(one, at_ms=0) for one in found],
     "not-a-number": _used(math.nan),
-    "source-away": _away(ClusterAway("503 Service Unavailable", where="metrics.k8s.io")),
-    "metrics-away": _away(MetricsAway("half an answer", where="prometheus")),
+    "source-away": _away(ClusterUnavailable("503 Service Unavailable", where="metrics.k8s.io")),
+    "metrics-away": _away(MetricsUnavailable("half an answer", where="prometheus")),
 }
 
 

@@ -52,7 +52,7 @@ def test_a_policy_that_changes_between_decision_and_commit_takes_the_decision_wi
 
     async def run() -> None:
         async with installation(tmp_path, policies) as app:
-            attempts = app.executor._attempts
+            attempts = app.executor._runner
             decide = attempts.decide
 
             async def then_swap(*args: object) -> object:

@@ -194,7 +194,7 @@ def test_nothing_is_released_that_could_not_be_recorded(
         async with installation(tmp_path) as app:
 
             async def full(*_: Any, **__: Any) -> Any:
-                raise LogUnavailable("no space left on device", where="audit.db", mend="make room")
+                raise LogUnavailable("no space left on device", where="audit.db", hint="make room")
 
             monkeypatch.setattr(app.log, "commit", full)
             for name, arguments in (

@@ -37,7 +37,7 @@ def test_folders_are_0700_and_log_and_key_0600_whatever_the_umask(tmp_path: Path
     assert (_mode(state), _mode(state / "sandbox")) == (0o700, 0o700)
     for name in ("audit.db", "audit.key", "leases.db"):
         assert _mode(state / "sandbox" / name) == 0o600, name
-    assert _mode(tmp_path / "kept") == 0o700
+    assert _mode(tmp_path / "pinned") == 0o700
 
 
 def test_the_rights_of_others_on_a_folder_that_is_there_are_taken_away(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_file_in_the_place_of_the_folder_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("", encoding="utf-8")
     with pytest.raises(UsageError) as said:
         within(tmp_path, _nothing)
-    assert (said.value.where, said.value.mend) == (str(tmp_path / "state"), "give another --state DIR")
+    assert (said.value.where, said.value.hint) == (str(tmp_path / "state"), "give another --state DIR")
 
 
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:

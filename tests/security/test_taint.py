@@ -187,7 +187,7 @@ def test_the_mark_is_durable_before_a_word_is_released(tmp_path: Path) -> None:
 def test_a_log_that_is_full_releases_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(app: App) -> None:
         async def full(*_: Any, **__: Any) -> Any:
-            raise LogUnavailable("no space left on device", where="audit.db", mend="make room")
+            raise LogUnavailable("no space left on device", where="audit.db", hint="make room")
 
         event(app)
         monkeypatch.setattr(app.log, "commit", full)
@@ -281,7 +281,7 @@ class ReadsBetween:
 
 def test_what_is_read_between_decision_and_commit_loses_the_claim(tmp_path: Path) -> None:
     async def work(app: App) -> None:
-        attempts: Any = app.executor._attempts
+        attempts: Any = app.executor._runner
         attempts._writer = ReadsBetween(app, attempts._writer)
         result = await wanted(app, 9)
         assert isinstance(result, Refused)

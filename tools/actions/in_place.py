@@ -20,7 +20,7 @@ from tools.actions.resource_args import (
     resources_block,
 )
 from tools.cluster.qos import qos_class
-from tools.cluster.rollout import SettledState, Settling
+from tools.cluster.rollout import RolloutProgress, SettledState
 from tools.errors import ArgumentsInvalid
 from tools.ports import Container, Patch, Pod, Resources, Workload
 
@@ -73,8 +73,8 @@ def inverse(args: SetResourcesArgs, before: Mapping[str, Any]) -> dict[str, Scal
         amounts = {pod[name] for pod in before["pods"].values()}
         if len(amounts) != 1 or None in amounts:
             mixed = "its pods had different values before, or none"
-            mend = "set each pod back by hand: flyball why shows what they had"
-            raise ArgumentsInvalid(f"{name}: {mixed}", where=args.workload, mend=mend)
+            hint = "set each pod back by hand: flyball why shows what they had"
+            raise ArgumentsInvalid(f"{name}: {mixed}", where=args.workload, hint=hint)
         (amount,) = amounts
         back[name] = VALUES[name].text(amount)
         if name == "memory_limit" and amount < args.wanted()[name]:
@@ -109,7 +109,7 @@ def kubectl(args: SetResourcesArgs, workload: Workload) -> str:
     )
 
 
-def settled(args: SetResourcesArgs, workload: Workload, pods: Sequence[Pod]) -> Settling:
+def settled(args: SetResourcesArgs, workload: Workload, pods: Sequence[Pod]) -> RolloutProgress:
     """By what each pod's node has given it (`status.containerStatuses[].resources`) and its conditions, of those
     pods whose spec asks for it: a row of writes may have stopped half-way. A pod that is gone is no failure:
     what took its place has the template's values."""
@@ -118,10 +118,10 @@ def settled(args: SetResourcesArgs, workload: Workload, pods: Sequence[Pod]) -> 
     states = Counter(_state(args, name, pod) for pod in alive)
     total, done = len(alive), states["applied"]
     if not total:
-        return Settling("applied", 0, 0, "every pod that it was done on has been replaced since")
+        return RolloutProgress("applied", 0, 0, "every pod that it was done on has been replaced since")
     told = ", ".join(f"{states[one]} {one or 'under way'}" for one in (*_WORST, None) if states[one])
     worst = None if states[None] else next(one for one in _WORST if states[one])
-    return Settling(worst, done, total, f"{told} of {total}{_why(alive, worst)}")
+    return RolloutProgress(worst, done, total, f"{told} of {total}{_why(alive, worst)}")
 
 
 _WORST: tuple[SettledState, ...] = ("error", "infeasible", "deferred", "applied")
@@ -166,10 +166,10 @@ def _changed(container: Container, args: SetResourcesArgs) -> Resources:
 def _checked(args: SetResourcesArgs, name: str, touched: Sequence[tuple[Pod, Container]]) -> None:
     where = f"container {name}"
     if not touched:
-        raise ArgumentsInvalid("it has no running pods", where=where, mend="leave in_place out: the template")
+        raise ArgumentsInvalid("it has no running pods", where=where, hint="leave in_place out: the template")
     if len(touched) > MOST_PODS:
-        mend = "leave in_place out: a rollout changes them all"
-        raise ArgumentsInvalid(f"{len(touched)} pods, at most {MOST_PODS} in place", where=where, mend=mend)
+        hint = "leave in_place out: a rollout changes them all"
+        raise ArgumentsInvalid(f"{len(touched)} pods, at most {MOST_PODS} in place", where=where, hint=hint)
     for pod, container in touched:
         after = _changed(container, args)
         _fits(args, after, f"pod {pod.name}")
@@ -184,7 +184,7 @@ def _fits(args: SetResourcesArgs, after: Resources, where: str) -> None:
             show = VALUES[f"{resource}_request"].text
             what = f"{resource}_request {show(request)} is more than its limit {show(limit)}"
             missing = "limit" if getattr(args, f"{resource}_limit") is None else "request"
-            raise ArgumentsInvalid(what, where=where, mend=f"give {resource}_{missing} too")
+            raise ArgumentsInvalid(what, where=where, hint=f"give {resource}_{missing} too")
 
 
 def _same_class(pod: Pod, name: str, after: Resources) -> None:
@@ -195,7 +195,7 @@ def _same_class(pod: Pod, name: str, after: Resources) -> None:
         raise ArgumentsInvalid(
             f"its QoS class would change from {now} to {then}",
             where=f"pod {pod.name}",
-            mend="change request and limit together, or leave in_place out: a rollout may change the class",
+            hint="change request and limit together, or leave in_place out: a rollout may change the class",
         )
 
 
@@ -211,7 +211,7 @@ def _declared(args: SetResourcesArgs, touched: Sequence[tuple[Pod, Container]]) 
         raise ArgumentsInvalid(
             "it lowers a memory limit of running pods, an action of its own",
             where="memory_limit",
-            mend="say lower_memory_limit (--lower-memory-limit)",
+            hint="say lower_memory_limit (--lower-memory-limit)",
         )
     if args.lower_memory_limit and raises and not lowers:
-        raise ArgumentsInvalid("it lowers no memory limit", where="lower_memory_limit", mend="leave it out")
+        raise ArgumentsInvalid("it lowers no memory limit", where="lower_memory_limit", hint="leave it out")

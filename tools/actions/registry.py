@@ -50,7 +50,7 @@ def action(name: str) -> ActionSpec[Any]:
         return ACTIONS[name]
     except KeyError:
         raise UnknownTool(
-            f"`{name[:64]}` is no action", mend="actions: " + ", ".join(sorted(ACTIONS))
+            f"`{name[:64]}` is no action", hint="actions: " + ", ".join(sorted(ACTIONS))
         ) from None
 
 
@@ -62,8 +62,8 @@ def parse(model: type[Args], values: Mapping[str, Any]) -> Args:
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:80]
-        mend = "arguments: " + ", ".join(model.model_fields)
-        raise ArgumentsInvalid(first["msg"], where=where, mend=mend) from e
+        hint = "arguments: " + ", ".join(model.model_fields)
+        raise ArgumentsInvalid(first["msg"], where=where, hint=hint) from e
 
 
 def plain(args: Args) -> dict[str, Scalar]:

@@ -72,7 +72,7 @@ class SetResourcesArgs(Args):
         self.wanted()
         if self.lower_memory_limit and not (self.in_place and self.memory_limit):
             raise ArgumentsInvalid(
-                "it goes with in_place and memory_limit only", where="lower_memory_limit", mend="leave it out"
+                "it goes with in_place and memory_limit only", where="lower_memory_limit", hint="leave it out"
             )
         return self
 
@@ -81,7 +81,7 @@ class SetResourcesArgs(Args):
         given = {name: getattr(self, name) for name in VALUES}
         found = {name: _parsed(name, text) for name, text in given.items() if text is not None}
         if not found:
-            raise ArgumentsInvalid("nothing to set", mend="give at least one of " + ", ".join(VALUES))
+            raise ArgumentsInvalid("nothing to set", hint="give at least one of " + ", ".join(VALUES))
         return found
 
 
@@ -105,7 +105,7 @@ def container_of(args: SetResourcesArgs, containers: Iterable[Container]) -> Con
     raise ArgumentsInvalid(
         f"`{args.container or ''}` is none of its containers",
         where="container",
-        mend="one of " + ", ".join(one.name for one in known),
+        hint="one of " + ", ".join(one.name for one in known),
     )
 
 
@@ -121,11 +121,11 @@ def amounts_of(resources: Resources) -> dict[str, object]:
 
 
 def _parsed(name: str, text: str) -> int:
-    mend = "write 250m, 1, 256Mi, 1Gi"
+    hint = "write 250m, 1, 256Mi, 1Gi"
     try:
         value = VALUES[name].parse(text)
     except ValueError as e:
-        raise ArgumentsInvalid(f"`{text}` is not a Kubernetes quantity", where=name, mend=mend) from e
+        raise ArgumentsInvalid(f"`{text}` is not a Kubernetes quantity", where=name, hint=hint) from e
     if value <= 0:
-        raise ArgumentsInvalid(f"`{text}` is not more than zero", where=name, mend=mend)
+        raise ArgumentsInvalid(f"`{text}` is not more than zero", where=name, hint=hint)
     return value

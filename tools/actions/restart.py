@@ -47,20 +47,20 @@ def _patches(_: RestartArgs, workload: Workload) -> tuple[Patch, ...]:
         raise ArgumentsInvalid(
             "it is paused, so nothing would restart",
             where=str(workload.target),
-            mend=f"kubectl rollout resume {workload.target} -n {workload.target.namespace}",
+            hint=f"kubectl rollout resume {workload.target} -n {workload.target.namespace}",
         )
     _replaces_some(workload)
     at = datetime.fromtimestamp(workload.seen_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if workload.template_annotations.get(ANNOTATION) == at:
         raise ArgumentsInvalid(
-            "it was restarted within this very second", where=str(workload.target), mend="wait a second"
+            "it was restarted within this very second", where=str(workload.target), hint="wait a second"
         )
     return (Patch("", {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: at}}}}}),)
 
 
 def _inverse(args: RestartArgs, _: Mapping[str, Any]) -> dict[str, Scalar]:
     raise ArgumentsInvalid(
-        "a restart cannot be undone: the old pods are gone", where=args.workload, mend="nothing is left to do"
+        "a restart cannot be undone: the old pods are gone", where=args.workload, hint="nothing is left to do"
     )
 
 
@@ -72,13 +72,13 @@ def _replaces_some(workload: Workload) -> None:
         raise ArgumentsInvalid(
             "its update strategy is OnDelete: no pod is replaced until somebody deletes it",
             where=where,
-            mend=f"kubectl delete pod NAME -n {namespace}, one after another",
+            hint=f"kubectl delete pod NAME -n {namespace}, one after another",
         )
     if workload.replicas and not _replaced(workload):
         raise ArgumentsInvalid(
             f"its rolling update begins at pod {workload.partition}, of {workload.replicas}: none is replaced",
             where=where,
-            mend="lower spec.updateStrategy.rollingUpdate.partition",
+            hint="lower spec.updateStrategy.rollingUpdate.partition",
         )
 
 

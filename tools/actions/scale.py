@@ -39,7 +39,7 @@ def _patches(args: ScaleArgs, workload: Workload) -> tuple[Patch, ...]:
         raise DefiniteConflict(
             f"it has {workload.replicas} replicas, not {args.current_replicas}",
             where=str(workload.target),
-            mend="look again, then ask with the number it has now",
+            hint="look again, then ask with the number it has now",
             code="current_replicas",
         )
     return (Patch("scale", {"spec": {"replicas": args.replicas}}),)

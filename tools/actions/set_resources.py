@@ -14,7 +14,7 @@ from tools.actions.resource_args import (
     container_of,
     resources_block,
 )
-from tools.cluster.rollout import Settling, rolled_out
+from tools.cluster.rollout import RolloutProgress, rolled_out
 from tools.errors import ArgumentsInvalid
 from tools.ports import Patch, Pod, Workload
 from tools.spec import ActionSpec, RbacRule
@@ -70,7 +70,7 @@ def _inverse(args: SetResourcesArgs, view: Mapping[str, Any]) -> dict[str, Scala
     for name in args.wanted():
         if view[name] is None:
             raise ArgumentsInvalid(
-                f"{name} was not set before", where=args.workload, mend="take it out of the template by hand"
+                f"{name} was not set before", where=args.workload, hint="take it out of the template by hand"
             )
         back[name] = VALUES[name].text(view[name])
     return back
@@ -99,7 +99,7 @@ def _kubectl(args: SetResourcesArgs, workload: Workload) -> str:
     return f"kubectl set resources {t} -n {t.namespace} --context {t.cluster} -c {name} {flags}"
 
 
-def _settled(args: SetResourcesArgs, workload: Workload, pods: Sequence[Pod]) -> Settling:
+def _settled(args: SetResourcesArgs, workload: Workload, pods: Sequence[Pod]) -> RolloutProgress:
     return (in_place.settled if args.in_place else rolled_out)(args, workload, pods)
 
 

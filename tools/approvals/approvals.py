@@ -26,9 +26,13 @@ AT_ONCE = 100
 class NoSuchQuestion(ToolError):
     """The handle names nothing that waits, or more than one thing."""
 
+    effect = "usage"
+
 
 class VoteRefused(ToolError):
     """This person's vote would not count."""
+
+    effect = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +77,14 @@ class Approvals:
         """The question with this handle (at least 8 hex digits). Raises NoSuchQuestion."""
         if not is_handle(handle):
             raise NoSuchQuestion(
-                f"`{handle[:80]}` is no handle", mend="at least 8 hex digits, from `flyball pending`"
+                f"`{handle[:80]}` is no handle", hint="at least 8 hex digits, from `flyball pending`"
             )
         found = [w for w in await self.waiting() if w.request.digest.startswith(handle)]
         if len(found) != 1:
             what = "names nothing that waits" if not found else f"names {len(found)} questions"
             plan = not found and await self.plans.named(handle)
-            mend = f"it is a plan: flyball approve {handle}" if plan else "flyball pending"
-            raise NoSuchQuestion(f"`{handle}` {what}", mend=mend)
+            hint = f"it is a plan: flyball approve {handle}" if plan else "flyball pending"
+            raise NoSuchQuestion(f"`{handle}` {what}", hint=hint)
         return found[0]
 
     async def named(self, handle: str) -> "Waiting | Plan":
@@ -88,7 +92,7 @@ class Approvals:
         if not await self.plans.named(handle):
             return await self.one(handle)
         if any(w.request.digest.startswith(handle) for w in await self.waiting()):
-            raise NoSuchQuestion(f"`{handle}` names a question and a plan", mend="give more of its digits")
+            raise NoSuchQuestion(f"`{handle}` names a question and a plan", hint="give more of its digits")
         return await self.plans.one(handle)
 
     async def approve(
@@ -100,8 +104,8 @@ class Approvals:
         """
         waiting = await self.one(handle)
         if shown is not None and shown.entry.seq != waiting.entry.seq:
-            mend = f"look at it as it is now: flyball approve {waiting.handle}"
-            raise VoteRefused("it has changed since it was shown to you", where=waiting.handle, mend=mend)
+            hint = f"look at it as it is now: flyball approve {waiting.handle}"
+            raise VoteRefused("it has changed since it was shown to you", where=waiting.handle, hint=hint)
         await self._may_vote(waiting, voter)
         expires = waiting.expires_ms
         vote = self._c.journal.vote(
@@ -121,8 +125,8 @@ class Approvals:
         try:
             (entry,) = await self._c.log.commit((vote,), _ends(request, waiting.attempts))
         except ClaimLost as e:
-            mend = "flyball status; it can be undone when it is done"
-            raise NoSuchQuestion("it is being carried out already", where=waiting.handle, mend=mend) from e
+            hint = "flyball status; it can be undone when it is done"
+            raise NoSuchQuestion("it is being carried out already", where=waiting.handle, hint=hint) from e
         return entry
 
     async def approve_plan(
@@ -155,14 +159,14 @@ class Approvals:
         plan, left_out = recorded.plan, excluded(recorded.plan, exclude)
         await self.plans.keeps_out(plan, left_out)
         if plan.votes_until_ms <= self._c.now_ms():
-            mend = "plan anew; what needs no approval: flyball tune apply " + plan.handle
-            raise VoteRefused("the time for its approval has passed", where=plan.handle, mend=mend)
+            hint = "plan anew; what needs no approval: flyball tune apply " + plan.handle
+            raise VoteRefused("the time for its approval has passed", where=plan.handle, hint=hint)
         open = await self._open(plan, left_out)
         not_for = await self._not_for(open, voter)
         mine = [step for step in open if step.number not in not_for]
         if open and not mine:
             why = next(iter(not_for.values()))
-            raise VoteRefused(why, where=plan.handle, mend="somebody else must approve it")
+            raise VoteRefused(why, where=plan.handle, hint="somebody else must approve it")
         unvoted = [step for step in mine if not await self._has_voted(step, voter)]
         if unvoted:
             await self._commit_votes(recorded, unvoted, voter, reason)
@@ -181,7 +185,7 @@ class Approvals:
         if not own and len(not_for := await self._not_for(needing, voter)) == len(needing):
             raise VoteRefused(next(iter(not_for.values()), "it needs nobody's vote"), where=plan.handle)
         denial = self._plan_vote(recorded, voter, reason)
-        (entry,) = await self._c.log.commit((denial,), (Claim("put", declined(plan.id), 1),))
+        (entry,) = await self._c.log.commit((denial,), (Claim("set", declined(plan.id), 1),))
         for start in range(0, len(plan.steps), AT_ONCE):
             await self._deny_steps(
                 recorded, range(start, min(start + AT_ONCE, len(plan.steps))), voter, reason
@@ -239,12 +243,12 @@ class Approvals:
             for step in steps
         ]
         key, mark = marked(plan)
-        stands = (Claim("holds", declined(plan.id), 0), Claim("holds", key, mark))
+        stands = (Claim("equals", declined(plan.id), 0), Claim("equals", key, mark))
         try:
             await self._c.log.commit(votes, stands)
         except ClaimLost as e:
-            mend = "flyball pending"
-            raise VoteRefused("it has changed since it was shown to you", where=plan.handle, mend=mend) from e
+            hint = "flyball pending"
+            raise VoteRefused("it has changed since it was shown to you", where=plan.handle, hint=hint) from e
 
     def _plan_vote(self, recorded: Recorded, voter: Principal, reason: str) -> Record:
         plan = recorded.plan
@@ -270,13 +274,13 @@ class Approvals:
         self._is_person(waiting.handle, voter)
         gate = await self._c.gate()
         if (why := gate.vote_refused(waiting.request, voter, waiting.needs)) is not None:
-            raise VoteRefused(why, where=waiting.handle, mend="somebody else must approve it")
+            raise VoteRefused(why, where=waiting.handle, hint="somebody else must approve it")
 
 
 def _ends(request: Request, attempts: int) -> tuple[Claim, Claim]:
     """A no ends a request of which the next try has not begun; then none can begin."""
-    begun = Claim("holds", f"attempt/{request.id}/{attempts + 1}", 0)
-    return begun, Claim("put", declined(request.id), 1)
+    begun = Claim("equals", f"attempt/{request.id}/{attempts + 1}", 0)
+    return begun, Claim("set", declined(request.id), 1)
 
 
 def _waiting(entry: Entry, request: Request, attempts: int) -> Waiting:

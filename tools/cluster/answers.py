@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from tools.errors import (
-    ClusterAway,
+    ClusterUnavailable,
     DefiniteConflict,
     MayHaveHappened,
     NeverHappened,
@@ -70,10 +70,10 @@ class Answer:
 
 
 def read_error(answer: Answer) -> ToolError:
-    """What a failed read means: NotFound, NeverHappened (refused), else ClusterAway."""
+    """What a failed read means: NotFound, NeverHappened (refused), else ClusterUnavailable."""
     status, http = answer.status(), answer.http
     if status is None:
-        return ClusterAway(
+        return ClusterUnavailable(
             f"no apiserver's answer: HTTP {http} {_plain(answer)}", **_said(answer, None, _STRANGER)
         )
     if http == 404:
@@ -82,7 +82,7 @@ def read_error(answer: Answer) -> ToolError:
         )
     if http < 500 and http not in (408, 410, 429):
         return NeverHappened(_message(status), **_said(answer, status, _mend(http, status)))
-    return ClusterAway(_message(status), **_said(answer, status, "try again in a moment"))
+    return ClusterUnavailable(_message(status), **_said(answer, status, "try again in a moment"))
 
 
 def write_error(answer: Answer) -> WriteError:
@@ -108,9 +108,9 @@ def _other_object(http: int, status: Mapping[str, Any] | None) -> bool:
     return http == 422 and {one.get("field") for one in causes} == {"metadata.uid"}
 
 
-def _said(answer: Answer, status: Mapping[str, Any] | None, mend: str) -> dict[str, Any]:
+def _said(answer: Answer, status: Mapping[str, Any] | None, hint: str) -> dict[str, Any]:
     code = str((status or {}).get("reason") or f"HTTP{answer.http}")
-    return {"where": answer.question.where, "mend": mend, "code": code, "http": answer.http}
+    return {"where": answer.question.where, "hint": hint, "code": code, "http": answer.http}
 
 
 def _message(status: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import aiohttp
 
 from tools.cluster.answers import Answer, Question, read_error
 from tools.cluster.kubeconfig import KubeconfigInvalid
-from tools.errors import ClusterAway
+from tools.errors import ClusterUnavailable
 
 if TYPE_CHECKING:
     from tools.cluster.client import Login
@@ -47,13 +47,13 @@ class Api:
     async def get(
         self, path: str, query: Mapping[str, str] | None = None, accept: str = "application/json"
     ) -> dict[str, Any]:
-        """The JSON object at `path`. Raises NotFound, NeverHappened (refused) or ClusterAway."""
+        """The JSON object at `path`. Raises NotFound, NeverHappened (refused) or ClusterUnavailable."""
         question = Question("GET", path, self.server)
         try:
             answer = await self.send(question, query or {}, {"Accept": accept})
         except NO_ANSWER as error:
-            raise ClusterAway(
-                cause_of(error), where=question.where, mend=mend_of(error), code="Away"
+            raise ClusterUnavailable(
+                cause_of(error), where=question.where, hint=mend_of(error), code="Away"
             ) from error
         if not answer.ok:
             raise read_error(answer)
@@ -91,7 +91,7 @@ def cause_of(error: BaseException) -> str:
 
 def mend_of(error: BaseException) -> str:
     if isinstance(error, KubeconfigInvalid):
-        return error.mend
+        return error.hint
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return (
             "the server's certificate is not of the kubeconfig's certificate-authority, or not for this name"

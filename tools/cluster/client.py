@@ -63,7 +63,7 @@ class Login:
             raise KubeconfigInvalid(
                 f"the certificates cannot be used: {error}",
                 where=self.where,
-                mend="check certificate-authority, client-certificate and client-key: PEM, and a pair",
+                hint="check certificate-authority, client-certificate and client-key: PEM, and a pair",
             ) from error
 
     def options(self) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _hint(user: Mapping[str, Any]) -> str:
     return str(plugin.get("installHint") or f"run `{plugin.get('command')}` by hand to see what it says")
 
 
-def _invalid(error: BaseException, where: str, mend: str = "") -> KubeconfigInvalid:
+def _invalid(error: BaseException, where: str, hint: str = "") -> KubeconfigInvalid:
     slow = "the exec plugin did not answer in a minute" if isinstance(error, TimeoutError) else repr(error)
     what = str(error) or slow
-    return KubeconfigInvalid(f"cannot sign in: {what}", where=where, mend=mend)
+    return KubeconfigInvalid(f"cannot sign in: {what}", where=where, hint=hint)

@@ -1,4 +1,4 @@
-"""Pins: which cluster a name means. The name is pinned to the UID of kube-system at first use.
+"""ClusterPins: which cluster a name means. The name is pinned to the UID of kube-system at first use.
 
 A context renamed to `staging` must not borrow staging's policy; nor may a rebuilt cluster inherit approvals.
 """
@@ -16,7 +16,7 @@ from tools.ports import ClusterIdentity
 _VERSION = 1
 
 
-class Pins:
+class ClusterPins:
     """A JSON file, mode 0600, replaced atomically; safe between processes."""
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +32,7 @@ class Pins:
                     f"`{identity.name}` is pinned to cluster {known['uid']} ({known['server']}), "
                     f"but {identity.server} is cluster {identity.uid}",
                     where=str(self._path),
-                    mend=f"use the right context; if it was rebuilt, take `{identity.name}` out of that file",
+                    hint=f"use the right context; if it was rebuilt, take `{identity.name}` out of that file",
                 )
             if known["server"] != identity.server or len(pins) != self._count:
                 known["server"] = identity.server
@@ -50,9 +50,9 @@ class Pins:
         except FileNotFoundError:
             pins = {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            mend = "restore the file from a backup; without it no cluster can be told from another"
+            hint = "restore the file from a backup; without it no cluster can be told from another"
             raise ClusterMismatch(
-                f"the pins cannot be read: {error!r}", where=str(self._path), mend=mend
+                f"the pins cannot be read: {error!r}", where=str(self._path), hint=hint
             ) from error
         self._count = len(pins)
         return pins

@@ -55,6 +55,6 @@ def _named(name: str) -> str:
         raise kube.KubeconfigInvalid(
             f"context name `{name}` cannot name a cluster (letters, digits and -._@: only)",
             where="kubeconfig",
-            mend=f"kubectl config rename-context {name} {fitting}",
+            hint=f"kubectl config rename-context {name} {fitting}",
         )
     return name

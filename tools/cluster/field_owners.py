@@ -11,7 +11,7 @@ from tools.cluster.kinds import AUTOSCALERS, RESIZERS, SCALERS
 from tools.cluster.objects import Object
 from tools.cluster.owners import owner_of, resources_owner_of
 from tools.cluster.pages import Pages
-from tools.errors import ClusterAway, NeverHappened, NotFound
+from tools.errors import ClusterUnavailable, NeverHappened, NotFound
 
 DISCOVERY_US = 60_000_000
 """How long it is remembered whether an optional API (KEDA, a VPA, pods/resize) is served, in microseconds."""
@@ -89,7 +89,7 @@ class KeepersReader:
         async def discover() -> bool:
             try:
                 await self._pages.get(f"/apis/{group}")
-            except (NotFound, ClusterAway) as error:
+            except (NotFound, ClusterUnavailable) as error:
                 if error.http != 404:
                     raise
                 return False

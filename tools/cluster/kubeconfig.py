@@ -12,14 +12,14 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from tools.errors import ClusterAway
+from tools.errors import ClusterUnavailable
 
 Section = dict[str, Any]
 _SECTIONS = ("clusters", "contexts", "users")
 _FILES = {"clusters": ("certificate-authority",), "users": ("client-certificate", "client-key", "tokenFile")}
 
 
-class KubeconfigInvalid(ClusterAway):
+class KubeconfigInvalid(ClusterUnavailable):
     """The kubeconfig names no cluster that could be asked: missing, broken, or without the context."""
 
 
@@ -45,12 +45,12 @@ class Kubeconfig:
             raise KubeconfigInvalid(
                 "no context was named and the kubeconfig has no current-context",
                 where=self.where,
-                mend="name one with --context, or `kubectl config use-context NAME`",
+                hint="name one with --context, or `kubectl config use-context NAME`",
             )
         if wanted not in self.contexts:
             known = ", ".join(self.contexts) or "none"
             raise KubeconfigInvalid(
-                f"context `{wanted}` is not in the kubeconfig", where=self.where, mend=f"it has: {known}"
+                f"context `{wanted}` is not in the kubeconfig", where=self.where, hint=f"it has: {known}"
             )
         return wanted
 
@@ -71,7 +71,7 @@ class Kubeconfig:
         raise KubeconfigInvalid(
             f"context `{context}` names the {section[:-1]} `{wanted}`, which is not there",
             where=self.where,
-            mend=f"add it to `{section}` of the kubeconfig",
+            hint=f"add it to `{section}` of the kubeconfig",
         )
 
 
@@ -87,7 +87,7 @@ def read(paths: Sequence[Path]) -> Kubeconfig:
     documents = [_parse(path) for path in paths if path.exists()]
     if not documents:
         raise KubeconfigInvalid(
-            "no kubeconfig file is there", where=where, mend="set KUBECONFIG, or give one with --kubeconfig"
+            "no kubeconfig file is there", where=where, hint="set KUBECONFIG, or give one with --kubeconfig"
         )
     merged: Section = {"apiVersion": "v1", "kind": "Config", "current-context": ""}
     merged |= {section: [] for section in _SECTIONS}
@@ -109,13 +109,13 @@ def _parse(path: Path) -> Section:
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or error
         raise KubeconfigInvalid(
-            f"the kubeconfig is not YAML: {problem}", where=where, mend="mend that line"
+            f"the kubeconfig is not YAML: {problem}", where=where, hint="hint that line"
         ) from error
     if not isinstance(loaded, dict):
         raise KubeconfigInvalid(
             "the kubeconfig holds no settings",
             where=str(path),
-            mend="write one with `kubectl config set-context`",
+            hint="write one with `kubectl config set-context`",
         )
     return loaded | {section: _entries(loaded, section, path) for section in _SECTIONS}
 

@@ -14,7 +14,7 @@ KINDS = {
 ALIASES = {alias: kind for kind, aliases in KINDS.items() for alias in (kind, *aliases)}
 """Whatever a kind may be called, with its name here."""
 SHORT = ", ".join(sorted({*KINDS, "deploy", "sts"}))
-"""What people call the kinds, for a mend."""
+"""What people call the kinds, for a hint."""
 
 WorkloadName = Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
 """A workload as a tool's argument; `target` parses it."""
@@ -27,7 +27,7 @@ def target(cluster: str, namespace: str | None, workload: str) -> Target:
         raise ArgumentsInvalid(
             f"`{workload[:80]}` names no workload",
             where="workload",
-            mend=f"write KIND/NAME with KIND one of {SHORT}",
+            hint=f"write KIND/NAME with KIND one of {SHORT}",
         )
     try:
         return Target(cluster=cluster, namespace=namespace, kind=ALIASES[kind], name=name)
@@ -35,7 +35,7 @@ def target(cluster: str, namespace: str | None, workload: str) -> Target:
         raise ArgumentsInvalid(
             f"`{name[:80]}` is not a Kubernetes name",
             where="workload",
-            mend="lower-case letters, digits, `-` and `.` (RFC 1123)",
+            hint="lower-case letters, digits, `-` and `.` (RFC 1123)",
         ) from e
 
 

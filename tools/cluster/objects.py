@@ -4,12 +4,11 @@ What the API leaves out stays None or empty; it is never guessed as zero. A shap
 raises KeyError, TypeError, AttributeError or ValueError: the adapter reports an answer that it cannot read.
 """
 
-import math
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from base.durations import go_seconds
 from base.quantities import millicores, whole_bytes
 from policies.types import Target
 from tools.cluster import pod_status
@@ -28,13 +27,11 @@ from tools.ports import (
 Object = Mapping[str, Any]
 """One object as the API's JSON has it."""
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?)(h|ms|m|us|µs|ns|s)")
 _STRATEGIES: Mapping[str, Strategy] = {
     "RollingUpdate": "RollingUpdate",
     "Recreate": "Recreate",
     "OnDelete": "OnDelete",
 }
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 
 
 def workload(
@@ -156,7 +153,7 @@ def pod_usage(obj: Object) -> PodUsage:
     return PodUsage(
         pod=obj["metadata"]["name"],
         at_ms=unix_ms(obj["timestamp"]),
-        window_s=duration_s(obj["window"]),
+        window_s=go_seconds(obj["window"]),
         containers={
             name: (millicores(usage["cpu"]), whole_bytes(usage["memory"]))
             for name, usage in usages.items()
@@ -252,11 +249,3 @@ def selector_text(selector: Object) -> str:
 def unix_ms(text: str) -> int:
     """An RFC 3339 time in Unix milliseconds, UTC."""
     return round(datetime.fromisoformat(text).timestamp() * 1000)
-
-
-def duration_s(text: str) -> int:
-    """A Go duration (`10s`, `1m0.5s`) in whole seconds, rounded up. Raises ValueError."""
-    parts = _DURATION.findall(text)
-    if "".join(number + unit for number, unit in parts) != text or not parts:
-        raise ValueError(f"`{text}` is no duration such as 30s")
-    return math.ceil(sum(float(number) * _SECONDS[unit] for number, unit in parts))

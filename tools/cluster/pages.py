@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from tools.cluster.kinds import Kind
-from tools.errors import ClusterAway
+from tools.errors import ClusterUnavailable
 
 PAGE = 500
 """Objects a page of a list, as kubectl asks for."""
@@ -41,13 +41,13 @@ class Pages:
         return (await self.some(kind, namespace, query))[0]
 
     def parse(self, build: Callable[[], T], what: str) -> T:
-        """What `build` makes of an answer. Raises ClusterAway where that is not what the API documents."""
+        """What `build` makes of an answer. Raises ClusterUnavailable where that is not what the API documents."""
         try:
             return build()
         except _UNREADABLE as error:
-            raise ClusterAway(
+            raise ClusterUnavailable(
                 f"the answer is not as the Kubernetes API documents it: {error!r}",
                 where=f"{self._server} {what}",
-                mend="check that the kubeconfig's server is a kube-apiserver of a supported version",
+                hint="check that the kubeconfig's server is a kube-apiserver of a supported version",
                 code="Unreadable",
             ) from error

@@ -45,13 +45,13 @@ async def send(api: Api, write: Write) -> dict[str, Any]:
     try:
         answer = await api.send(question, write.query, write.headers, orjson.dumps(write.body))
     except (*NEVER_SENT, KubeconfigInvalid) as error:
-        raise NeverHappened(cause_of(error), where=where, mend=mend_of(error), code="NotSent") from error
+        raise NeverHappened(cause_of(error), where=where, hint=mend_of(error), code="NotSent") from error
     except NO_ANSWER as error:
-        raise MayHaveHappened(cause_of(error), where=where, mend=IN_DOUBT, code="NoAnswer") from error
+        raise MayHaveHappened(cause_of(error), where=where, hint=IN_DOUBT, code="NoAnswer") from error
     if not answer.ok:
         raise write_error(answer)
     try:
         return answer.document()
     except ValueError as error:
         what = "accepted, but the answer is not JSON"
-        raise MayHaveHappened(what, where=where, mend=IN_DOUBT, code="NoAnswer") from error
+        raise MayHaveHappened(what, where=where, hint=IN_DOUBT, code="NoAnswer") from error

@@ -26,4 +26,4 @@ class Permits:
 
 
 def _refused(what: str, code: str) -> NeverHappened:
-    return NeverHappened(what, where="before sending", mend="decide again for a fresh permit", code=code)
+    return NeverHappened(what, where="before sending", hint="decide again for a fresh permit", code=code)

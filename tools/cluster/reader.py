@@ -13,7 +13,7 @@ from tools.cluster.field_owners import Keepers, KeepersReader
 from tools.cluster.kinds import CONTROLLERS, NAMESPACES, POD_METRICS, PODS, WORKLOADS, path_of
 from tools.cluster.owners import aimed_at
 from tools.cluster.pages import Pages
-from tools.errors import ClusterAway, NeverHappened, NotFound
+from tools.errors import ClusterUnavailable, NeverHappened, NotFound
 from tools.ports import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Workload
 
 _KEPT = 256
@@ -116,7 +116,7 @@ class KubernetesCluster:
             raise NotFound(
                 f"pod `{name}` is none of its own",
                 where=str(target),
-                mend="kubectl get pods --show-labels",
+                hint="kubectl get pods --show-labels",
                 http=404,
             )
         return self.parse_pod(obj)
@@ -145,11 +145,11 @@ class KubernetesCluster:
         query = {"labelSelector": await self._selector(path)}
         try:
             items = await self._pages.list(POD_METRICS, target.namespace, query)
-        except (NotFound, ClusterAway) as error:
-            raise ClusterAway(
+        except (NotFound, ClusterUnavailable) as error:
+            raise ClusterUnavailable(
                 f"metrics.k8s.io gave no usage: {error.what}",
                 where=error.where,
-                mend="install or mend metrics-server; check: kubectl top pods",
+                hint="install or hint metrics-server; check: kubectl top pods",
                 code=error.code,
                 http=error.http,
             ) from error
@@ -167,13 +167,13 @@ class KubernetesCluster:
         return bool(uid) and self._own.get(target.key, {}).get(pod) == uid
 
     def parse(self, target: Target, obj: objects.Object, owners: tuple[str | None, str | None]) -> Workload:
-        """An object that a write returned. Raises ClusterAway where it is not what the API documents."""
+        """An object that a write returned. Raises ClusterUnavailable where it is not what the API documents."""
         return self._pages.parse(
             lambda: objects.workload(self.name, target.kind, obj, *owners), path_of(target)
         )
 
     def parse_pod(self, obj: objects.Object) -> Pod:
-        """A pod that a write returned. Raises ClusterAway where it is not what the API documents."""
+        """A pod that a write returned. Raises ClusterUnavailable where it is not what the API documents."""
         return self._pages.parse(lambda: objects.pod(obj), "pod")
 
     def _workload(self, kind: str, obj: objects.Object, keepers: Keepers) -> Workload:
@@ -188,7 +188,7 @@ class KubernetesCluster:
     def _path(self, target: Target) -> str:
         if target.kind not in WORKLOADS or not target.namespace:
             known = ", ".join(WORKLOADS)
-            raise NotFound(f"no workload of kind `{target.kind}`", where=str(target), mend=f"kinds: {known}")
+            raise NotFound(f"no workload of kind `{target.kind}`", where=str(target), hint=f"kinds: {known}")
         return path_of(target)
 
 

@@ -14,7 +14,7 @@ SettledState = Literal["applied", "deferred", "infeasible", "error", "superseded
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
+class RolloutProgress:
     """`state` is None while it goes on; `done` of `total` pods are as they shall be; `detail` is for a person."""
 
     state: SettledState | None
@@ -23,24 +23,28 @@ class Settling:
     detail: str
 
 
-def rolled_out(_: object, workload: Workload, pods: Sequence[Pod]) -> Settling:
+def rolled_out(_: object, workload: Workload, pods: Sequence[Pod]) -> RolloutProgress:
     """As `kubectl rollout status` sees it (kubectl/pkg/polymorphichelpers/rollout_status.go), and as many pods
     ready as are asked for; a container of the newest template that cannot start, or is killed for memory, is an
     error. A partition's lower ordinals, and OnDelete's pods, keep the template that they have."""
     total, done = workload.replicas, min(workload.updated, workload.ready)
     if workload.observed_generation < workload.generation:
-        return Settling(None, 0, total, "the controller has not seen it yet")
+        return RolloutProgress(None, 0, total, "the controller has not seen it yet")
     newest = _newest(workload, pods)
     stuck = next((pod for pod in newest if pod.waiting and pod.waiting not in _STARTING), None)
     if stuck is not None:
-        return Settling("error", done, total, f"pod {stuck.name}: {stuck.waiting} {stuck.last_exit}".rstrip())
+        return RolloutProgress(
+            "error", done, total, f"pod {stuck.name}: {stuck.waiting} {stuck.last_exit}".rstrip()
+        )
     if (
         workload.updated >= _due(workload)
         and workload.ready == total
         and sum(pod.alive for pod in pods) == total
     ):
-        return Settling("applied", total, total, f"{total} of {total} ready{_kept(workload)}")
-    return Settling(None, done, total, f"{workload.ready} of {total} ready, {workload.updated} updated")
+        return RolloutProgress("applied", total, total, f"{total} of {total} ready{_kept(workload)}")
+    return RolloutProgress(
+        None, done, total, f"{workload.ready} of {total} ready, {workload.updated} updated"
+    )
 
 
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})

@@ -15,7 +15,7 @@ from tools.cluster.patches import APPLY, Write, send
 from tools.cluster.permits import Permits
 from tools.cluster.reader import KubernetesCluster
 from tools.errors import (
-    ClusterAway,
+    ClusterUnavailable,
     DefiniteConflict,
     MayHaveHappened,
     NeverHappened,
@@ -49,7 +49,7 @@ class KubernetesWriter:
             if patch.subresource == "scale":
                 return _scaled(before or await self._reader.read(target), answer, manager_of(intent))
             return self._reader.parse(target, answer, _owners(before or await self._reader.read(target)))
-        except (ClusterAway, NeverHappened, NotFound, KeyError, TypeError, ValueError) as error:
+        except (ClusterUnavailable, NeverHappened, NotFound, KeyError, TypeError, ValueError) as error:
             raise _written(error, target) from error
 
     async def resize(
@@ -80,13 +80,13 @@ class KubernetesWriter:
         """Raises NeverHappened where it is none of the workload's own, or cannot be asked for."""
         try:
             return await self._reader.own_pod(target, pod)
-        except (NotFound, ClusterAway) as error:
+        except (NotFound, ClusterUnavailable) as error:
             raise _unsent(error) from error
 
     def _pod(self, answer: Mapping[str, Any], target: Target) -> Pod:
         try:
             return self._reader.parse_pod(answer)
-        except ClusterAway as error:
+        except ClusterUnavailable as error:
             raise _written(error, target) from error
 
     async def fence(self, target: Target, intent: str) -> Workload:
@@ -115,7 +115,7 @@ class KubernetesWriter:
         never its undoing. The manager is the intent's own, so that the apply moves the version on."""
         try:
             seen = await self._reader.read(target)
-        except (NotFound, ClusterAway) as error:
+        except (NotFound, ClusterUnavailable) as error:
             raise _unsent(error) from error
         body = {
             "apiVersion": "autoscaling/v1",
@@ -138,7 +138,7 @@ class KubernetesWriter:
     async def _owners(self, target: Target) -> tuple[str | None, str | None]:
         try:
             return _owners(await self._reader.read(target))
-        except (ClusterAway, NeverHappened, NotFound) as error:
+        except (ClusterUnavailable, NeverHappened, NotFound) as error:
             raise _written(error, target) from error
 
 
@@ -189,14 +189,14 @@ def _without_replicas(one: Manager) -> Manager:
     return replace(one, fields=tuple(field for field in one.fields if field != "spec.replicas"))
 
 
-def _unsent(error: NotFound | ClusterAway) -> NeverHappened:
-    return NeverHappened(error.what, where=error.where, mend=error.mend, code=error.code, http=error.http)
+def _unsent(error: NotFound | ClusterUnavailable) -> NeverHappened:
+    return NeverHappened(error.what, where=error.where, hint=error.hint, code=error.code, http=error.http)
 
 
 def _written(error: Exception, target: Target) -> MayHaveHappened:
     return MayHaveHappened(
         f"the write was accepted, but the object could not be read back: {error}",
         where=str(target),
-        mend="do not repeat it: the resolver reads the object and finds out",
+        hint="do not repeat it: the resolver reads the object and finds out",
         code="ReadBack",
     )

@@ -15,7 +15,14 @@ from policies.types import Target
 from tools.diagnosis.rules import diagnose
 from tools.diagnosis.timeline import timeline
 from tools.diagnosis.types import Facts, Finding
-from tools.errors import ClusterAway, MetricsAway, NeverHappened, NotFound, ReadRefused, ToolError
+from tools.errors import (
+    ClusterUnavailable,
+    MetricsUnavailable,
+    NeverHappened,
+    NotFound,
+    ReadRefused,
+    ToolError,
+)
 from tools.metrics.types import Metric, Number, Series
 from tools.ports import ApiEvent, Autoscaler, Change, Pod, Workload
 from tools.spec import Reads
@@ -26,7 +33,7 @@ ALL = tuple(Metric)
 PATIENCE_S = 15.0
 """So long the figures are waited for; what has not come by then is missing, and the rest is shown."""
 LATENCY_SPAN_S, LATENCY_STEP_S = 3 * 3600, 300
-PARTIAL = (ReadRefused, ClusterAway, MetricsAway, NeverHappened, NotFound)
+PARTIAL = (ReadRefused, ClusterUnavailable, MetricsUnavailable, NeverHappened, NotFound)
 """What a part may fail with while the rest is shown."""
 _WHAT, _EVIDENCE, _REASON = 240, 600, 400
 
@@ -42,7 +49,7 @@ class Row:
 
 
 async def row(reads: Reads, target: Target, metrics: Sequence[Metric]) -> Row:
-    """One workload with a few figures. Raises ReadRefused, NotFound, ClusterAway."""
+    """One workload with a few figures. Raises ReadRefused, NotFound, ClusterUnavailable."""
     missing = dict[str, str]()
     workload = await reads.workload(target)
     numbers = await _numbers(reads, target, metrics, missing)
@@ -54,7 +61,7 @@ async def row(reads: Reads, target: Target, metrics: Sequence[Metric]) -> Row:
 
 async def facts(reads: Reads, target: Target, metrics: Sequence[Metric], *, since_ms: int) -> Facts:
     """All that is known of one workload, with its changes from `since_ms` on (Unix ms). Raises ReadRefused,
-    NotFound, ClusterAway for the workload itself."""
+    NotFound, ClusterUnavailable for the workload itself."""
     missing = dict[str, str]()
     workload: Workload = await reads.workload(target)
     pods, events, autoscaler, own, numbers, latency = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""Remembered: a reader that asks its source only for what the store does not have.
+"""CachedReader: a reader that asks its source only for what the store does not have.
 
 Three stretches, counted back from now: what is younger than SETTLE_MS may still change (late scrapes, a window
 that is not full) and is asked for each time and never kept; a gap younger than FILLABLE_MS may still be filled (a
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from audit.clock import Clock
 from policies.types import Target, digest_of
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.history import HistoryStore, HistoryUnavailable
 from tools.metrics.packing import Point
 from tools.metrics.spans import aligned
@@ -33,7 +33,7 @@ class Source(MetricsReader, Protocol):
     async def close(self) -> None: ...
 
 
-class Remembered:
+class CachedReader:
     """A MetricsReader over another. `cluster_uid` keeps clusters apart that share names and a source."""
 
     def __init__(self, reader: Source, store: HistoryStore, clock: Clock, cluster_uid: str) -> None:
@@ -51,8 +51,8 @@ class Remembered:
         return await self._reader.latest(metric, target, now_ms)
 
     async def history(self, metric: Metric, target: Target, span: Span) -> Series:
-        """On the grid, as the source's. Raises MetricsAway where the source has to be asked and cannot be. A store
-        that cannot be used costs time, nothing else."""
+        """On the grid, as the source's. Raises MetricsUnavailable where the source has to be asked and cannot be.
+        A store that cannot be used costs time, nothing else."""
         asked = aligned(span)
         key = self._key(metric, target, asked.step_s)
         points, chunks = self._kept(key, asked)
@@ -70,8 +70,8 @@ class Remembered:
     async def _fetched(self, metric: Metric, target: Target, run: Span) -> tuple[int | None, ...]:
         series = await self._reader.history(metric, target, run)
         if series.span != run:
-            where, mend = f"{metric} of {target.path}", "ask for a span on the grid of its step"
-            raise MetricsAway("the source answered for another span", where=where, mend=mend)
+            where, hint = f"{metric} of {target.path}", "ask for a span on the grid of its step"
+            raise MetricsUnavailable("the source answered for another span", where=where, hint=hint)
         return series.values
 
     def _key(self, metric: Metric, target: Target, step_s: int) -> str:
@@ -108,7 +108,7 @@ class Remembered:
         """Once a process: the figures are right without the store."""
         if not self._told:
             self._told = True
-            _logger.warning("%s: %s (%s)", error.where, error.what, error.mend)
+            _logger.warning("%s: %s (%s)", error.where, error.what, error.hint)
 
 
 def _part(span: Span, start: int, end: int) -> Span:

@@ -51,19 +51,19 @@ async def open_metrics(
     templates = load(file)
     if not settings["prometheus_url"]:
         if alone := next((name for name in (*_NEED_ADDRESS, "prometheus_tenant") if settings[name]), None):
-            mend = "set prometheus_url too, or take it out"
+            hint = "set prometheus_url too, or take it out"
             raise MetricsConfigInvalid(
-                "there is no prometheus_url that it could be for", where=alone, mend=mend
+                "there is no prometheus_url that it could be for", where=alone, hint=hint
             )
         return KubernetesMetrics(reader, usage)
-    from tools.metrics.cached_reader import Remembered
+    from tools.metrics.cached_reader import CachedReader
     from tools.metrics.history import HistoryStore
     from tools.metrics.prometheus import PrometheusMetrics
 
     identity = await reader.identity()
     source = PrometheusMetrics(_access(settings), templates, clock)
     try:
-        return Remembered(source, HistoryStore(folder / HISTORY), clock, identity.uid)
+        return CachedReader(source, HistoryStore(folder / HISTORY), clock, identity.uid)
     except BaseException:
         await source.close()
         raise

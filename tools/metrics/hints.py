@@ -48,7 +48,7 @@ def shared(missing: Mapping[str, str]) -> dict[str, list[str]]:
     return {missing[names[0]] if len(names) == 1 else why: names for why, names in found.items()}
 
 
-def mend(number: Number, source: str) -> str:
+def hint(number: Number, source: str) -> str:
     """What a person can do about it; empty where there is nothing to do."""
     match number.missing:
         case "":
@@ -60,7 +60,7 @@ def mend(number: Number, source: str) -> str:
         case "future":
             return "set both clocks by NTP"
         case "not_a_number":
-            return "without requests there is no share and no latency; else mend the template"
+            return "without requests there is no share and no latency; else correct the template"
         case "partial":
             return _partial(number, source)
         case "no_data":

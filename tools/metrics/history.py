@@ -160,7 +160,7 @@ class HistoryStore:
             raise HistoryUnavailable(
                 f"the history of metrics cannot be used: {error}",
                 where=str(self._path),
-                mend="see that the disk has room and the file belongs to you; it may be deleted",
+                hint="see that the disk has room and the file belongs to you; it may be deleted",
             ) from error
 
     def _open(self) -> sqlite3.Connection:
@@ -190,7 +190,7 @@ class HistoryStore:
         return HistoryUnavailable(
             "this database is another program's: it is left as it is",
             where=str(self._path),
-            mend="move it away, or give another --state folder",
+            hint="move it away, or give another --state folder",
         )
 
     def _begin_anew(self, why: str) -> None:

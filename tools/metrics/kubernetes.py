@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from policies.types import Target
-from tools.errors import ClusterAway, MetricsAway, NeverHappened
+from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened
 from tools.metrics.numbers import Measured, number
 from tools.metrics.types import SKEW_S, SPECS, STALE_S, Metric, Number, Series, Span
 from tools.ports import ClusterReader, Pod, PodUsage, Resources, UsageReader
@@ -35,23 +35,23 @@ class KubernetesMetrics:
         """There is nothing to close."""
 
     async def latest(self, metric: Metric, target: Target, now_ms: int) -> Number:
-        """The newest figure. Raises MetricsAway, and NotFound where there is no such workload."""
+        """The newest figure. Raises MetricsUnavailable, and NotFound where there is no such workload."""
         try:
             said = await self._said(metric, target, now_ms)
-        except (ClusterAway, NeverHappened) as error:
-            raise MetricsAway(
-                error.what, where=error.where, mend=error.mend, code=error.code, http=error.http
+        except (ClusterUnavailable, NeverHappened) as error:
+            raise MetricsUnavailable(
+                error.what, where=error.where, hint=error.hint, code=error.code, http=error.http
             ) from error
         if said is None:
             return Number(metric, SPECS[metric].unit, None, "not_served", None, None, 0, 0)
         return number(metric, said, now_ms)
 
     async def history(self, metric: Metric, target: Target, span: Span) -> Series:  # noqa: ARG002 - the port's
-        """Raises MetricsAway, always: nobody keeps the samples."""
-        raise MetricsAway(
+        """Raises MetricsUnavailable, always: nobody keeps the samples."""
+        raise MetricsUnavailable(
             "metrics.k8s.io has the latest sample only, no history",
             where=f"{metric} of {target.path}",
-            mend=_CONFIGURE,
+            hint=_CONFIGURE,
             code="NoHistory",
         )
 

@@ -11,7 +11,7 @@ characters of that alphabet makes pods that match too.
 """
 
 from policies.types import Target
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 
 SAFE = "bcdfghjklmnpqrstvwxz2456789"
 """apimachinery/pkg/util/rand: no vowels and no characters that look alike."""
@@ -22,17 +22,17 @@ _ORDINAL = "(0|[1-9][0-9]*)"
 def pattern(target: Target) -> str:
     """A pattern that is matched whole, as PromQL does; without a backslash where the name is one of Kubernetes'.
 
-    Raises MetricsAway for a kind whose pods have no such names.
+    Raises MetricsUnavailable for a kind whose pods have no such names.
     """
     match target.kind:
         case "deployment":
             return _deployment(target.name)
         case "statefulset":
             return f"{_literal(target.name)}-{_ORDINAL}"
-    raise MetricsAway(
+    raise MetricsUnavailable(
         f"the pods of a {target.kind} cannot be told by their names",
         where=str(target),
-        mend="ask for a deployment or a statefulset",
+        hint="ask for a deployment or a statefulset",
     )
 
 

@@ -43,6 +43,8 @@ _MAX_S = 3600
 class MetricsConfigInvalid(ToolError):
     """A setting or file about metrics is not as documented; nothing was asked of anybody."""
 
+    effect = "usage"
+
 
 def load(path: Path | None) -> Templates:
     """The shipped templates, changed as the file says. Raises MetricsConfigInvalid with file and line or key."""
@@ -52,13 +54,13 @@ def load(path: Path | None) -> Templates:
 
 
 def _table(path: Path) -> dict[str, Any]:
-    mend = "mend the file, or take the setting `metrics` out; docs/metrics.md shows one"
+    hint = "hint the file, or take the setting `metrics` out; docs/metrics.md shows one"
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise MetricsConfigInvalid("the file is larger than 1 MiB", where=str(path), mend=mend)
+            raise MetricsConfigInvalid("the file is larger than 1 MiB", where=str(path), hint=hint)
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MetricsConfigInvalid(str(error), where=str(path), mend=mend) from error
+        raise MetricsConfigInvalid(str(error), where=str(path), hint=hint) from error
 
 
 class _Reading:
@@ -95,8 +97,8 @@ class _Reading:
             self._fail("`measured` and `expected` go together", key, "write both, or neither")
         texts = {name: self._text(f"{key}.{name}", text) for name, text in fields.items()}
         if _SELECTOR.fullmatch(texts["sample"]) is None:
-            mend = "write a selector such as name{…}: without functions, ranges or offset"
-            self._fail("`sample` is no plain selector", f"{key}.sample", mend)
+            hint = "write a selector such as name{…}: without functions, ranges or offset"
+            self._fail("`sample` is no plain selector", f"{key}.sample", hint)
         return Template(**texts)
 
     def _text(self, key: str, text: object) -> str:
@@ -151,5 +153,5 @@ class _Reading:
             if name not in known:
                 self._fail(f"`{name}` is not known", f"{prefix}{name}", f"one of: {', '.join(known)}")
 
-    def _fail(self, what: str, key: str, mend: str) -> NoReturn:
-        raise MetricsConfigInvalid(what, where=f"{self._path}: {key}", mend=mend)
+    def _fail(self, what: str, key: str, hint: str) -> NoReturn:
+        raise MetricsConfigInvalid(what, where=f"{self._path}: {key}", hint=hint)

@@ -79,7 +79,7 @@ class Templates:
     def query(self, metric: Metric, target: Target, step_s: int | None = None) -> Query:
         """The PromQL for one workload; with `step_s` for the points of a series on that grid.
 
-        Raises MetricsAway for a kind whose pods cannot be named.
+        Raises MetricsUnavailable for a kind whose pods cannot be named.
         """
         window_s = self.over_s(metric, step_s)
         fill = self._filler(target, window_s)

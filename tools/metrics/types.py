@@ -151,7 +151,7 @@ class Series:
 
 
 class MetricsReader(Protocol):
-    """Answers typed queries. Raises MetricsAway where the source cannot be asked or cannot be believed."""
+    """Answers typed queries. Raises MetricsUnavailable where the source cannot be asked or cannot be believed."""
 
     source: str
     """`prometheus`, `metrics.k8s.io` or `sandbox`."""

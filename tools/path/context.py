@@ -66,7 +66,7 @@ class Context:
         record = self.log.draft(
             "policy.changed", actor=Actor(type="system", id="flyball"), labels={"policy_sha256": digest}
         )
-        await self.log.commit((record,), (Claim("put", key, epoch),))
+        await self.log.commit((record,), (Claim("set", key, epoch),))
 
     async def screened(self, gate: Gate, request: Request) -> Decision | None:
         """Identity, kill switch and names, before any read; None where the request may go on."""
@@ -81,13 +81,13 @@ class Context:
         return decision if decision.verdict is VerdictKind.DENY else None
 
     async def pinned(self) -> ClusterIdentity:
-        """The cluster, still the one it was when this was opened. Raises ClusterMismatch, ClusterAway."""
+        """The cluster, still the one it was when this was opened. Raises ClusterMismatch, ClusterUnavailable."""
         now = await self.reader.identity()
         if now.uid != self.cluster.uid:
             raise ClusterMismatch(
                 f"`{self.cluster.name}` is another cluster than before",
                 where=now.server,
-                mend="open it again",
+                hint="open it again",
             )
         return now
 

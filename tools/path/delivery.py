@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from policies.types import Permit
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
-from tools.path.execution import Attempt, Job
-from tools.path.pod_batch import Row
+from tools.path.execution import Attempt, ExecutionContext
+from tools.path.pod_batch import PodBatch
 from tools.ports import ClusterReader, ClusterWriter, Patch, Pod, Precondition, Workload
 
 TRIES = 5
@@ -30,25 +30,25 @@ class Delivery:
 
     reader: ClusterReader
     writer: ClusterWriter
-    job: Job
+    ctx: ExecutionContext
     attempt: Attempt
     patches: tuple[Patch, ...]
 
-    async def send(self, permit: Permit, intent: str, row: Row) -> Delivered:
+    async def send(self, permit: Permit, intent: str, batch: PodBatch) -> Delivered:
         """Raises NeverHappened or DefiniteConflict (nothing was written), MayHaveHappened (who knows)."""
         if not self.patches or not self.patches[0].pod:
             guard = Precondition(self.attempt.seen.uid, self.attempt.seen.resource_version)
             (patch,) = self.patches
-            return Delivered(await self.writer.apply(permit, intent, self.job.request.target, patch, guard))
-        return await self._pods(permit, intent, row)
+            return Delivered(await self.writer.apply(permit, intent, self.ctx.request.target, patch, guard))
+        return await self._pods(permit, intent, batch)
 
-    async def _pods(self, permit: Permit, intent: str, row: Row) -> Delivered:
+    async def _pods(self, permit: Permit, intent: str, batch: PodBatch) -> Delivered:
         written, gone = dict[str, Pod](), set[str]()
         for number, patch in enumerate(self.patches):
-            await row.held()
-            stopped = await row.halted() if written else None
+            await batch.held()
+            stopped = await batch.halted() if written else None
             try:
-                pod = None if stopped else await self._pod(permit, patch, intent, row)
+                pod = None if stopped else await self._pod(permit, patch, intent, batch)
             except MayHaveHappened:
                 raise
             except ToolError as e:
@@ -66,19 +66,19 @@ class Delivery:
         if not written:
             raise NeverHappened(
                 "every pod that it was meant for is gone",
-                where=str(self.job.request.target),
-                mend="look again: other pods have taken their place",
+                where=str(self.ctx.request.target),
+                hint="look again: other pods have taken their place",
                 code="PodsGone",
             )
         return Delivered(self._after(written, gone))
 
-    async def _pod(self, permit: Permit, patch: Patch, intent: str, row: Row) -> Pod | None:
+    async def _pod(self, permit: Permit, patch: Patch, intent: str, batch: PodBatch) -> Pod | None:
         """One pod's write; None where the pod is gone, for then nothing of it is left to change.
 
         After a conflict the pod is read first and the log asked then: a resolver says in the log that it looks
         before it fences, so a version that was read after its fence is never written on (see Resolver).
         """
-        target, pods = self.job.request.target, self.attempt.workload.pods or ()
+        target, pods = self.ctx.request.target, self.attempt.workload.pods or ()
         seen = next(pod for pod in pods if pod.name == patch.pod)
         version = seen.resource_version
         for tried in range(TRIES):
@@ -91,7 +91,7 @@ class Delivery:
                 raise
             except DefiniteConflict:
                 now = await self._again(seen)
-                await row.held()
+                await batch.held()
                 if now is None:
                     return None
                 version = now.resource_version
@@ -102,7 +102,7 @@ class Delivery:
     async def _again(self, seen: Pod) -> Pod | None:
         """The pod on a fresh read. Raises DefiniteConflict where it is not what was decided on any more."""
         try:
-            pods = await self.reader.pods(self.job.request.target)
+            pods = await self.reader.pods(self.ctx.request.target)
         except ToolError as e:
             raise DefiniteConflict(
                 f"it could not be read again: {e.what}", where=f"pod {seen.name}", code="conflict", http=409

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 from audit.record import Outcome
 from policies.types import Decision, Request
 from tools.errors import ToolError
-from tools.path.execution import Attempt, Job
+from tools.path.execution import Attempt, ExecutionContext
 from tools.path.outcome import Refused
 
 R = TypeVar("R")
 
 
-async def to_its_end(work: Coroutine[Any, Any, R]) -> R:
+async def shield_until_done(work: Coroutine[Any, Any, R]) -> R:
     """From the durable intent to its outcome nothing is cut short: an interrupt waits (a write ends within
     10 s) and the caller sees it in `asyncio.current_task().cancelling()`."""
     task = asyncio.ensure_future(work)
@@ -29,9 +29,9 @@ def outcome_of(e: ToolError, status: Any = "failed") -> Outcome:
     return Outcome(status=status, error_code=e.code or None, http_status=e.http, detail=e.said[:4096])
 
 
-def manual(job: Job, attempt: Attempt) -> str:
+def manual(ctx: ExecutionContext, attempt: Attempt) -> str:
     """The kubectl command for a rollback that is refused; empty for anything else."""
-    return job.spec.kubectl(job.args, attempt.workload) if job.request.undoes else ""
+    return ctx.spec.kubectl(ctx.args, attempt.workload) if ctx.request.undoes else ""
 
 
 def refused(

@@ -1,4 +1,4 @@
-"""What an attempt at a request works with: pure data, from the job over its attempts to what was sent."""
+"""What an attempt at a request works with: pure data, from the ctx over its attempts to what was sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tools.spec import ActionSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ExecutionContext:
     """What stays the same over a request's attempts."""
 
     request: Request
@@ -88,11 +88,13 @@ class Sent:
     back: tuple[Claim, ...]
 
 
-def given_back(job: Job, intent: Record, decision: Decision, values: Mapping[str, int]) -> tuple[Claim, ...]:
+def given_back(
+    ctx: ExecutionContext, intent: Record, decision: Decision, values: Mapping[str, int]
+) -> tuple[Claim, ...]:
     """What a write that never happened gives back: the workload, spent votes, the instant of its last change.
     Only what nobody else can have moved while the workload is ours."""
-    if not job.live:
+    if not ctx.live:
         return ()
-    votes = tuple(Claim("put", c.key, 0) for c in decision.claims if c.key.startswith("approval/"))
-    changed = Claim("put", job.changed, values.get(job.changed, 0))
-    return (ends(intent), Claim("put", job.busy, 0), *votes, changed)
+    votes = tuple(Claim("set", c.key, 0) for c in decision.claims if c.key.startswith("approval/"))
+    changed = Claim("set", ctx.changed, values.get(ctx.changed, 0))
+    return (ends(intent), Claim("set", ctx.busy, 0), *votes, changed)

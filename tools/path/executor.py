@@ -10,10 +10,10 @@ from contextlib import suppress
 from audit.errors import AuditError, ClaimLost, LogUnavailable
 from policies.types import Claim, Decision, Request
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
-from tools.path.attempts import Attempts
+from tools.path.attempts import AttemptRunner
 from tools.path.context import Context, denied
-from tools.path.endings import to_its_end
-from tools.path.execution import Attempt, Conflict, Job
+from tools.path.endings import shield_until_done
+from tools.path.execution import Attempt, Conflict, ExecutionContext
 from tools.path.journal import Final, InDoubt, New, RequestReused
 from tools.path.observe import observe
 from tools.path.outcome import Result
@@ -35,14 +35,14 @@ class Executor:
 
     def __init__(self, context: Context, writer: ClusterWriter) -> None:
         self._c = context
-        self._attempts = Attempts(context, writer)
+        self._runner = AttemptRunner(context, writer)
         self.resolver = Resolver(context, writer)
 
     async def execute(self, request: Request, *, confirmed: str | None = None) -> Result:
         """Carry out one request, or say why not. Safe to repeat: a final outcome is returned, never redone.
 
         `confirmed` is the digest of the view that a person said yes to: on another view nothing is written.
-        Raises RequestReused, ClusterAway, ClusterMismatch, LeaseBusy and LogUnavailable, all before
+        Raises RequestReused, ClusterUnavailable, ClusterMismatch, LeaseBusy and LogUnavailable, all before
         anything was sent to the cluster.
         """
         try:
@@ -50,7 +50,7 @@ class Executor:
         except LogUnavailable as e:
             if not (manual := await self._by_hand(request)):
                 raise
-            raise LogUnavailable(e.what, where=e.where, mend=f"{e.mend}\nby hand: {manual}") from e
+            raise LogUnavailable(e.what, where=e.where, hint=f"{e.hint}\nby hand: {manual}") from e
 
     async def _execute(self, request: Request, confirmed: str | None) -> Result:
         c, gate = self._c, await self._c.gate()
@@ -58,19 +58,21 @@ class Executor:
             spec, args = parsed(request)
         except (ArgumentsInvalid, UnknownTool) as e:
             no = denied(gate, request, "arguments", f"{e.where}: {e.what}")
-            return await self._attempts.refuse(request, no)
+            return await self._runner.refuse(request, no)
         if (ended := await self._ended(request)) is not None:
             return ended
         if (no_by_name := await c.screened(gate, request)) is not None:
             by_hand = await self._by_hand(request) if no_by_name.stage == "kill_switch" else ""
-            return await self._attempts.refuse(request, no_by_name, by_hand=by_hand)
+            return await self._runner.refuse(request, no_by_name, by_hand=by_hand)
         cluster = await c.pinned()
         try:
             root = await c.reader.root_owner(request.target)
         except (NotFound, NeverHappened):  # the look under the lease says why; the log may know how it ended
             root = request.target
         async with c.leases.hold(root.key) as held:
-            return await self._under_lease(Job(request, spec, args, cluster, gate, held, confirmed))
+            return await self._under_lease(
+                ExecutionContext(request, spec, args, cluster, gate, held, confirmed)
+            )
 
     async def _ended(self, request: Request) -> Result | None:
         """How it ended, for its own people: a kill switch thrown since does not make it undone."""
@@ -88,67 +90,74 @@ class Executor:
         spec, args = parsed(request)
         if (no := await c.screened(gate, request)) is not None:
             return no, ""
-        job = Job(request, spec, args, await c.pinned(), gate, Held("", 0))
-        attempt = await self._look(job, 1, None)
+        ctx = ExecutionContext(request, spec, args, await c.pinned(), gate, Held("", 0))
+        attempt = await self._look(ctx, 1, None)
         await c.log.commit((c.journal.looked(request, attempt.seen),))
-        return await self._attempts.decide(job, attempt), attempt.diff
+        return await self._runner.decide(ctx, attempt), attempt.diff
 
-    async def _under_lease(self, job: Job) -> Result:
-        match await self._c.journal.state_of(job.request):
+    async def _under_lease(self, ctx: ExecutionContext) -> Result:
+        match await self._c.journal.state_of(ctx.request):
             case Final() as final:
-                return replayed(job.request, final)
+                return replayed(ctx.request, final)
             case InDoubt(intent):
-                return await self.resolver.resolve(intent, job.held)
+                return await self.resolver.resolve(intent, ctx.held)
             case New(done):
-                if job.live:  # the resolver fences, and a dry run has no effect
-                    await self.resolver.clear(job.request.target, job.held)
-                if (await self._c.log.values((job.busy,)))[job.busy]:  # said before any cooldown is
-                    digest = job.gate.snapshot.digest
-                    return await self._attempts.refuse(
-                        job.request, lost_decision(job.request, digest, Claim("once", job.busy))
+                if ctx.live:  # the resolver fences, and a dry run has no effect
+                    await self.resolver.clear(ctx.request.target, ctx.held)
+                if (await self._c.log.values((ctx.busy,)))[ctx.busy]:  # said before any cooldown is
+                    digest = ctx.gate.snapshot.digest
+                    return await self._runner.refuse(
+                        ctx.request,
+                        lost_decision(ctx.request, digest, Claim("once", ctx.busy)),
                     )
                 try:
-                    return await self._try(job, done)
+                    return await self._try(ctx, done)
                 except ClaimLost:  # we slept past our lease, and another process found out how it ended
-                    return await settled(self._c.journal, job.request)
+                    return await settled(self._c.journal, ctx.request)
 
-    async def _try(self, job: Job, done: int) -> Result:
+    async def _try(self, ctx: ExecutionContext, done: int) -> Result:
         conflict: Conflict | None = None
         for tried in range(TRIES):
             number = (conflict.attempts if conflict else done) + 1
             try:
                 if tried:  # let the other writer finish: a rollout's status writes come in bursts
                     await self._c.clock.sleep(PAUSE_S * tried)
-                result = await self._once(job, number, conflict)
+                result = await self._once(ctx, number, conflict)
             except asyncio.CancelledError:
                 with suppress(AuditError):  # the commit that was cut short may have stored it already
-                    await to_its_end(self._attempts.settle(conflict))
+                    await shield_until_done(self._runner.settle(conflict))
                 raise
             if not isinstance(result, Conflict):
                 return result
             conflict = result
         error = NeverHappened(
-            "somebody else keeps changing it", code="conflict", http=409, mend="try again later"
+            "somebody else keeps changing it", code="conflict", http=409, hint="try again later"
         )
-        return await self._attempts.failed(job.request, error, conflict)
+        return await self._runner.failed(ctx.request, error, conflict)
 
-    async def _once(self, job: Job, number: int, conflict: Conflict | None) -> Result | Conflict:
+    async def _once(self, ctx: ExecutionContext, number: int, conflict: Conflict | None) -> Result | Conflict:
         try:
-            attempt = await self._look(job, number, conflict)
+            attempt = await self._look(ctx, number, conflict)
         except (NotFound, NeverHappened, ArgumentsInvalid) as e:
-            return await self._attempts.failed(job.request, e, conflict)
+            return await self._runner.failed(ctx.request, e, conflict)
         except ToolError:
-            await self._attempts.settle(conflict)
+            await self._runner.settle(conflict)
             raise
-        return await self._attempts.run(job, attempt)
+        return await self._runner.run(ctx, attempt)
 
-    async def _look(self, job: Job, number: int, conflict: Conflict | None) -> Attempt:
-        c, request, now = self._c, job.request, self._c.now_ms()
+    async def _look(self, ctx: ExecutionContext, number: int, conflict: Conflict | None) -> Attempt:
+        c, request, now = self._c, ctx.request, self._c.now_ms()
         seen, workload = await observe(
-            c.reader, job.cluster, job.spec, job.args, request.target, job.gate.snapshot.label_keys, now
+            c.reader,
+            ctx.cluster,
+            ctx.spec,
+            ctx.args,
+            request.target,
+            ctx.gate.snapshot.label_keys,
+            now,
         )
-        rollback = await restores(c.journal, request, job.spec, seen, workload, now)
-        return Attempt(number, seen, workload, job.spec.describe(job.args, workload), rollback, conflict)
+        rollback = await restores(c.journal, request, ctx.spec, seen, workload, now)
+        return Attempt(number, seen, workload, ctx.spec.describe(ctx.args, workload), rollback, conflict)
 
     async def _by_hand(self, request: Request) -> str:
         """The kubectl command for a rollback that Flyball cannot do now; empty for anything else."""

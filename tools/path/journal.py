@@ -22,6 +22,8 @@ ENDS: tuple[Kind, ...] = ("action.outcome", "action.in_doubt_resolved")
 class RequestReused(ToolError):
     """The same request id came with another content."""
 
+    effect = "usage"
+
 
 @dataclass(frozen=True, slots=True)
 class New:
@@ -120,7 +122,7 @@ class Journal:
         found = await self.log.by_id(decided) if decided is not None else None
         if found is None:
             raise ToolError(
-                "its decision is not in the log", where=f"record {entry.seq}", mend="flyball audit verify"
+                "its decision is not in the log", where=f"record {entry.seq}", hint="flyball audit verify"
             )
         return Request.model_validate_json(json.dumps(found.record.request))
 
@@ -300,7 +302,7 @@ def state(request: Request, entries: Sequence[Entry]) -> State:
         raise RequestReused(
             f"request id `{request.id}` was used for something else",
             where=f"record {first.seq}",
-            mend="leave --request-id out, or repeat exactly what it was used for",
+            hint="leave --request-id out, or repeat exactly what it was used for",
         )
     for entry in entries:
         record = entry.record

@@ -70,6 +70,6 @@ async def _turned(
         labels={"scope": scope, "state": "stopped" if stopped else "running"},
     )
     (entry,) = await context.log.commit(
-        (record,), (Claim("holds", name, value), Claim("put", name, value + 1))
+        (record,), (Claim("equals", name, value), Claim("set", name, value + 1))
     )
     return entry

@@ -32,6 +32,8 @@ _RELEASE = "UPDATE lease SET holder = NULL WHERE key = :key AND holder = :me AND
 class LeaseUnavailable(ToolError):
     """The leases' file cannot be used; nothing was done."""
 
+    effect = "unavailable"
+
 
 class LeaseBusy(LeaseUnavailable):
     """Another process holds the lease and did not let go in time; nothing was done."""
@@ -104,7 +106,7 @@ class SqliteLeases:
                 return int(row[0])
             if now >= deadline:
                 raise LeaseBusy(
-                    "another process is working on it", where=key, mend="wait for it, then try again"
+                    "another process is working on it", where=key, hint="wait for it, then try again"
                 )
             await asyncio.sleep(POLL_S)
 
@@ -122,8 +124,8 @@ class SqliteLeases:
         return self._clock.mono_us() + int(self._ttl_s * 1_000_000)
 
     def _unavailable(self, error: Exception) -> LeaseUnavailable:
-        mend = "see that the disk has room and the file belongs to you"
-        return LeaseUnavailable(f"the leases cannot be used: {error}", where=str(self._path), mend=mend)
+        hint = "see that the disk has room and the file belongs to you"
+        return LeaseUnavailable(f"the leases cannot be used: {error}", where=str(self._path), hint=hint)
 
     def close(self) -> None:
         """Let the file go."""

@@ -24,7 +24,7 @@ async def observe(
         raise ArgumentsInvalid(
             f"`{spec.name}` does not work on a {target.kind}",
             where="workload",
-            mend="on " + ", ".join(spec.kinds),
+            hint="on " + ", ".join(spec.kinds),
         )
     workload = replace(await reader.read(target), seen_ms=now_ms)
     if spec.pods(args):
@@ -32,7 +32,7 @@ async def observe(
             raise ArgumentsInvalid(
                 "this cluster does not serve pods/resize",
                 where=target.cluster,
-                mend="leave --in-place out: the template is changed, by a rollout (Kubernetes 1.33 has resize)",
+                hint="leave --in-place out: the template is changed, by a rollout (Kubernetes 1.33 has resize)",
             )
         workload = with_pods(workload, await reader.pods(target))
     return take(spec, args, workload, cluster, label_keys, now_ms), workload

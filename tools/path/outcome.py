@@ -59,7 +59,7 @@ class Failed:
     request: Request
     record: int
     what: str
-    mend: str
+    hint: str
     code: str = ""
     http: int | None = None
     diff: str = ""

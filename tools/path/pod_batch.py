@@ -7,19 +7,19 @@ from audit.record import Record
 from policies.guards.policy_epoch import key as epoch_key
 from tools.errors import MayHaveHappened
 from tools.path.context import Context
-from tools.path.execution import Job
+from tools.path.execution import ExecutionContext
 from tools.path.journal import ends, looked_into
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PodBatch:
     """A row under one intent; a rehearsal has none, and nobody could look into it.
 
     Once the intent is durable a log that cannot be asked is a doubt: pods may have been written.
     """
 
     context: Context
-    job: Job
+    ctx: ExecutionContext
     intent: Record | None = None
 
     async def held(self) -> None:
@@ -31,17 +31,17 @@ class Row:
         if any((await self._values(*keys)).values()):
             raise MayHaveHappened(
                 "another process finds out how this ended",
-                where=str(self.job.request.target),
-                mend="flyball audit in-doubt",
+                where=str(self.ctx.request.target),
+                hint="flyball audit in-doubt",
             )
 
     async def halted(self) -> str | None:
         """Why no further pod may be written: the kill switch, or a policy that is not the one that allowed it."""
-        key = epoch_key(self.job.request.target.cluster)
-        if (await self._values(key))[key] != self.job.gate.snapshot.epoch:
+        key = epoch_key(self.ctx.request.target.cluster)
+        if (await self._values(key))[key] != self.ctx.gate.snapshot.epoch:
             return "another policy is in force by now"
         try:
-            no = await self.context.screened(self.job.gate, self.job.request)
+            no = await self.context.screened(self.ctx.gate, self.ctx.request)
         except LogUnavailable as e:
             raise _doubt(e) from e
         return no.detail if no is not None else None
@@ -54,4 +54,4 @@ class Row:
 
 
 def _doubt(e: LogUnavailable) -> MayHaveHappened:
-    return MayHaveHappened(f"the log cannot be asked: {e.what}", where=e.where, mend=e.mend)
+    return MayHaveHappened(f"the log cannot be asked: {e.what}", where=e.where, hint=e.hint)

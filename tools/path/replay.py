@@ -46,7 +46,7 @@ async def settled(journal: Journal, request: Request) -> Result:
             return unknown(request, intent, "another process looks into it")
         case New():
             raise ToolError(
-                "another process took over", where=str(request.target), mend="see `flyball status`, try again"
+                "another process took over", where=str(request.target), hint="see `flyball status`, try again"
             )
 
 

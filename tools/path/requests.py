@@ -56,7 +56,7 @@ def build(
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         field = str(first["loc"][0])
-        raise ArgumentsInvalid(first["msg"], where=field, mend=_MENDS.get(field, "")) from e
+        raise ArgumentsInvalid(first["msg"], where=field, hint=_MENDS.get(field, "")) from e
 
 
 def parsed(request: Request) -> tuple[ActionSpec[Any], Any]:

@@ -53,7 +53,7 @@ class Resolver:
         )
         claims = (
             ends(intent.record),
-            Claim("put", busy(request.target.key), 0),
+            Claim("set", busy(request.target.key), 0),
             Claim("raise", f"fence/{held.key}", held.token),
         )
         try:
@@ -72,7 +72,7 @@ class Resolver:
         async with self._c.leases.hold(await self.lease_key(target)) as held:
             if await self._ended(intent):
                 what = "somebody else has resolved it meanwhile"
-                raise ArgumentsInvalid(what, where=f"record {intent.seq}", mend="flyball audit tail")
+                raise ArgumentsInvalid(what, where=f"record {intent.seq}", hint="flyball audit tail")
             try:
                 seen = await self._look(intent, target)
             except ToolError as e:
@@ -81,7 +81,7 @@ class Resolver:
                 raise ArgumentsInvalid(
                     f"the object says `{seen.says}`: {seen.why}",
                     where=f"record {intent.seq}",
-                    mend="flyball audit in-doubt resolves it by itself",
+                    hint="flyball audit in-doubt resolves it by itself",
                 )
             facts = {**seen.facts, "said_by": who.id}
             return await self.close(intent, Evidence(says, reason, facts, seen.after), who, held)
@@ -167,7 +167,7 @@ class Resolver:
         """
         key = looked_into(intent)
         if not (await self._c.log.values((key,)))[key]:
-            await self._c.log.commit((self._c.journal.looking(intent, SYSTEM),), (Claim("put", key, 1),))
+            await self._c.log.commit((self._c.journal.looking(intent, SYSTEM),), (Claim("set", key, 1),))
         workload = with_pods(await self._c.reader.read(target), await self._c.reader.pods(target))
         for pod in pods_left(workload, intent):
             if not pod.marked(intent.id):

@@ -37,7 +37,7 @@ async def restores(
     end = await applied_end(journal, intent)
     if intent is None or end is None:
         raise ArgumentsInvalid(
-            "it undoes nothing that was applied", where=request.undoes, mend="flyball audit tail"
+            "it undoes nothing that was applied", where=request.undoes, hint="flyball audit tail"
         )
     _same(request, spec, intent.record)
     may_undo(request.principal, intent.record)
@@ -45,7 +45,7 @@ async def restores(
         raise ArgumentsInvalid(
             "it is not what that change made of it any more: somebody, an undo or a rollout has changed it since",
             where=str(request.target),
-            mend="look, then act on what it is now",
+            hint="look, then act on what it is now",
         )
     if parent_of(intent.record, "undoes") is not None:
         return False
@@ -78,8 +78,8 @@ def may_undo(who: Principal, intent: Record) -> None:
     """
     actor = intent.actor
     if who.agent is not None and (actor.id, actor.on_behalf_of) != (who.agent, who.on_behalf_of):
-        mend = "a person can: flyball undo"
-        raise ArgumentsInvalid("that is somebody else's change", where=f"by {actor.id}", mend=mend)
+        hint = "a person can: flyball undo"
+        raise ArgumentsInvalid("that is somebody else's change", where=f"by {actor.id}", hint=hint)
 
 
 def inverse(intent: Record) -> dict[str, Any]:

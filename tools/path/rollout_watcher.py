@@ -1,4 +1,4 @@
-"""Settler: waits until the cluster has carried out what it took, and records how that ended, once.
+"""RolloutWatcher: waits until the cluster has carried out what it took, and records how that ended, once.
 
 It only reads: an interrupt leaves nothing half done, and to wait again goes on where the cluster is by then. A
 time that was over (`timeout`, `deferred`) is recorded each time, and is no end.
@@ -13,8 +13,8 @@ from audit.errors import ClaimLost
 from audit.log import Entry
 from audit.record import Parent, Record
 from policies.types import Claim, Target
-from tools.cluster.rollout import SettledState, Settling
-from tools.errors import ArgumentsInvalid, ClusterAway, NotFound
+from tools.cluster.rollout import RolloutProgress, SettledState
+from tools.errors import ArgumentsInvalid, ClusterUnavailable, NotFound
 from tools.path.context import Context
 from tools.path.evidence import spec_of
 from tools.path.rollback import applied_end, pods_of
@@ -31,7 +31,7 @@ _OPEN = frozenset({"timeout", "deferred"})
 _MANAGER = re.compile(r"[A-Za-z0-9][-._:/A-Za-z0-9]{0,127}")
 _DETAIL = 1024
 
-Progress = Callable[[Settling], None]
+Progress = Callable[[RolloutProgress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Settled:
     replayed: bool = False
 
 
-class Settler:
+class RolloutWatcher:
     """Follows applied changes of one installation."""
 
     def __init__(self, context: Context) -> None:
@@ -66,7 +66,7 @@ class Settler:
         entry = await self._c.log.by_id(intent)
         end = await applied_end(self._c.journal, entry)
         if entry is None or end is None:
-            raise ArgumentsInvalid("no change was applied under it", where=intent, mend="flyball audit tail")
+            raise ArgumentsInvalid("no change was applied under it", where=intent, hint="flyball audit tail")
         if (known := await self._known(entry)) is not None:
             return known
         begun = self._c.clock.mono_us()
@@ -74,7 +74,7 @@ class Settler:
         found = await self._watched(watch, begun + timeout_s * 1_000_000, progress)
         return await self._recorded(entry, found, (self._c.clock.mono_us() - begun) // 1000)
 
-    async def _watched(self, watch: "_Watch", until_us: int, progress: Progress) -> Settling:
+    async def _watched(self, watch: "_Watch", until_us: int, progress: Progress) -> RolloutProgress:
         pause, told = FIRST_S, None
         while True:
             found = await watch.look()
@@ -89,7 +89,7 @@ class Settler:
             await self._c.clock.sleep(min(pause, left_us / 1_000_000))
             pause = min(pause * 1.5, LONGEST_S)
 
-    async def _recorded(self, intent: Entry, found: Settling, waited_ms: int) -> Settled:
+    async def _recorded(self, intent: Entry, found: RolloutProgress, waited_ms: int) -> Settled:
         """One process says how it ended: the first. Where the time was over before, each says so."""
         record = self._draft(intent.record, found, waited_ms)
         ends = () if found.state in _OPEN else (Claim("once", f"settled/{intent.record.id}"),)
@@ -102,7 +102,7 @@ class Settler:
             return known
         return _settled(entry)
 
-    def _draft(self, intent: Record, found: Settling, waited_ms: int) -> Record:
+    def _draft(self, intent: Record, found: RolloutProgress, waited_ms: int) -> Record:
         return self._c.log.draft(
             "action.settled",
             actor=intent.actor,
@@ -144,23 +144,23 @@ class _Watch:
         )
         self._total = 0
 
-    async def look(self) -> Settling:
+    async def look(self) -> RolloutProgress:
         """Raises NeverHappened where the cluster refuses to be read."""
         try:
             workload = await self._reader.read(self._target)
             pods = await self._reader.pods(self._target)
         except NotFound:
-            return Settling("superseded", 0, self._total, "it is not there any more")
-        except ClusterAway as e:
-            return Settling(None, 0, self._total, f"the cluster cannot be asked: {e.what}")
+            return RolloutProgress("superseded", 0, self._total, "it is not there any more")
+        except ClusterUnavailable as e:
+            return RolloutProgress(None, 0, self._total, f"the cluster cannot be asked: {e.what}")
         found = self._judged(workload, pods)
         self._total = found.total
         return found
 
-    def _judged(self, workload: Workload, pods: list[Pod]) -> Settling:
+    def _judged(self, workload: Workload, pods: list[Pod]) -> RolloutProgress:
         intent = self._intent
         if intent.resource is not None and workload.uid != intent.resource.uid:
-            return Settling("superseded", 0, self._total, "it is another object of the same name")
+            return RolloutProgress("superseded", 0, self._total, "it is another object of the same name")
         if self._spec.pods(self._args):
             meant = pods_of(intent)
             pods = [pod for pod in pods if pod.uid == meant.get(pod.name, {}).get("uid")]
@@ -169,7 +169,7 @@ class _Watch:
             now = self._spec.view(self._args, workload)
             found = self._spec.settled(self._args, workload, pods)
         except ArgumentsInvalid as e:
-            return Settling("superseded", 0, self._total, f"it is not what it was: {e.what}")
+            return RolloutProgress("superseded", 0, self._total, f"it is not what it was: {e.what}")
         if not _still(self._after, now):
             by = _last(workload.managers if workload.pods is None else _of_pods(pods), intent.id)
             return replace(found, state="superseded", detail=f"{by} has changed it since")

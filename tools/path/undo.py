@@ -38,12 +38,12 @@ async def proposal(
     may_undo(principal, intent.record)
     if await applied_end(context.journal, intent) is None:
         raise ArgumentsInvalid(
-            "that change was not applied", where=f"record {record}", mend="flyball audit show"
+            "that change was not applied", where=f"record {record}", hint="flyball audit show"
         )
     target = intent.record.resource
     if target is None or target.namespace is None or target.cluster != context.cluster.name:
         raise ArgumentsInvalid(
-            "that change was on another cluster", where=f"record {record}", mend="give its --context"
+            "that change was on another cluster", where=f"record {record}", hint="give its --context"
         )
     tool = tool_of(intent.record)
     return build(
@@ -62,12 +62,12 @@ async def proposal(
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A change of a run that is not put back, and why; `mend` is what a person can do instead."""
+    """A change of a run that is not put back, and why; `hint` is what a person can do instead."""
 
     record: int
     what: str
     why: str
-    mend: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ async def inverses(context: Context, of_run: str, *, principal: Principal, run_i
     """Put back what the run changed on this cluster. Raises ArgumentsInvalid where the log knows no such run."""
     if not await context.log.find(run_id=of_run, limit=1):
         raise ArgumentsInvalid(
-            f"there is no run `{of_run[:80]}`", mend="flyball audit tail --kind run.started"
+            f"there is no run `{of_run[:80]}`", hint="flyball audit tail --kind run.started"
         )
     intents = await context.log.find(kinds=("action.intent",), run_id=of_run, newest_first=True)
     undone = await _undone(context, since=intents[-1].seq) if intents else {}
@@ -124,7 +124,7 @@ async def _inverse(
             run_id=run_id,
         )
     except ArgumentsInvalid as e:
-        return Kept(intent.seq, what, e.what, e.mend)
+        return Kept(intent.seq, what, e.what, e.hint)
 
 
 async def _unapplied(context: Context, intent: Entry, what: str) -> Kept | None:
@@ -161,7 +161,7 @@ async def newest(context: Context, principal: Principal) -> int:
             undone.add(puts_back)
         elif entry.record.id not in undone:
             return entry.seq
-    raise ArgumentsInvalid("there is nothing to undo", mend="flyball audit tail")
+    raise ArgumentsInvalid("there is nothing to undo", hint="flyball audit tail")
 
 
 def _theirs(context: Context, principal: Principal, entry: Entry) -> bool:
@@ -174,8 +174,8 @@ async def _intent(context: Context, record: int) -> Entry:
     try:
         entry = await context.log.entry(record)
     except KeyError as e:
-        raise ArgumentsInvalid(f"there is no record {record}", mend="flyball audit tail") from e
+        raise ArgumentsInvalid(f"there is no record {record}", hint="flyball audit tail") from e
     if entry.record.kind != "action.intent":
-        mend = "give the number that was printed behind `undo:`"
-        raise ArgumentsInvalid(f"record {record} is no change", where=entry.record.kind, mend=mend)
+        hint = "give the number that was printed behind `undo:`"
+        raise ArgumentsInvalid(f"record {record} is no change", where=entry.record.kind, hint=hint)
     return entry

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from policies.types import Approval, Principal, Request
-from tools.errors import ClusterAway, ClusterMismatch, ToolError
+from tools.errors import ClusterMismatch, ClusterUnavailable, ToolError
 from tools.path.context import Context
 from tools.path.journal import Final, New
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated
@@ -77,7 +77,7 @@ class Stepping:
                 if not await self.voted(step):
                     return StepDone(step, "waiting", "it waits for an approval")
             return _done(step, await self._execute(step))
-        except (ClusterAway, ClusterMismatch) as e:
+        except (ClusterUnavailable, ClusterMismatch) as e:
             return StepDone(step, "away", e.what)
         except ToolError as e:  # its workload is another process's just now, say: the next try may do it
             return StepDone(step, "failed", e.what)

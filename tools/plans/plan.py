@@ -41,6 +41,8 @@ class NoSuchPlan(ArgumentsInvalid):
 class PlanRefused(ToolError):
     """This person, or this process, may not carry the plan out."""
 
+    effect = "refused"
+
 
 class PlanStep(Wire):
     """One request of a plan. `view_digest` is None where policy refused it by names, or it is judged later."""
@@ -152,7 +154,7 @@ def excluded(plan: Plan, targets: Sequence[str]) -> frozenset[int]:
         of = [on.get(target(plan.cluster, namespace, text).key, set()) for namespace in namespaces]
         if not any(of):
             raise ArgumentsInvalid(
-                f"the plan has no step on `{text[:80]}`", where=plan.handle, mend="KIND/NAME as it is listed"
+                f"the plan has no step on `{text[:80]}`", where=plan.handle, hint="KIND/NAME as it is listed"
             )
         numbers.update(*of)
     return frozenset(numbers)

@@ -67,12 +67,12 @@ class Plans:
         """Look at each request as it stands now (nothing is written) and record the plan, whole.
 
         Proposed again under the same `id`, the newest proposal is the plan. Raises ArgumentsInvalid for no
-        request, too many, or somebody else's; ClusterAway, ClusterMismatch, LogUnavailable.
+        request, too many, or somebody else's; ClusterUnavailable, ClusterMismatch, LogUnavailable.
         """
         if not 0 < len(requests) <= MAX_STEPS:
-            raise ArgumentsInvalid(f"{len(requests)} steps are no plan", mend=f"1 to {MAX_STEPS}")
+            raise ArgumentsInvalid(f"{len(requests)} steps are no plan", hint=f"1 to {MAX_STEPS}")
         if any(request.principal != who for request in requests):
-            raise ArgumentsInvalid("a plan is one principal's", where=who.agent or "", mend="plan them apart")
+            raise ArgumentsInvalid("a plan is one principal's", where=who.agent or "", hint="plan them apart")
         cluster, plan_id = await self._c.pinned(), id or self._c.nonce()
         run = run_id or f"r-{plan_id[:12]}"
         steps = await self._looking.steps(
@@ -90,7 +90,7 @@ class Plans:
             expires_ms=now + LIFE_MS,
             steps=steps,
         )
-        await self._c.log.commit(drafted(self._c.journal, plan), (Claim("put", *marked(plan)),))
+        await self._c.log.commit(drafted(self._c.journal, plan), (Claim("set", *marked(plan)),))
         return plan
 
     async def one(self, handle: str) -> Plan:
@@ -107,7 +107,7 @@ class Plans:
         found = await self.named(handle)
         if len(found) != 1:
             what = "names no plan" if not found else f"names {len(found)} plans"
-            raise NoSuchPlan(f"`{handle[:80]}` {what}", mend="give more of its digits, or plan anew")
+            raise NoSuchPlan(f"`{handle[:80]}` {what}", hint="give more of its digits, or plan anew")
         recorded = await self._read(found[0])
         await self._stands(recorded.plan)
         return recorded
@@ -115,8 +115,8 @@ class Plans:
     async def named(self, handle: str) -> list[Entry]:
         """Every recorded plan whose digest begins so, whatever became of it."""
         if not is_handle(handle):
-            mend = "at least 8 hex digits, as they were printed"
-            raise NoSuchPlan(f"`{handle[:80]}` is no handle", mend=mend)
+            hint = "at least 8 hex digits, as they were printed"
+            raise NoSuchPlan(f"`{handle[:80]}` is no handle", hint=hint)
         return await self._c.log.find(kinds=("plan.proposed",), request_digest_prefix=handle)
 
     async def waiting(self) -> list[WaitingPlan]:
@@ -174,11 +174,11 @@ class Plans:
             names = list(dict.fromkeys(str(step.request.target) for step in held))
             shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
             out = [s for s in plan.steps if s.number in left_out or s in held]
-            mend = f"without it: flyball approve {plan.handle}{leaving_out(out)}"
+            hint = f"without it: flyball approve {plan.handle}{leaving_out(out)}"
             raise PlanRefused(
                 f"the last application of that plan left out {shown}",
                 where=plan.handle,
-                mend=f"{mend}\nwith it: flyball tune apply {plan.handle}, then approve it",
+                hint=f"{hint}\nwith it: flyball tune apply {plan.handle}, then approve it",
             )
 
     def may_apply(self, plan: Plan, by: Principal) -> None:
@@ -187,8 +187,8 @@ class Plans:
             raise PlanRefused("only a person applies a plan", where=plan.handle)
         for who in (by, plan.principal):
             if (why := self._c.identity.refuses(who)) is not None:
-                mend = f"its own person: flyball tune apply {plan.handle}"
-                raise PlanRefused(why, where=plan.handle, mend=mend)
+                hint = f"its own person: flyball tune apply {plan.handle}"
+                raise PlanRefused(why, where=plan.handle, hint=hint)
 
     async def _begin(self, recorded: Recorded, by: Principal, left_out: frozenset[int]) -> None:
         """`run.started` of an application: who, which plan, what is left out."""
@@ -224,12 +224,12 @@ class Plans:
 
     async def _stands(self, plan: Plan) -> None:
         if plan.cluster_uid != self._c.cluster.uid or plan.cluster != self._c.cluster.name:
-            what, mend = f"that plan was made on `{plan.cluster}`, another cluster", "plan anew on this one"
-            raise ClusterMismatch(what, where=plan.handle, mend=mend)
+            what, hint = f"that plan was made on `{plan.cluster}`, another cluster", "plan anew on this one"
+            raise ClusterMismatch(what, where=plan.handle, hint=hint)
         if plan.expires_ms <= self._c.now_ms():
-            raise NoSuchPlan("that plan has expired", where=plan.handle, mend="plan anew")
+            raise NoSuchPlan("that plan has expired", where=plan.handle, hint="plan anew")
         if (ended := await self._ended(plan)) is not None:
-            raise NoSuchPlan(ended, where=plan.handle, mend="flyball pending; or plan anew")
+            raise NoSuchPlan(ended, where=plan.handle, hint="flyball pending; or plan anew")
 
     async def _ended(self, plan: Plan) -> str | None:
         """Why nothing more of it may begin; None where it may."""

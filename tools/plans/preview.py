@@ -39,7 +39,7 @@ class Looking:
         self._c, self._path = context, path
 
     async def steps(self, plan_id: str, run_id: str, requests: Sequence[Request]) -> tuple[PlanStep, ...]:
-        """The requests as steps, in their order. Raises ClusterAway and LogUnavailable."""
+        """The requests as steps, in their order. Raises ClusterUnavailable and LogUnavailable."""
         seats = asyncio.Semaphore(AT_ONCE)
         chained = _chained(requests)
 

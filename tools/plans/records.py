@@ -78,7 +78,7 @@ def restored(entry: Entry, asked: Sequence[Entry]) -> Recorded:
 
 def _tampered(entry: Entry) -> LogTampered:
     what = "the plan's records are not those of its digest"
-    return LogTampered(what, where=f"record {entry.seq}", mend="apply nothing: flyball audit verify")
+    return LogTampered(what, where=f"record {entry.seq}", hint="apply nothing: flyball audit verify")
 
 
 def _step_record(journal: Journal, plan: Plan, step: PlanStep, head: Record) -> Record:

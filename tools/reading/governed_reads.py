@@ -6,7 +6,7 @@ from dataclasses import replace
 from base.text import harmless
 from policies.types import Principal, Target, digest_of
 from tools.diagnosis.snapshot import Row
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.series import digest, summary
 from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
 from tools.path.context import Context
@@ -53,7 +53,7 @@ class GovernedReads:
         return shown
 
     async def overview(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
-        """The same workloads with their newest figures, under one record. Raises ReadRefused, ClusterAway and
+        """The same workloads with their newest figures, under one record. Raises ReadRefused, ClusterUnavailable and
         NeverHappened for the list; what else fails is said in the row."""
         return await Overview(self._reading, self._metrics).rows(namespace, selector, metrics)
 
@@ -85,8 +85,8 @@ class GovernedReads:
         """The samples, all of whole numbers: a source that gives anything else cannot be believed."""
         found = await self._usage.usage(target)
         if any(type(v) is not int for one in found for pair in one.containers.values() for v in pair):
-            raise MetricsAway(
-                "a sample is no whole number", where=str(target), mend="look at what serves metrics.k8s.io"
+            raise MetricsUnavailable(
+                "a sample is no whole number", where=str(target), hint="look at what serves metrics.k8s.io"
             )
         return found
 
@@ -117,7 +117,7 @@ class GovernedReads:
         return found
 
     async def metric(self, target: Target, metric: Metric) -> Number:
-        """The newest figure. Raises MetricsAway."""
+        """The newest figure. Raises MetricsUnavailable."""
         request = self._reading.request("read_metrics", target)
         await self._reading.judged(request)
         found = await self._reading.fetched(request, self._metrics.latest(metric, target, self._c.now_ms()))
@@ -134,7 +134,7 @@ class GovernedReads:
 
     async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
         """The last `span_s` seconds up to now, on a grid of `step_s` that is the same for every reader. What is
-        recorded is its summary and its digest. Raises MetricsAway."""
+        recorded is its summary and its digest. Raises MetricsUnavailable."""
         request = self._reading.request("read_metrics", target)
         await self._reading.judged(request)
         step_ms = step_s * 1000

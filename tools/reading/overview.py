@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from policies.types import digest_of
 from tools.diagnosis.snapshot import Row, why
-from tools.errors import ClusterAway, MetricsAway, NeverHappened, NotFound
+from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, NotFound
 from tools.metrics.types import Metric, MetricsReader, Number
 from tools.ports import Workload
 from tools.reading.screening import Reading
@@ -31,7 +31,7 @@ class Overview:
 
     async def rows(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
         """The namespace's workloads, less those that the principal may not describe. Raises ReadRefused,
-        ClusterAway, NeverHappened for the list; what else fails is said in the row."""
+        ClusterUnavailable, NeverHappened for the list; what else fails is said in the row."""
         request, shown, hidden = await self._reading.listed(namespace, selector)
         asking = _Asking()
         rows = await asyncio.gather(*(self._row(asking, w, metrics) for w in shown))
@@ -75,7 +75,7 @@ class _Asking:
 
     def __init__(self) -> None:
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._away: MetricsAway | None = None
+        self._away: MetricsUnavailable | None = None
 
     async def part(self, name: str, missing: dict[str, str], ask: Callable[[], Awaitable[T]], empty: T) -> T:
         async with self._room:
@@ -84,10 +84,10 @@ class _Asking:
                 return empty
             try:
                 return await ask()
-            except MetricsAway as e:
+            except MetricsUnavailable as e:
                 self._away = e
                 missing[name] = why(e)
-            except (ClusterAway, NeverHappened, NotFound) as e:
+            except (ClusterUnavailable, NeverHappened, NotFound) as e:
                 missing[name] = why(e)
         return empty
 

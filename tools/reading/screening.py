@@ -49,7 +49,7 @@ class Reading:
         ArgumentsInvalid for a selector that no record would hold."""
         if len(selector) > MOST_SELECTOR:
             raise ArgumentsInvalid(
-                f"a selector of {len(selector)} characters", mend=f"at most {MOST_SELECTOR}"
+                f"a selector of {len(selector)} characters", hint=f"at most {MOST_SELECTOR}"
             )
         request = self.request("list_workloads", namespace_target(self._c.cluster.name, namespace))
         await self.screen(request)
@@ -110,4 +110,4 @@ class Reading:
             labels={"action": request.action} | ({"untrusted": "yes"} if untrusted else {}),
         )
         key = taint_key(request) if untrusted else None
-        await self._c.log.commit((record,), (Claim("put", key, self._c.now_ms()),) if key else ())
+        await self._c.log.commit((record,), (Claim("set", key, self._c.now_ms()),) if key else ())

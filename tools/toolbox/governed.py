@@ -10,8 +10,8 @@ from policies.types import Principal, Request
 from tools.actions import registry
 from tools.errors import (
     ArgumentsInvalid,
-    ClusterAway,
-    MetricsAway,
+    ClusterUnavailable,
+    MetricsUnavailable,
     NeverHappened,
     NotFound,
     ReadRefused,
@@ -73,7 +73,7 @@ class GovernedToolbox:
             return await self._rejected(call, e)
         except ReadRefused as e:
             return _told("refused", e, e.record)
-        except (NotFound, NeverHappened, ClusterAway, MetricsAway) as e:
+        except (NotFound, NeverHappened, ClusterUnavailable, MetricsUnavailable) as e:
             return _told("failed", e, None)
 
     async def _request(self, call: Call, values: dict[str, Any]) -> Request:
@@ -110,7 +110,7 @@ class GovernedToolbox:
             found = await spec.fetch(args, reads, self._c.cluster.name, _namespace(call))
         except RecordInvalid as e:  # what cannot be recorded is not released
             what = f"what was read cannot be recorded: {e.what}"
-            return _told("failed", ToolError(what, where=call.name, mend="ask for less"), None)
+            return _told("failed", ToolError(what, where=call.name, hint="ask for less"), None)
         text = json.dumps({"status": "ok", **found}, separators=(",", ":"))
         return Card("ok", f"{call.name}  {_words(values)}", text)
 
@@ -136,7 +136,7 @@ def printable(text: str) -> str:
 
 def _namespace(call: Call) -> str:
     if call.namespace is None:
-        raise ArgumentsInvalid("no namespace is pinned", where=call.name, mend="give -n NAMESPACE")
+        raise ArgumentsInvalid("no namespace is pinned", where=call.name, hint="give -n NAMESPACE")
     return call.namespace
 
 
@@ -146,7 +146,7 @@ def _words(values: dict[str, Any]) -> str:
 
 def _told(status: Any, e: ToolError, record: int | None) -> Card:
     what = harmless(e.what, _ERROR)
-    text = {"status": status, "error": what, "where": e.where, "mend": e.mend, "record": record}
+    text = {"status": status, "error": what, "where": e.where, "hint": e.hint, "record": record}
     return Card(status, printable(f"{e.where}: {what}" if e.where else what), json.dumps(text), record)
 
 
@@ -163,7 +163,7 @@ def _card(result: Result) -> Card:
         case Refused():
             room = [
                 {"dimension": r.dimension, "low": r.low, "high": r.high, "without_approval": r.alone}
-                for r in (result.decision.room if result.decision else ())
+                for r in (result.decision.headroom if result.decision else ())
             ]
             why = harmless(result.detail, _ERROR)
             facts |= {"status": "refused", "stage": result.stage, "rule": result.rule, "why": why}
@@ -177,7 +177,7 @@ def _card(result: Result) -> Card:
             return _made("pending", f"needs approval {result.handle}  {head}", facts, result.handle)
         case Failed():
             what = harmless(result.what, _ERROR)
-            facts |= {"status": "failed", "error": what, "mend": harmless(result.mend, _ERROR)}
+            facts |= {"status": "failed", "error": what, "hint": harmless(result.hint, _ERROR)}
             return _made("failed", f"failed  {head}  {what}", facts)
         case _:
             why = harmless(result.why, _ERROR)

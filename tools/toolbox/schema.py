@@ -17,10 +17,10 @@ def decode(text: str) -> dict[str, Any]:
     """
     if len(text) > MAX_BYTES:
         raise ArgumentsInvalid(
-            f"{len(text)} characters of arguments", where="arguments", mend=f"at most {MAX_BYTES}"
+            f"{len(text)} characters of arguments", where="arguments", hint=f"at most {MAX_BYTES}"
         )
     if _depth(text) > MAX_DEPTH:
-        raise ArgumentsInvalid("nested too deep", where="arguments", mend=f"at most {MAX_DEPTH} levels")
+        raise ArgumentsInvalid("nested too deep", where="arguments", hint=f"at most {MAX_DEPTH} levels")
     try:
         text.encode("utf-8", "strict")
         value = json.loads(
@@ -28,9 +28,9 @@ def decode(text: str) -> dict[str, Any]:
         )
         json.dumps(value, ensure_ascii=False).encode("utf-8", "strict")
     except (ValueError, RecursionError) as e:
-        raise ArgumentsInvalid(f"not JSON: {_plain(e)}", where="arguments", mend="one JSON object") from e
+        raise ArgumentsInvalid(f"not JSON: {_plain(e)}", where="arguments", hint="one JSON object") from e
     if not isinstance(value, dict):
-        raise ArgumentsInvalid("not a JSON object", where="arguments", mend="one JSON object")
+        raise ArgumentsInvalid("not a JSON object", where="arguments", hint="one JSON object")
     return value
 
 
@@ -73,13 +73,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ArgumentsInvalid(f"`{_plain(key)}` stands twice", where="arguments", mend="each key once")
+            raise ArgumentsInvalid(f"`{_plain(key)}` stands twice", where="arguments", hint="each key once")
         found[key] = value
     return found
 
 
 def _none_such(text: str) -> Any:
-    raise ArgumentsInvalid(f"`{text[:32]}` is no whole number", where="arguments", mend="write an integer")
+    raise ArgumentsInvalid(f"`{text[:32]}` is no whole number", where="arguments", hint="write an integer")
 
 
 def _plain(value: object) -> str:

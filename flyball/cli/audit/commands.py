@@ -84,7 +84,7 @@ def verify(
     log: LogFile = None,
     vkey: Vkey = None,
     kept: Annotated[
-        Path | None, typer.Option("--kept", help="The kept checkpoint (unset: that of the settings).")
+        Path | None, typer.Option("--pinned", help="The pinned checkpoint (unset: that of the settings).")
     ] = None,
 ) -> None:
     """Verify the whole log. Exit 0 whole, 6 tampering, 1 could not be finished. Example: flyball audit verify"""
@@ -95,7 +95,7 @@ def verify(
     path = _path(opts, log)
     anchor = kept or (None if log else _kept(opts))
     try:
-        report = check(path, _trusted(path, vkey), kept_path=anchor, full=full, progress=_Progress())
+        report = check(path, _trusted(path, vkey), pinned_path=anchor, full=full, progress=_Progress())
     except AuditError as problem:
         raise _unfinished(opts, problem) from problem
     if opts.json:
@@ -134,7 +134,7 @@ def prove(
         to.write_bytes(proof)
     except OSError as problem:
         raise UsageError(
-            str(problem.strerror), where=str(to), mend="name a file that can be written"
+            str(problem.strerror), where=str(to), hint="name a file that can be written"
         ) from problem
     if opts.json:
         document({"kind": "ProofWritten", "seq": record, "file": str(to)})
@@ -160,7 +160,7 @@ def verify_proof(
         proven = check(file.read_bytes(), trusted)
     except (OSError, ValueError) as problem:
         raise UsageError(
-            str(problem), where=str(file), mend="make one: flyball audit prove RECORD"
+            str(problem), where=str(file), hint="make one: flyball audit prove RECORD"
         ) from problem
     except LogTampered as problem:
         _say_untrue(opts, problem)
@@ -203,9 +203,9 @@ class _Progress:
 
 
 def _kept(opts: Options) -> Path:
-    from flyball.wiring import kept_path
+    from flyball.wiring import pinned_path
 
-    return kept_path(opts.settings, _place(opts))
+    return pinned_path(opts.settings, _place(opts))
 
 
 def _place(opts: Options) -> "Place":
@@ -237,7 +237,7 @@ def _parsed(vkey: str) -> "Verifier":
     try:
         return Verifier.parse(vkey)
     except ValueError as problem:
-        raise UsageError(str(problem), where="--vkey", mend="print it: flyball audit key show") from problem
+        raise UsageError(str(problem), where="--vkey", hint="print it: flyball audit key show") from problem
 
 
 def _known_kinds(kinds: list[str]) -> None:
@@ -248,16 +248,16 @@ def _known_kinds(kinds: list[str]) -> None:
     for kind in kinds:
         if kind not in get_args(Kind):
             raise UsageError(
-                f"no such kind: {kind}", where="--kind", mend=f"one of {', '.join(get_args(Kind))}"
+                f"no such kind: {kind}", where="--kind", hint=f"one of {', '.join(get_args(Kind))}"
             )
 
 
 def _no_record(record: int, size: int) -> UsageError:
-    return UsageError(f"no record {record}: the log ends at {size - 1}", mend="flyball audit tail")
+    return UsageError(f"no record {record}: the log ends at {size - 1}", hint="flyball audit tail")
 
 
 def _unfinished(opts: Options, problem: Any) -> Stop:
-    error(problem.what, problem.where, problem.mend)
+    error(problem.what, problem.where, problem.hint)
     if opts.json:
         document({"kind": "Verification", "whole": None, "error": problem.what, "where": problem.where})
     return Stop(Exit.FAILED)

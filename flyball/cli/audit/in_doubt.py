@@ -61,7 +61,7 @@ def resolve(
 ) -> None:
     """Say what became of it. Example: flyball audit in-doubt resolve 18204 --as applied --reason "seen" """
     if not reason.strip():
-        raise UsageError("a reason is needed", where="--reason", mend="say how you know")
+        raise UsageError("a reason is needed", where="--reason", hint="say how you know")
 
     async def work(app: Any) -> None:
         from tools.path.journal import actor_of
@@ -69,7 +69,7 @@ def resolve(
         resolver = app.executor.resolver
         found = [e for e in await resolver.open_intents() if e.seq == record]
         if not found:
-            raise UsageError(f"record {record} is not in doubt", mend="flyball audit in-doubt")
+            raise UsageError(f"record {record} is not in doubt", hint="flyball audit in-doubt")
         who = actor_of(app.identity.by_hand())
         await resolver.by_hand(found[0], outcome.replace("-", "_"), reason, who)
         if opts.json:

@@ -103,7 +103,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "root_sha256": report.root,
         "checkpoints": report.checkpoints,
         "signatures_verified": report.signatures,
-        "kept_records": report.kept_records,
+        "pinned_records": report.pinned_records,
         "last_ts": report.last_ts,
         "findings": [_finding(finding) for finding in report.findings],
         "notes": [_finding(note) for note in report.notes],
@@ -119,9 +119,9 @@ def report_lines(report: Report) -> list[str]:
     else:
         number = len(report.findings)
         first = f"TAMPERED  {number} finding{'s' * (number != 1)}; verified to {report.records - 1}"
-    kept = "no kept checkpoint was compared"
-    if report.kept_records is not None:
-        kept = f"kept checkpoint agrees to {report.kept_records - 1}"
+    kept = "no pinned checkpoint was compared"
+    if report.pinned_records is not None:
+        kept = f"pinned checkpoint agrees to {report.pinned_records - 1}"
     evidence = f"  {report.checkpoints} checkpoints, {report.signatures} signatures verified; {kept}"
     unlisted = [f"  and {report.unlisted} more"] if report.unlisted else []
     return [safe(first), safe(evidence), *_found(report.findings), *_found(report.notes, "note "), *unlisted]

@@ -50,7 +50,7 @@ def backtest_cpu(
         raise UsageError(
             f"{unit:g} is no unit",
             where="--unit",
-            mend="give how much of the column is one core, 1e-9 to 1e15",
+            hint="give how much of the column is one core, 1e-9 to 1e15",
         )
     cases = _cases(trace, column or ["value"], unit)
     found = compare(cases, told=lambda stem: transient(f"playing {stem}"))
@@ -77,7 +77,7 @@ def _cases(paths: "Sequence[Path]", columns: "Sequence[str]", unit: float) -> "l
     for case in cases:
         if case.stem in seen:
             raise UsageError(
-                f"two traces are named `{case.stem}`", where="--trace", mend="rename one of them"
+                f"two traces are named `{case.stem}`", where="--trace", hint="rename one of them"
             )
         seen.add(case.stem)
     return cases
@@ -101,7 +101,7 @@ def _of_file(path: Path, columns: "Sequence[str]", unit: float, now_s: int) -> "
             )
         except BadTrace as e:
             where = e.where if len(names) == 1 else f"{e.where}, column `{name}`"
-            raise UsageError(e.what, where=where, mend=e.mend) from e
+            raise UsageError(e.what, where=where, hint=e.hint) from e
     return cases
 
 
@@ -113,10 +113,10 @@ def _text(path: Path) -> list[str]:
         raw = path.read_bytes()
         return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode().splitlines(keepends=True)
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as e:
-        mend = "give a CSV of `ts,value` in UTF-8, or such a one as .csv.gz"
-        raise UsageError("this is no text", where=str(path), mend=mend) from e
+        hint = "give a CSV of `ts,value` in UTF-8, or such a one as .csv.gz"
+        raise UsageError("this is no text", where=str(path), hint=hint) from e
     except OSError as e:
-        raise UsageError(str(e.strerror), where=str(path), mend="name a file that can be read") from e
+        raise UsageError(str(e.strerror), where=str(path), hint="name a file that can be read") from e
 
 
 def _columns(lines: list[str], columns: "Sequence[str]") -> list[str]:

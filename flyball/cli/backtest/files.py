@@ -25,13 +25,13 @@ def read(paths: Sequence[Path], column: str, now_s: int) -> "list[Trace]":
             with path.open(encoding="utf-8", newline="") as lines:
                 found.append(on_the_minute(rows.read(lines, str(path), column=column, now_s=now_s)))
         except BadTrace as e:
-            raise UsageError(e.what, where=e.where, mend=e.mend) from e
+            raise UsageError(e.what, where=e.where, hint=e.hint) from e
         except UnicodeDecodeError as e:
             raise UsageError(
-                "this is no text", where=str(path), mend="give a CSV of `ts,value` in UTF-8"
+                "this is no text", where=str(path), hint="give a CSV of `ts,value` in UTF-8"
             ) from e
         except OSError as e:
-            raise UsageError(str(e.strerror), where=str(path), mend="name a file that can be read") from e
+            raise UsageError(str(e.strerror), where=str(path), hint="name a file that can be read") from e
     return found
 
 
@@ -41,7 +41,7 @@ def _distinct(paths: Sequence[Path]) -> None:
     for path in paths:
         if path.stem in first:
             what = f"two traces are named `{path.stem}`"
-            raise UsageError(what, where=f"{first[path.stem]}, {path}", mend="rename one of them")
+            raise UsageError(what, where=f"{first[path.stem]}, {path}", hint="rename one of them")
         first[path.stem] = path
 
 
@@ -49,12 +49,12 @@ def check(wanted: Path, traces: Sequence[Path]) -> None:
     """Before anything is played: `wanted`, a file or a folder's file, can be written and is none of the traces.
     Raises UsageError."""
     if wanted.exists() and not wanted.is_file():
-        raise UsageError("there is something else of that name", where=str(wanted), mend="name a file")
+        raise UsageError("there is something else of that name", where=str(wanted), hint="name a file")
     if wanted.exists() and any(trace.exists() and wanted.samefile(trace) for trace in traces):
-        raise UsageError("this would write over a trace", where=str(wanted), mend="name another place")
+        raise UsageError("this would write over a trace", where=str(wanted), hint="name another place")
     above = next(folder for folder in wanted.absolute().parents if folder.exists())
     if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
-        raise UsageError("cannot write there", where=str(wanted), mend="name a folder that can be written")
+        raise UsageError("cannot write there", where=str(wanted), hint="name a folder that can be written")
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
@@ -66,8 +66,8 @@ def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
             asides[folder / f"{stem}.csv"] = _aside(folder, text.encode())
         return [aside.replace(path) for path, aside in asides.items()]
     except OSError as e:
-        mend = "name a folder that can be written with --out"
-        raise UsageError(f"cannot write: {e.strerror}", where=str(folder), mend=mend) from e
+        hint = "name a folder that can be written with --out"
+        raise UsageError(f"cannot write: {e.strerror}", where=str(folder), hint=hint) from e
     finally:
         for aside in asides.values():
             aside.unlink(missing_ok=True)
@@ -81,8 +81,8 @@ def write_one(path: Path, content: bytes) -> None:
         aside = _aside(path.parent, content)
         aside.replace(path)
     except OSError as e:
-        mend = "name a file in a folder that can be written"
-        raise UsageError(f"cannot write: {e.strerror}", where=str(path), mend=mend) from e
+        hint = "name a file in a folder that can be written"
+        raise UsageError(f"cannot write: {e.strerror}", where=str(path), hint=hint) from e
     finally:
         if aside is not None:
             aside.unlink(missing_ok=True)

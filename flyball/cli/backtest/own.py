@@ -34,7 +34,7 @@ async def _trace(app: "App", workload: str, since: str) -> "Trace":
     try:
         return of_millicores(f"{where.namespace}-{where.name}", start, values)
     except BadTrace as e:
-        raise UsageError(e.what, where=e.where, mend=e.mend) from e
+        raise UsageError(e.what, where=e.where, hint=e.hint) from e
 
 
 def _begun(found: "Series") -> "tuple[int, list[int | None]]":

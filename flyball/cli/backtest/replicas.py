@@ -73,10 +73,10 @@ def backtest(
     _between("--target-util", target_util, 0.05, 1.0)
     if (workload is None) == (not trace):
         raise UsageError(
-            "give --trace FILE.csv, or a workload", mend="flyball tune backtest deploy/web --since 14d"
+            "give --trace FILE.csv, or a workload", hint="flyball tune backtest deploy/web --since 14d"
         )
     if out is not None and (plot is not None or metric_noise):
-        raise UsageError("--plot and --metric-noise belong to the table", mend="leave --out away")
+        raise UsageError("--plot and --metric-noise belong to the table", hint="leave --out away")
     size = _size(per_replica)
     for wanted in _results(out, plot, trace or []):
         files.check(wanted, trace or [])
@@ -97,7 +97,7 @@ def _results(out: Path | None, plot: Path | None, traces: "Sequence[Path]") -> "
 
 def _between(option: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise UsageError(f"{value:g} is not between {low:g} and {high:g}", where=option, mend="see --help")
+        raise UsageError(f"{value:g} is not between {low:g} and {high:g}", where=option, hint="see --help")
 
 
 def _size(text: str) -> float | None:
@@ -112,8 +112,8 @@ def _size(text: str) -> float | None:
         size = math.nan
     least, most = SIZES
     if not least <= size <= most:
-        mend = f"give CPU cores from {least:g} to {most:g}, or auto"
-        raise UsageError(f"`{text}` is no size of a replica", where="--per-replica", mend=mend)
+        hint = f"give CPU cores from {least:g} to {most:g}, or auto"
+        raise UsageError(f"`{text}` is no size of a replica", where="--per-replica", hint=hint)
     return size
 
 
@@ -135,7 +135,7 @@ def _case(trace: "Trace", size: float | None, startup_s: int, target_util: float
     try:
         return Case.of(trace, trace.shape(size, startup_s, target_util), noise / 100)
     except BadTrace as e:
-        raise UsageError(e.what, where=e.where, mend=e.mend) from e
+        raise UsageError(e.what, where=e.where, hint=e.hint) from e
 
 
 def _write(opts: Options, out: Path, cases: "Sequence[Case]", name: Name, risk: float, percent: int) -> None:

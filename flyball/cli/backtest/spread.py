@@ -21,11 +21,11 @@ Out = TypeVar("Out")
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """An error of ours on its way back from another process: what, where, mend."""
+    """An error of ours on its way back from another process: what, where, hint."""
 
     what: str
     where: str
-    mend: str
+    hint: str
 
 
 def spread(work: Callable[[In], Out], items: Sequence[In]) -> Iterator[Out]:
@@ -41,7 +41,7 @@ def spread(work: Callable[[In], Out], items: Sequence[In]) -> Iterator[Out]:
     try:
         yield from _told(pool.map(partial(_tried, work), items), len(items))
     except BrokenProcessPool as e:
-        raise UsageError("a process ended by itself", mend="out of memory? give fewer traces at once") from e
+        raise UsageError("a process ended by itself", hint="out of memory? give fewer traces at once") from e
     except BaseException:
         _end_all()
         raise
@@ -88,13 +88,13 @@ def _tried(work: Callable[[In], Out], item: In) -> Out | _Refused:
     try:
         return work(item)
     except (BadTrace, ForecastError) as e:
-        return _Refused(e.what, e.where, e.mend)
+        return _Refused(e.what, e.where, e.hint)
 
 
 def _told(results: Iterator[Out | _Refused], count: int) -> Iterator[Out]:
     for done, one in enumerate(results, start=1):
         if isinstance(one, _Refused):
-            raise UsageError(one.what, where=one.where, mend=one.mend)
+            raise UsageError(one.what, where=one.where, hint=one.hint)
         transient(f"{done} of {count} traces played")
         yield one
     transient("")

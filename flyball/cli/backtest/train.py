@@ -41,7 +41,7 @@ def _write(out: Path, text: str) -> None:
         out.write_text(text, encoding="utf-8")
     except OSError as e:
         raise UsageError(
-            f"cannot write: {e.strerror}", where=str(out), mend="give a file in a folder that exists"
+            f"cannot write: {e.strerror}", where=str(out), hint="give a file in a folder that exists"
         ) from e
 
 

@@ -86,7 +86,7 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
 def mode(dry_run: str | None) -> str:
     """kubectl's `--dry-run[=server]`; `none` and `client` are mistakes, never read as something else."""
     if dry_run not in (None, "server"):
-        raise UsageError(f"--dry-run={dry_run} is not known", mend="write --dry-run, or leave it out")
+        raise UsageError(f"--dry-run={dry_run} is not known", hint="write --dry-run, or leave it out")
     return "live" if dry_run is None else "dry_run"
 
 

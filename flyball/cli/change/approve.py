@@ -41,7 +41,7 @@ def approve(
         if isinstance(found, Plan):
             await _plan(opts, app, found, yes, reason, exclude or (), stop_on)
         elif exclude:
-            raise UsageError(f"`{handle}` is one change: nothing can be left out", mend="leave --exclude out")
+            raise UsageError(f"`{handle}` is one change: nothing can be left out", hint="leave --exclude out")
         else:
             await _one(opts, app, found, yes, reason)
 
@@ -78,8 +78,8 @@ async def _plan(
     from tools.plans.plan import excluded
 
     if not plan.having("needs_approval"):
-        mend = f"flyball tune apply {plan.handle}"
-        raise UsageError("no step of that plan needs an approval", where=plan.handle, mend=mend)
+        hint = f"flyball tune apply {plan.handle}"
+        raise UsageError("no step of that plan needs an approval", where=plan.handle, hint=hint)
     left_out = excluded(plan, exclude)
     await app.approvals.plans.keeps_out(plan, left_out)
     if not yes:

@@ -86,7 +86,7 @@ def code_of(carried: "Carried") -> Exit:
     if counts.get("in_doubt"):
         return Exit.IN_DOUBT
     if counts.get("away"):
-        return Exit.AWAY
+        return Exit.UNAVAILABLE
     return Exit.FAILED if counts.get("failed") else Exit.DONE
 
 

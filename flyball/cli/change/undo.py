@@ -33,12 +33,12 @@ def undo(
     ways = {"a record": record is not None, "--last": last, "--run": run is not None}
     given = [name for name, is_given in ways.items() if is_given]
     if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} are two things to undo", mend="give one of them")
+        raise UsageError(f"{' and '.join(given)} are two things to undo", hint="give one of them")
     if not given:
-        raise UsageError("what shall be undone?", mend="give a record number, --last, or --run R")
+        raise UsageError("what shall be undone?", hint="give a record number, --last, or --run R")
     if run is not None:
         if request_id or wait:
-            raise UsageError("--request-id and --wait are for one change", mend="leave them out with --run")
+            raise UsageError("--request-id and --wait are for one change", hint="leave them out with --run")
         from flyball.cli.change.undo_run import undo_run
 
         undo_run(opts, run, dry=mode(dry_run) == "dry_run", yes=yes, reason=reason, stop_on=stop_on)

@@ -66,10 +66,10 @@ def _planned(opts: Options, plan: "Plan", shown: Sequence[str], kept: "Sequence[
 def _not_undone(kept: "Sequence[Kept]") -> list[str]:
     found = []
     for one in kept:
-        mend = f"; {one.mend}" if one.mend else ""
-        found.append(f"  not undone  {safe(one.what)}   {safe(one.why + mend)}   record {one.record}")
+        hint = f"; {one.hint}" if one.hint else ""
+        found.append(f"  not undone  {safe(one.what)}   {safe(one.why + hint)}   record {one.record}")
     return found
 
 
 def _json(one: "Kept") -> dict[str, Any]:
-    return {"record": one.record, "what": one.what, "why": one.why, "mend": one.mend}
+    return {"record": one.record, "what": one.what, "why": one.why, "hint": one.hint}

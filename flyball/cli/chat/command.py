@@ -48,7 +48,7 @@ def chat(
                 raise Stop(await one_turn(app, ops, name, message, show))
             if opts.json:
                 raise UsageError(
-                    "-o json is for one turn", mend="give -m TEXT, or --json for a stream of events"
+                    "-o json is for one turn", hint="give -m TEXT, or --json for a stream of events"
                 )
             raise Stop(await Repl(app, ops, name, show).run())
 
@@ -65,7 +65,7 @@ def _endpoint(opts: Options) -> "Endpoint":
     try:
         endpoint.check()
     except ModelMissing as e:
-        raise UsageError(e.what, where=e.where, mend=e.mend) from e
+        raise UsageError(e.what, where=e.where, hint=e.hint) from e
     return endpoint
 
 

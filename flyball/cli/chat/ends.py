@@ -11,7 +11,7 @@ _ENDS = {"assent": Exit.WAITING, "cancelled": Exit.INTERRUPTED, "drained": Exit.
 
 def code_of(events: list[Any]) -> Exit:
     """The exit code of one turn: what is still open comes first, then what went wrong."""
-    from agents.errors import ModelAway
+    from agents.errors import ModelUnavailable
     from agents.ops.events import CardShown, Stopped, Waiting
 
     last = events[-1] if events else None
@@ -23,7 +23,7 @@ def code_of(events: list[Any]) -> Exit:
     if isinstance(last, Stopped) and last.reason in _ENDS:
         return _ENDS[last.reason]
     if isinstance(last, Stopped):
-        return Exit.AWAY if isinstance(last.error, ModelAway) else Exit.FAILED
+        return Exit.UNAVAILABLE if isinstance(last.error, ModelUnavailable) else Exit.FAILED
     if "failed" in statuses:
         return Exit.FAILED
     return Exit.REFUSED if "refused" in statuses and not statuses & {"applied", "simulated"} else Exit.DONE

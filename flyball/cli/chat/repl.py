@@ -99,7 +99,7 @@ def _interrupts(ops: OpsAgent) -> Iterator[None]:
 
 
 class Repl:
-    """One sitting at the prompt, in one thread of conversation."""
+    """One session at the prompt, in one thread of conversation."""
 
     def __init__(self, app: App, ops: OpsAgent, thread: str, show: Show) -> None:
         self._app, self._ops, self._thread, self._show = app, ops, thread, show
@@ -122,7 +122,7 @@ class Repl:
 
     def _ask(self, prompt: str) -> str | None:
         """A line of the person, None at the end. Nothing else runs meanwhile: no turn is under way."""
-        # asyncio's own handler would cancel the sitting: at the prompt Ctrl-C only clears the line.
+        # asyncio's own handler would cancel the session: at the prompt Ctrl-C only clears the line.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         while True:
             try:
@@ -141,7 +141,7 @@ class Repl:
                 heard, self._heard = self._heard, []
                 await self._follow(self._ops.turn(self._thread, line, heard=heard))
         except _OURS as e:
-            output.error(e.what, e.where, e.mend)
+            output.error(e.what, e.where, e.hint)
 
     async def _follow(self, turn: AsyncIterator[Event]) -> None:
         events = []
@@ -171,14 +171,14 @@ class Repl:
             case "help":
                 say(_HELP)
             case _:
-                raise UsageError(f"/{name} is no command", mend="/help")
+                raise UsageError(f"/{name} is no command", hint="/help")
 
     async def _approve(self, handle: str) -> None:
         waiting = await self._app.approvals.one(handle)
         request = waiting.request
         if not self._terminal:
-            mend = f"flyball approve {waiting.handle} --yes"
-            raise UsageError("nobody is there to be asked", where="standard input is no terminal", mend=mend)
+            hint = f"flyball approve {waiting.handle} --yes"
+            raise UsageError("nobody is there to be asked", where="standard input is no terminal", hint=hint)
         say(f"{self._app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}")
         if (self._ask("approve? [y/N] ") or "").strip().lower() not in ("y", "yes"):
             note("nothing was done")

@@ -81,7 +81,7 @@ def _waiting(event: Waiting) -> None:
 
 def _stopped(where: str, event: Stopped) -> None:
     if event.error is not None:
-        output.error(event.error.what, event.error.where, event.error.mend)
+        output.error(event.error.what, event.error.where, event.error.hint)
         return
     note(f"{where}  {tone('stopped', 'wait')}  {safe(event.detail)}")
 
@@ -106,7 +106,7 @@ def _plain(event: Event) -> dict[str, Any]:
     if isinstance(event, CardShown):
         fields["card"] = dataclasses.asdict(event.card)
     if isinstance(event, Stopped) and event.error is not None:
-        fields["error"] = {"what": event.error.what, "where": event.error.where, "mend": event.error.mend}
+        fields["error"] = {"what": event.error.what, "where": event.error.where, "hint": event.error.hint}
     return fields
 
 

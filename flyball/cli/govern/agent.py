@@ -44,7 +44,7 @@ def show(opts: Options, name: Name) -> None:
         agents = await _agents(app)
         key = f"agent:{name.removeprefix('agent:')}"
         if key not in agents:
-            raise UsageError(f"policy names no `{key}`", mend="agents: " + ", ".join(sorted(agents)))
+            raise UsageError(f"policy names no `{key}`", hint="agents: " + ", ".join(sorted(agents)))
         facts = _facts(app, agents[key], await _suspended(app))
         newest = await app.log.find(kinds=("action.intent", "policy.decision"), newest_first=True, limit=500)
         acts = [e for e in newest if e.record.actor.id == key][:5]

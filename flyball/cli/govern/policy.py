@@ -162,12 +162,12 @@ def lint(opts: Options) -> None:
     snapshot, _, _ = _policy(opts)
     findings = findings_of(snapshot)
     if opts.json:
-        items = [{"level": f.level, "what": f.what, "where": f.where, "mend": f.mend} for f in findings]
+        items = [{"level": f.level, "what": f.what, "where": f.where, "hint": f.hint} for f in findings]
         document({"kind": "PolicyFindings", "items": items})
     else:
         for finding in findings:
             level = "" if finding.level == "error" else f"{finding.level}: "
-            say(f"{safe(finding.where)}: {level}{safe(finding.what)}\n  {safe(finding.mend)}")
+            say(f"{safe(finding.where)}: {level}{safe(finding.what)}\n  {safe(finding.hint)}")
         say(f"{len(findings)} findings, {len(snapshot.rules)} rules, policy {snapshot.digest[:8]}")
     if any(finding.level == "error" for finding in findings):
         raise Stop(Exit.FAILED)
@@ -201,9 +201,9 @@ def _question(
 
     action = action.replace("-", "_")  # `set-resources`, as `flyball act` spells it
     if action not in snapshot.catalogue:
-        raise UsageError(f"`{action}` is no action", mend="actions: " + ", ".join(sorted(snapshot.catalogue)))
+        raise UsageError(f"`{action}` is no action", hint="actions: " + ", ".join(sorted(snapshot.catalogue)))
     if who != "local" and not who.startswith(("agent:", "human:")):
-        raise UsageError(f"`{who}` is nobody", where="--as", mend="local, agent:NAME or human:NAME")
+        raise UsageError(f"`{who}` is nobody", where="--as", hint="local, agent:NAME or human:NAME")
     mine = not who.startswith("human:")
     return Question(
         who=os_user() if who == "local" else who,
@@ -235,7 +235,7 @@ def _pairs(given: list[str] | None) -> dict[str, str]:
     pairs = [part.partition("=") for part in given or ()]
     for key, equals, value in pairs:
         if not key or not equals:
-            raise UsageError(f"`{key}{equals}{value}` is not KEY=VALUE", mend="write e.g. cpuRequest=500m")
+            raise UsageError(f"`{key}{equals}{value}` is not KEY=VALUE", hint="write e.g. cpuRequest=500m")
     return {key: value for key, _, value in pairs}
 
 

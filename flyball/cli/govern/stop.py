@@ -26,14 +26,14 @@ def stop(opts: Options, agent: Agent = None, cluster: Cluster = False, reason: W
 def turn(opts: Options, agent: str | None, cluster: bool, reason: str, *, throw: bool) -> None:
     """Throw or lift the switch of a scope and say what it is now."""
     if agent and cluster:
-        raise UsageError("--agent and --cluster are two scopes", mend="give one of them")
+        raise UsageError("--agent and --cluster are two scopes", hint="give one of them")
 
     async def work(switch: Any) -> None:
         from tools.path import kill_switch
 
         scope = f"agent:{agent.removeprefix('agent:')}" if agent else "all"
         if cluster and not switch.place.context:
-            raise UsageError("which cluster? the kubeconfig cannot be read", mend="name it: --context NAME")
+            raise UsageError("which cluster? the kubeconfig cannot be read", hint="name it: --context NAME")
         scope = f"cluster/{switch.place.context}" if cluster else scope
         known(switch, scope)
         reach = "the sandbox" if switch.place.simulated else "real clusters"
@@ -61,4 +61,4 @@ def known(switch: Any, scope: str) -> None:
     """An agent that policy does not name is a typing mistake; where no policy loads, any name may be stopped."""
     agents = switch.agents() if scope.startswith("agent:") else None
     if agents is not None and scope not in agents:
-        raise UsageError(f"policy names no `{scope}`", mend="agents: " + ", ".join(sorted(agents)))
+        raise UsageError(f"policy names no `{scope}`", hint="agents: " + ", ".join(sorted(agents)))

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from base.quantities import millicores, whole_bytes
 from policies.quantities import shown
-from policies.types import Request, Room, Scalar
+from policies.types import Headroom, Request, Scalar
 from tools.actions.resource_args import VALUES
 from tools.path.outcome import Refused
 
@@ -15,19 +15,21 @@ ARGUMENTS = {"replicas": "replicas"} | {value.dimension: name for name, value in
 
 def hints(result: Refused) -> list[str]:
     """Lines below a refusal; empty where no number would help."""
-    rooms = result.decision.room if result.decision else ()
-    ordered = sorted(rooms, key=lambda room: (not room.alone, room.rule))
+    headrooms = result.decision.headroom if result.decision else ()
+    ordered = sorted(headrooms, key=lambda headroom: (not headroom.alone, headroom.rule))
     found = list[str]()
-    for (alone, rule), group in groupby(ordered, key=lambda room: (room.alone, room.rule)):
+    for (alone, rule), group in groupby(ordered, key=lambda headroom: (headroom.alone, headroom.rule)):
         found += _lines(result.request, alone, rule, list(group))
     return found
 
 
-def _lines(request: Request, alone: bool, rule: str, rooms: Sequence[Room]) -> Iterator[str]:
+def _lines(request: Request, alone: bool, rule: str, headrooms: Sequence[Headroom]) -> Iterator[str]:
     label = "alone, now: " if alone else "approved:   "
-    spans = ", ".join(f"{room.dimension} {_span(room)}".removeprefix("replicas ") for room in rooms)
+    spans = ", ".join(
+        f"{headroom.dimension} {_span(headroom)}".removeprefix("replicas ") for headroom in headrooms
+    )
     wanted = {d for d, argument in ARGUMENTS.items() if request.args.get(argument) is not None}
-    within = {room.dimension: room for room in rooms}
+    within = {headroom.dimension: headroom for headroom in headrooms}
     if not wanted or not wanted <= within.keys():  # one rule alone does not let all of them move
         yield f"  {label} {spans}   ({rule})"
         return
@@ -36,26 +38,28 @@ def _lines(request: Request, alone: bool, rule: str, rooms: Sequence[Room]) -> I
     yield f"  {label} flyball act {tool} {t} -n {t.namespace} {flags}   ({rule}: {spans})"
 
 
-def _span(room: Room) -> str:
-    low, high = shown(room.low, room.dimension), shown(room.high, room.dimension)
+def _span(headroom: Headroom) -> str:
+    low, high = shown(headroom.low, headroom.dimension), shown(headroom.high, headroom.dimension)
     return low if low == high else f"{low} to {high}"
 
 
-def _flags(args: Mapping[str, Scalar], within: Mapping[str, Room]) -> Iterator[str]:
+def _flags(args: Mapping[str, Scalar], within: Mapping[str, Headroom]) -> Iterator[str]:
     """The arguments again, each number moved into what is allowed, by as little as possible."""
-    rooms = {ARGUMENTS[dimension]: room for dimension, room in within.items()}
+    headrooms = {ARGUMENTS[dimension]: headroom for dimension, headroom in within.items()}
     for name, value in args.items():
         flag = "--" + name.replace("_", "-")
         if name == "workload" or value is None or value is False:
             continue
-        if name in rooms:
-            yield f"{flag} {_nearest(str(value), rooms[name])}"
+        if name in headrooms:
+            yield f"{flag} {_nearest(str(value), headrooms[name])}"
         else:
             yield flag if value is True else f"{flag} {value}"
 
 
-def _nearest(text: str, room: Room) -> str:
+def _nearest(text: str, headroom: Headroom) -> str:
     """Read as the tool read it: an amount finer than a millicore or a byte counts as the next whole one."""
     read = {"cpu": millicores, "memory": whole_bytes}
-    asked = next((parse(text) for name, parse in read.items() if room.dimension.startswith(name)), None)
-    return shown(min(max(int(text) if asked is None else asked, room.low), room.high), room.dimension)
+    asked = next((parse(text) for name, parse in read.items() if headroom.dimension.startswith(name)), None)
+    return shown(
+        min(max(int(text) if asked is None else asked, headroom.low), headroom.high), headroom.dimension
+    )

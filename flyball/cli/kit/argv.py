@@ -19,7 +19,7 @@ _VALUED = (
 )
 
 
-def arranged(words: Sequence[str]) -> list[str]:
+def normalize_argv(words: Sequence[str]) -> list[str]:
     """`--dry-run` and `--wait` without their optional value get it; common options go behind the command."""
     count = _leading(words)
     behind = [*words[count:], *words[:count]] if count < len(words) else list(words)

@@ -7,10 +7,10 @@ from flyball.cli.kit.output import document, note, say
 from flyball.exits import Exit, Stop, UsageError
 
 
-def somebody(mend: str) -> None:
+def somebody(hint: str) -> None:
     """Raises UsageError where no terminal is there to answer."""
     if not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked", where="standard input is no terminal", mend=mend)
+        raise UsageError("nobody is there to be asked", where="standard input is no terminal", hint=hint)
 
 
 def confirm(opts: Options, shown: str, question: str) -> None:

@@ -88,17 +88,17 @@ class Options:
             return await switch.in_flight()
 
         if count := self.switch(look):
-            where, mend = f"{count} in flight or in doubt", "do not repeat: flyball audit in-doubt"
-            error("interrupted", where, mend)
+            where, hint = f"{count} in flight or in doubt", "do not repeat: flyball audit in-doubt"
+            error("interrupted", where, hint)
             if self.json:
                 document(
-                    {"kind": "Error", "exit_code": int(Exit.IN_DOUBT), "problems": [_three(where, mend)]}
+                    {"kind": "Error", "exit_code": int(Exit.IN_DOUBT), "problems": [_three(where, hint)]}
                 )
             raise Stop(Exit.IN_DOUBT)
 
 
-def _three(where: str, mend: str) -> dict[str, str]:
-    return {"what": "interrupted", "where": where, "mend": mend}
+def _three(where: str, hint: str) -> dict[str, str]:
+    return {"what": "interrupted", "where": where, "hint": hint}
 
 
 def _cancel(task: "Task[Any] | None") -> Callable[[], None]:

@@ -102,11 +102,11 @@ def abbreviated(name: str) -> str:
     return name.replace("horizontalpodautoscaler/", "hpa/", 1)
 
 
-def error(what: str, where: str = "", mend: str = "") -> None:
-    """An error in three parts on stderr: what, where, how to mend."""
+def error(what: str, where: str = "", hint: str = "") -> None:
+    """An error in three parts on stderr: what, where, a hint."""
     place = f"{safe(where)}: " if where else ""
     note(f"{tone('error:', 'bad', sys.stderr)} {place}{safe(what)}")
-    for line in mend.splitlines():
+    for line in hint.splitlines():
         note(f"  {safe(line)}")
 
 

@@ -100,10 +100,10 @@ def _particulars(result: Result) -> dict[str, Any]:
                 "partial": result.partial or None,
             }
         case Refused():
-            room = result.decision.room if result.decision else ()
+            headroom = result.decision.headroom if result.decision else ()
             allowed = [
                 {"rule": r.rule, "dimension": r.dimension, "low": r.low, "high": r.high, "alone": r.alone}
-                for r in room
+                for r in headroom
             ]
             return {
                 "stage": result.stage,
@@ -114,7 +114,7 @@ def _particulars(result: Result) -> dict[str, Any]:
         case Failed():
             return {
                 "error": result.what,
-                "mend": result.mend,
+                "hint": result.hint,
                 "code": result.code,
                 "http_status": result.http,
             }
@@ -148,13 +148,13 @@ def lines(result: Result) -> list[str]:
             return _refused(result, where)
         case Failed():
             head = f"{where}  {tone('failed', 'bad')}  {_what(result)}"
-            return [head, f"  {safe(result.what)}", *_indented(result.mend), f"  record {result.record}"]
+            return [head, f"  {safe(result.what)}", *_indented(result.hint), f"  record {result.record}"]
         case Pending():
             return _pending(result, where)
         case Unknown():
             head = f"{where}  {tone('IN DOUBT', 'bad')}  {_what(result)}"
-            mend = "  do not repeat; look what became of it: flyball audit in-doubt"
-            return [f"{head}   {safe(result.why)}", mend, f"  record {result.record}"]
+            hint = "  do not repeat; look what became of it: flyball audit in-doubt"
+            return [f"{head}   {safe(result.why)}", hint, f"  record {result.record}"]
 
 
 def _applied(result: Applied, where: str) -> list[str]:

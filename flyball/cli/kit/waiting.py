@@ -1,27 +1,26 @@
 """Spans as people write them, waiting for a decision, and for the cluster, with a line now and then."""
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Any
 
+from base.durations import DurationInvalid, seconds
 from flyball.cli.kit.output import note, safe, transient
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
-    from tools.cluster.rollout import Settling
+    from tools.cluster.rollout import RolloutProgress
     from tools.path.rollout_watcher import Settled
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 POLL_S = 0.5
 EVERY_S = 5
 
 
 def span(text: str) -> int:
-    """`90s`, `10m`, `2h`, `1d` in seconds. Raises UsageError."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
-    if match is None:
-        raise UsageError(f"`{text}` is no span of time", mend="write 90s, 10m, 2h or 1d")
-    return int(match[1]) * _UNITS[match[2]]
+    """`90s`, `10m`, `1h30m`, `1d` in seconds. Raises UsageError."""
+    try:
+        return seconds(text)
+    except DurationInvalid as e:
+        raise UsageError(str(e)) from e
 
 
 async def until_decided(app: Any, result: Any, patience: int) -> Any:
@@ -50,13 +49,13 @@ async def until_settled(app: Any, result: Any, patience: int) -> "Settled | None
     nothing to wait for. Ctrl-C ends the waiting, never the change, and says so."""
     from flyball.cli.kit.render import undoable
     from tools.path.outcome import Applied
-    from tools.path.rollout_watcher import Settler
+    from tools.path.rollout_watcher import RolloutWatcher
 
     if not isinstance(result, Applied) or result.unchanged:
         return None
     progress = Progress(app)
     try:
-        return await Settler(app.context).wait(result.intent, timeout_s=patience, progress=progress)
+        return await RolloutWatcher(app.context).wait(result.intent, timeout_s=patience, progress=progress)
     except asyncio.CancelledError:
         progress.end()
         note(f"the change is applied and stays (record {result.record}); only the waiting ended")
@@ -75,7 +74,7 @@ class Progress:
         self._drawn, self._simulated = False, app.place.simulated
         self.last = ""
 
-    def __call__(self, settling: "Settling") -> None:
+    def __call__(self, settling: "RolloutProgress") -> None:
         self.last = safe(settling.detail)
         if settling.state is None and self._simulated:
             self._simulated = False

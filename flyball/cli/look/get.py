@@ -46,7 +46,7 @@ def get(
     """List workloads with CPU, memory, latency and autoscaler. Example: flyball get deploy/web -o wide"""
     opts = dataclasses.replace(opts, output="json" if output == "json" else "table")
     if watch and output not in ("table", "wide"):
-        raise UsageError(f"--watch prints a table, not {output}", mend="leave -o or --watch out")
+        raise UsageError(f"--watch prints a table, not {output}", hint="leave -o or --watch out")
 
     async def work(app: Any) -> None:
         from flyball.cli.look.person import Looking
@@ -87,14 +87,14 @@ def _asked(app: Any, words: list[str]) -> "tuple[str | None, Target | None]":
 
     if len(words) > 2:
         raise UsageError(
-            f"`{' '.join(words)[:80]}` is more than one workload", mend="give KIND/NAME, or KIND"
+            f"`{' '.join(words)[:80]}` is more than one workload", hint="give KIND/NAME, or KIND"
         )
     if len(words) == 2 or (words and "/" in words[0]):
         return None, target(app.place.context, app.place.namespace, "/".join(words))
     if not words or words[0] in ("all", "workloads"):
         return None, None
     if words[0] not in ALIASES:
-        raise UsageError(f"`{words[0][:80]}` is no kind of workload", mend=f"kinds: {SHORT}; or KIND/NAME")
+        raise UsageError(f"`{words[0][:80]}` is no kind of workload", hint=f"kinds: {SHORT}; or KIND/NAME")
     return ALIASES[words[0]], None
 
 

@@ -10,7 +10,7 @@ from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
     from policies.types import Target
-    from tools.errors import MetricsAway
+    from tools.errors import MetricsUnavailable
     from tools.metrics.types import Metric, Number
 
 app = typer.Typer(help="Look at the metrics' source. Example: flyball metrics check", no_args_is_help=True)
@@ -39,7 +39,7 @@ def check(opts: Options, target: Name = None) -> None:
         else:
             _print(where, found, away)
         if away:
-            raise Stop(Exit.AWAY)
+            raise Stop(Exit.UNAVAILABLE)
 
     opts.run(work)
 
@@ -51,31 +51,31 @@ async def _target(app: Any, reads: Any, given: str | None) -> "Target":
         return target(app.place.context, app.place.namespace, given)
     workloads = await reads.workloads(app.place.namespace)
     if not workloads:
-        mend = "name one, as deploy/web, or another namespace with -n"
-        raise UsageError("there is no workload to ask about", where=str(app.place), mend=mend)
+        hint = "name one, as deploy/web, or another namespace with -n"
+        raise UsageError("there is no workload to ask about", where=str(app.place), hint=hint)
     named: Target = workloads[0].target
     return named
 
 
 async def _asked(
     reads: Any, where: "Target"
-) -> "tuple[dict[Metric, tuple[Number, str]], dict[Metric, MetricsAway]]":
+) -> "tuple[dict[Metric, tuple[Number, str]], dict[Metric, MetricsUnavailable]]":
     """Each figure with what to do about it, and those for which the source could not be asked."""
-    from tools.errors import MetricsAway
-    from tools.metrics.hints import mend
+    from tools.errors import MetricsUnavailable
+    from tools.metrics.hints import hint
     from tools.metrics.types import Metric
 
     found: dict[Metric, tuple[Number, str]] = {}
-    away: dict[Metric, MetricsAway] = {}
+    away: dict[Metric, MetricsUnavailable] = {}
     for metric in Metric:
         try:
             number = await reads.metric(where, metric)
-        except MetricsAway as e:
+        except MetricsUnavailable as e:
             away[metric] = e
             if e.code in _HOPELESS:
                 break  # the others would wait as long for the same answer
         else:
-            found[metric] = (number, mend(number, reads.source))
+            found[metric] = (number, hint(number, reads.source))
     return found, away
 
 
@@ -83,18 +83,18 @@ _HOPELESS = frozenset({"Away", "Unresolved", "ForbiddenAddress", "Redirect", "To
 
 
 def _print(
-    where: "Target", found: "dict[Metric, tuple[Number, str]]", away: "dict[Metric, MetricsAway]"
+    where: "Target", found: "dict[Metric, tuple[Number, str]]", away: "dict[Metric, MetricsUnavailable]"
 ) -> None:
     from tools.metrics.hints import shared
 
     say(f"{where.cluster}/{where.namespace}  {where}")
     rows = [_row(number, what) for number, what in found.values()]
-    for line in table(("METRIC", "VALUE", "AGE", "WINDOW", "COVERAGE", "MISSING", "MEND"), rows):
+    for line in table(("METRIC", "VALUE", "AGE", "WINDOW", "COVERAGE", "MISSING", "HINT"), rows):
         say(line)
-    told = {metric.value: f"{e.what}\0{e.where}\0{e.mend}" for metric, e in away.items()}
+    told = {metric.value: f"{e.what}\0{e.where}\0{e.hint}" for metric, e in away.items()}
     for why, names in shared(told).items():
-        what, place, mend = why.split("\0")
-        error(f"{tone(', '.join(names), 'bad')}: {what}", place, mend)
+        what, place, hint = why.split("\0")
+        error(f"{tone(', '.join(names), 'bad')}: {what}", place, hint)
 
 
 def _row(number: "Number", what: str) -> tuple[object, ...]:
@@ -108,7 +108,7 @@ def _row(number: "Number", what: str) -> tuple[object, ...]:
 
 
 def _document(
-    where: "Target", found: "dict[Metric, tuple[Number, str]]", away: "dict[Metric, MetricsAway]"
+    where: "Target", found: "dict[Metric, tuple[Number, str]]", away: "dict[Metric, MetricsUnavailable]"
 ) -> dict[str, Any]:
     from flyball.cli.kit.shapes import number as shape
     from tools.metrics.hints import reason
@@ -119,11 +119,11 @@ def _document(
         "namespace": where.namespace,
         "target": str(where),
         "metrics": {
-            metric.value: shape(one) | {"reason": reason(one) or None, "mend": what or None}
+            metric.value: shape(one) | {"reason": reason(one) or None, "hint": what or None}
             for metric, (one, what) in found.items()
         },
         "away": [
-            {"metric": metric.value, "what": e.what, "where": e.where, "mend": e.mend}
+            {"metric": metric.value, "what": e.what, "where": e.where, "hint": e.hint}
             for metric, e in away.items()
         ],
     }

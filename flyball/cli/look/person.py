@@ -38,11 +38,11 @@ class Looking:
         return rows
 
     async def row(self, target: Target, metrics: Sequence[Metric]) -> Row:
-        """One workload. Raises ReadRefused, NotFound, ClusterAway."""
+        """One workload. Raises ReadRefused, NotFound, ClusterUnavailable."""
         return await _told(snapshot.row(self._reads, target, metrics))
 
     async def facts(self, target: Target, metrics: Sequence[Metric], *, since_ms: int) -> Facts:
-        """All that is known of one workload. Raises ReadRefused, NotFound, ClusterAway."""
+        """All that is known of one workload. Raises ReadRefused, NotFound, ClusterUnavailable."""
         return await _told(snapshot.facts(self._reads, target, metrics, since_ms=since_ms))
 
 

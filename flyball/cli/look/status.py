@@ -51,7 +51,7 @@ async def _facts(app: Any) -> dict[str, Any]:
         "agents": sorted(gate.snapshot.agents),
         "metrics": app.toolbox.reads(app.identity.by_hand()).source,
         "log": str(app.place.log),
-        "kept_problem": app.log.kept_error,
+        "pinned_problem": app.log.pinned_error,
         "records": (await app.log.find(newest_first=True, limit=1))[0].seq + 1,
     }
 
@@ -106,5 +106,7 @@ def _print(facts: dict[str, Any]) -> None:
     say(f"agents       {', '.join(a.removeprefix('agent:') for a in facts['agents']) or 'none'}")
     say(f"metrics      {facts['metrics']}   flyball metrics check")
     say(f"log          {facts['records']} records, {facts['log']}   flyball audit verify")
-    if facts["kept_problem"]:
-        say(f"             {tone('its newest checkpoint is not kept', 'bad')}: {safe(facts['kept_problem'])}")
+    if facts["pinned_problem"]:
+        say(
+            f"             {tone('its newest checkpoint is not kept', 'bad')}: {safe(facts['pinned_problem'])}"
+        )

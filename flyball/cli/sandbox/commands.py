@@ -1,6 +1,5 @@
 """`flyball sandbox reset|advance|load|status`: the simulated cluster, whose time moves only when told."""
 
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import typer
 
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, note, say, table
+from flyball.cli.kit.waiting import span as span_s
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-_SPAN = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
-_UNITS_S = (86_400, 3_600, 60, 1)
 _SPAN_MAX_S = 366 * 86_400
 
 TITLES = ("NAMESPACE", "NAME", "READY", "CPU", "REQUESTED", "P95", "OOM", "HPA", "OWNER")
@@ -82,17 +80,17 @@ def advance(opts: Options, span: Span) -> None:
 @command
 def load(opts: Options, file: File) -> None:
     """Add or change objects, as kubectl apply does. Example: flyball sandbox load shop.yaml"""
-    from sandbox.api.errors import ApiError, SandboxError, WorldAway
+    from sandbox.api.errors import ApiError, SandboxError, WorldUnavailable
     from sandbox.manifests import read
 
     try:
         touched = _world(opts).load(read(file))
-    except WorldAway:
+    except WorldUnavailable:
         raise
     except SandboxError as e:
-        raise UsageError(e.what, where=e.where or str(file), mend=e.mend) from e
+        raise UsageError(e.what, where=e.where or str(file), hint=e.hint) from e
     except ApiError as e:
-        raise UsageError(e.message, where=str(file), mend="nothing of the file was loaded") from e
+        raise UsageError(e.message, where=str(file), hint="nothing of the file was loaded") from e
     if opts.json:
         items = [{"kind": k.kind, "namespace": k.namespace, "name": k.name} for k in touched]
         document({"kind": "SandboxLoad", "items": items})
@@ -130,12 +128,9 @@ def _row(w: dict[str, Any]) -> tuple[Any, ...]:
 
 def seconds_of(span: str) -> int:
     """A span of virtual time in seconds. Raises UsageError."""
-    found = _SPAN.fullmatch(span)
-    if not span or found is None:
-        raise UsageError(f"`{span}` is no span of time", mend="such as 90s, 2h or 1d12h")
-    seconds = sum(int(n or 0) * unit for n, unit in zip(found.groups(), _UNITS_S, strict=True))
+    seconds = span_s(span)
     if seconds > _SPAN_MAX_S:
-        raise UsageError(f"`{span}` is longer than 366d", mend="advance in several steps")
+        raise UsageError(f"`{span}` is longer than 366d", hint="advance in several steps")
     return seconds
 
 

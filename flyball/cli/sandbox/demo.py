@@ -149,7 +149,7 @@ def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="flyball-demo-") as name:
         for variable in [v for v in os.environ if v.startswith("FLYBALL_")]:
             del os.environ[variable]
-        os.environ["FLYBALL_KEPT"] = str(Path(name) / "kept")
+        os.environ["FLYBALL_PINNED"] = str(Path(name) / "pinned")
         try:
             yield Path(name)
         finally:

@@ -57,7 +57,7 @@ def scan(opts: Options, series: File, limit: Limit = None, column: Column = "val
         found = gridded(times, values, now_s=until)
         findings = scanned(found, bound)
     except ForecastError as e:
-        raise UsageError(e.what, where=str(series), mend=e.mend) from e
+        raise UsageError(e.what, where=str(series), hint=e.hint) from e
     end = found.end_s if until is None else until
     for line in found.notes:
         note(line)
@@ -80,7 +80,7 @@ def burn(opts: Options, series: File, objective: Objective = 0.999) -> None:
         grids = [gridded(times, events) for events in (bad, total)]
         rules = burning(grids[0].values, grids[1].values, grids[0].step_s, objective)
     except ForecastError as e:
-        raise UsageError(e.what, where=str(series), mend=e.mend) from e
+        raise UsageError(e.what, where=str(series), hint=e.hint) from e
     for line in dict.fromkeys(line for grid in grids for line in grid.notes):
         note(line)
     if opts.json:
@@ -130,13 +130,13 @@ def _read(
     values: list[list[float]] = [[] for _ in range(len(columns) + 1)]
     try:
         if path.stat().st_size > _SIZE_MAX:
-            raise UsageError("the series is larger than 256 MiB", where=str(path), mend="cut it")
+            raise UsageError("the series is larger than 256 MiB", where=str(path), hint="cut it")
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file)
             names = next(rows, [])
             if missing := [n for n in ("ts", *columns) if n not in names]:
                 had = f"it has: {', '.join(names) or 'nothing'}; name one with --column"
-                raise UsageError(f"no column `{missing[0]}`", where=str(path), mend=had)
+                raise UsageError(f"no column `{missing[0]}`", where=str(path), hint=had)
             at = [names.index(n) for n in (*columns, *([extra] if extra in names else []))]
             for row in filter(None, rows):
                 where = f"{path}:{rows.line_num}"
@@ -144,12 +144,12 @@ def _read(
                 for held, i in zip(values, at, strict=False):
                     held.append(_number(_cell(row, i), where))
     except (OSError, UnicodeDecodeError, csv.Error) as e:
-        mend = f"give a text file in UTF-8 whose first line is ts,{','.join(columns)}"
-        raise UsageError(f"the series cannot be read: {e}", where=str(path), mend=mend) from e
+        hint = f"give a text file in UTF-8 whose first line is ts,{','.join(columns)}"
+        raise UsageError(f"the series cannot be read: {e}", where=str(path), hint=hint) from e
     for name, held in zip(columns, values, strict=False):
         if times and not any(map(math.isfinite, held)):
-            mend = "leave out what was not measured, or name another with --column"
-            raise UsageError(f"no value of `{name}` was measured", where=str(path), mend=mend)
+            hint = "leave out what was not measured, or name another with --column"
+            raise UsageError(f"no value of `{name}` was measured", where=str(path), hint=hint)
     return times, values
 
 
@@ -164,10 +164,10 @@ def _number(text: str, where: str) -> float:
         number = float(text)
     except ValueError as e:
         raise UsageError(
-            f"`{text[:40]}` is no number", where=where, mend="leave what is missing empty"
+            f"`{text[:40]}` is no number", where=where, hint="leave what is missing empty"
         ) from e
     if math.isfinite(number) and abs(number) > _VALUE_MAX:
-        raise UsageError(f"`{text[:40]}` is no measurement", where=where, mend="leave what is missing empty")
+        raise UsageError(f"`{text[:40]}` is no measurement", where=where, hint="leave what is missing empty")
     return number if math.isfinite(number) else math.nan
 
 
@@ -177,8 +177,8 @@ def _seconds(text: str, where: str) -> float:
     except ValueError:
         at = _instant(text, where)
     if not math.isfinite(at) or abs(at) > 1e11:
-        mend = "give Unix seconds or RFC 3339, such as 2026-03-02T14:00:00Z"
-        raise UsageError(f"`{text[:40]}` is no time in seconds", where=where, mend=mend)
+        hint = "give Unix seconds or RFC 3339, such as 2026-03-02T14:00:00Z"
+        raise UsageError(f"`{text[:40]}` is no time in seconds", where=where, hint=hint)
     return at
 
 
@@ -186,8 +186,8 @@ def _instant(text: str, where: str) -> float:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as e:
-        mend = "give Unix seconds or RFC 3339, such as 2026-03-02T14:00:00Z"
-        raise UsageError(f"`{text[:40]}` is no time", where=where, mend=mend) from e
+        hint = "give Unix seconds or RFC 3339, such as 2026-03-02T14:00:00Z"
+        raise UsageError(f"`{text[:40]}` is no time", where=where, hint=hint) from e
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
@@ -197,7 +197,7 @@ def _limit(given: str | None, column: list[float], path: Path) -> float:
         known = [x for x in column if math.isfinite(x)]
         if not known or known[-1] <= 0:
             what = f"a limit of {known[-1]:g}" if known else "no limit"
-            raise UsageError(what, where=str(path), mend="give --limit, such as 2Gi or 0.9")
+            raise UsageError(what, where=str(path), hint="give --limit, such as 2Gi or 0.9")
         return known[-1]
     unit = next((u for u in sorted(_UNITS, key=len, reverse=True) if given.endswith(u)), "")
     try:
@@ -205,8 +205,8 @@ def _limit(given: str | None, column: list[float], path: Path) -> float:
     except ValueError:
         bound = math.nan
     if not 0 < bound <= _VALUE_MAX:
-        mend = "give a positive number, or bytes such as 512Mi or 2Gi"
-        raise UsageError(f"`{given[:40]}` is no limit", where="--limit", mend=mend)
+        hint = "give a positive number, or bytes such as 512Mi or 2Gi"
+        raise UsageError(f"`{given[:40]}` is no limit", where="--limit", hint=hint)
     return bound
 
 

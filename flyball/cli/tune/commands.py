@@ -165,7 +165,7 @@ async def _principal(app: "App", run_id: str) -> "Principal":
     agents = (await app.context.gate()).snapshot.agents
     if TUNER not in agents:
         raise UsageError(
-            f"policy names no `{TUNER}`", mend="agents: " + (", ".join(sorted(agents)) or "none")
+            f"policy names no `{TUNER}`", hint="agents: " + (", ".join(sorted(agents)) or "none")
         )
     return app.agent(TUNER, run_id)
 

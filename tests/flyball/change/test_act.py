@@ -178,6 +178,6 @@ def test_the_switch_works_while_the_cluster_is_away(flyball: Flyball, home: Path
         "users: [{name: u, user: {}}]\ncontexts: [{name: prod, context: {cluster: c, user: u, namespace: shop}}]\n",
         encoding="utf-8",
     )
-    assert flyball(f"{FIVE} --yes --kubeconfig {kube}").code == Exit.AWAY
+    assert flyball(f"{FIVE} --yes --kubeconfig {kube}").code == Exit.UNAVAILABLE
     assert flyball(f"stop --kubeconfig {kube}").code == Exit.DONE
     assert flyball(f"stop --cluster --kubeconfig {kube} -o json").document["scope"] == "cluster/prod"

@@ -1,5 +1,5 @@
 """`flyball chat` on the sandbox, with the real gate and log and a scripted model:
--m and its exit codes | -o json | --json | a sitting with commands | Ctrl-C | no model | what is recorded
+-m and its exit codes | -o json | --json | a session with commands | Ctrl-C | no model | what is recorded
 """
 
 import asyncio
@@ -175,7 +175,7 @@ def test_ctrl_c_cancels_the_turn(tmp_path: Path) -> None:
     with serving([gated]) as model:
         environment = {
             **os.environ, "PYTHONPATH": str(ROOT), "FLYBALL_MODEL_URL": model.url, "FLYBALL_MODEL_NAME": "scripted",
-            "FLYBALL_STATE": str(tmp_path / "s"), "FLYBALL_KEPT": str(tmp_path / "k"), "FLYBALL_CONTEXT": "sandbox",
+            "FLYBALL_STATE": str(tmp_path / "s"), "FLYBALL_PINNED": str(tmp_path / "k"), "FLYBALL_CONTEXT": "sandbox",
         }  # fmt: skip
         command = [sys.executable, "-m", "flyball", "chat", "-m", "6"]
         with subprocess.Popen(
@@ -193,7 +193,7 @@ def test_ctrl_c_at_the_prompt_only_clears_the_line(tmp_path: Path) -> None:
     with serving([say("still here")]) as model:
         environment = {
             **os.environ, "PYTHONPATH": str(ROOT), "FLYBALL_MODEL_URL": model.url, "FLYBALL_MODEL_NAME": "scripted",
-            "FLYBALL_STATE": str(tmp_path / "s"), "FLYBALL_KEPT": str(tmp_path / "k"), "FLYBALL_CONTEXT": "sandbox",
+            "FLYBALL_STATE": str(tmp_path / "s"), "FLYBALL_PINNED": str(tmp_path / "k"), "FLYBALL_CONTEXT": "sandbox",
             "TERM": "dumb",
         }  # fmt: skip
         child, terminal = pty.fork()

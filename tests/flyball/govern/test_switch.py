@@ -14,7 +14,7 @@ BROKEN = "{ broken: [yaml"
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A kubeconfig that cannot be parsed, and a state folder of its own."""
     monkeypatch.setenv("FLYBALL_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("FLYBALL_KEPT", str(tmp_path / "kept"))
+    monkeypatch.setenv("FLYBALL_PINNED", str(tmp_path / "pinned"))
     monkeypatch.delenv("FLYBALL_CONTEXT", raising=False)
     (tmp_path / "kubeconfig").write_text(BROKEN)
     return tmp_path / "kubeconfig"
@@ -41,7 +41,7 @@ def test_a_kubeconfig_that_is_named_and_missing_is_not_the_sandbox(
     broken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(broken.with_name("nope")))
-    assert main(["status"]) == Exit.AWAY
+    assert main(["status"]) == Exit.UNAVAILABLE
 
 
 def test_no_log_yet_is_no_error(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:

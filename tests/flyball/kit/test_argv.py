@@ -2,7 +2,7 @@
 
 import pytest
 
-from flyball.cli.kit.argv import arranged
+from flyball.cli.kit.argv import normalize_argv
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from flyball.cli.kit.argv import arranged
     ],
 )
 def test_words(given: str, taken: str) -> None:
-    assert arranged(given.split()) == taken.split()
+    assert normalize_argv(given.split()) == taken.split()

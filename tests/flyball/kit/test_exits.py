@@ -48,7 +48,7 @@ MISTAKES: dict[str, tuple[str, Exit]] = {
     "output": ("status -o yaml-ish", Exit.USAGE),
     "no policies": ("status --policies none", Exit.USAGE),
     "no config": ("status --config none.toml", Exit.USAGE),
-    "no kubeconfig": ("status --kubeconfig none --context prod", Exit.AWAY),
+    "no kubeconfig": ("status --kubeconfig none --context prod", Exit.UNAVAILABLE),
     "refused": ("act scale deploy/web --replicas 60 --yes", Exit.REFUSED),
     "refused by names": ("act scale deploy/web -n kube-system --replicas 5 --yes", Exit.REFUSED),
     "waits": ("act scale deploy/web --replicas 15 --yes", Exit.WAITING),
@@ -74,10 +74,10 @@ def test_code_three_parts_and_one_document(flyball: Flyball, name: str) -> None:
     assert "fault in flyball" not in done.err
     assert done.document["apiVersion"] == "flyball/v1"
     assert done.document["kind"]
-    if code in (Exit.USAGE, Exit.AWAY):
-        assert re.match(r"error: \S.*\n  \S", done.err), "what, where, and how to mend it"
+    if code in (Exit.USAGE, Exit.UNAVAILABLE):
+        assert re.match(r"error: \S.*\n  \S", done.err), "what, where, and a hint"
         assert done.document["exit_code"] == code
-        assert all(set(p) == {"what", "where", "mend"} and p["what"] for p in done.document["problems"])
+        assert all(set(p) == {"what", "where", "hint"} and p["what"] for p in done.document["problems"])
     if done.document["kind"] == "ActionResult":
         assert done.document["exit_code"] == code
 
@@ -112,7 +112,7 @@ def test_a_broken_file_is_named_without_a_traceback(flyball: Flyball, home: Path
     assert flyball("status").code == Exit.DONE
     (home / ".local/state/flyball/sandbox" / name).write_text(BROKEN[name] * 100, encoding="utf-8")
     done = flyball("act scale deploy/web --replicas 5 --yes")
-    assert done.code in (Exit.AWAY, Exit.TAMPERED, Exit.FAILED, Exit.USAGE)
+    assert done.code in (Exit.UNAVAILABLE, Exit.TAMPERED, Exit.FAILED, Exit.USAGE)
     assert name in done.err
     assert "fault in flyball" not in done.err
     assert "Traceback" not in done.err

@@ -17,7 +17,7 @@ from sandbox.metrics import SimulatedMetrics
 from sandbox.world import World
 from tests.flyball.driver import Flyball, Typist
 from tests.security.kit import LOCAL, allow, deny, target, write_policy
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 
 ROOT = Path(__file__).parents[3]
 LOOKS = ("get", "get deploy/web", "describe deploy/web", "why deploy/web", "changes deploy/web")
@@ -170,8 +170,8 @@ def test_a_cluster_that_is_away_ends_with_its_code(flyball: Flyball, home: Path,
         encoding="utf-8",
     )
     done = flyball(f"{line} -o json --kubeconfig {home}/kubeconfig")
-    assert done.code == Exit.AWAY, done.err
-    assert done.document["exit_code"] == Exit.AWAY
+    assert done.code == Exit.UNAVAILABLE, done.err
+    assert done.document["exit_code"] == Exit.UNAVAILABLE
 
 
 @pytest.mark.parametrize("line", LOOKS)
@@ -254,7 +254,7 @@ def test_status_says_who_stopped_it_and_why(flyball: Flyball) -> None:
     facts = flyball("status -o json").document
     assert facts["stopped_by"]["all"]["reason"] == "paging \x1b[31mstorm"
     assert facts["metrics"] == "sandbox"
-    assert facts["kept_problem"] is None
+    assert facts["pinned_problem"] is None
 
 
 def test_a_figure_with_gaps_is_a_dash_and_never_zero(flyball: Flyball, home: Path) -> None:
@@ -278,7 +278,9 @@ def test_metrics_that_are_away_are_said_and_the_rest_is_shown(
     flyball: Flyball, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     async def away(*_: object) -> None:
-        raise MetricsAway("connection refused", where="http://prometheus:9090", mend="see that it runs")
+        raise MetricsUnavailable(
+            "connection refused", where="http://prometheus:9090", hint="see that it runs"
+        )
 
     monkeypatch.setattr(SimulatedMetrics, "latest", away)
     monkeypatch.setattr(SimulatedMetrics, "history", away)

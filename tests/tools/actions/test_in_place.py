@@ -157,7 +157,7 @@ def test_the_command_by_hand_resizes_each_pod() -> None:
 
 
 OWNERS = [
-    # replicas' keeper, resources' keeper, in the template, in place
+    # replicas' pinned, resources' pinned, in the template, in place
     (None, None, None, None),
     ("horizontalpodautoscaler/web", None, None, None),
     ("argocd/shop", None, "argocd/shop", None),

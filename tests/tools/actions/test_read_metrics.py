@@ -18,7 +18,7 @@ from tests.security.kit import LOCAL, OPS, allow
 from tests.tools.rig import WEB, Rig, rig
 from tools.actions import registry
 from tools.actions.read_metrics import NAMES
-from tools.errors import ArgumentsInvalid, MetricsAway
+from tools.errors import ArgumentsInvalid, MetricsUnavailable
 from tools.metrics.series import MOST_POINTS, buckets, digest, step_for, summary
 from tools.metrics.types import SPECS, Metric, Series, Span
 
@@ -71,15 +71,15 @@ def test_what_is_missing_is_missing_and_says_why(tmp_path: Path) -> None:
 
 def test_a_source_that_is_away_is_said_and_recorded(tmp_path: Path) -> None:
     async def work(one: Rig) -> None:
-        away = MetricsAway(
-            "HTTP 503 password=hunter2", where="prometheus", mend="wait", code="HTTP503", http=503
+        away = MetricsUnavailable(
+            "HTTP 503 password=hunter2", where="prometheus", hint="wait", code="HTTP503", http=503
         )
         one.metrics.figures = {Metric.CPU_USAGE: away}
         card = await one.call("read_metrics", ASK, "a" * 40)
         assert card.status == "failed"
         assert "hunter2" not in card.text + card.line
         (read,) = await one.log.find(kinds=("tool.read",))
-        assert read.record.observation == {"error": "MetricsAway", "code": "HTTP503"}
+        assert read.record.observation == {"error": "MetricsUnavailable", "code": "HTTP503"}
 
     within(tmp_path, work)
 
@@ -216,4 +216,4 @@ def test_a_digest_is_of_every_point_and_of_its_place() -> None:
 def test_a_bad_span_says_how_to_write_one() -> None:
     with pytest.raises(ArgumentsInvalid) as refused:
         registry.parse(registry.READS["read_metrics"].args, ASK | {"span": "soon"})
-    assert refused.value.mend == "5m to 31d, e.g. 30m, 3h, 7d"
+    assert refused.value.hint == "5m to 31d, e.g. 30m, 3h, 7d"

@@ -39,7 +39,7 @@ def test_it_moves_no_number_and_nobody_puts_it_back() -> None:
 def test_a_paused_deployment_and_a_second_one_in_a_second_are_refused() -> None:
     with pytest.raises(ArgumentsInvalid, match="paused") as refused:
         RESTART.patches(ARGS, seen(paused=True))
-    assert refused.value.mend == "kubectl rollout resume deployment/web -n shop"
+    assert refused.value.hint == "kubectl rollout resume deployment/web -n shop"
     with pytest.raises(ArgumentsInvalid, match="within this very second"):
         RESTART.patches(ARGS, seen("2026-11-01T00:00:00Z"))
     assert RESTART.patches(ARGS, seen("2026-10-31T23:59:59Z"))
@@ -86,14 +86,14 @@ def test_the_line_says_how_the_pods_are_replaced(before: Workload, line: str) ->
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("before", "what", "mend"), [
+@pytest.mark.parametrize(("before", "what", "hint"), [
     (stateful(strategy="OnDelete"), "OnDelete", "kubectl delete pod NAME -n shop"),
     (stateful(partition=4), "none is replaced", "lower spec.updateStrategy"),
 ])  # fmt: skip
-def test_a_restart_that_would_replace_no_pod_is_refused(before: Workload, what: str, mend: str) -> None:
+def test_a_restart_that_would_replace_no_pod_is_refused(before: Workload, what: str, hint: str) -> None:
     with pytest.raises(ArgumentsInvalid, match=what) as refused:
         RESTART.patches(ARGS, before)
-    assert refused.value.mend.startswith(mend)
+    assert refused.value.hint.startswith(hint)
 
 
 def test_an_approval_binds_to_how_the_pods_are_replaced() -> None:

@@ -197,15 +197,15 @@ def test_a_conflict_by_a_real_change_asks_again(folder: Path) -> None:
 
     async def work(rig: Rig) -> None:
         asked = await ask(rig)
-        inner = rig.executor._attempts._writer
+        inner = rig.executor._runner._writer
 
         class Changed:
             async def apply(self, *args: Any) -> Any:
-                rig.executor._attempts._writer = inner
+                rig.executor._runner._writer = inner
                 somebody_scales(rig, 4)
                 return await inner.apply(*args)
 
-        rig.executor._attempts._writer = Changed()  # type: ignore[assignment]
+        rig.executor._runner._writer = Changed()  # type: ignore[assignment]
         second = await rig.approvals.approve(asked.handle, rig.identity.by_hand())
         assert isinstance(second, Pending)
         assert second.diff == "4 -> 18"
@@ -234,14 +234,14 @@ def test_a_no_between_decision_and_intent_wins(folder: Path) -> None:
 
     async def work(rig: Rig) -> None:
         asked = await ask(rig)
-        decide = rig.executor._attempts.decide
+        decide = rig.executor._runner.decide
 
         async def then_deny(*args: Any) -> Any:
             decision = await decide(*args)
             await rig.approvals.deny(asked.handle, rig.identity.by_hand(), "changed my mind")
             return decision
 
-        rig.executor._attempts.decide = then_deny  # type: ignore[method-assign]
+        rig.executor._runner.decide = then_deny  # type: ignore[method-assign]
         result = await rig.approvals.approve(asked.handle, rig.identity.by_hand())
         assert isinstance(result, Refused)
         assert not (await balanced(rig)).intents
@@ -253,7 +253,7 @@ def test_a_no_after_the_intent_comes_too_late_and_says_so(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         asked = await ask(rig)
         waiting = await rig.approvals.one(asked.handle)
-        inner = rig.executor._attempts._writer
+        inner = rig.executor._runner._writer
 
         class Late:
             async def apply(self, *args: Any) -> Any:
@@ -265,7 +265,7 @@ def test_a_no_after_the_intent_comes_too_late_and_says_so(folder: Path) -> None:
         async def found(_: str) -> Any:
             return waiting
 
-        rig.executor._attempts._writer = Late()  # type: ignore[assignment]
+        rig.executor._runner._writer = Late()  # type: ignore[assignment]
         assert isinstance(await rig.approvals.approve(asked.handle, rig.identity.by_hand()), Applied)
         await balanced(rig)
 

@@ -2,16 +2,16 @@
 
 answer                  read            write
 2xx JSON                object          object
-2xx garbage             ClusterAway     MayHaveHappened
-3xx                     ClusterAway     NeverHappened (never followed)
+2xx garbage             ClusterUnavailable     MayHaveHappened
+3xx                     ClusterUnavailable     NeverHappened (never followed)
 4xx Status              NeverHappened   NeverHappened
 404 Status              NotFound        NeverHappened
-404 plain text          ClusterAway     NeverHappened
+404 plain text          ClusterUnavailable     NeverHappened
 409, 422 metadata.uid   -               DefiniteConflict
-429                     ClusterAway     NeverHappened
-5xx                     ClusterAway     MayHaveHappened
-no answer, reset        ClusterAway     MayHaveHappened
-no connection, no TLS   ClusterAway     NeverHappened
+429                     ClusterUnavailable     NeverHappened
+5xx                     ClusterUnavailable     MayHaveHappened
+no answer, reset        ClusterUnavailable     MayHaveHappened
+no connection, no TLS   ClusterUnavailable     NeverHappened
 """
 
 import asyncio
@@ -35,7 +35,14 @@ from tests.tools.cluster.fake_server import (
     status,
 )
 from tools.cluster.patches import Write, send
-from tools.errors import ClusterAway, DefiniteConflict, MayHaveHappened, NeverHappened, NotFound, ToolError
+from tools.errors import (
+    ClusterUnavailable,
+    DefiniteConflict,
+    MayHaveHappened,
+    NeverHappened,
+    NotFound,
+    ToolError,
+)
 
 WRITE = Write("/apis/x", {"spec": {"replicas": 3}}, "flyball-i1", "i1")
 FORBIDDEN = (
@@ -46,18 +53,18 @@ UID = {"causes": [{"field": "metadata.uid"}, {"field": "metadata.uid"}]}
 BOTH = {"causes": [{"field": "metadata.uid"}, {"field": "spec.replicas"}]}
 READS = [
     (answering(404, status(404, "NotFound")), NotFound, "NotFound"),
-    (answering(404, "404 page not found"), ClusterAway, "HTTP404"),
+    (answering(404, "404 page not found"), ClusterUnavailable, "HTTP404"),
     (answering(403, status(403, "Forbidden", FORBIDDEN)), NeverHappened, "Forbidden"),
     (answering(401, status(401, "Unauthorized")), NeverHappened, "Unauthorized"),
     (answering(400, status(400, "BadRequest")), NeverHappened, "BadRequest"),
-    (answering(410, status(410, "Expired")), ClusterAway, "Expired"),
-    (answering(429, status(429, "TooManyRequests")), ClusterAway, "TooManyRequests"),
-    (answering(500, status(500, "InternalError")), ClusterAway, "InternalError"),
-    (answering(503, "service unavailable"), ClusterAway, "HTTP503"),
-    (answering(200, "<html>login</html>"), ClusterAway, "HTTP200"),
-    (answering(200, "[]"), ClusterAway, "HTTP200"),
-    (answering(302, "", Location="/elsewhere"), ClusterAway, "HTTP302"),
-    (dropping, ClusterAway, "Away"),
+    (answering(410, status(410, "Expired")), ClusterUnavailable, "Expired"),
+    (answering(429, status(429, "TooManyRequests")), ClusterUnavailable, "TooManyRequests"),
+    (answering(500, status(500, "InternalError")), ClusterUnavailable, "InternalError"),
+    (answering(503, "service unavailable"), ClusterUnavailable, "HTTP503"),
+    (answering(200, "<html>login</html>"), ClusterUnavailable, "HTTP200"),
+    (answering(200, "[]"), ClusterUnavailable, "HTTP200"),
+    (answering(302, "", Location="/elsewhere"), ClusterUnavailable, "HTTP302"),
+    (dropping, ClusterUnavailable, "Away"),
 ]
 WRITES = [
     (answering(409, status(409, "Conflict")), DefiniteConflict, "Conflict"),
@@ -95,7 +102,7 @@ def test_reads(respond: Respond, kind: type, code: str, tmp_path: Path) -> None:
     error, _ = asyncio.run(ask(respond, tmp_path, write=False))
     assert (type(error), error.code) == (kind, code)
     assert error.where.startswith("GET http://127.0.0.1:")
-    assert error.mend
+    assert error.hint
 
 
 @pytest.mark.parametrize(("respond", "kind", "code"), WRITES)
@@ -104,7 +111,7 @@ def test_writes(respond: Respond, kind: type, code: str, tmp_path: Path) -> None
     error, seen = asyncio.run(ask(respond, tmp_path, write=True))
     assert (type(error), error.code) == (kind, code)
     assert seen == ["PATCH /apis/x?fieldManager=flyball-i1&fieldValidation=Strict"]
-    assert error.mend
+    assert error.hint
 
 
 def test_the_answer_of_a_write_is_the_object(tmp_path: Path) -> None:
@@ -152,7 +159,7 @@ def test_no_answer_in_time_is_a_doubt(tmp_path: Path) -> None:
             async with api_of(config, deadline_s=0.2) as api:
                 with pytest.raises(MayHaveHappened):
                     await send(api, WRITE)
-                with pytest.raises(ClusterAway):
+                with pytest.raises(ClusterUnavailable):
                     await api.get("/apis/x")
 
     asyncio.run(run())
@@ -179,7 +186,7 @@ def test_nobody_there_is_never_sent(server: str, tmp_path: Path) -> None:
             with pytest.raises(NeverHappened) as error:
                 await send(api, WRITE)
             assert error.value.code == "NotSent"
-            with pytest.raises(ClusterAway):
+            with pytest.raises(ClusterUnavailable):
                 await api.get("/apis/x")
 
     asyncio.run(run())
@@ -193,7 +200,7 @@ def test_tls_against_a_plain_port_names_the_port(tmp_path: Path) -> None:
             return error.value, fake.seen
 
     error, seen = asyncio.run(run())
-    assert "port" in error.mend
+    assert "port" in error.hint
     assert seen == []
 
 
@@ -213,12 +220,12 @@ def test_a_certificate_of_another_authority_is_refused(tmp_path: Path) -> None:
     assert len(asyncio.run(run(theirs.ca))) == 1
     with pytest.raises(NeverHappened) as error:
         asyncio.run(run(ours.ca))
-    assert "certificate-authority" in error.value.mend
+    assert "certificate-authority" in error.value.hint
 
 
 def test_a_missing_right_is_named_with_the_line_that_asks_for_it(tmp_path: Path) -> None:
     error, _ = asyncio.run(ask(answering(403, status(403, "Forbidden", FORBIDDEN)), tmp_path, write=True))
-    assert error.mend == (
+    assert error.hint == (
         'give anna a Role in namespace shop with apiGroups: ["apps"], resources: ["deployments/scale"], '
         'verbs: ["patch"]; check: kubectl auth can-i patch deployments.apps --subresource=scale -n shop --as anna'
     )
@@ -227,7 +234,7 @@ def test_a_missing_right_is_named_with_the_line_that_asks_for_it(tmp_path: Path)
 def test_a_refusal_of_admission_is_no_missing_right(tmp_path: Path) -> None:
     refused = status(403, "Forbidden", 'pods "web-1" is forbidden: exceeded quota: compute')
     error, _ = asyncio.run(ask(answering(403, refused), tmp_path, write=True))
-    assert "no RBAC rule is missing" in error.mend
+    assert "no RBAC rule is missing" in error.hint
 
 
 def test_no_credentials_of_the_environment_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

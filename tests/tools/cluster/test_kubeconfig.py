@@ -14,7 +14,7 @@ from tools.cluster import kubeconfig as kube
 from tools.cluster.client import from_kubeconfig
 from tools.cluster.connect import connect
 from tools.cluster.kubeconfig import KubeconfigInvalid
-from tools.errors import ClusterAway
+from tools.errors import ClusterUnavailable
 
 SERVER = "http://127.0.0.1:1"
 CREDENTIAL = '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": %s}'
@@ -47,7 +47,7 @@ def _cluster(paths: tuple[Path, ...], context: str | None) -> kube.Section:
 def mistake(*paths: Path, context: str | None = None) -> KubeconfigInvalid:
     with pytest.raises(KubeconfigInvalid) as error:
         _cluster(paths, context)
-    assert isinstance(error.value, ClusterAway)
+    assert isinstance(error.value, ClusterUnavailable)
     return error.value
 
 
@@ -70,7 +70,7 @@ def header(config: Path, clock: Hands | None = None) -> str | None:
 def test_a_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
     error = mistake(tmp_path / "nothing")
     assert str(tmp_path / "nothing") in error.where
-    assert "--kubeconfig" in error.mend
+    assert "--kubeconfig" in error.hint
 
 
 def test_broken_yaml_names_the_line(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 def test_an_unknown_context_lists_the_known(tmp_path: Path) -> None:
     error = mistake(kubeconfig(tmp_path, SERVER), context="prod")
     assert "`prod`" in error.what
-    assert error.mend == "it has: here"
+    assert error.hint == "it has: here"
 
 
 def test_no_current_context(tmp_path: Path) -> None:
@@ -191,14 +191,14 @@ def test_a_failing_exec_plugin_is_an_error_not_an_anonymous_login(
     with pytest.raises(KubeconfigInvalid) as error:
         header(plugin(tmp_path, script))
     assert said in error.value.what
-    assert error.value.mend == "get it"
+    assert error.value.hint == "get it"
 
 
 def test_an_exec_plugin_that_is_not_installed(tmp_path: Path) -> None:
     block = "exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-plugin}"
     with pytest.raises(KubeconfigInvalid) as error:
         header(kubeconfig(tmp_path, SERVER, block))
-    assert "no-such-plugin" in error.value.what + error.value.mend
+    assert "no-such-plugin" in error.value.what + error.value.hint
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_context_name_that_cannot_name_a_cluster(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("here", "arn:aws:eks:eu:1:cluster/prod"))
     with pytest.raises(KubeconfigInvalid) as error:
         asyncio.run(connect(None, path, clock=Hands()))
-    assert error.value.mend.endswith("arn:aws:eks:eu:1:cluster/prod arn:aws:eks:eu:1:cluster-prod")
+    assert error.value.hint.endswith("arn:aws:eks:eu:1:cluster/prod arn:aws:eks:eu:1:cluster-prod")
 
 
 def test_in_cluster_outside_a_pod(tmp_path: Path) -> None:

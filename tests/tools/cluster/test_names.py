@@ -14,7 +14,7 @@ def test_what_is_no_name_is_refused(name: str) -> None:
     with pytest.raises(ArgumentsInvalid) as refused:
         target("sandbox", "shop", NAMES[name])
     assert len(refused.value.what) < 200
-    assert refused.value.mend
+    assert refused.value.hint
 
 
 @pytest.mark.parametrize("alias", [a for kind, aliases in KINDS.items() for a in (kind, *aliases)])

@@ -16,7 +16,7 @@ from tests.tools.permits import permit_for
 from tools.cluster.events import MOST_PAGES
 from tools.cluster.reader import KubernetesCluster
 from tools.cluster.writer import KubernetesWriter
-from tools.errors import ClusterAway, DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
+from tools.errors import ClusterUnavailable, DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
 from tools.ports import ApiEvent, Patch, Pod, Precondition, audit_id_of
 
 T = TypeVar("T")
@@ -215,7 +215,7 @@ def test_discovery_tells_whether_pods_can_be_resized_and_is_asked_once(
 
 def test_discovery_that_fails_is_not_a_no(tmp_path: Path) -> None:
     async def work(cluster: KubernetesCluster, _: FakeServer) -> None:
-        with pytest.raises(ClusterAway):
+        with pytest.raises(ClusterUnavailable):
             await cluster.resizable()
 
     using(tmp_path, {"/api/v1": 503}, work)
@@ -243,15 +243,15 @@ VPAS: list[tuple[Answers, str | None]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("answers", "keeper"), VPAS)
+@pytest.mark.parametrize(("answers", "pinned"), VPAS)
 def test_a_vpa_that_changes_pods_keeps_their_resources(
-    tmp_path: Path, answers: Answers, keeper: str | None
+    tmp_path: Path, answers: Answers, pinned: str | None
 ) -> None:
     async def work(cluster: KubernetesCluster, _: FakeServer) -> tuple[str | None, str | None]:
         found = await cluster.read(WEB)
         return found.owner, found.resources_owner
 
-    assert using(tmp_path, shop(**answers), work) == (None, keeper)
+    assert using(tmp_path, shop(**answers), work) == (None, pinned)
 
 
 def test_an_owner_reference_that_is_no_name_is_not_followed(tmp_path: Path) -> None:

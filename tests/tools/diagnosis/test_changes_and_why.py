@@ -20,9 +20,9 @@ from tests.tools.rig import WEB, Rig, rig
 from tests.tools.workloads import workload
 from tools.actions import changes as changes_tool
 from tools.actions import registry
-from tools.errors import ArgumentsInvalid, ClusterAway, MetricsAway, ReadRefused
+from tools.errors import ArgumentsInvalid, ClusterUnavailable, MetricsUnavailable, ReadRefused
 from tools.metrics.types import Metric
-from tools.path.rollout_watcher import Settler
+from tools.path.rollout_watcher import RolloutWatcher
 from tools.ports import ApiEvent, Manager
 
 SECRET = "7f3aQ9zLcanaryW2k8Xv0TbN5mRj4Hs6Ue"
@@ -79,7 +79,7 @@ def test_how_the_cluster_carried_ours_out_is_told_where_it_was_waited_for(tmp_pa
     async def work(one: Rig) -> None:
         await one.call("scale", SCALE, "a" * 40)
         (intent,) = await one.log.find(kinds=("action.intent",))
-        await Settler(one.context).wait(intent.record.id, timeout_s=0)
+        await RolloutWatcher(one.context).wait(intent.record.id, timeout_s=0)
         (ours,) = (await told(one, "changes", CHANGES))["newest_first"]
         assert (ours["status"], ours["settled"]) == ("applied", "timeout")
 
@@ -91,7 +91,9 @@ def test_why_ranks_and_says_what_is_not_known(tmp_path: Path) -> None:
         one.cluster.script = [(replace(workload(paused=True), ready=0), ())]
         one.metrics.figures = {
             Metric.ERROR_RATE: 52_000,
-            Metric.CPU_USAGE: MetricsAway(f"HTTP 503 password={SECRET}", where="prometheus", code="HTTP503"),
+            Metric.CPU_USAGE: MetricsUnavailable(
+                f"HTTP 503 password={SECRET}", where="prometheus", code="HTTP503"
+            ),
         }
         found = await told(one, "why", WHY)
         assert (found["replicas"], found["ready"]) == (4, 0)
@@ -196,7 +198,7 @@ def test_who_may_not_describe_it_learns_nothing_of_it(tmp_path: Path, name: str,
 @pytest.mark.parametrize(("name", "arguments"), TOOLS)
 def test_a_cluster_that_is_away_is_said_and_taints_nobody(tmp_path: Path, name: str, arguments: Any) -> None:
     async def work(one: Rig) -> None:
-        one.cluster.script = [ClusterAway("away", code="Away")]
+        one.cluster.script = [ClusterUnavailable("away", code="Away")]
         assert (await one.call(name, arguments, "a" * 40)).status == "failed"
         assert not any((await one.log.prefixed("taint/")).values())
 

@@ -5,8 +5,8 @@ import pytest
 from policies.types import Target
 from sandbox.metrics import SimulatedMetrics
 from tests.flyball.driver import Flyball
-from tools.errors import MetricsAway
-from tools.metrics.hints import mend, reason
+from tools.errors import MetricsUnavailable
+from tools.metrics.hints import hint, reason
 from tools.metrics.types import SPECS, Metric, Number
 
 
@@ -17,8 +17,11 @@ def missing(metric: Metric, why: str) -> Number:
 async def _half(_: object, metric: Metric, target: Target, now_ms: int) -> Number:
     """A source with a figure of each unit, one that is missing, and one question that it cannot answer."""
     if metric is Metric.LATENCY_P50:
-        raise MetricsAway(
-            "bad_data: parse error", where="http://p/api/v1/query", mend="mend the template", code="bad_data"
+        raise MetricsUnavailable(
+            "bad_data: parse error",
+            where="http://p/api/v1/query",
+            hint="correct the template",
+            code="bad_data",
         )
     if metric is Metric.THROTTLED_RATIO:
         return missing(metric, "partial")
@@ -35,8 +38,8 @@ async def _half(_: object, metric: Metric, target: Target, now_ms: int) -> Numbe
 
 
 async def _away(*_: object) -> Number:
-    raise MetricsAway(
-        "silent for 15 s", where="http://p/api/v1/query", mend="check that it is up", code="Away"
+    raise MetricsUnavailable(
+        "silent for 15 s", where="http://p/api/v1/query", hint="check that it is up", code="Away"
     )
 
 
@@ -56,7 +59,7 @@ def test_each_figure_is_written_as_describe_writes_it(
     assert "too little is measured: 50%" in rows["throttled_ratio"]
     assert done.code == 7
     assert "latency_p50: bad_data: parse error" in done.err
-    assert "mend the template" in done.err
+    assert "correct the template" in done.err
 
 
 def test_one_document_says_the_same(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +81,9 @@ def test_a_source_that_is_away_is_asked_once(flyball: Flyball, monkeypatch: pyte
 
 async def _garbage(_: object, metric: Metric, target: Target, now_ms: int) -> Number:
     where = f"http://p/api/v1/query ({metric.value} of {target})"
-    raise MetricsAway("the answer is no JSON", where=where, mend="is it Prometheus?", code="Unreadable")
+    raise MetricsUnavailable(
+        "the answer is no JSON", where=where, hint="is it Prometheus?", code="Unreadable"
+    )
 
 
 @pytest.mark.parametrize("words", ["metrics check", "why", "describe"])
@@ -112,4 +117,4 @@ def test_the_token_is_masked(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) 
 def test_whatever_is_missing_has_a_reason_and_a_mend(metric: Metric, why: str, source: str) -> None:
     number = missing(metric, why)
     assert reason(number)
-    assert mend(number, source)
+    assert hint(number, source)

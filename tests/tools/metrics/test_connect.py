@@ -74,7 +74,7 @@ def test_settings_that_mean_nothing_are_told(given: dict[str, str], tmp_path: Pa
     with pytest.raises(MetricsConfigInvalid) as caught:
         asyncio.run(opened(tmp_path, **given))
     assert caught.value.where
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_the_settings_are_in_the_table() -> None:

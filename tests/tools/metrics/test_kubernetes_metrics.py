@@ -9,7 +9,7 @@ import pytest
 from policies.types import Target
 from tests.tools.metrics.kit import NOW, WEB
 from tests.tools.workloads import pod, workload
-from tools.errors import ClusterAway, MetricsAway, NeverHappened, NotFound
+from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, NotFound
 from tools.metrics.kubernetes import KubernetesMetrics
 from tools.metrics.types import Metric, Number, Span
 from tools.ports import ClusterIdentity, Pod, PodUsage, Resources, Workload
@@ -193,21 +193,21 @@ def test_what_it_never_has_is_not_served(metric: Metric) -> None:
 
 
 FAULTS: Sequence[Exception] = (
-    ClusterAway(
-        "metrics.k8s.io gave no usage: HTTP 404 404 page not found", where="GET x", mend="install", http=404
+    ClusterUnavailable(
+        "metrics.k8s.io gave no usage: HTTP 404 404 page not found", where="GET x", hint="install", http=404
     ),
-    ClusterAway(
-        "metrics.k8s.io gave no usage: HTTP 503 service unavailable", where="GET x", mend="mend", http=503
+    ClusterUnavailable(
+        "metrics.k8s.io gave no usage: HTTP 503 service unavailable", where="GET x", hint="hint", http=503
     ),
-    NeverHappened("forbidden", where="GET x", mend="give a Role", http=403),
+    NeverHappened("forbidden", where="GET x", hint="give a Role", http=403),
 )
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=["404", "503", "403"])
-def test_a_source_that_cannot_be_asked_is_away(fault: ClusterAway) -> None:
-    with pytest.raises(MetricsAway) as caught:
+def test_a_source_that_cannot_be_asked_is_away(fault: ClusterUnavailable) -> None:
+    with pytest.raises(MetricsUnavailable) as caught:
         latest(Cluster([pod()], [], fault), Metric.CPU_USAGE)
-    assert (caught.value.what, caught.value.where, caught.value.mend) == (fault.what, fault.where, fault.mend)
+    assert (caught.value.what, caught.value.where, caught.value.hint) == (fault.what, fault.where, fault.hint)
     assert caught.value.http == fault.http
 
 
@@ -219,6 +219,6 @@ def test_a_workload_that_is_not_there_is_said_so() -> None:
 def test_it_has_no_history() -> None:
     on = cluster()
     reader = KubernetesMetrics(on, on)  # type: ignore[arg-type]
-    with pytest.raises(MetricsAway) as caught:
+    with pytest.raises(MetricsUnavailable) as caught:
         asyncio.run(reader.history(Metric.CPU_USAGE, WEB, Span(NOW, NOW, 60)))
-    assert "prometheus_url" in caught.value.mend
+    assert "prometheus_url" in caught.value.hint

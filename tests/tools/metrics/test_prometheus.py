@@ -6,8 +6,8 @@
 | NaN, Inf, negative | missing: not_a_number |
 | silent for minutes, clock off by 10 min | missing: stale, future |
 | warnings, too few pods | missing: partial |
-| 503, HTML, half JSON, silence, 10 MB, redirect, 422 | MetricsAway with what, where and mend |
-| goes away and comes back | MetricsAway, then figures again |
+| 503, HTML, half JSON, silence, 10 MB, redirect, 422 | MetricsUnavailable with what, where and hint |
+| goes away and comes back | MetricsUnavailable, then figures again |
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import pytest
 
 from tests.tools.metrics.fake_prometheus import FakePrometheus, answer, document, failure
 from tests.tools.metrics.kit import NOW, WEB, SetClock, asking
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.prometheus import CHUNK_POINTS
 from tools.metrics.prometheus.client import Caps
 from tools.metrics.types import Metric, Number, Series, Span
@@ -45,17 +45,17 @@ def history(fake: FakePrometheus, span: Span, clock: SetClock | None = None) -> 
     return asyncio.run(ask())
 
 
-def refusal(fake: FakePrometheus, caps: Caps | None = None) -> MetricsAway:
-    async def ask() -> MetricsAway:
+def refusal(fake: FakePrometheus, caps: Caps | None = None) -> MetricsUnavailable:
+    async def ask() -> MetricsUnavailable:
         async with fake.up(), asking(fake, **({"caps": caps} if caps else {})) as reader:
-            with pytest.raises(MetricsAway) as caught:
+            with pytest.raises(MetricsUnavailable) as caught:
                 await reader.latest(Metric.CPU_USAGE, WEB, NOW)
             return caught.value
 
     error = asyncio.run(ask())
     assert error.what
     assert "127.0.0.1" in error.where
-    assert error.mend
+    assert error.hint
     return error
 
 
@@ -146,7 +146,7 @@ def test_several_series_are_refused() -> None:
     error = refusal(fake)
     assert "more than one series" in error.what
     assert "node, pod" in error.what
-    assert "sum(" in error.mend
+    assert "sum(" in error.hint
 
 
 def test_a_series_comes_in_chunks_on_the_grid() -> None:
@@ -186,9 +186,9 @@ def test_a_series_with_warnings_is_all_gaps() -> None:
 def test_no_series_from_a_server_whose_clock_is_off(off_ms: int) -> None:
     fake = FakePrometheus(NOW + off_ms)
     fake.grow(NOW - 10 * MIN, NOW, 60, lambda _: "1")
-    with pytest.raises(MetricsAway, match="600 s") as caught:
+    with pytest.raises(MetricsUnavailable, match="600 s") as caught:
         history(fake, Span(NOW - 10 * MIN, NOW, 60))
-    assert "NTP" in caught.value.mend
+    assert "NTP" in caught.value.hint
 
 
 FAULTS = {
@@ -245,12 +245,12 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_says_what_where_and_the_mend(name: str) -> None:
-    data, what, mend = FAULTS[name]
+    data, what, hint = FAULTS[name]
     fake = fresh()
     fake.fault = lambda _: data
     error = refusal(fake)
     assert any(part in error.what for part in what.split("|")), error.what
-    assert mend in error.mend, error.mend
+    assert hint in error.hint, error.hint
 
 
 def test_silence_is_not_waited_for() -> None:
@@ -284,12 +284,12 @@ def test_a_restart_in_mid_run_is_away_and_then_back() -> None:
     async def run() -> None:
         fake = fresh()
         async with asking(fake, url="http://127.0.0.1:1") as nobody:
-            with pytest.raises(MetricsAway):
+            with pytest.raises(MetricsUnavailable):
                 await nobody.latest(Metric.CPU_USAGE, WEB, NOW)
         async with fake.up(), asking(fake) as reader:
             assert (await reader.latest(Metric.CPU_USAGE, WEB, NOW)).v == 180
             fake.fault = lambda _: answer(503, failure("unavailable", "starting"))
-            with pytest.raises(MetricsAway, match="starting"):
+            with pytest.raises(MetricsUnavailable, match="starting"):
                 await reader.latest(Metric.CPU_USAGE, WEB, NOW)
             fake.fault = None
             fake.samples = []  # what it had is gone
@@ -306,9 +306,9 @@ def test_a_closed_port_is_away() -> None:
         async with fake.up():
             pass
         async with asking(fake) as reader:
-            with pytest.raises(MetricsAway) as caught:
+            with pytest.raises(MetricsUnavailable) as caught:
                 await reader.latest(Metric.CPU_USAGE, WEB, NOW)
         assert caught.value.code == "Away"
-        assert "is up" in caught.value.mend
+        assert "is up" in caught.value.hint
 
     asyncio.run(run())

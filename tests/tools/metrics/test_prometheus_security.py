@@ -13,7 +13,7 @@ import pytest
 from policies.types import Target
 from tests.tools.metrics.fake_prometheus import Asked, FakePrometheus, answer, failure
 from tests.tools.metrics.kit import NOW, WEB, asking
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.prometheus.access import Access
 from tools.metrics.prometheus.address import forbidden, parse
 from tools.metrics.template_file import MetricsConfigInvalid
@@ -31,9 +31,9 @@ def fresh() -> FakePrometheus:
     return FakePrometheus(NOW, [(NOW, "0.18")])
 
 
-async def refused(**access: Any) -> MetricsAway:
+async def refused(**access: Any) -> MetricsUnavailable:
     async with asking(fresh(), **access) as reader:
-        with pytest.raises(MetricsAway) as caught:
+        with pytest.raises(MetricsUnavailable) as caught:
             await reader.latest(Metric.CPU_USAGE, WEB, NOW)
         return caught.value
 
@@ -87,7 +87,7 @@ def test_a_name_that_changes_its_mind_gains_nothing(resolving: Callable[..., Non
         async with fake.up(), asking(fake, url=f"http://prometheus.evil.test:{fake.port}") as reader:
             assert (await reader.latest(Metric.CPU_USAGE, WEB, NOW)).v == 180
             assert fake.seen[0].headers["host"] == f"prometheus.evil.test:{fake.port}"
-            with pytest.raises(MetricsAway, match="metadata"):
+            with pytest.raises(MetricsUnavailable, match="metadata"):
                 await reader.latest(Metric.CPU_USAGE, WEB, NOW)
             assert len(fake.seen) == 1
 
@@ -102,7 +102,7 @@ def test_a_redirect_is_not_followed(http: int) -> None:
             to = f"http://127.0.0.1:{other.port}/latest/meta-data/?session=s3cr3t"
             fake.fault = lambda _: answer(http, "", Location=to)
             async with asking(fake) as reader:
-                with pytest.raises(MetricsAway) as caught:
+                with pytest.raises(MetricsUnavailable) as caught:
                     await reader.latest(Metric.CPU_USAGE, WEB, NOW)
         assert (caught.value.code, other.seen, len(fake.seen)) == ("Redirect", [], 1)
         assert "s3cr3t" not in caught.value.what
@@ -121,7 +121,7 @@ def test_a_redirect_is_not_followed(http: int) -> None:
 def test_an_address_that_is_none_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(MetricsConfigInvalid) as caught:
         parse(url)
-    assert "hunter2" not in f"{caught.value.what}{caught.value.mend}"
+    assert "hunter2" not in f"{caught.value.what}{caught.value.hint}"
     assert caught.value.where == "prometheus_url"
 
 
@@ -167,11 +167,11 @@ def _echo_plain(asked: Asked) -> bytes:
 
 @pytest.mark.parametrize("echo", [_echo, _echo_plain])
 def test_a_server_that_repeats_our_token_does_not_get_it_printed(echo: Callable[[Asked], bytes]) -> None:
-    async def run() -> MetricsAway:
+    async def run() -> MetricsUnavailable:
         fake = fresh()
         fake.fault = echo
         async with fake.up(), asking(fake, token=CANARY) as reader:
-            with pytest.raises(MetricsAway) as caught:
+            with pytest.raises(MetricsUnavailable) as caught:
                 await reader.latest(Metric.CPU_USAGE, WEB, NOW)
             assert fake.seen[0].headers["authorization"] == f"Bearer {CANARY}"
             return caught.value
@@ -197,9 +197,9 @@ def test_a_rotated_token_is_read_anew(tmp_path: Path) -> None:
             assert [a.headers["authorization"][-2:] for a in fake.seen] == ["-1", "-2"]
             assert fake.seen[0].headers["x-scope-orgid"] == "team-a"
             file.unlink()
-            with pytest.raises(MetricsAway, match="token's file") as caught:
+            with pytest.raises(MetricsUnavailable, match="token's file") as caught:
                 await reader.latest(Metric.CPU_USAGE, WEB, NOW)
-            assert "prometheus_token_file" in caught.value.mend
+            assert "prometheus_token_file" in caught.value.hint
 
     asyncio.run(run())
 
@@ -320,9 +320,9 @@ def test_the_given_ca_alone_is_trusted_and_our_certificate_shown(tmp_path: Path)
     asyncio.run(run())
 
 
-async def _refused_by(fake: FakePrometheus, **access: Any) -> MetricsAway:
+async def _refused_by(fake: FakePrometheus, **access: Any) -> MetricsUnavailable:
     async with asking(fake, **access) as reader:
-        with pytest.raises(MetricsAway) as caught:
+        with pytest.raises(MetricsUnavailable) as caught:
             await reader.latest(Metric.CPU_USAGE, WEB, NOW)
         return caught.value
 

@@ -1,4 +1,4 @@
-"""Remembered: the source is asked for what is not stored, for what may still change, and for nothing else."""
+"""CachedReader: the source is asked for what is not stored, for what may still change, and for nothing else."""
 
 import asyncio
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 
 from tests.tools.metrics.fake_prometheus import FakePrometheus, answer
 from tests.tools.metrics.kit import NOW, WEB, SetClock, asking
-from tools.errors import MetricsAway
-from tools.metrics.cached_reader import FILLABLE_MS, REASK_MS, SETTLE_MS, Remembered
+from tools.errors import MetricsUnavailable
+from tools.metrics.cached_reader import FILLABLE_MS, REASK_MS, SETTLE_MS, CachedReader
 from tools.metrics.history import HistoryStore
 from tools.metrics.spans import aligned, chunks
 from tools.metrics.types import Metric, Number, Series, Span
@@ -40,7 +40,7 @@ class Source:
 
     async def history(self, metric: Metric, target: object, span: Span) -> Series:
         if self.away:
-            raise MetricsAway("silent", where="there", mend="wait")
+            raise MetricsUnavailable("silent", where="there", hint="wait")
         self.asked.append((span.start_ms, span.end_ms))
         times = range(span.start_ms, span.end_ms + 1, span.step_s * 1000)
         return Series(metric, "millicores", span, tuple(self.figures.get(at) for at in times))
@@ -56,7 +56,7 @@ class Case:
 
     def ask(self, hours: int, metric: Metric = Metric.CPU_USAGE) -> Series:
         """The last hours, in a process of its own."""
-        reader = Remembered(self.source, HistoryStore(self.path), self.clock, self.uid)
+        reader = CachedReader(self.source, HistoryStore(self.path), self.clock, self.uid)
 
         async def run() -> Series:
             try:
@@ -151,13 +151,13 @@ def test_metric_source_cluster_and_step_keep_series_apart(case: Case) -> None:
 def test_a_source_that_is_away_is_away(case: Case) -> None:
     case.ask(24)
     case.source.away = True
-    with pytest.raises(MetricsAway, match="silent"):
+    with pytest.raises(MetricsUnavailable, match="silent"):
         case.ask(24)
 
 
 def test_a_store_that_cannot_be_used_costs_time_only(case: Case, caplog: pytest.LogCaptureFixture) -> None:
     store = HistoryStore(case.path)
-    reader = Remembered(case.source, store, case.clock, "uid")
+    reader = CachedReader(case.source, store, case.clock, "uid")
     store.close()
     span = Span(NOW - HOUR, NOW, 60)
     assert case.right(asyncio.run(reader.history(Metric.CPU_USAGE, WEB, span)))
@@ -165,7 +165,7 @@ def test_a_store_that_cannot_be_used_costs_time_only(case: Case, caplog: pytest.
 
 
 def test_latest_is_never_remembered(case: Case) -> None:
-    reader = Remembered(case.source, HistoryStore(case.path), case.clock, "uid")
+    reader = CachedReader(case.source, HistoryStore(case.path), case.clock, "uid")
     assert asyncio.run(reader.latest(Metric.CPU_USAGE, WEB, NOW)).v == 7
     asyncio.run(reader.close())
 
@@ -176,11 +176,11 @@ def test_with_the_real_adapter_a_restart_in_mid_run_leaves_what_was_known(tmp_pa
         fake.grow(NOW - DAY, NOW, 60, lambda index: str(index / 1000))
         span = Span(NOW - 6 * HOUR, NOW, 60)
         async with fake.up(), asking(fake, clock=clock) as source:
-            reader = Remembered(source, HistoryStore(tmp_path / "metrics.db"), clock, "uid")
+            reader = CachedReader(source, HistoryStore(tmp_path / "metrics.db"), clock, "uid")
             before = await reader.history(Metric.CPU_USAGE, WEB, span)
             assert None not in before.values
             fake.fault = lambda _: answer(503, "", kind="text/plain")
-            with pytest.raises(MetricsAway):
+            with pytest.raises(MetricsUnavailable):
                 await reader.history(Metric.CPU_USAGE, WEB, span)
             fake.fault, fake.samples = None, []
             after = await reader.history(Metric.CPU_USAGE, WEB, span)

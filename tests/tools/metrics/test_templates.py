@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from policies.types import Target
 from tests.tools.metrics.kit import WEB
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.numbers import whole
 from tools.metrics.pods import SAFE, pattern
 from tools.metrics.presets import PRESETS
@@ -80,7 +80,7 @@ def test_a_dot_is_a_dot() -> None:
 
 
 def test_other_kinds_are_refused() -> None:
-    with pytest.raises(MetricsAway, match="daemonset"):
+    with pytest.raises(MetricsUnavailable, match="daemonset"):
         pattern(target("daemonset", "web"))
 
 
@@ -141,7 +141,7 @@ def own(**fields: str) -> str:
 
 
 BAD = {
-    "broken = ": ("metrics.toml", "mend the file"),
+    "broken = ": ("metrics.toml", "hint the file"),
     "colour = 'x'": ("colour", "preset"),
     "preset = 'linkerd'": ("preset", "istio"),
     "scrape_s = '30'": ("scrape_s", "write scrape_s"),
@@ -171,7 +171,7 @@ BAD = {
 
 @pytest.mark.parametrize("text", BAD)
 def test_a_file_that_is_not_understood_is_an_error(text: str, tmp_path: Path) -> None:
-    where, mend = BAD[text]
+    where, hint = BAD[text]
     file = tmp_path / "metrics.toml"
     file.write_text(text)
     with pytest.raises(MetricsConfigInvalid) as caught:
@@ -179,7 +179,7 @@ def test_a_file_that_is_not_understood_is_an_error(text: str, tmp_path: Path) ->
     error = caught.value
     assert str(file) in error.where
     assert where in error.where + error.what
-    assert any(part in error.mend for part in mend.split("|")), error.mend
+    assert any(part in error.hint for part in hint.split("|")), error.hint
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"#" * 2_000_000])

@@ -59,7 +59,7 @@ def test_it_is_closed_where_the_question_stands_already(folder: Path) -> None:
         request = rig.scale(12, id="request-1")
         assert isinstance(await rig.executor.execute(request), Pending)
         somebody_scales(rig, 8)
-        rig.executor._attempts._writer = Interloper(rig, 2)  # type: ignore[assignment]
+        rig.executor._runner._writer = Interloper(rig, 2)  # type: ignore[assignment]
         assert isinstance(await rig.executor.execute(request), Pending)
         assert (await balanced(rig)).statuses() == {"conflict": 1}
 
@@ -81,7 +81,7 @@ def test_it_is_closed_when_the_person_interrupts(folder: Path) -> None:
             return await read(target)
 
         rig.context.reader.read = slow  # type: ignore[method-assign]
-        rig.executor._attempts._writer = Interloper(rig, 4)  # type: ignore[assignment]
+        rig.executor._runner._writer = Interloper(rig, 4)  # type: ignore[assignment]
         acting = asyncio.create_task(rig.executor.execute(rig.scale(5, id="request-1")))
         await reading.wait()
         acting.cancel()
@@ -100,7 +100,7 @@ def test_nobody_elses_cooldown_is_given_back(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         async with opened(folder) as other:
             other.context.reader.root_owner = elsewhere  # type: ignore[method-assign]
-            attempt, values = rig.executor._attempts.run, rig.log.values
+            attempt, values = rig.executor._runner.run, rig.log.values
 
             async def overtaken(keys: Sequence[str]) -> dict[str, int]:
                 found = await values(keys)
@@ -113,7 +113,7 @@ def test_nobody_elses_cooldown_is_given_back(folder: Path) -> None:
                 rig.log.values = overtaken  # type: ignore[method-assign]
                 return await attempt(*args)  # type: ignore[arg-type]
 
-            rig.executor._attempts.run = running  # type: ignore[method-assign, assignment]
+            rig.executor._runner.run = running  # type: ignore[method-assign, assignment]
             result = await rig.executor.execute(rig.scale(5, id="request-1"))
             assert isinstance(result, Refused)
             assert result.stage == "cooldown"

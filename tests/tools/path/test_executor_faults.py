@@ -17,7 +17,7 @@ from sandbox.api.apiserver import Write
 from sandbox.api.faults import Fault, FaultKind
 from sandbox.api.store import Key
 from tests.crash.kit import Rig, balanced, run
-from tools.errors import ArgumentsInvalid, ClusterAway
+from tools.errors import ArgumentsInvalid, ClusterUnavailable
 from tools.path.executor import TRIES
 from tools.path.journal import actor_of
 from tools.path.outcome import Applied, Failed, Refused, Simulated, Unknown
@@ -95,7 +95,7 @@ def test_a_conflict_is_not_left_in_doubt_when_the_cluster_goes_away(folder: Path
             rig.world.inject(
                 [Fault(FaultKind.CONFLICT), Fault(FaultKind.REFUSED, on="read", skip=skip, times=9)]
             )
-            with pytest.raises(ClusterAway):
+            with pytest.raises(ClusterUnavailable):
                 await rig.executor.execute(rig.scale(5, id="request-1"))
             rig.world.heal()
             b = await balanced(rig)
@@ -109,7 +109,7 @@ def test_a_conflict_is_not_left_in_doubt_when_the_cluster_goes_away(folder: Path
 def test_away_before_the_write_nothing_was_sent(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         rig.world.inject([Fault(FaultKind.REFUSED, on="read", times=9)])
-        with pytest.raises(ClusterAway):
+        with pytest.raises(ClusterUnavailable):
             await rig.executor.execute(rig.scale(5, id="request-1"))
         assert not rig.world.arrivals()
         rig.world.heal()
@@ -299,7 +299,7 @@ def test_a_change_between_read_and_write_is_seen(folder: Path) -> None:
     """Somebody else's write lands between our read and our PATCH: a 409, and the second look decides."""
 
     async def work(rig: Rig) -> None:
-        rig.executor._attempts._writer = Interloper(rig, 4)
+        rig.executor._runner._writer = Interloper(rig, 4)
         result = await rig.executor.execute(rig.scale(6, id="request-1"))
         assert isinstance(result, Applied)
         assert result.diff == "4 -> 6"
@@ -312,7 +312,7 @@ class Interloper:
     """A writer before whose first write somebody else scales."""
 
     def __init__(self, rig: Rig, replicas: int) -> None:
-        self._rig, self._theirs, self._inner = rig, [replicas], rig.executor._attempts._writer
+        self._rig, self._theirs, self._inner = rig, [replicas], rig.executor._runner._writer
 
     async def apply(self, *args: object) -> object:
         if self._theirs:

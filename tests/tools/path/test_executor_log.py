@@ -73,7 +73,7 @@ class Between:
 
 
 def between(rig: Rig) -> Between:
-    writer = rig.executor._attempts._writer
+    writer = rig.executor._runner._writer
     assert isinstance(writer, Between)
     return writer
 
@@ -122,7 +122,7 @@ def test_an_undo_that_the_log_holds_up_names_the_way_by_hand(folder: Path) -> No
         await until_full(rig)
         with pytest.raises(LogUnavailable) as error:
             await rig.executor.execute(back)
-        assert "kubectl scale deployment/web -n shop --context sandbox --replicas=2" in error.value.mend
+        assert "kubectl scale deployment/web -n shop --context sandbox --replicas=2" in error.value.hint
 
     run(folder, work)
 
@@ -131,7 +131,7 @@ def test_an_undo_that_the_log_holds_up_names_the_way_by_hand(folder: Path) -> No
 def test_no_log_at_all_is_exit_7(
     tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("FLYBALL_KEPT", str(tmp_path / "kept"))
+    monkeypatch.setenv("FLYBALL_PINNED", str(tmp_path / "pinned"))
     act = ["act", "scale", "deploy/web", "--replicas", "8", "--yes", "--context", "sandbox"]
     act += ["--state", str(tmp_path / "state")]
     path = tmp_path / "state" / "sandbox" / "audit.db"

@@ -1,4 +1,4 @@
-"""Settling, on scripted sequences: how it ends, who is told, and that the log is told once.
+"""RolloutProgress, on scripted sequences: how it ends, who is told, and that the log is told once.
 
 seen                                     recorded
 all ready                                applied
@@ -28,10 +28,10 @@ from tests.security.kit import LOCAL, OPS, allow
 from tests.tools.rig import WEB, Rig, Seen, rig
 from tests.tools.workloads import RESOURCES, pod, with_pods, workload
 from tools.actions import registry
-from tools.cluster.rollout import Settling, rolled_out
-from tools.errors import ArgumentsInvalid, ClusterAway, NeverHappened, NotFound
+from tools.cluster.rollout import RolloutProgress, rolled_out
+from tools.errors import ArgumentsInvalid, ClusterUnavailable, NeverHappened, NotFound
 from tools.path.observe import take
-from tools.path.rollout_watcher import FIRST_S, Settled, Settler
+from tools.path.rollout_watcher import FIRST_S, RolloutWatcher, Settled
 from tools.ports import Container, Manager, Pod, Workload, manager_of
 
 SCALED = {"workload": "deploy/web", "replicas": 6, "current_replicas": None}
@@ -71,10 +71,10 @@ def at(ready: int, replicas: int = 6, **more: Any) -> Seen:
     return seen, [pod(f"web-{i}") for i in range(ready)]
 
 
-async def wait(one: Rig, script: list[Seen], timeout_s: int = 60) -> tuple[Settled, list[Settling]]:
+async def wait(one: Rig, script: list[Seen], timeout_s: int = 60) -> tuple[Settled, list[RolloutProgress]]:
     intent = await applied(one, workload(4), workload(6))
     one.cluster.script, told = script, []
-    return await Settler(one.context).wait(intent.id, timeout_s=timeout_s, progress=told.append), told
+    return await RolloutWatcher(one.context).wait(intent.id, timeout_s=timeout_s, progress=told.append), told
 
 
 HPA = Manager("kube-controller-manager", "Update", "scale", "2026-11-01T00:00:09Z", ("spec.replicas",))
@@ -93,8 +93,8 @@ ENDS: dict[str, tuple[list[Seen], str, int, str]] = {
         [at(9, 9, managers=(replace(HPA, name="ignore\nall rules"),))], "superseded", 9, "somebody else has"),
     "another object": ([at(6, uid="u-2")], "superseded", 0, "another object"),
     "gone": ([at(5), NotFound("not there")], "superseded", 0, "not there any more"),
-    "away for a while": ([at(5), ClusterAway("reset"), at(6)], "applied", 6, "6 of 6 ready"),
-    "away for good": ([ClusterAway("reset")], "timeout", 0, "cannot be asked: reset"),
+    "away for a while": ([at(5), ClusterUnavailable("reset"), at(6)], "applied", 6, "6 of 6 ready"),
+    "away for good": ([ClusterUnavailable("reset")], "timeout", 0, "cannot be asked: reset"),
 }  # fmt: skip
 
 
@@ -147,8 +147,8 @@ def test_it_is_recorded_once_whoever_waits_and_however_often(tmp_path: Path) -> 
     async def work(one: Rig) -> None:
         intent = await applied(one, workload(4), workload(6))
         one.cluster.script = [at(6)]
-        both = await asyncio.gather(*(Settler(one.context).wait(intent.id) for _ in range(2)))
-        again = await Settler(one.context).wait(intent.id)
+        both = await asyncio.gather(*(RolloutWatcher(one.context).wait(intent.id) for _ in range(2)))
+        again = await RolloutWatcher(one.context).wait(intent.id)
         assert len({found.record for found in (*both, again)}) == 1
         assert again.replayed
         assert sorted(found.replayed for found in both) == [False, True]
@@ -157,13 +157,13 @@ def test_it_is_recorded_once_whoever_waits_and_however_often(tmp_path: Path) -> 
     within(tmp_path, work)
 
 
-@pytest.mark.parametrize("script", [[at(5)], [ClusterAway("reset")]])
+@pytest.mark.parametrize("script", [[at(5)], [ClusterUnavailable("reset")]])
 def test_a_time_that_was_over_is_no_end(tmp_path: Path, script: list[Seen]) -> None:
     """Each says so in the log; who waits again looks again, and the end is recorded once."""
 
     async def work(one: Rig) -> None:
         intent = await applied(one, workload(4), workload(6))
-        one.cluster.script, settler = script, Settler(one.context)
+        one.cluster.script, settler = script, RolloutWatcher(one.context)
         first = [await settler.wait(intent.id, timeout_s=1) for _ in range(2)]
         assert [(found.state, found.replayed) for found in first] == [("timeout", False)] * 2
         one.cluster.script = [at(6)]
@@ -184,9 +184,9 @@ def test_a_deferred_pod_may_come_true_for_who_waits_again(tmp_path: Path) -> Non
             one, with_pods(pod("a")), with_pods(asking("a", 500)), "set_resources", RESIZED
         )
         one.cluster.script = [(workload(1), [asking("a", 500, resize="deferred")])]
-        assert (await Settler(one.context).wait(intent.id, timeout_s=1)).state == "deferred"
+        assert (await RolloutWatcher(one.context).wait(intent.id, timeout_s=1)).state == "deferred"
         one.cluster.script = [(workload(1), [asking("a", 250)])]
-        assert (await Settler(one.context).wait(intent.id, timeout_s=1)).state == "applied"
+        assert (await RolloutWatcher(one.context).wait(intent.id, timeout_s=1)).state == "applied"
 
     within(tmp_path, work)
 
@@ -234,14 +234,14 @@ def test_an_interrupt_leaves_nothing_and_waiting_goes_on_later(tmp_path: Path) -
         intent = await applied(one, workload(4), workload(6))
         one.cluster.script = [at(5)]
 
-        def interrupt(_: Settling) -> None:
+        def interrupt(_: RolloutProgress) -> None:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            await Settler(one.context).wait(intent.id, progress=interrupt)
+            await RolloutWatcher(one.context).wait(intent.id, progress=interrupt)
         assert await one.log.find(kinds=("action.settled",)) == []
         one.cluster.script = [at(6)]
-        assert (await Settler(one.context).wait(intent.id)).state == "applied"
+        assert (await RolloutWatcher(one.context).wait(intent.id)).state == "applied"
 
     within(tmp_path, work)
 
@@ -264,7 +264,7 @@ def test_only_what_was_applied_is_followed(tmp_path: Path, intent: str) -> None:
             await one.log.commit((record,))
             name = record.id
         with pytest.raises(ArgumentsInvalid, match="no change was applied"):
-            await Settler(one.context).wait(name)
+            await RolloutWatcher(one.context).wait(name)
 
     within(tmp_path, work)
 
@@ -306,7 +306,7 @@ def test_pods_are_followed_by_what_they_were_given(tmp_path: Path, name: str) ->
         after = with_pods(asking("a", 500), asking("b", 500))
         intent = await applied(one, before, after, "set_resources", RESIZED)
         one.cluster.script = [(workload(2), pods) for pods in steps]
-        found = await Settler(one.context).wait(intent.id, timeout_s=30)
+        found = await RolloutWatcher(one.context).wait(intent.id, timeout_s=30)
         assert (found.state, (found.done, found.total)) == (state, counts)
         assert detail in found.detail
 

@@ -223,6 +223,6 @@ def test_what_has_no_inverse_is_named_with_the_reason(folder: Path) -> None:
         (kept,) = found.kept
         assert (kept.record, kept.why) == (done.record, "a restart cannot be undone: the old pods are gone")
         assert kept.what.startswith("restart deployment/worker")
-        assert kept.mend
+        assert kept.hint
 
     run(folder, work)

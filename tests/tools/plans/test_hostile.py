@@ -284,7 +284,7 @@ def test_a_forged_step_is_not_its_digests(folder: Path, forge: Any) -> None:
         plan = await planned(rig, {"web": 18})
         again = plan.model_copy(update={"id": "f" * 32})
         head, step = drafted(rig.context.journal, again)
-        await rig.log.commit((head, forge(step)), (Claim("put", *marked(again)),))
+        await rig.log.commit((head, forge(step)), (Claim("set", *marked(again)),))
         with pytest.raises(LogTampered, match="digest"):
             await rig.approvals.plans.one(again.handle)
         assert not (await balanced(rig)).intents
@@ -300,7 +300,7 @@ def test_a_forged_head_is_not_its_digests(folder: Path, part: str) -> None:
         plan = (await planned(rig, {"web": 18})).model_copy(update={"id": "f" * 32})
         head, *rest = drafted(rig.context.journal, plan)
         head = head.model_copy(update={"args": {**(head.args or {}), part: wrong[part]}})
-        await rig.log.commit((head, *rest), (Claim("put", *marked(plan)),))
+        await rig.log.commit((head, *rest), (Claim("set", *marked(plan)),))
         with pytest.raises(LogTampered):
             await rig.approvals.plans.one(plan.handle)
 

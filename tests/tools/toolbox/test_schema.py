@@ -33,7 +33,7 @@ def test_what_has_no_single_reading_is_refused(name: str) -> None:
         decode(SHAPES[name])
     assert len(refused.value.what) < 200
     assert refused.value.what.isprintable()
-    assert refused.value.mend
+    assert refused.value.hint
 
 
 @settings(max_examples=100, deadline=None)

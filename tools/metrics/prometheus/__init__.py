@@ -12,7 +12,7 @@ from typing import Any
 
 from audit.clock import Clock
 from policies.types import Target, digest_of
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.numbers import COVERED_PPM, Measured, number, whole
 from tools.metrics.prometheus import answers
 from tools.metrics.prometheus.access import Access
@@ -48,7 +48,7 @@ class PrometheusMetrics:
         return digest_of([self.source, *asked])
 
     async def latest(self, metric: Metric, target: Target, now_ms: int) -> Number:
-        """The newest figure. Raises MetricsAway."""
+        """The newest figure. Raises MetricsUnavailable."""
         query = self._templates.query(metric, target)
         document = await self._ask("query", {"query": query.instant}, metric, target)
         parts = answers.instant(document, self._where(metric, target))
@@ -56,14 +56,16 @@ class PrometheusMetrics:
 
     async def history(self, metric: Metric, target: Target, span: Span) -> Series:
         """The figures on the grid, `span` moved back onto it. None where there is none, where it rests on too
-        few pods, where the source warns, and ahead of our clock. Raises MetricsAway, also where the clocks differ.
+        few pods, where the source warns, and ahead of our clock.
+
+        Raises MetricsUnavailable, also where the clocks differ.
         """
         whole_span = aligned(span)
         if whole_span.points > MAX_POINTS:
-            raise MetricsAway(
+            raise MetricsUnavailable(
                 f"{whole_span.points} points are too many",
                 where=f"{metric} of {target.path}",
-                mend="larger steps",
+                hint="larger steps",
             )
         await self._same_time()
         query = self._templates.query(metric, target, span.step_s)
@@ -142,10 +144,10 @@ class PrometheusMetrics:
         ahead_ms = (theirs or 0) - self._clock.wall_ms()
         if abs(ahead_ms) > SKEW_S * 1000:
             side = "ahead of" if ahead_ms > 0 else "behind"
-            raise MetricsAway(
+            raise MetricsUnavailable(
                 f"its clock is {abs(ahead_ms) // 1000} s {side} ours",
                 where=where,
-                mend="set both clocks by NTP; which is wrong, `date -u` on both says",
+                hint="set both clocks by NTP; which is wrong, `date -u` on both says",
                 code="Skew",
             )
 
@@ -171,7 +173,7 @@ class PrometheusMetrics:
 
 
 def _on_grid(samples: list[answers.Sample], span: Span, where: str) -> list[str | None]:
-    """The figure at each point. Raises MetricsAway for a sample that is at none."""
+    """The figure at each point. Raises MetricsUnavailable for a sample that is at none."""
     step_ms, found = span.step_s * 1000, [None] * span.points
     values: list[str | None] = list(found)
     for at_ms, text in samples:

@@ -4,7 +4,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.prometheus.address import Address
 from tools.metrics.template_file import MetricsConfigInvalid
 
@@ -42,11 +42,11 @@ class Access:
         if self.ca or self.cert:
             raise _invalid("certificates need https", "prometheus_url", "write https://, or take them out")
         if (self.token or self.token_file) and not self.address.loopback:
-            mend = "write https://; http:// with a token is for this machine's own addresses only"
-            raise _invalid("a token would cross the network readable", "prometheus_url", mend)
+            hint = "write https://; http:// with a token is for this machine's own addresses only"
+            raise _invalid("a token would cross the network readable", "prometheus_url", hint)
 
     def bearer(self) -> str:
-        """The token, its file read anew each time, as a kubelet rotates it. Raises MetricsAway, without it."""
+        """The token, its file read anew each time, as a kubelet rotates it. Raises MetricsUnavailable, without it."""
         if self.token_file is None:
             return self.token
         try:
@@ -55,10 +55,10 @@ class Access:
             return usable(token, str(self.token_file))
         except (OSError, UnicodeDecodeError, MetricsConfigInvalid) as error:
             what = error.what if isinstance(error, MetricsConfigInvalid) else _reason(error)
-            raise MetricsAway(
+            raise MetricsUnavailable(
                 f"the token's file cannot be used: {what}",
                 where=str(self.token_file),
-                mend="check prometheus_token_file: one token, readable by this user",
+                hint="check prometheus_token_file: one token, readable by this user",
                 code="Token",
             ) from None
 
@@ -75,8 +75,8 @@ class Access:
                 # A password prompt would hang a process that nobody sits at: an encrypted key is an error.
                 context.load_cert_chain(self.cert, self.key, password=_no_password)
         except (OSError, ValueError) as error:
-            mend = "check the file: PEM, readable, and the key (not encrypted) is the certificate's"
-            raise _invalid(f"the certificates cannot be used: {_reason(error)}", where, mend) from error
+            hint = "check the file: PEM, readable, and the key (not encrypted) is the certificate's"
+            raise _invalid(f"the certificates cannot be used: {_reason(error)}", where, hint) from error
         return context
 
 
@@ -105,5 +105,5 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def _invalid(what: str, where: str, mend: str) -> MetricsConfigInvalid:
-    return MetricsConfigInvalid(what, where=where, mend=mend)
+def _invalid(what: str, where: str, hint: str) -> MetricsConfigInvalid:
+    return MetricsConfigInvalid(what, where=where, hint=hint)

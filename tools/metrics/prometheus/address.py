@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.template_file import MetricsConfigInvalid
 
 _PORTS = {"http": 80, "https": 443}
@@ -79,30 +79,30 @@ def _base(parts: SplitResult) -> str:
     return base
 
 
-def _invalid(what: str, mend: str = "write it as http://prometheus.monitoring:9090") -> MetricsConfigInvalid:
+def _invalid(what: str, hint: str = "write it as http://prometheus.monitoring:9090") -> MetricsConfigInvalid:
     return MetricsConfigInvalid(
-        f"this address of Prometheus cannot be used: {what}", where="prometheus_url", mend=mend
+        f"this address of Prometheus cannot be used: {what}", where="prometheus_url", hint=hint
     )
 
 
 async def resolve(address: Address) -> tuple[str, ...]:
-    """The IP addresses of the host, each of them allowed. Raises MetricsAway."""
+    """The IP addresses of the host, each of them allowed. Raises MetricsUnavailable."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise MetricsAway(
+        raise MetricsUnavailable(
             f"the name `{address.host}` cannot be resolved: {error.strerror or error}",
             where=str(address),
-            mend="check the host in prometheus_url, and the network or VPN",
+            hint="check the host in prometheus_url, and the network or VPN",
             code="Unresolved",
         ) from error
     ips = tuple(dict.fromkeys(str(info[4][0]) for info in found))
     if bad := next((ip for ip in ips if forbidden(ip)), None):
-        raise MetricsAway(
+        raise MetricsUnavailable(
             f"`{address.host}` leads to {bad}, which is link-local or a metadata service: nothing was sent there",
             where=str(address),
-            mend="set prometheus_url to the address of a Prometheus",
+            hint="set prometheus_url to the address of a Prometheus",
             code="ForbiddenAddress",
         )
     return ips

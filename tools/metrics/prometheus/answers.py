@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.prometheus.failures import shown, strange
 from tools.metrics.templates import PART
 
@@ -18,12 +18,12 @@ _PARTS = frozenset({"value", "newest", "measured", "expected"})
 
 
 def instant(document: Mapping[str, Any], where: str) -> dict[str, str]:
-    """The figure of each part that has one. Raises MetricsAway."""
+    """The figure of each part that has one. Raises MetricsUnavailable."""
     return {part: _sample(series, where)[1] for part, series in _series(document, "vector", where).items()}
 
 
 def ranged(document: Mapping[str, Any], where: str) -> dict[str, list[Sample]]:
-    """The samples of each part, oldest first. Raises MetricsAway."""
+    """The samples of each part, oldest first. Raises MetricsUnavailable."""
     return {part: _samples(series, where) for part, series in _series(document, "matrix", where).items()}
 
 
@@ -54,12 +54,12 @@ def _series(document: Mapping[str, Any], kind: str, where: str) -> dict[str, Map
     return found
 
 
-def _many(part: str, labels: Mapping[str, Any], where: str) -> MetricsAway:
+def _many(part: str, labels: Mapping[str, Any], where: str) -> MetricsUnavailable:
     names = ", ".join(sorted(shown(str(name)) for name in labels if name != PART)[:5]) or "none"
-    return MetricsAway(
+    return MetricsUnavailable(
         f"`{part}` gave more than one series (labels: {names})",
         where=where,
-        mend="let the template aggregate to one, as sum(…) or max(…) do",
+        hint="let the template aggregate to one, as sum(…) or max(…) do",
         code="ManySeries",
     )
 
@@ -82,12 +82,12 @@ def _pair(pair: object, series: Mapping[str, Any], where: str) -> Sample:
     raise _unreadable(series, where)
 
 
-def _unreadable(series: Mapping[str, Any], where: str) -> MetricsAway:
+def _unreadable(series: Mapping[str, Any], where: str) -> MetricsUnavailable:
     if "histogram" in series or "histograms" in series:
-        return MetricsAway(
+        return MetricsUnavailable(
             "the template gives a native histogram, not a figure",
             where=where,
-            mend="let it end in histogram_quantile(), histogram_count() or the like",
+            hint="let it end in histogram_quantile(), histogram_count() or the like",
             code="Histogram",
         )
     return strange("a sample is not [seconds, text]", where)

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import orjson
 
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 from tools.metrics.prometheus.access import Access
 from tools.metrics.prometheus.address import resolve
 from tools.metrics.prometheus.failures import failed, strange
@@ -47,13 +47,16 @@ class Client:
         await self._http.aclose()
 
     async def ask(self, path: str, form: Mapping[str, str], subject: str) -> dict[str, Any]:
-        """The JSON object that `path` answers to a POST. `subject` is what an error names. Raises MetricsAway."""
+        """The JSON object that `path` answers to a POST. `subject` is what an error names.
+
+        Raises MetricsUnavailable.
+        """
         token = self._access.bearer()
         where = f"{self._access.address}{path} ({subject})"
         try:
             async with asyncio.timeout(self._caps.total_s):
                 return await self._asked(path, {**form, "timeout": self._patience}, token, where)
-        except MetricsAway as error:
+        except MetricsUnavailable as error:
             raise _without(error, token) from (None if token else error.__cause__)
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError) as error:
             raise _without(self._unanswered(error, where), token) from (None if token else error)
@@ -113,16 +116,16 @@ class Client:
                 raise self._too_large(where)
         return bytes(body)
 
-    def _too_large(self, where: str) -> MetricsAway:
-        return MetricsAway(
+    def _too_large(self, where: str) -> MetricsUnavailable:
+        return MetricsUnavailable(
             f"the answer is larger than {self._caps.size} bytes",
             where=where,
-            mend="ask for fewer points; and see that prometheus_url is a Prometheus",
+            hint="ask for fewer points; and see that prometheus_url is a Prometheus",
             code="TooLarge",
         )
 
-    def _unanswered(self, error: BaseException, where: str) -> MetricsAway:
-        mend = "check that Prometheus is up and prometheus_url is right"
+    def _unanswered(self, error: BaseException, where: str) -> MetricsUnavailable:
+        hint = "check that Prometheus is up and prometheus_url is right"
         if isinstance(error, httpx2.ConnectTimeout):
             what = f"no connection within {self._caps.connect_s:g} s"
         elif isinstance(error, httpx2.TimeoutException):
@@ -131,10 +134,10 @@ class Client:
             what = f"no whole answer within {self._caps.total_s:g} s"
         elif "CERTIFICATE" in str(error).upper():
             what = f"its certificate is not accepted: {error}"
-            mend = "set prometheus_ca to the CA that signed it, and use the host that it names"
+            hint = "set prometheus_ca to the CA that signed it, and use the host that it names"
         else:
             what = str(error) or type(error).__name__
-        return MetricsAway(what, where=where, mend=mend, code="Away")
+        return MetricsUnavailable(what, where=where, hint=hint, code="Away")
 
 
 async def _parts(response: httpx2.Response) -> AsyncIterator[bytes]:
@@ -143,7 +146,7 @@ async def _parts(response: httpx2.Response) -> AsyncIterator[bytes]:
 
 
 def _document(response: httpx2.Response, body: bytes, where: str) -> dict[str, Any]:
-    """A successful answer's object. Raises MetricsAway for everything else."""
+    """A successful answer's object. Raises MetricsUnavailable for everything else."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     loaded: object = None
     if kind == _JSON:
@@ -158,9 +161,9 @@ def _document(response: httpx2.Response, body: bytes, where: str) -> dict[str, A
     return document
 
 
-def _without(error: MetricsAway, token: str) -> MetricsAway:
+def _without(error: MetricsUnavailable, token: str) -> MetricsUnavailable:
     """The error without our token, should whatever answered have repeated it."""
-    if not token or token not in f"{error.what}{error.where}{error.mend}":
+    if not token or token not in f"{error.what}{error.where}{error.hint}":
         return error
-    what, where, mend = (text.replace(token, "[redacted]") for text in (error.what, error.where, error.mend))
-    return MetricsAway(what, where=where, mend=mend, code=error.code, http=error.http)
+    what, where, hint = (text.replace(token, "[redacted]") for text in (error.what, error.where, error.hint))
+    return MetricsUnavailable(what, where=where, hint=hint, code=error.code, http=error.http)

@@ -1,4 +1,4 @@
-"""What a failed answer means and how to mend it: Prometheus' own error types first, then what only HTTP says.
+"""What a failed answer means and a hint: Prometheus' own error types first, then what only HTTP says.
 
 The types are those of web/api/v1/api.go; https://prometheus.io/docs/prometheus/latest/querying/api.
 """
@@ -6,12 +6,12 @@ The types are those of web/api/v1/api.go; https://prometheus.io/docs/prometheus/
 from typing import Any
 from urllib.parse import urlsplit
 
-from tools.errors import MetricsAway
+from tools.errors import MetricsUnavailable
 
 _SHOWN = 300
 _MENDS = {
-    "bad_data": "mend the template of this metric (setting `metrics`), or set `metrics` if none is set",
-    "execution": "mend the template of this metric: it is PromQL, but it cannot be carried out on these series",
+    "bad_data": "correct the template of this metric (setting `metrics`), or set `metrics` if none is set",
+    "execution": "correct the template of this metric: it is PromQL, but it cannot be carried out on these series",
     "timeout": "the query took too long there: ask for less, make the template lighter, or record it by a rule",
     "canceled": "the query was cancelled there, as when Prometheus stops: try again in a moment",
     "unavailable": "Prometheus is not ready, as after a start: try again in a moment",
@@ -32,37 +32,43 @@ _TRY_AGAIN = (
 )
 
 
-def failed(http: int, location: str, document: dict[str, Any] | None, body: bytes, where: str) -> MetricsAway:
+def failed(
+    http: int, location: str, document: dict[str, Any] | None, body: bytes, where: str
+) -> MetricsUnavailable:
     """What an answer that is no success says."""
     kind = (document or {}).get("errorType")
     if isinstance(kind, str) and kind:
         said = shown(str((document or {}).get("error", "")))
-        mend = _MENDS.get(kind) or _HTTP.get(http, _TRY_AGAIN)
-        return MetricsAway(f"{shown(kind)}: {said}", where=where, mend=mend, code=shown(kind), http=http)
+        hint = _MENDS.get(kind) or _HTTP.get(http, _TRY_AGAIN)
+        return MetricsUnavailable(
+            f"{shown(kind)}: {said}", where=where, hint=hint, code=shown(kind), http=http
+        )
     if 300 <= http < 400:
         return _redirected(http, location, where)
     if http == 200:
         return strange(f"HTTP 200, but no answer of Prometheus: {plain(body)}", where)
-    mend = _HTTP.get(http) or (_TRY_AGAIN if http >= 500 else _STRANGER)
-    return MetricsAway(
-        f"HTTP {http} {plain(body)}".strip(), where=where, mend=mend, code=f"HTTP{http}", http=http
+    hint = _HTTP.get(http) or (_TRY_AGAIN if http >= 500 else _STRANGER)
+    return MetricsUnavailable(
+        f"HTTP {http} {plain(body)}".strip(), where=where, hint=hint, code=f"HTTP{http}", http=http
     )
 
 
-def strange(what: str, where: str) -> MetricsAway:
+def strange(what: str, where: str) -> MetricsUnavailable:
     """An answer that Prometheus would not give."""
-    return MetricsAway(what, where=where, mend=_STRANGER, code="Unreadable")
+    return MetricsUnavailable(what, where=where, hint=_STRANGER, code="Unreadable")
 
 
-def _redirected(http: int, location: str, where: str) -> MetricsAway:
+def _redirected(http: int, location: str, where: str) -> MetricsUnavailable:
     """Names the other host only: the rest of a Location may hold somebody's session."""
     try:
         host = urlsplit(location).hostname or ""
     except ValueError:
         host = ""
     to = f" to `{shown(host)}`" if host else ""
-    mend = "redirects are not followed: set prometheus_url to the address of Prometheus itself"
-    return MetricsAway(f"HTTP {http}: a redirect{to}", where=where, mend=mend, code="Redirect", http=http)
+    hint = "redirects are not followed: set prometheus_url to the address of Prometheus itself"
+    return MetricsUnavailable(
+        f"HTTP {http}: a redirect{to}", where=where, hint=hint, code="Redirect", http=http
+    )
 
 
 def plain(body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The kept checkpoint: forward only, atomically, by whichever process is ahead, and never over a contradiction."""
+"""The pinned checkpoint: forward only, atomically, by whichever process is ahead, and never over a contradiction."""
 
 import errno
 import os
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from audit import kept
+from audit import pinned_checkpoint as kept
 from audit.errors import LogTampered, LogUnavailable
-from audit.kept import contradiction, keep, read
 from audit.keys import KeySigner, signed
 from audit.log import Log
 from audit.note import Checkpoint, opened
+from audit.pinned_checkpoint import contradiction, keep, read
 from audit.tree import Tree, leaf_hash
 from tests.audit.kit import checked, fill, with_log
 
@@ -83,18 +83,18 @@ def test_what_contradicts() -> None:
 
 def test_the_log_keeps_its_newest_head(path: Path, tmp_path: Path) -> None:
     kept = tmp_path / "other disk" / "kept.note"
-    with_log(path, lambda log: fill(log, 20), kept=kept)
-    report = checked(path, kept_path=kept)
-    assert (report.whole, report.kept_records) == (True, 21)
+    with_log(path, lambda log: fill(log, 20), pinned=kept)
+    report = checked(path, pinned_path=kept)
+    assert (report.whole, report.pinned_records) == (True, 21)
 
 
 def test_an_older_kept_checkpoint_is_caught_up_with(path: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept.note"
-    with_log(path, lambda log: fill(log, 5), kept=kept)
+    with_log(path, lambda log: fill(log, 5), pinned=kept)
     with_log(path, lambda log: fill(log, 300))
-    assert checked(path, kept_path=kept).kept_records == 6
-    with_log(path, lambda log: fill(log, 1), kept=kept)
-    assert checked(path, kept_path=kept).kept_records == 307
+    assert checked(path, pinned_path=kept).pinned_records == 6
+    with_log(path, lambda log: fill(log, 1), pinned=kept)
+    assert checked(path, pinned_path=kept).pinned_records == 307
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
@@ -115,16 +115,16 @@ def test_a_second_place_that_fails_is_said_and_holds_nothing_up(
         return log
 
     monkeypatch.setattr(kept, "_replace", full)
-    log = with_log(path, work, kept=tmp_path / "kept.note")
-    assert "cannot be kept: No space left" in (log.kept_error or "")
+    log = with_log(path, work, pinned=tmp_path / "kept.note")
+    assert "cannot be kept: No space left" in (log.pinned_error or "")
     assert checked(path).records == 4
     monkeypatch.undo()
-    log = with_log(path, work, kept=tmp_path / "kept.note")
-    assert log.kept_error is None
-    assert checked(path, kept_path=tmp_path / "kept.note").kept_records == 7
+    log = with_log(path, work, pinned=tmp_path / "kept.note")
+    assert log.pinned_error is None
+    assert checked(path, pinned_path=tmp_path / "kept.note").pinned_records == 7
 
 
 def test_a_second_place_that_cannot_be_read_is_refused_at_once(path: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(LogUnavailable, match="cannot be read"):
-        with_log(path, lambda log: fill(log, 1), kept=tmp_path / "file" / "kept.note")
+        with_log(path, lambda log: fill(log, 1), pinned=tmp_path / "file" / "kept.note")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from policies.evaluate import Evaluation
 from policies.patterns import Labels
 from policies.snapshot import Snapshot
-from policies.types import Approval, ApprovalNeed, Claim, Observation, Request, Room, Situation
+from policies.types import Approval, ApprovalNeed, Claim, Headroom, Observation, Request, Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Refusal:
 
 
 @dataclass(slots=True)
-class Ask:
+class ScreenInput:
     """A request before anything was read. `now_ms` is the world's time, `values` the log's integers."""
 
     snapshot: Snapshot
@@ -37,7 +37,7 @@ class Ask:
 
 
 @dataclass(slots=True)
-class Case(Ask):
+class DecisionInput(ScreenInput):
     """A request with what was seen. Guards leave their claims here, and what they found on the way."""
 
     seen: Observation = field(kw_only=True)
@@ -45,4 +45,4 @@ class Case(Ask):
     situation: Situation = field(kw_only=True)
     needs: tuple[ApprovalNeed, ...] = ()
     pending: tuple[ApprovalNeed, ...] = ()
-    room: tuple[Room, ...] = ()
+    headroom: tuple[Headroom, ...] = ()

@@ -1,4 +1,4 @@
-"""The kept checkpoint: the newest signed tree head in a second place, best on another disk or host.
+"""The pinned checkpoint: the newest signed tree head in a second place, best on another disk or host.
 
 Local verification cannot see a log that was cut short or rewritten by somebody who has the key. A kept
 checkpoint can: it only ever moves forward, and only to a head that contains the one kept before.
@@ -20,7 +20,7 @@ INTERVAL_S = 0.25
 """Seconds between two writes under load: each costs the disk a sync that appends want."""
 
 _logger = logging.getLogger(__name__)
-MEND = "flyball audit verify; where the log was replaced lawfully, move the kept checkpoint away"
+HINT = "flyball audit verify; where the log was replaced lawfully, move the pinned checkpoint away"
 
 
 def read(path: Path) -> str | None:
@@ -31,19 +31,19 @@ def read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise LogUnavailable(f"the kept checkpoint cannot be read: {error}", where=str(path)) from error
+        raise LogUnavailable(f"the pinned checkpoint cannot be read: {error}", where=str(path)) from error
 
 
 def contradiction(kept: Checkpoint, size: int, root_at: Callable[[int], bytes]) -> str | None:
-    """Why a log of `size` records does not contain the kept checkpoint; None where it does."""
+    """Why a log of `size` records does not contain the pinned checkpoint; None where it does."""
     if kept.size > size:
-        return f"the kept checkpoint has {kept.size} records, the log {size}: it was cut short or replaced"
+        return f"the pinned checkpoint has {kept.size} records, the log {size}: it was cut short or replaced"
     if kept.size and root_at(kept.size) != kept.root:
-        return f"the first {kept.size} records are not those of the kept checkpoint: history was rewritten"
+        return f"the first {kept.size} records are not those of the pinned checkpoint: history was rewritten"
     return None
 
 
-class Keeper:
+class PinnedCheckpoint:
     """Writes newer notes to `path`, whichever of several processes has them. `root_at` asks the log."""
 
     def __init__(self, path: Path, verifier: Verifier, root_at: Callable[[int], bytes]) -> None:
@@ -53,7 +53,7 @@ class Keeper:
         self._wake = threading.Condition()
         self.error: AuditError | None = None
         """Why the last write failed; None where it went well."""
-        self._thread = threading.Thread(target=self._run, name="audit-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="audit-pinned", daemon=True)
         self._thread.start()
 
     def offer(self, note: str) -> None:
@@ -101,13 +101,13 @@ def keep(path: Path, note: str, verifier: Verifier, root_at: Callable[[int], byt
             if kept and kept.size > new.size:
                 return  # another process is ahead; its own log check is behind it
             if kept and (why := contradiction(kept, new.size, root_at)):
-                raise LogTampered(why, where=str(path), mend=MEND)
+                raise LogTampered(why, where=str(path), hint=HINT)
             if old is None or (kept and kept.size < new.size):
                 _replace(path, note)
     except OSError as error:
         what = f"the checkpoint cannot be kept: {error.strerror}"
         raise LogUnavailable(
-            what, where=str(path), mend="make the place writable, or name another"
+            what, where=str(path), hint="make the place writable, or name another"
         ) from error
 
 

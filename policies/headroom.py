@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from policies.bounds import Bound
-from policies.case import Case
 from policies.evaluate import Evaluation
 from policies.guards.ceiling import over
 from policies.guards.taint import tainted
+from policies.inputs import DecisionInput
 from policies.snapshot import Rule
-from policies.types import Delta, Room
+from policies.types import Delta, Headroom
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,17 @@ class _Range:
     alone: bool
 
 
-def room_of(case: Case) -> tuple[Room, ...]:
+def headroom_of(case: DecisionInput) -> tuple[Headroom, ...]:
     """By dimension, what agent and human may both reach from the live value, under every ceiling."""
-    out: list[Room] = []
+    out: list[Headroom] = []
     for dimension in dict.fromkeys(delta.dimension for delta in case.seen.deltas):
         deltas = [delta for delta in case.seen.deltas if delta.dimension == dimension]
         ranges = _within_ceilings(case, deltas, _of_all(case, deltas))
-        out += [Room(r.rule, dimension, r.low, r.high, r.alone) for r in _distinct(ranges)]
+        out += [Headroom(r.rule, dimension, r.low, r.high, r.alone) for r in _distinct(ranges)]
     return tuple(out)
 
 
-def _of_all(case: Case, deltas: list[Delta]) -> list[_Range]:
+def _of_all(case: DecisionInput, deltas: list[Delta]) -> list[_Range]:
     found: list[_Range] | None = None
     for evaluation in case.evaluations:
         if evaluation.matches.denies:
@@ -40,7 +40,7 @@ def _of_all(case: Case, deltas: list[Delta]) -> list[_Range]:
     return found or []
 
 
-def _of_one(case: Case, evaluation: Evaluation, deltas: list[Delta]) -> list[_Range]:
+def _of_one(case: DecisionInput, evaluation: Evaluation, deltas: list[Delta]) -> list[_Range]:
     rules = [case.snapshot.rules[name] for name in evaluation.matches.allows]
     ranges: list[_Range] = []
     marked = tainted(case)
@@ -128,7 +128,7 @@ def _meet(a: _Range, b: _Range) -> _Range | None:
     return _Range(a.rule, low, high, a.alone and b.alone) if low <= high else None
 
 
-def _within_ceilings(case: Case, deltas: list[Delta], ranges: list[_Range]) -> list[_Range]:
+def _within_ceilings(case: DecisionInput, deltas: list[Delta], ranges: list[_Range]) -> list[_Range]:
     caps = [case.snapshot.caps[document.metadata.name].get(deltas[0].dimension) for document in over(case)]
     for cap in caps:
         reach = _reach(cap, deltas) if cap is not None else (0, 2**53 - 1)

@@ -25,7 +25,7 @@ _BY_REQUEST = compiled(
 )
 
 
-class Points:
+class PointQueries:
     """One connection of the thread that made it."""
 
     def __init__(self, path: Path) -> None:
