@@ -21,15 +21,11 @@ class Told:
     gap: int = 0
 
 
-_NAMED_IN_V1: dict[str, ClaimKind] = {
-    "once": "once", "raise": "raise", "holds": "equals", "since": "min_gap", "put": "set",
-}  # fmt: skip
-"""What records of version 1 (Flyball 0.1) call the claims."""
-
-
-def _kind(version: int, name: str) -> ClaimKind | None:
-    """The claim that a record of that version means; None where it knows none of that name."""
-    return _NAMED_IN_V1.get(name) if version == 1 else name if name in get_args(ClaimKind) else None
+_NAMED: dict[int, dict[str, ClaimKind]] = {
+    1: {"once": "once", "raise": "raise", "holds": "equals", "since": "min_gap", "put": "set"},
+    2: {kind: kind for kind in get_args(ClaimKind)},
+}
+"""What records of each version call the claims; version 1 is that of Flyball 0.1."""
 
 
 class Replay:
@@ -39,7 +35,7 @@ class Replay:
     def take(self, told: Iterable[dict[str, Any]], version: int) -> Iterator[str]:
         """Apply the claims of a record of that version; gives those that could not have been taken then."""
         for fields in told:
-            kind = _kind(version, fields["kind"])
+            kind = _NAMED.get(version, {}).get(fields["kind"])
             if kind is None:
                 yield f"claim {fields['kind']} {fields['key']} is not one that version {version} knows"
                 continue
