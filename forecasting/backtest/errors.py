@@ -8,3 +8,6 @@ class BadTrace(ForecastError):
 
     def __init__(self, what: str, where: str, hint: str) -> None:
         super().__init__(what, where=where, hint=hint)
+
+    def __str__(self) -> str:
+        return f"{self.said}; {self.hint}"

@@ -18,7 +18,7 @@ def flyball(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     for name in [n for n in os.environ if n.startswith("FLYBALL_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FLYBALL_KEPT", str(tmp_path / "kept"))
+    monkeypatch.setenv("FLYBALL_PINNED", str(tmp_path / "pinned"))
 
     def run(*words: str, model: ScriptedModel | None = None) -> tuple[int, str, str]:
         if model:

@@ -83,7 +83,7 @@ def test_obligations_and_the_longest_cooldown_of_all_fitting_rules_bind() -> Non
     found = decide(policy(one, two, *PEOPLE), ask())
     assert [(o.kind, o.seconds) for o in found.obligations] == [("dryRun", 0), ("verify", 300)]
     (claim,) = [c for c in found.claims if c.key.startswith("changed/")]
-    assert (claim.kind, claim.gap, claim.value) == ("since", 300_000, NOW)
+    assert (claim.kind, claim.gap, claim.value) == ("min_gap", 300_000, NOW)
 
 
 def test_an_agent_needs_its_own_right_and_its_humans() -> None:

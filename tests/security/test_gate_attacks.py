@@ -331,7 +331,7 @@ def test_a_guard_that_raises_denies(broken: str, monkeypatch: pytest.MonkeyPatch
     def swapped(guards: tuple[Callable[..., Any], ...]) -> tuple[Callable[..., Any], ...]:
         return tuple(explode if guard.__name__ == broken else guard for guard in guards)
 
-    for group in ("WHO", "SCREEN", "DECIDE"):
+    for group in ("IDENTITY_GUARDS", "PRE_READ_GUARDS", "GUARDS"):
         monkeypatch.setattr(policies.gate, group, swapped(getattr(policies.gate, group)))
     found = decide(policy(rule(), *PEOPLE), ask())
     assert (found.verdict, found.stage) == ("deny", "error")

@@ -74,7 +74,7 @@ def demo(
 
 
 def _play(folder: Path, wait: float) -> None:
-    run = _runner(folder / "state", wait)
+    run = _presenter(folder / "state", wait)
     for step in FIRST:
         run(step)
     run(
@@ -89,12 +89,12 @@ def _play(folder: Path, wait: float) -> None:
     shutil.copytree(folder / "state", copy)
     changed = tamper(copy / "sandbox" / "audit.db")
     note(f"(a copy of the log, with record {changed} edited by somebody who owns the disk)")
-    _runner(copy, wait)(
+    _presenter(copy, wait)(
         Step("Tampering: found, with the record's number", ("audit", "verify"), Exit.TAMPERED)
     )
 
 
-def _runner(state: Path, wait: float) -> Callable[[Step], None]:
+def _presenter(state: Path, wait: float) -> Callable[[Step], None]:
     from flyball.cli.main import main
 
     common = ("--context", "sandbox", "--state", str(state))

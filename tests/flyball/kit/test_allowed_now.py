@@ -7,7 +7,7 @@ import pytest
 
 from flyball.cli.kit.allowed_now import hints
 from flyball.exits import Exit
-from policies.types import Decision, Principal, Request, Room, VerdictKind
+from policies.types import Decision, Headroom, Principal, Request, VerdictKind
 from tests.flyball.driver import Flyball
 from tests.flyball.facts import WEB
 from tools.path.outcome import Refused
@@ -34,18 +34,18 @@ def test_what_is_suggested_is_allowed(flyball: Flyball, line: str) -> None:
         assert again.code == Exit.DONE, again.out
 
 
-def _refused(args: dict[str, int | str | bool | None], *rooms: Room) -> Refused:
+def _refused(args: dict[str, int | str | bool | None], *rooms: Headroom) -> Refused:
     who = Principal(agent=None, on_behalf_of="human:anna", session="s")
     request = Request(
         id="12345678", principal=who, tool="set_resources", action="set_resources", target=WEB,
         args={"workload": "deployment/web", **args}, mode="live",
     )  # fmt: skip
-    decision = Decision(VerdictKind.DENY, "limits", "r", "too much", "", "", room=rooms)
+    decision = Decision(VerdictKind.DENY, "limits", "r", "too much", "", "", headroom=rooms)
     return Refused(request, 1, "limits", "r", "too much", decision=decision)
 
 
 def test_each_number_is_moved_as_little_as_possible_and_flags_stay() -> None:
-    rooms = (Room("r", "cpuRequest", 250, 1000, True), Room("r", "memoryLimit", 2**28, 2**30, True))
+    rooms = (Headroom("r", "cpuRequest", 250, 1000, True), Headroom("r", "memoryLimit", 2**28, 2**30, True))
     args = {"cpu_request": "3", "memory_limit": "300Mi", "in_place": True, "lower_memory_limit": None}
     (line,) = hints(_refused(args, *rooms))
     assert "--cpu-request 1 --memory-limit 300Mi --in-place   (r: cpuRequest 250m to 1, memoryLimit" in line
@@ -54,7 +54,7 @@ def test_each_number_is_moved_as_little_as_possible_and_flags_stay() -> None:
 
 def test_a_rule_that_does_not_let_every_number_move_suggests_no_command() -> None:
     args = {"cpu_request": "3", "memory_limit": "300Mi"}
-    (line,) = hints(_refused(args, Room("r", "cpuRequest", 250, 1000, True)))
+    (line,) = hints(_refused(args, Headroom("r", "cpuRequest", 250, 1000, True)))
     assert line == "  alone, now:  cpuRequest 250m to 1   (r)"
 
 
@@ -62,8 +62,8 @@ def test_what_is_alone_comes_first_and_nothing_helps_where_there_is_no_room() ->
     found = hints(
         _refused(
             {"cpu_request": "3"},
-            Room("b", "cpuRequest", 250, 2000, False),
-            Room("a", "cpuRequest", 250, 1000, True),
+            Headroom("b", "cpuRequest", 250, 2000, False),
+            Headroom("a", "cpuRequest", 250, 1000, True),
         )
     )
     assert [line.split(":")[0].strip() for line in found] == ["alone, now", "approved"]

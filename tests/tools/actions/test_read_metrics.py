@@ -216,4 +216,4 @@ def test_a_digest_is_of_every_point_and_of_its_place() -> None:
 def test_a_bad_span_says_how_to_write_one() -> None:
     with pytest.raises(ArgumentsInvalid) as refused:
         registry.parse(registry.READS["read_metrics"].args, ASK | {"span": "soon"})
-    assert refused.value.hint == "5m to 31d, e.g. 30m, 3h, 7d"
+    assert refused.value.hint == "5m to 31d, e.g. 30m, 1h30m, 7d"

@@ -56,7 +56,7 @@ def test_the_read_and_the_mark_are_one_commit_before_release(tmp_path: Path) -> 
         (read,) = await one.log.find(kinds=("tool.read",))
         assert read.record.labels == {"action": "get_events", "untrusted": "yes"}
         (claim,) = read.record.claims
-        assert (claim["kind"], claim["key"], claim["value"]) == ("put", "taint/s-1", one.clock.wall_ms())
+        assert (claim["kind"], claim["key"], claim["value"]) == ("set", "taint/s-1", one.clock.wall_ms())
         assert EVIL not in str(read.record)
 
     within(tmp_path, work)
