@@ -43,7 +43,7 @@ def _run(snapshot: Snapshot, document: ActionPolicy, case: TestCase, reached: li
     name = document.metadata.name
     where = snapshot.files.get(f"ActionPolicy/{name}", "")
     if not reached and case.cluster is None:
-        return Result(name, where, case, "", "its rule reaches no cluster of the inventory")
+        return Result(name, where, case, "", "its rule matches no context of your kubeconfig")
     try:
         question = question_of(case, snapshot, case.cluster or reached[0])
         decision = judge(snapshot, question)

@@ -35,7 +35,9 @@ def _rule(snapshot: Snapshot, policy: ActionPolicy, rows: dict[str, list[Row]]) 
     if not policy.tests:
         yield Finding(f"{name} has no tests", where, "add `tests:` with one allow and one deny")
     if not rows[name]:
-        yield Finding(f"{name} reaches no cluster of the inventory", where, "check spec.target.clusters")
+        has = ", ".join(sorted(snapshot.clusters)) or "none"
+        what = f"{name} matches no context of your kubeconfig (has: {has})"
+        yield Finding(what, where, "check spec.target.clusters")
     if policy.spec.effect == "allow":
         yield from _wide(snapshot, policy, where)
         yield from _silent(snapshot, policy, where)

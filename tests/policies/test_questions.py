@@ -105,7 +105,9 @@ def test_lint_finds_what_is_hardly_meant() -> None:
     short = {"clusters": ["sandbox"], "namespaces": ["s*"], "names": ["web"]}
     assert "web: `s*` is a very short prefix" in findings({**rule(target=short), **tested}, *PEOPLE)
     nowhere = {"clusters": ["gone"], "namespaces": ["shop"], "names": ["web"]}
-    assert "web reaches no cluster of the inventory" in findings({**rule(target=nowhere), **tested}, *PEOPLE)
+    assert "web matches no context of your kubeconfig (has: prod, sandbox)" in findings(
+        {**rule(target=nowhere), **tested}, *PEOPLE
+    )
 
 
 def test_lint_finds_shadowed_rules() -> None:

@@ -64,7 +64,7 @@ class SetResourcesArgs(Args):
         ),
     ]
     lower_memory_limit: Annotated[
-        bool | None, Field(description="true only with in_place, where memory_limit becomes less; else null")
+        bool | None, Field(description="true allows in_place to lower the memory limit; else null")
     ]
 
     @model_validator(mode="after")
@@ -96,17 +96,17 @@ def resources_block(wanted: Mapping[str, int]) -> dict[str, dict[str, str]]:
 
 def container_of(args: SetResourcesArgs, containers: Iterable[Container]) -> Container:
     """The one that is meant. Raises ArgumentsInvalid."""
-    known = list(containers)
+    known = {one.name: one for one in containers}
     if args.container is None and len(known) == 1:
-        return known[0]
-    for container in known:
-        if container.name == args.container:
-            return container
-    raise ArgumentsInvalid(
-        f"`{args.container or ''}` is none of its containers",
-        where="container",
-        hint="one of " + ", ".join(one.name for one in known),
+        return next(iter(known.values()))
+    if args.container in known:
+        return known[args.container]
+    what = (
+        f"it has {len(known)} containers"
+        if args.container is None
+        else f"it has no container `{args.container}`"
     )
+    raise ArgumentsInvalid(what, where="container", hint=f"--container {' or '.join(known)}")
 
 
 def amount_of(resources: Resources, name: str) -> int | None:

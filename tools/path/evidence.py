@@ -47,7 +47,7 @@ def of_workload(workload: Workload, intent: Record, *, fenced: bool) -> Evidence
     moved = workload.generation - int((intent.observation or {})["generation"])
     untouched = _fields(workload, intent) == (intent.before or {})["fields"]
     if untouched and moved <= 1:
-        return Evidence("not_applied", "no marker, untouched, and a late write is fenced off", facts)
+        return Evidence("not_applied", "did not happen; a late write can no longer land", facts)
     return Evidence(None, "somebody has changed it since, our marker would be gone either way", facts)
 
 
@@ -87,7 +87,7 @@ def of_pods(workload: Workload, intent: Record) -> Evidence:
         names = {pod.name for pod in left}
         after = fields | {"pods": {name: pod for name, pod in fields["pods"].items() if name in names}}
         return Evidence("applied", why, facts, after)
-    why = "no pod bears our marker, none was touched, and a late write is fenced off"
+    why = "did not happen on any pod; a late write can no longer land"
     return Evidence("not_applied", why if left else "the pods that it was for are gone", facts)
 
 
