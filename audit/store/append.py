@@ -7,34 +7,19 @@ from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.dialects.sqlite import insert
-
 from audit.claims import Claim, settle
 from audit.errors import ClaimLost, LogUnavailable, RecordInvalid
 from audit.keys import Signer, signed
 from audit.leaf import Leaf, Submission
 from audit.note import Checkpoint
-from audit.store import schema
+from audit.store import sql
 from audit.store.head import Head, tampered
 from audit.store.sqlite import unavailable
-from audit.store.statements import compiled
 from audit.timeline import Stamp, went_back_ms
 from audit.tree import Tree
 
 MAX_ROWS = 128
 """Rows in one statement."""
-
-_ENTRY = compiled(schema.entry.insert())
-_TILE = compiled(schema.tile.insert())
-_CHECKPOINT = compiled(schema.checkpoint.insert())
-_STORED = compiled(select(schema.claim.c.value).where(schema.claim.c.key == bindparam("key")))
-_PUT = compiled(
-    (put := insert(schema.claim)).on_conflict_do_update(
-        index_elements=[schema.claim.c.key], set_={"value": put.excluded.value}
-    )
-)
-
 
 _Store = Callable[[Sequence[Submission], Tree, Stamp | None], Stamp | None]
 
@@ -111,7 +96,7 @@ class Appender:
     def _sign(self, tree: Tree) -> tuple[bytes, str]:
         root = tree.root()
         note = signed(Checkpoint(self._signer.verifier.name, tree.size, root), self._signer)
-        self._cursor.execute(_CHECKPOINT, (tree.size, root, note))
+        self._cursor.execute(sql.INSERT_CHECKPOINT, (tree.size, root, note))
         return root, note
 
     def _together(self, group: Sequence[Submission], tree: Tree, last: Stamp | None) -> Stamp | None:
@@ -167,13 +152,13 @@ class Appender:
         """Take the claims in order; the one that was lost and what stood in its way, or None."""
         run = self._cursor.execute
         for claim in claims:
-            row = run(_STORED, (claim.key,)).fetchone()
+            row = run(sql.CLAIM, (claim.key,)).fetchone()
             stored = row[0] if row else 0
             value = settle(claim, stored)
             if value is None:
                 return claim, stored
             if value != stored:
-                run(_PUT, (claim.key, value))
+                run(sql.PUT_CLAIM, (claim.key, value))
         return None
 
     def _insert(self, leaves: Sequence[Leaf], tree: Tree) -> None:
@@ -189,7 +174,7 @@ class Appender:
             raise RecordInvalid(f"not appended: {error}", where=str(self._path), hint=hint) from error
         for leaf in leaves:
             for tile in tree.append(leaf.hash):
-                self._cursor.execute(_TILE, (tile.level, tile.index, tile.root, tile.data))
+                self._cursor.execute(sql.INSERT_TILE, (tile.level, tile.index, tile.root, tile.data))
 
     def _insert_rows(self, seq: int, leaves: Sequence[Leaf]) -> None:
         """One statement, so that the interpreter's lock is passed to and fro once and not for each row."""
@@ -200,8 +185,8 @@ class Appender:
 @lru_cache(None)
 def _entries(count: int) -> str:
     """The insert of `count` rows; only powers of two are asked for, so that few statements are compiled."""
-    row = _ENTRY[_ENTRY.index("(?") :]
-    return ", ".join([_ENTRY, *[row] * (count - 1)])
+    row = sql.INSERT_ENTRY[sql.INSERT_ENTRY.index("(?") :]
+    return ", ".join([sql.INSERT_ENTRY, *[row] * (count - 1)])
 
 
 def _is_plain(submission: Submission) -> bool:

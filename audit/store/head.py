@@ -8,36 +8,12 @@ import sqlite3
 from pathlib import Path
 
 import orjson
-from sqlalchemy import bindparam, func, select
 
 from audit.errors import LogTampered
 from audit.note import Verifier, opened
-from audit.store import schema
-from audit.store.statements import compiled
+from audit.store import sql
 from audit.timeline import Stamp
 from audit.tree import HASH_SIZE, Tree
-
-_NEWEST = compiled(
-    select(schema.checkpoint.c.size, schema.checkpoint.c.root, schema.checkpoint.c.note).where(
-        schema.checkpoint.c.size == select(func.max(schema.checkpoint.c.size)).scalar_subquery()
-    )
-)
-_LAST = compiled(select(func.max(schema.entry.c.seq)))
-_BODY = compiled(select(schema.entry.c.body).where(schema.entry.c.seq == bindparam("seq")))
-_LEAVES = compiled(
-    select(schema.entry.c.leaf_hash)
-    .where(schema.entry.c.seq >= bindparam("start"), schema.entry.c.seq < bindparam("stop"))
-    .order_by(schema.entry.c.seq)
-)
-_ROOTS = compiled(
-    select(schema.tile.c.root)
-    .where(
-        schema.tile.c.level == bindparam("level"),
-        schema.tile.c.idx >= bindparam("start"),
-        schema.tile.c.idx < bindparam("stop"),
-    )
-    .order_by(schema.tile.c.idx)
-)
 
 
 class Head:
@@ -55,9 +31,9 @@ class Head:
 
     def read(self) -> tuple[Tree, Stamp | None]:
         """A tree of one's own to append to. Raises LogTampered where rows, signature and memory disagree."""
-        (last,) = self._cursor.execute(_LAST).fetchone()
+        (last,) = self._cursor.execute(sql.LAST_SEQ).fetchone()
         rows = 0 if last is None else last + 1
-        newest = self._cursor.execute(_NEWEST).fetchone()
+        newest = self._cursor.execute(sql.NEWEST_CHECKPOINT).fetchone()
         size = newest[0] if newest else 0
         if size != rows:
             raise tampered(f"{rows} records are stored, {size} are signed", self._path)
@@ -74,7 +50,7 @@ class Head:
         checkpoint = opened(note, self._verifier)
         if self._tree:
             tree = self._tree.copy()
-            for (leaf,) in self._cursor.execute(_LEAVES, (tree.size, size)).fetchall():
+            for (leaf,) in self._cursor.execute(sql.LEAVES, (tree.size, size)).fetchall():
                 tree.append(leaf)
         else:
             tree = Tree.restore(size, self._edge)
@@ -83,7 +59,7 @@ class Head:
         return tree
 
     def _stamp(self, seq: int) -> Stamp:
-        (body,) = self._cursor.execute(_BODY, (seq,)).fetchone()
+        (body,) = self._cursor.execute(sql.BODY, (seq,)).fetchone()
         try:
             return Stamp.of(orjson.loads(body))
         except (ValueError, KeyError, TypeError) as error:
@@ -91,9 +67,9 @@ class Head:
 
     def _edge(self, level: int, start: int, stop: int) -> list[bytes]:
         if level == 0:
-            found = self._cursor.execute(_LEAVES, (start, stop)).fetchall()
+            found = self._cursor.execute(sql.LEAVES, (start, stop)).fetchall()
         else:
-            found = self._cursor.execute(_ROOTS, (level - 1, start, stop)).fetchall()
+            found = self._cursor.execute(sql.TILE_ROOTS, (level - 1, start, stop)).fetchall()
         hashes = [row[0] for row in found]
         if len(hashes) != stop - start or any(len(h) != HASH_SIZE for h in hashes):
             raise tampered(f"hashes {start} to {stop} of level {level} are not all there", self._path)

@@ -6,23 +6,13 @@ A row by its key costs some ten microseconds; handing the question to a thread a
 
 import sqlite3
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, select
-
-from audit.store import schema
+from audit.store import sql
+from audit.store.questions import for_each
 from audit.store.read import Entry, as_entry
 from audit.store.sqlite import connect_reading, unavailable
-from audit.store.statements import compiled
-
-_ENTRY = select(schema.entry.c.seq, schema.entry.c.body, schema.entry.c.leaf_hash)
-_BY_SEQ = compiled(_ENTRY.where(schema.entry.c.seq == bindparam("seq")))
-_BY_ID = compiled(_ENTRY.where(schema.entry.c.record_id == bindparam("id")))
-_BY_REQUEST = compiled(
-    _ENTRY.where(schema.entry.c.request_id == bindparam("request")).order_by(schema.entry.c.seq)
-)
 
 
 class PointQueries:
@@ -35,18 +25,18 @@ class PointQueries:
         self._connection.close()
 
     def by_seq(self, seq: int) -> Entry | None:
-        return next(iter(self._entries(_BY_SEQ, (seq,))), None)
+        return next(iter(self._entries(sql.ENTRY_BY_SEQ, (seq,))), None)
 
     def by_id(self, record_id: str) -> Entry | None:
-        return next(iter(self._entries(_BY_ID, (record_id,))), None)
+        return next(iter(self._entries(sql.ENTRY_BY_ID, (record_id,))), None)
 
     def by_request(self, request_id: str) -> list[Entry]:
         """All records of a request, in order of the log."""
-        return self._entries(_BY_REQUEST, (request_id,))
+        return self._entries(sql.ENTRIES_BY_REQUEST, (request_id,))
 
     def values(self, keys: Sequence[str]) -> dict[str, int]:
         """The integer at each key; 0 where none is stored."""
-        return dict.fromkeys(keys, 0) | dict(self._rows(_values(len(keys)), keys))
+        return dict.fromkeys(keys, 0) | dict(self._rows(for_each(sql.CLAIMS, len(keys)), keys))
 
     def _entries(self, statement: str, given: Sequence[object]) -> list[Entry]:
         return [as_entry(*row) for row in self._rows(statement, given)]
@@ -56,10 +46,3 @@ class PointQueries:
             return self._connection.execute(statement, given).fetchall()
         except sqlite3.Error as error:
             raise unavailable(error, self._path) from error
-
-
-@lru_cache(maxsize=32)
-def _values(count: int) -> str:
-    column = schema.claim.c
-    wanted: list[Any] = [bindparam(f"key{i}") for i in range(count)]
-    return compiled(select(column.key, column.value).where(column.key.in_(wanted)))

@@ -6,33 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select
-
 from audit.causal import Known
 from audit.signatures import Head
-from audit.store import schema
+from audit.store import schema, sql
 from audit.store.sqlite import connect_reading
-from audit.store.statements import compiled
 from audit.timeline import wall_ms
 from audit.tree import HASH_SIZE, TILE_HEIGHT, TILE_WIDTH, Tile
-
-_ROWS = compiled(select(schema.entry).order_by(schema.entry.c.seq))
-_COUNT = compiled(select(func.max(schema.entry.c.seq)))
-_HEADS = compiled(select(schema.checkpoint).order_by(schema.checkpoint.c.size))
-_CLAIMS = compiled(select(schema.claim).order_by(schema.claim.c.key))
-_KNOWN = compiled(
-    select(schema.entry.c.seq, schema.entry.c.kind, schema.entry.c.verdict, schema.entry.c.leaf_hash).where(
-        schema.entry.c.record_id == bindparam("id")
-    )
-)
-_TILE = compiled(
-    select(schema.tile.c.data, schema.tile.c.root).where(
-        schema.tile.c.level == bindparam("level"), schema.tile.c.idx == bindparam("idx")
-    )
-)
-_TILES = compiled(
-    select(schema.tile.c.level, func.count(), func.max(schema.tile.c.idx)).group_by(schema.tile.c.level)
-)
 
 
 class Row(NamedTuple):
@@ -64,26 +43,26 @@ def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def count(connection: sqlite3.Connection) -> int:
-    (last,) = connection.execute(_COUNT).fetchone()
+    (last,) = connection.execute(sql.LAST_SEQ).fetchone()
     return 0 if last is None else int(last) + 1
 
 
 def rows(connection: sqlite3.Connection) -> Iterator[Row]:
-    return map(Row._make, connection.execute(_ROWS))
+    return map(Row._make, connection.execute(sql.SCAN_ENTRIES))
 
 
 def heads(connection: sqlite3.Connection) -> Iterator[Head]:
     """The checkpoints by size; one whose columns are of another type is given as one that cannot be right."""
-    for size, root, note in connection.execute(_HEADS):
+    for size, root, note in connection.execute(sql.SCAN_CHECKPOINTS):
         yield Head(size, root if isinstance(root, bytes) else b"", note if isinstance(note, str) else "")
 
 
 def claims(connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
-    yield from connection.execute(_CLAIMS)
+    yield from connection.execute(sql.SCAN_CLAIMS)
 
 
 def known(connection: sqlite3.Connection, record_id: str) -> Known | None:
-    row = connection.execute(_KNOWN, (record_id,)).fetchone()
+    row = connection.execute(sql.KNOWN, (record_id,)).fetchone()
     return Known._make(row) if row else None
 
 
@@ -120,7 +99,7 @@ def resource_key(resource: dict[str, Any]) -> str:
 def tile_faults(connection: sqlite3.Connection, tile: Tile) -> Iterator[tuple[int | None, str]]:
     """Where the stored tile is not the one that the records make, with the record from which it differs."""
     name = f"tile {tile.level}/{tile.index}"
-    row = connection.execute(_TILE, (tile.level, tile.index)).fetchone()
+    row = connection.execute(sql.TILE, (tile.level, tile.index)).fetchone()
     if row is None:
         yield None, f"{name} is missing"
         return
@@ -135,7 +114,7 @@ def tile_faults(connection: sqlite3.Connection, tile: Tile) -> Iterator[tuple[in
 
 def surplus_tiles(connection: sqlite3.Connection, size: int) -> Iterator[str]:
     """Tiles that a log of `size` records does not have."""
-    for level, number, last in connection.execute(_TILES):
+    for level, number, last in connection.execute(sql.SCAN_TILES):
         full = size >> (TILE_HEIGHT * (level + 1)) if 0 <= level < 8 else 0
         if number > full or last >= full:
             yield f"{number} tiles of level {level} are stored, {full} are full"
@@ -144,8 +123,8 @@ def surplus_tiles(connection: sqlite3.Connection, size: int) -> Iterator[str]:
 def schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
     """Triggers that keep the tables append-only and are not there as they should be."""
     stored = dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall())
-    for name, sql in schema.triggers().items():
-        if stored.pop(name, None) != sql:
+    for name, text in schema.triggers().items():
+        if stored.pop(name, None) != text:
             yield f"trigger {name} is missing or changed"
     for name in stored:
         yield f"trigger {name} is not the log's"

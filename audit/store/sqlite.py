@@ -16,8 +16,8 @@ BUSY_S = 5.0
 CACHE_KIB = 16_384
 
 _MAY_WRITE = {
-    sqlite3.SQLITE_INSERT: frozenset({t.name for t in schema.metadata.sorted_tables}),
-    sqlite3.SQLITE_UPDATE: frozenset({schema.claim.name}),
+    sqlite3.SQLITE_INSERT: frozenset(schema.TABLES),
+    sqlite3.SQLITE_UPDATE: frozenset({schema.CLAIM}),
     sqlite3.SQLITE_DELETE: frozenset[str](),
 }
 _HARMLESS = frozenset(
@@ -39,7 +39,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     try:
         _make_file(path)
-        connection = _open(f"{path.absolute().as_uri()}?mode=rw")
+        connection = _open(_writable(path))
         _prepare(connection, path)
     except (sqlite3.Error, OSError) as error:
         raise unavailable(error, path) from error
@@ -81,29 +81,53 @@ def _make_file(path: Path) -> None:
         os.close(descriptor)
 
 
+def _writable(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
 def _open(uri: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     _use_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA recursive_triggers = ON")
-    connection.execute("PRAGMA trusted_schema = OFF")
+    _safe(connection)
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")  # savepoints would spill to a file in each commit
-    if _version(connection, path) == schema.VERSION:
-        return
+    if (version := _version(connection, path)) == 0:
+        version = _begin(connection, path)
+    if version < schema.VERSION:
+        _migrate(path)
+
+
+def _safe(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Durable commits, and no way round the triggers."""
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA recursive_triggers = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _begin(connection: sqlite3.Connection, path: Path) -> int:
+    """Make the tables, unless another process has since; gives the version that is there then."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = _version(connection, path)
-        for statement in schema.statements() if version == 0 else schema.upgrade(version):
+        for statement in () if version else schema.statements():
             connection.execute(statement)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    return version or schema.VERSION
+
+
+def _migrate(path: Path) -> None:
+    """Older logs are rare and alembic is slow to import: hence here, and not above."""
+    from audit.store.migrations.run import migrate
+
+    migrate(lambda: _safe(_open(_writable(path))))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

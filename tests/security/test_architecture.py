@@ -234,7 +234,8 @@ SECOND_WAYS = {
     "langgraph in the ops agent's graph": ("agents/tuner/second_graph.py", "import langgraph"),
     "HTTP to Prometheus in its adapter": ("agents/second_prometheus.py", "import httpx2"),
     "arrays in forecasts and in the sandbox": ("tools/second_numpy.py", "import numpy"),
-    "sqlalchemy in the stores": ("tools/second_sql.py", "import sqlalchemy"),
+    "sqlmodel, sqlalchemy and alembic in the stores' models": ("audit/store/second_sql.py", "import alembic.op"),
+    "a store runs compiled SQL": ("audit/store/second_model.py", "from audit.store.models import AuditEntry"),
     "database files are opened by their stores": ("tools/second_db.py", "import sqlite3"),
     "no two parts of a package need each other": ("audit/ids.py", "import audit.log"),
     "the parts of tools, from the toolbox down to the ports":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tools.errors import ToolError
+from tools.metrics import history_sql as sql
 from tools.metrics.packing import Damaged, Point, pack, unpack
 from tools.metrics.types import Span
 
@@ -30,20 +31,10 @@ MAX_BYTES = 256 * 1024 * 1024
 _PRUNE_MS = 3_600_000
 
 _logger = logging.getLogger(__name__)
-# Large pages, and rows by rowid: a blob that does not fit beside others gets pages of its own, mostly empty ones.
 _SCHEMA = f"""PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; BEGIN IMMEDIATE;
 PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};
-CREATE TABLE IF NOT EXISTS series(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE IF NOT EXISTS chunk(
-  series INTEGER NOT NULL, slot INTEGER NOT NULL, end_ms INTEGER NOT NULL, asked_ms INTEGER NOT NULL,
-  data BLOB NOT NULL, UNIQUE(series, slot)
-) STRICT;
-CREATE INDEX IF NOT EXISTS oldest ON chunk(end_ms);
-COMMIT;"""
-_PUT = """INSERT INTO chunk(series, slot, end_ms, asked_ms, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT(series, slot)
-DO UPDATE SET asked_ms = excluded.asked_ms, data = excluded.data"""
-_OLDEST = """DELETE FROM chunk WHERE rowid IN
-(SELECT rowid FROM chunk ORDER BY end_ms LIMIT (SELECT count(*) / 8 + 1 FROM chunk))"""
+{";".join(sql.TABLES)}; COMMIT;"""
+"""Large pages: see history_tables.Chunk."""
 T = TypeVar("T")
 
 
@@ -79,7 +70,7 @@ class HistoryStore:
         asked: dict[int, int] = {}
         first, series = _index(span.start_ms, span), self._series(key)
         rows = self._db.execute(
-            "SELECT slot, asked_ms, data FROM chunk WHERE series = ? AND slot BETWEEN ? AND ?",
+            sql.CHUNKS,
             (series, first // SLOT, (first + span.points - 1) // SLOT),
         )
         for slot, asked_ms, data in rows.fetchall():
@@ -93,26 +84,24 @@ class HistoryStore:
     def _write(self, key: str, span: Span, values: Sequence[int | None], now_ms: int) -> None:
         first = _index(span.start_ms, span)
         with self._transaction():
-            self._db.execute("INSERT INTO series(key) VALUES (?) ON CONFLICT(key) DO NOTHING", (key,))
+            self._db.execute(sql.ADD_SERIES, (key,))
             series = self._series(key)
             for slot, start, end in _slots(first, span.points):
-                found = self._db.execute(
-                    "SELECT data FROM chunk WHERE series = ? AND slot = ?", (series, slot)
-                ).fetchone()
+                found = self._db.execute(sql.CHUNK, (series, slot)).fetchone()
                 chunk: list[Point] = self._unpacked(series, slot, found[0]) if found else ["?"] * SLOT
                 for index in range(start, end):
                     value, place = values[index], first + index - slot * SLOT
                     if value is not None or chunk[place] == "?":
                         chunk[place] = value
                 end_ms = (slot + 1) * SLOT * span.step_s * 1000
-                self._db.execute(_PUT, (series, slot, end_ms, now_ms, pack(chunk)))
+                self._db.execute(sql.PUT_CHUNK, (series, slot, end_ms, now_ms, pack(chunk)))
 
     def _prune(self, now_ms: int) -> None:
         """What is older than the retention goes, then the oldest, until the file is small enough."""
-        self._db.execute("DELETE FROM chunk WHERE end_ms < ?", (now_ms - self._retained_ms,))
-        while self._live_bytes() > self._max_bytes and self._db.execute(_OLDEST).rowcount > 0:
+        self._db.execute(sql.DROP_OLDER, (now_ms - self._retained_ms,))
+        while self._live_bytes() > self._max_bytes and self._db.execute(sql.DROP_OLDEST).rowcount > 0:
             pass
-        self._db.execute("DELETE FROM series WHERE id NOT IN (SELECT series FROM chunk)")
+        self._db.execute(sql.DROP_SERIES)
         self._db.execute("PRAGMA incremental_vacuum").fetchall()
 
     def _live_bytes(self) -> int:
@@ -123,7 +112,7 @@ class HistoryStore:
         return (pages - free) * size
 
     def _series(self, key: str) -> int:
-        row = self._db.execute("SELECT id FROM series WHERE key = ?", (key,)).fetchone()
+        row = self._db.execute(sql.SERIES, (key,)).fetchone()
         return int(row[0]) if row else -1
 
     def _unpacked(self, series: int, slot: int, data: bytes) -> list[Point]:
@@ -131,7 +120,7 @@ class HistoryStore:
             return unpack(data, SLOT)
         except Damaged as error:
             _logger.warning("a chunk of %s is damaged (%s): it is asked for again", self._path, error)
-            self._db.execute("DELETE FROM chunk WHERE series = ? AND slot = ?", (series, slot))
+            self._db.execute(sql.DROP_CHUNK, (series, slot))
             return ["?"] * SLOT
 
     @contextmanager

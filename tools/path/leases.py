@@ -14,19 +14,11 @@ from pathlib import Path
 
 from audit.clock import Clock, boot_id
 from tools.errors import ToolError
+from tools.path import lease_sql as sql
 from tools.ports import Held
 
 TTL_S = 15.0
 POLL_S = 0.05
-
-_SCHEMA = """CREATE TABLE IF NOT EXISTS lease(
-  key TEXT PRIMARY KEY, token INTEGER NOT NULL, holder TEXT, until_us INTEGER NOT NULL, boot TEXT NOT NULL
-) WITHOUT ROWID, STRICT"""
-_TAKE = """INSERT INTO lease(key, token, holder, until_us, boot) VALUES (:key, :floor + 1, :me, :until, :boot)
-ON CONFLICT(key) DO UPDATE SET token = max(token, :floor) + 1, holder = :me, until_us = :until, boot = :boot
-WHERE holder IS NULL OR until_us < :now OR boot <> :boot RETURNING token"""
-_RENEW = "UPDATE lease SET until_us = :until WHERE key = :key AND holder = :me AND token = :token"
-_RELEASE = "UPDATE lease SET holder = NULL WHERE key = :key AND holder = :me AND token = :token"
 
 
 class LeaseUnavailable(ToolError):
@@ -61,7 +53,7 @@ class SqliteLeases:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
             os.chmod(path, 0o600)
-            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + sql.CREATE_LEASE)
         except (sqlite3.Error, OSError) as e:
             raise self._unavailable(e) from e
 
@@ -83,7 +75,7 @@ class SqliteLeases:
             with suppress(
                 sqlite3.Error
             ):  # not given back, it lapses: no reason to lose what was done under it
-                self._db.execute(_RELEASE, {"key": key, "me": me, "token": held.token})
+                self._db.execute(sql.RELEASE, {"name": key, "me": me, "held": held.token})
 
     async def _take(self, key: str, me: str) -> int:
         deadline = self._clock.mono_us() + int(self._wait_s * 1_000_000)
@@ -91,15 +83,15 @@ class SqliteLeases:
         while True:
             now = self._clock.mono_us()
             wanted = {
-                "key": key,
+                "name": key,
                 "floor": floor,
                 "me": me,
                 "now": now,
                 "until": self._until(),
-                "boot": self._boot,
+                "boot_id": self._boot,
             }
             try:
-                row = self._db.execute(_TAKE, wanted).fetchone()
+                row = self._db.execute(sql.TAKE, wanted).fetchone()
             except sqlite3.Error as e:
                 raise self._unavailable(e) from e
             if row is not None:
@@ -116,7 +108,7 @@ class SqliteLeases:
             await asyncio.sleep(self._ttl_s / 3)
             with suppress(sqlite3.Error):
                 self._db.execute(
-                    _RENEW, {"key": held.key, "me": me, "token": held.token, "until": self._until()}
+                    sql.RENEW, {"name": held.key, "me": me, "held": held.token, "until": self._until()}
                 )
 
     def _until(self) -> int:

@@ -1,0 +1,1 @@
+"""The stores' SQL, compiled from their models into modules that are checked in: `./dev sql` writes them anew."""
