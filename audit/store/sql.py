@@ -1,22 +1,27 @@
 """SQL of the log, compiled from its models by `./dev sql`: do not edit it here."""
 
 CREATE_AUDIT_CHECKPOINT = (
+    "\n"
     "CREATE TABLE audit_checkpoint (\n"
     "\tsize INTEGER NOT NULL, \n"
     "\troot BLOB NOT NULL, \n"
     "\tnote TEXT NOT NULL, \n"
     "\tPRIMARY KEY (size)\n"
-    ")"
+    ")\n"
+    "\n"
 )
 CREATE_AUDIT_CLAIM = (
+    "\n"
     "CREATE TABLE audit_claim (\n"
     '\t"key" TEXT NOT NULL, \n'
     "\tvalue BIGINT NOT NULL, \n"
     '\tPRIMARY KEY ("key")\n'
     ")\n"
-    " WITHOUT ROWID"
+    " WITHOUT ROWID\n"
+    "\n"
 )
 CREATE_AUDIT_ENTRY = (
+    "\n"
     "CREATE TABLE audit_entry (\n"
     "\tseq INTEGER NOT NULL, \n"
     "\trecord_id TEXT NOT NULL, \n"
@@ -32,16 +37,19 @@ CREATE_AUDIT_ENTRY = (
     "\tbody BLOB NOT NULL, \n"
     "\tPRIMARY KEY (seq), \n"
     "\tUNIQUE (record_id)\n"
-    ")"
+    ")\n"
+    "\n"
 )
 CREATE_AUDIT_TILE = (
+    "\n"
     "CREATE TABLE audit_tile (\n"
     "\tlevel INTEGER NOT NULL, \n"
     "\tidx BIGINT NOT NULL, \n"
     "\troot BLOB NOT NULL, \n"
     "\tdata BLOB NOT NULL, \n"
     "\tPRIMARY KEY (level, idx)\n"
-    ")"
+    ")\n"
+    "\n"
 )
 CREATE_INDEX_AUDIT_ENTRY_KIND = "CREATE INDEX audit_entry_kind ON audit_entry (kind)"
 CREATE_INDEX_AUDIT_ENTRY_REQUEST_DIGEST = (

@@ -51,7 +51,8 @@ class Store:
         return self.tables() | queries
 
     def compiled(self, statement: ClauseElement) -> str:
-        return str(statement.compile(dialect=sqlite.dialect(paramstyle=self.paramstyle))).strip()
+        """As SQLAlchemy prints it: SQLite stores a CREATE up to its last white space."""
+        return str(statement.compile(dialect=sqlite.dialect(paramstyle=self.paramstyle)))
 
     def source(self) -> str:
         """The module, laid out as the formatter leaves it."""

@@ -1,6 +1,7 @@
 """SQL of the metrics' history, compiled from its models by `./dev sql`: do not edit it here."""
 
 CREATE_CHUNK = (
+    "\n"
     "CREATE TABLE IF NOT EXISTS chunk (\n"
     "\tseries INTEGER NOT NULL, \n"
     "\tslot INTEGER NOT NULL, \n"
@@ -9,16 +10,19 @@ CREATE_CHUNK = (
     "\tdata BLOB NOT NULL, \n"
     "\tPRIMARY KEY (series, slot)\n"
     ")\n"
-    " STRICT"
+    " STRICT\n"
+    "\n"
 )
 CREATE_SERIES = (
+    "\n"
     "CREATE TABLE IF NOT EXISTS series (\n"
     "\tid INTEGER NOT NULL, \n"
     '\t"key" TEXT NOT NULL, \n'
     "\tPRIMARY KEY (id), \n"
     '\tUNIQUE ("key")\n'
     ")\n"
-    " STRICT"
+    " STRICT\n"
+    "\n"
 )
 CREATE_INDEX_OLDEST = "CREATE INDEX IF NOT EXISTS oldest ON chunk (end_ms)"
 ADD_SERIES = 'INSERT INTO series ("key") VALUES (?) ON CONFLICT ("key") DO NOTHING'

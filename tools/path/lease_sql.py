@@ -1,6 +1,7 @@
 """SQL of the leases, compiled from its models by `./dev sql`: do not edit it here."""
 
 CREATE_LEASE = (
+    "\n"
     "CREATE TABLE IF NOT EXISTS lease (\n"
     '\t"key" TEXT NOT NULL, \n'
     "\ttoken INTEGER NOT NULL, \n"
@@ -10,7 +11,8 @@ CREATE_LEASE = (
     '\tPRIMARY KEY ("key")\n'
     ")\n"
     " WITHOUT ROWID,\n"
-    " STRICT"
+    " STRICT\n"
+    "\n"
 )
 TAKE = (
     'INSERT INTO lease ("key", token, holder, until_us, boot) VALUES (:name, (:floor + 1), :me, '
