@@ -19,6 +19,8 @@ from tools.ports import Held
 
 TTL_S = 15.0
 POLL_S = 0.05
+VERSION = 1
+"""PRAGMA user_version of the file; 0 in those of Flyball 0.1, whose table is the same."""
 
 
 class LeaseUnavailable(ToolError):
@@ -53,9 +55,22 @@ class SqliteLeases:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10.0)
             os.chmod(path, 0o600)
-            self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + sql.CREATE_LEASE)
+            self._prepare()
         except (sqlite3.Error, OSError) as e:
             raise self._unavailable(e) from e
+
+    def _prepare(self) -> None:
+        """Make the table where there is none. Raises LeaseUnavailable for a file of a newer version."""
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            what = f"the leases are of version {version}, this Flyball knows up to {VERSION}"
+            self.close()
+            raise LeaseUnavailable(
+                what, where=str(self._path), hint="use the Flyball that wrote them, or a newer one"
+            )
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + sql.CREATE_LEASE)
+        if version < VERSION:
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     def hold(self, key: str) -> AbstractAsyncContextManager[Held]:
         """Wait for the lease, renew it while held, release it at the end. Raises LeaseBusy, LeaseUnavailable."""

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tools.metrics.kit import NOW
-from tools.metrics.history import SLOT, HistoryStore, HistoryUnavailable
+from tools.metrics.history import APPLICATION, SLOT, HistoryStore, HistoryUnavailable
 from tools.metrics.packing import Damaged, Point, pack, unpack
 from tools.metrics.types import Span
 
@@ -187,6 +187,28 @@ def test_a_damaged_file_is_moved_aside_and_begun_anew(tmp_path: Path, damage: st
     assert kept(again, "k", span(0, 3)) == [1, 2, 3]
     again.close()
     assert (tmp_path / "metrics.db.damaged").exists()
+
+
+def test_a_file_of_0_1_is_read_and_written_on(tmp_path: Path) -> None:
+    """The same format: its tables have the same columns and keys by another spelling."""
+    path = tmp_path / "metrics.db"
+    with sqlite3.connect(path) as old:
+        old.executescript(
+            f"""PRAGMA application_id={APPLICATION}; PRAGMA user_version=1;
+            CREATE TABLE series(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
+            CREATE TABLE chunk(series INTEGER NOT NULL, slot INTEGER NOT NULL, end_ms INTEGER NOT NULL,
+              asked_ms INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE(series, slot)) STRICT;
+            CREATE INDEX oldest ON chunk(end_ms);"""
+        )
+        old.execute("INSERT INTO series(key) VALUES ('k')")
+        row = (1, NOW // MIN // SLOT, NOW + DAY, NOW, pack([7] * SLOT))
+        old.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?)", row)
+    store = HistoryStore(path)
+    assert kept(store, "k", span(0, 1)) == [7]
+    store.write("k", span(0, 1), [8], NOW)
+    assert kept(store, "k", span(0, 1)) == [8]
+    store.close()
+    assert not (tmp_path / "metrics.db.damaged").exists()
 
 
 def test_a_damaged_chunk_is_unknown_and_the_rest_is_there(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from audit.clock import SystemClock
-from tools.path.leases import LeaseBusy, LeaseUnavailable, SqliteLeases
+from tools.path.leases import VERSION, LeaseBusy, LeaseUnavailable, SqliteLeases
 
 
 class HandClock(SystemClock):
@@ -167,3 +168,28 @@ def test_the_file_is_private(tmp_path: Path) -> None:
     leases(tmp_path / "new")
     assert os.stat(tmp_path / "new" / "leases.db").st_mode & 0o777 == 0o600
     assert os.stat(tmp_path / "new").st_mode & 0o777 == 0o700
+
+
+def test_the_leases_of_0_1_go_on(tmp_path: Path) -> None:
+    """Its file has no version, and the table by another spelling."""
+    with closing(sqlite3.connect(tmp_path / "leases.db")) as old:
+        old.execute(
+            "CREATE TABLE lease(key TEXT PRIMARY KEY, token INTEGER NOT NULL, holder TEXT,"
+            " until_us INTEGER NOT NULL, boot TEXT NOT NULL) WITHOUT ROWID, STRICT"
+        )
+        with old:
+            old.execute("INSERT INTO lease VALUES ('web', 41, NULL, 0, 'a boot long ago')")
+    assert asyncio.run(token(leases(tmp_path))) == 42
+    with closing(sqlite3.connect(tmp_path / "leases.db")) as now:
+        assert now.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    assert (tmp_path / "leases.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_newer_leases_are_refused_clearly(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "leases.db")) as newer:
+        newer.execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(
+        LeaseUnavailable, match=f"version {VERSION + 1}, this Flyball knows up to {VERSION}"
+    ) as caught:
+        leases(tmp_path)
+    assert "newer" in caught.value.hint
