@@ -13,6 +13,7 @@ import numpy as np
 
 from forecasting.chance import Ints
 from sandbox.api.store import Key, Transaction
+from sandbox.api.world_sql import CREATE_HISTORY
 from tools.metrics.types import Metric
 
 MINUTE_MS = 60_000
@@ -22,10 +23,6 @@ MISSING = -1
 """Stands for a minute without a value; every metric is at least 0."""
 
 _BLOCK = 240
-_TABLE = (
-    "CREATE TABLE IF NOT EXISTS history (kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,"
-    " block INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, namespace, name, block)) WITHOUT ROWID"
-)
 _HEAD = struct.Struct("<HH")
 _PART = struct.Struct("<cBI")
 _DTYPES: dict[bytes, np.dtype[Any]] = {
@@ -40,7 +37,7 @@ _WIDTHS = ((b"b", 2**7), (b"h", 2**15), (b"i", 2**31), (b"q", 2**63))
 
 def clear(txn: Transaction) -> None:
     """Forget everything."""
-    txn.db.execute(_TABLE)
+    txn.db.execute(CREATE_HISTORY)
     txn.db.execute("DELETE FROM history")
 
 
@@ -49,7 +46,7 @@ def append(txn: Transaction, key: Key, first: int, rows: Ints) -> None:
 
     Minutes that are there already stay as they are; between what is there and `first` is a gap.
     """
-    txn.db.execute(_TABLE)
+    txn.db.execute(CREATE_HISTORY)
     for block in range(first // _BLOCK, (first + len(rows) - 1) // _BLOCK + 1):
         begin = max(first, block * _BLOCK)
         part = rows[begin - first : (block + 1) * _BLOCK - first]

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from sandbox.api import world_sql as sql
 from sandbox.api.cache import Json, Key, Objects, parsed, text
 from sandbox.api.errors import SandboxError, WorldDamaged, WorldUnavailable
 from sandbox.api.indices import Indices
@@ -23,16 +24,6 @@ __all__ = ["FORMAT", "Json", "Key", "Queue", "Store", "Transaction"]
 FORMAT = 1
 """Version of the file's tables; a file with another one is refused, never guessed at."""
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS objects (
-  kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
-  due_ms INTEGER, body TEXT NOT NULL, PRIMARY KEY (kind, namespace, name)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS due ON objects (due_ms) WHERE due_ms IS NOT NULL;
-CREATE TABLE IF NOT EXISTS requests (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS faults (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS held (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
-"""
 _NAMES = ("meta", "objects", "requests", "faults", "held")
 Queue = Literal["requests", "faults", "held"]
 
@@ -259,7 +250,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
             where=str(path),
             hint="move the file away, then: flyball sandbox reset",
         )
-    for statement in _TABLES.split(";"):
+    for statement in sql.TABLES:
         db.execute(statement)
     db.execute(f"PRAGMA user_version = {FORMAT}")
 

@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.elements import ClauseElement
 
 from audit.store import statements as audit_log
+from sandbox.api import world_tables
 from tools.metrics import history_tables
 from tools.path import lease_tables
 
@@ -102,6 +103,13 @@ STORES = (
         ROOT / "tools/metrics/history_sql.py",
         history_tables.METADATA,
         history_tables.STATEMENTS,
+        if_not_exists=True,
+    ),
+    Store(
+        "the sandbox's world",
+        ROOT / "sandbox/api/world_sql.py",
+        world_tables.METADATA,
+        {},
         if_not_exists=True,
     ),
 )

@@ -20,7 +20,7 @@ from audit.store.questions import Find, for_each
 from audit.store.sqlite import connect
 from tests.sql.compiled import STORES, Store
 
-LOG, LEASES, HISTORY = STORES
+LOG = STORES[0]
 
 
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.path.stem)
