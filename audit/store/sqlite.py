@@ -117,9 +117,9 @@ def _begin(connection: sqlite3.Connection, path: Path) -> int:
         for statement in () if version else schema.statements():
             connection.execute(statement)
         connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+    finally:
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
     return version or schema.VERSION
 
 

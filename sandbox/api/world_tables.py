@@ -52,7 +52,7 @@ class _Queued(WorldTable):
 
 
 class QueuedRequest(_Queued, table=True):
-    """A line of the audit log that the simulated apiserver keeps."""
+    """A request that arrived, as the endpoint noted it."""
 
     __tablename__: ClassVar[str] = "requests"
 

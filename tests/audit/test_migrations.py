@@ -6,7 +6,7 @@
 | it is opened for reading                     | it stays as it is                       |
 | a migration adds a table, a column, an index | it may                                  |
 | it takes away or changes                     | refused; the old log is whole           |
-| it fails, or its process is killed           | the old log is whole                    |
+| it fails, is killed, or the disk is full     | the old log is whole                    |
 | several processes open it at once            | one migrates, the others wait and go on |
 | somebody holds it                            | an error that says so                   |
 """
@@ -14,6 +14,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import sqlite3
 import tarfile
@@ -189,6 +190,32 @@ def test_killed_on_the_way_the_old_log_is_whole(old: Path) -> None:
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
     assert contents(old) == before
     with_log(old, lambda log: fill(log, 1))
+    assert whole(old)
+
+
+def test_where_the_disk_is_full_the_old_log_is_whole(old: Path) -> None:
+    before = contents(old)
+
+    def grows(op: Operations) -> None:
+        op.create_table(
+            "audit_note", sa.Column("seq", sa.Integer, primary_key=True), sa.Column("text", sa.Text)
+        )
+        rows = [{"seq": n, "text": "x" * 2000} for n in range(12_000)]
+        op.bulk_insert(sa.table("audit_note", sa.column("seq"), sa.column("text")), rows)
+
+    def starved(into: int) -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, hard))
+        try:
+            run(old, grows)
+        except sqlite3.OperationalError as error:
+            os.write(into, str(error).encode())
+
+    child, out = forked(starved)
+    assert drained(out) in ("disk I/O error", "database or disk is full")
+    assert os.waitpid(child, 0)[1] == 0
+    assert contents(old) == before
     assert whole(old)
 
 

@@ -23,24 +23,26 @@ def migrate(connect: Callable[[], sqlite3.Connection], migrations: Sequence[Migr
         with engine.connect() as connection:
             _migrate(connection, migrations)
     except DBAPIError as error:
-        raise (error.orig if isinstance(error.orig, sqlite3.Error) else error) from error
-
-
-def _migrate(connection: Connection, migrations: Sequence[Migration]) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-    try:
-        _upgrade(connection, migrations)
-        connection.exec_driver_sql("COMMIT")
-    except BaseException:
-        connection.exec_driver_sql("ROLLBACK")
+        if isinstance(error.orig, sqlite3.Error):
+            raise error.orig from error
         raise
 
 
-def _upgrade(connection: Connection, migrations: Sequence[Migration]) -> None:
-    """The version is read here, under the lock: another process may have migrated while we waited."""
-    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+def _migrate(connection: Connection, migrations: Sequence[Migration]) -> None:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        _upgrade(connection, driver, migrations)
+        connection.exec_driver_sql("COMMIT")
+    finally:
+        if driver.in_transaction:  # a full disk has ended it already
+            driver.execute("ROLLBACK")
+
+
+def _upgrade(connection: Connection, driver: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """The version is read here, under the lock: another process may have migrated while we waited."""
+    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     driver.set_authorizer(guard.authorize)
     before = guard.triggers(driver)
     operations = Operations(MigrationContext.configure(connection))

@@ -19,6 +19,7 @@ HEAVY = (
     "langchain_core",
     "openai",
     "kubernetes",
+    "alembic",
     "sqlmodel",
     "sqlalchemy",
     "pydantic",
