@@ -12,7 +12,7 @@ from audit.errors import ClaimLost, LogUnavailable, RecordInvalid
 from audit.keys import Signer, signed
 from audit.leaf import Leaf, Submission
 from audit.note import Checkpoint
-from audit.store import sql
+from audit.store import schema, sql
 from audit.store.head import Head, tampered
 from audit.store.sqlite import unavailable
 from audit.timeline import Stamp, went_back_ms
@@ -78,6 +78,7 @@ class Appender:
             self._cursor.execute(f"BEGIN {mode}")
             try:
                 self._still_there()
+                self._still_this_version()
                 yield
             finally:
                 if self._connection.in_transaction:
@@ -92,6 +93,16 @@ class Appender:
         if _identity(self._path) != self._file:
             hint = "stop this process; put the file back, or begin anew in another place"
             raise LogUnavailable("the log's file was deleted or replaced", where=str(self._path), hint=hint)
+
+    def _still_this_version(self) -> None:
+        """A newer Flyball may upgrade the log while this process has it open, and then this one must not append."""
+        (version,) = self._cursor.execute("PRAGMA user_version").fetchone()
+        if version != schema.VERSION:
+            what = (
+                f"the log was made one of version {version} meanwhile, this Flyball writes {schema.VERSION}"
+            )
+            hint = "end this process and start the newer Flyball"
+            raise LogUnavailable(what, where=str(self._path), hint=hint)
 
     def _sign(self, tree: Tree) -> tuple[bytes, str]:
         root = tree.root()

@@ -4,7 +4,8 @@ import errno
 import os
 import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from audit.errors import LogUnavailable
@@ -40,7 +41,8 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         _make_file(path)
         connection = _open(_writable(path))
-        _prepare(connection, path)
+        with _closing_on_error(connection):
+            _prepare(connection, path)
     except (sqlite3.Error, OSError) as error:
         raise unavailable(error, path) from error
     connection.set_authorizer(_authorize)
@@ -51,12 +53,21 @@ def connect_reading(path: Path) -> sqlite3.Connection:
     """A connection that only reads; the file must be there. Raises LogUnavailable."""
     try:
         connection = _open(f"{path.absolute().as_uri()}?mode=ro")
-        connection.execute("PRAGMA query_only = ON")
-        if not _version(connection, path):
-            raise LogUnavailable("it is empty: no log was begun here", where=str(path))
+        with _closing_on_error(connection):
+            connection.execute("PRAGMA query_only = ON")
+            if not _version(connection, path):
+                raise LogUnavailable("it is empty: no log was begun here", where=str(path))
     except sqlite3.Error as error:
         raise unavailable(error, path) from error
     return connection
+
+
+@contextmanager
+def _closing_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    with ExitStack() as failed:
+        failed.callback(connection.close)
+        yield
+        failed.pop_all()
 
 
 def unavailable(error: Exception, path: Path) -> LogUnavailable:

@@ -8,6 +8,7 @@
 | it takes away or changes                     | refused; the old log is whole           |
 | it fails, is killed, or the disk is full     | the old log is whole                    |
 | several processes open it at once            | one migrates, the others wait and go on |
+| a newer Flyball upgrades an open log         | this one appends no more                |
 | somebody holds it                            | an error that says so                   |
 """
 
@@ -28,6 +29,7 @@ from alembic.operations import Operations
 
 from audit.errors import LogUnavailable
 from audit.keys import from_file
+from audit.log import Log
 from audit.store import schema, sqlite
 from audit.store.migrations import MIGRATIONS, Migration
 from audit.store.migrations.run import migrate
@@ -41,6 +43,7 @@ DATA = Path(__file__).parent / "data"
 RECORDS = 85
 NEXT = schema.VERSION + 1
 DENIED = r"not authorized|authorization denied|prohibited"
+Row = tuple[object, ...]
 Upgrade = Callable[[Operations], None]
 
 
@@ -54,7 +57,7 @@ def old(tmp_path: Path) -> Path:
     return log
 
 
-def contents(path: Path) -> tuple[object, ...]:
+def contents(path: Path) -> tuple[int, list[Row], dict[str, list[Row]]]:
     """Version, schema and every row."""
     with closing(sqlite3.connect(path)) as stored:
         version = stored.execute("PRAGMA user_version").fetchone()[0]
@@ -87,11 +90,10 @@ def test_each_version_has_its_migration() -> None:
 def test_a_log_of_0_1_becomes_what_a_new_log_is(old: Path, path: Path) -> None:
     before = contents(old)
     with closing(sqlite.connect(old)), closing(sqlite.connect(path)):
-        pass
+        assert {file.stat().st_mode & 0o777 for file in old.parent.glob("audit.*")} == {0o600}
     assert contents(old)[:2] == contents(path)[:2]
     assert (before[0], contents(old)[0]) == (1, schema.VERSION)
     assert contents(old)[2] == before[2]
-    assert old.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(old)) as stored:
         assert stored.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -116,7 +118,6 @@ def test_a_migration_may_add(old: Path) -> None:
     run(old, adds)
     version, _, rows = contents(old)
     assert version == NEXT
-    assert isinstance(rows, dict)
     assert {*rows} == {*schema.TABLES, "audit_note"}
     with closing(sqlite3.connect(old)) as stored:
         stored.execute(f"PRAGMA user_version = {schema.VERSION}")
@@ -252,6 +253,19 @@ def test_three_processes_that_open_an_old_log_all_go_on(old: Path) -> None:
     assert [os.waitpid(child, 0)[1] for child, _ in children] == [0, 0, 0]
     assert sorted(seq for seqs in answers for seq in seqs) == list(range(RECORDS, RECORDS + 30))
     assert whole(old)
+
+
+def test_a_log_that_was_upgraded_meanwhile_takes_nothing_from_this_version(path: Path) -> None:
+    async def work(log: Log) -> None:
+        await fill(log, 3)
+        with closing(sqlite3.connect(path)) as newer:
+            newer.execute(f"PRAGMA user_version = {NEXT}")
+        with pytest.raises(LogUnavailable, match=f"version {NEXT} meanwhile") as caught:
+            await fill(log, 1)
+        assert "start the newer" in caught.value.hint
+
+    with_log(path, work)
+    assert len(contents(path)[2]["audit_entry"]) == 4
 
 
 def test_a_log_that_somebody_holds_is_not_migrated(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from audit.clock import SystemClock
 from audit.log import Log
-from tests.audit.kit import checked, fill, read_record, with_log
+from tests.audit.kit import Told, checked, fill, read_record, with_log
 from tests.audit.writing import counted, endless
 
 ROUNDS = int(os.environ.get("FLYBALL_CRASH_ROUNDS", "15"))
@@ -55,6 +56,29 @@ def test_three_processes_write_one_contiguous_tree(path: Path, tmp_path: Path) -
     assert (report.whole, report.records, report.pinned_records) == (True, 121, 121)
 
 
+def test_two_logs_of_one_process_write_one_contiguous_tree(path: Path) -> None:
+    """Each has its own connections and its own writer's thread; a claim that both want is settled in the file."""
+
+    async def work(one: Log) -> None:
+        two = await Log.open(path, clock=SystemClock())
+
+        async def write(log: Log, name: str) -> list[int]:
+            seqs = []
+            for n in range(60):
+                taken = [Told("raise", "fence/shared", 0), Told("once", f"own/{name}/{n}")]
+                seqs += [entry.seq for entry in await log.commit([read_record(log, n)], taken)]
+            return seqs
+
+        first, second = await asyncio.gather(write(one, "one"), write(two, "two"))
+        assert sorted(first + second) == list(range(1, 121))
+        assert await one.values(["fence/shared"]) == await two.values(["fence/shared"])
+        await two.close()
+
+    with_log(path, work, clock=SystemClock())
+    report = checked(path, full=True)
+    assert (report.whole, report.records) == (True, 121)
+
+
 def test_killed_at_random_nothing_acknowledged_is_lost(path: Path, tmp_path: Path) -> None:
     """kill -9, over and over on the same log. Says nothing about the disk: see test_durability."""
     chance, kept = random.Random(20261005), tmp_path / "kept.note"
@@ -93,8 +117,6 @@ def test_a_process_that_was_overtaken_goes_on_from_the_newer_head(path: Path) ->
         assert len(json.loads(seen)) == 600
         (entry,) = await log.commit([read_record(log)])
         assert entry.seq == 604
-
-    from audit.clock import SystemClock
 
     with_log(path, work, clock=SystemClock())
     assert checked(path).whole
