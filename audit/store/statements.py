@@ -4,8 +4,6 @@ Executing them through SQLAlchemy costs several times the CPU of the insert itse
 their text to the driver's own cursor.
 """
 
-from typing import Any
-
 from sqlalchemy import BindParameter, Insert, bindparam, func
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.elements import ClauseElement
@@ -18,8 +16,8 @@ METADATA = AuditTable.metadata
 _seq, _kind = col(AuditEntry.seq), col(AuditEntry.kind)
 _level, _idx = col(AuditTile.level), col(AuditTile.idx)
 _size, _key = col(AuditCheckpoint.size), col(AuditClaim.key)
-_start: BindParameter[Any] = bindparam("start")
-_stop: BindParameter[Any] = bindparam("stop")
+_start: BindParameter[int | str] = bindparam("start")
+_stop: BindParameter[int | str] = bindparam("stop")
 _entry = select(AuditEntry.seq, AuditEntry.body, AuditEntry.leaf_hash)
 _value = select(AuditClaim.key, AuditClaim.value)
 
