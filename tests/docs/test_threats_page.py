@@ -1,4 +1,4 @@
-"""docs/threats.md: every number that the tests and the code refer to has a row, and every row tells the truth of its test."""
+"""docs/threats.md: every number that tests and code refer to has a row, and every row is true of its tests."""
 
 import re
 from collections.abc import Iterator
