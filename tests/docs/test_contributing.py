@@ -53,15 +53,3 @@ def test_every_file_that_the_page_names_is_there() -> None:
     named = [name for name in re.findall(r"`((?:[\w.-]+/)+[\w.-]*)`", TEXT) if "*" not in name]
     assert len(named) > 20
     assert not [name for name in named if not (ROOT / name).exists()]
-
-
-def test_links_lead_somewhere() -> None:
-    for name in (
-        "CONTRIBUTING.md",
-        "README.md",
-        *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
-    ):
-        folder = (ROOT / name).parent
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page(name)):
-            if "://" not in target:
-                assert (folder / target).exists(), (name, target)
