@@ -77,7 +77,7 @@ def test_the_path_is_what_the_code_calls(number: int) -> None:
 
 
 def test_a_step_that_is_not_taken_is_found_out() -> None:
-    block = "Executor._once  tools/path/executor.py\n  Gate.screen  policies/gate.py\n"
+    block = "Executor.execute  tools/path/executor.py\n  Gate.screen  policies/gate.py\n"
     with pytest.raises(AssertionError, match="does not name screen"):
         hold_to_the_code(block)
 

@@ -18,7 +18,7 @@ WORDS = [row for heading in HEADINGS for row in rows(TEXT, heading)]
 
 OLD = re.compile(
     r"(?<![A-Za-z])(?:mend|mends|mended|mending|MEND|[Kk]ept[ _](?:checkpoint|copy)|rooms|houses?|sittings?"
-    r"|passed[ _]over|FLYBALL_KEPT)(?![A-Za-z])"
+    r"|passed_over|FLYBALL_KEPT)(?![A-Za-z])"
     r"|\b(?:kept_(?:path|error|records|problem)|Keeper|to_its_end|Settler|Settling|Remembered"
     r"|(?:Cluster|Metrics|Model)Away|Exit\.AWAY)\b|--kept(?![\w-])"
 )
