@@ -148,7 +148,7 @@ class World:
             return txn.number("seed")
 
     def clock(self, real: Clock | None = None) -> "WorldClock":
-        """A clock for the rooms that work in this world."""
+        """A clock for the packages that work in this world."""
         return WorldClock(self, real or SystemClock())
 
     def send(self, call: Write) -> Json:

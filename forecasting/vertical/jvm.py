@@ -35,7 +35,7 @@ class Jvm:
 
 def parse(args: Sequence[str], env: Mapping[str, str] | None = None) -> Jvm | None:
     """What the options say; None where there are none that say how much memory is used. Unreadable options are
-    passed over, as if they were not there."""
+    ignored, as if they were not there."""
     seen: dict[str, str] = {}
     for word in _words(args, env or {}):
         if word.startswith("-Xmx"):

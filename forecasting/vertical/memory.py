@@ -116,7 +116,7 @@ def _headroom(peaks: Floats) -> float:
 
 
 def _kills(memory: Memory) -> list[OomKill]:
-    """Kills within the window, in the order of their times; those from the future are passed over."""
+    """Kills within the window, in the order of their times; those from the future are left out."""
     now = memory.start_s + len(memory.values) * memory.step_s
     near = (kill for kill in memory.kills if now - WINDOW_DAYS * DAY_S <= kill.at_s <= now)
     return sorted(near, key=lambda kill: kill.at_s)

@@ -155,7 +155,7 @@ def test_a_refusal_is_reported_and_not_bargained_with() -> None:
         ({"generation": 2}, "rolling-out"),
     ],
 )
-def test_passed_over(change: dict[str, Any], why: str) -> None:
+def test_what_is_skipped(change: dict[str, Any], why: str) -> None:
     observer = FakeObserver({"web": [4_000] * 4}, [workload("web", **change)])
     found, box, _ = tuned(observer)
     assert [(r.proposal.why, r.status) for r in found.rows] == [(why, "skipped")]

@@ -1,4 +1,4 @@
-"""What the tests of this room share: a clock that is told, a log to fill, and an attacker with a database shell."""
+"""What these tests share: a clock that is told, a log to fill, and an attacker with a database shell."""
 
 import asyncio
 import sqlite3

@@ -134,7 +134,7 @@ def test_verify_with_the_verifier_key_alone(flyball: Any, log_path: Path) -> Non
     assert flyball("verify", "--log", log_path, "--vkey", "nonsense").code == 2
 
 
-def test_verify_against_a_kept_checkpoint(flyball: Any, path: Path, tmp_path: Path) -> None:
+def test_verify_against_a_pinned_checkpoint(flyball: Any, path: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept.note"
     with_log(path, lambda log: fill(log, 3), pinned=kept)
     assert "pinned checkpoint agrees to 3" in flyball("verify", "--log", path, "--pinned", kept).out

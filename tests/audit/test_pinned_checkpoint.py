@@ -88,7 +88,7 @@ def test_the_log_keeps_its_newest_head(path: Path, tmp_path: Path) -> None:
     assert (report.whole, report.pinned_records) == (True, 21)
 
 
-def test_an_older_kept_checkpoint_is_caught_up_with(path: Path, tmp_path: Path) -> None:
+def test_an_older_pinned_checkpoint_is_caught_up_with(path: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept.note"
     with_log(path, lambda log: fill(log, 5), pinned=kept)
     with_log(path, lambda log: fill(log, 300))

@@ -313,12 +313,12 @@ def test_a_new_log_and_key_in_the_old_ones_place(log_path: Path) -> None:
     refused(log_path, "not signed by the log's key")
 
 
-def test_the_kept_checkpoint_forged(log_path: Path) -> None:
+def test_the_pinned_checkpoint_forged(log_path: Path) -> None:
     kept_of(log_path).write_text("forged\n1\nAAAA\n\n— forged AAAAAAAA\n")
     assert checks(checked(log_path, pinned_path=kept_of(log_path))) == {"pinned"}
 
 
-def test_the_kept_checkpoint_removed_is_worth_a_note(log_path: Path) -> None:
+def test_the_pinned_checkpoint_removed_is_worth_a_note(log_path: Path) -> None:
     kept_of(log_path).unlink()
     report = checked(log_path, pinned_path=kept_of(log_path))
     assert (report.whole, [n.check for n in report.notes]) == (True, ["pinned"])

@@ -329,7 +329,7 @@ def test_a_pod_that_somebody_else_resized_stops_the_row(row: Path) -> None:
     run(row, work, **_while_writing(row, 2, theirs))
 
 
-def test_a_pod_that_is_gone_is_passed_over(row: Path) -> None:
+def test_a_pod_that_is_gone_is_left_out(row: Path) -> None:
     def drop(rig: Rig) -> None:
         rig.world.delete(_pod_of(rig, 2))
 

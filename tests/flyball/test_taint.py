@@ -28,7 +28,7 @@ def test_it_is_said_once_and_the_tighter_limits_hold(
         assert _MARKED not in other.err
 
 
-def test_a_sitting_begins_with_it(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_begins_with_it(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYBALL_MODEL_NAME", "scripted")
     with serving([EVENTS, say("seen")]) as model:
         monkeypatch.setenv("FLYBALL_MODEL_URL", model.url)

@@ -141,7 +141,7 @@ def test_what_went_stale_is_not_open() -> None:
     assert np.isnan(series.values[200:]).all()
 
 
-def test_unordered_and_twice_and_future_are_mended_and_said() -> None:
+def test_unordered_and_twice_and_future_are_corrected_and_said() -> None:
     values = leak(12)
     at = np.arange(len(values)) * 60.0
     shuffled = np.random.default_rng(3).permutation(len(values))
@@ -180,7 +180,7 @@ def test_any_resolution(step: int) -> None:
         ([0.0, 1.0, 2.0, 4e9], [1.0] * 4, "spans"),
     ],
 )
-def test_what_is_no_series_is_refused_with_a_mend(times: list[float], values: list[float], what: str) -> None:
+def test_what_is_no_series_is_refused_with_a_hint(times: list[float], values: list[float], what: str) -> None:
     with pytest.raises(ForecastError, match=what) as refused:
         gridded(times, values)
     assert refused.value.hint

@@ -100,7 +100,7 @@ def test_the_documented_example_loads() -> None:
         ("scale: 40", "scael: 40", 15, "action `scael` is unknown", "did you mean 'scale'?"),
     ],
 )
-def test_a_mistake_is_named_with_its_line_and_mend(
+def test_a_mistake_is_named_with_its_line_and_hint(
     old: str, new: str, where: int, what: str, hint: str
 ) -> None:
     assert old in GOOD

@@ -234,7 +234,7 @@ def test_a_restart_of_prometheus_never_shows_less_than_there_was(scene: Scene) -
     assert all(value is None or value >= LEAST_POINT for value in series.values), series
 
 
-def test_a_prometheus_that_is_away_says_how_to_mend(scene: Scene) -> None:
+def test_a_prometheus_that_is_away_gives_a_hint(scene: Scene) -> None:
     with scene.prometheus.stopped(), pytest.raises(MetricsUnavailable) as error:
         latest(scene.prometheus, web(scene.kube), Metric.CPU_USAGE)
     assert "prometheus_url" in error.value.hint
@@ -252,7 +252,7 @@ def test_a_frozen_prometheus_is_away_in_the_time_that_it_has(scene: Scene) -> No
     assert time.monotonic() - started < 5
 
 
-def test_a_template_that_is_no_promql_is_a_422_with_its_mend(scene: Scene) -> None:
+def test_a_template_that_is_no_promql_is_a_422_with_its_hint(scene: Scene) -> None:
     broken = replace(QUICK, by_metric={Metric.CPU_USAGE: Template("sum(rate(up))", "up")})
     with pytest.raises(MetricsUnavailable) as error:
         latest(scene.prometheus, web(scene.kube), Metric.CPU_USAGE, broken)

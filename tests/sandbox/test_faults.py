@@ -126,7 +126,7 @@ def test_a_fence_holds_with_scale_rights_only(world: World) -> None:
     assert [a.code for a in world.release()] == [409]
 
 
-def test_a_missing_right_is_403_with_its_mend(world: World) -> None:
+def test_a_missing_right_is_403_with_its_hint(world: World) -> None:
     seen = read(world, WEB)
     world.deny("patch deployments", "patch deployments/scale", "get deployments")
     attempts: tuple[Callable[[], object], ...] = (

@@ -179,7 +179,7 @@ FORGED: dict[str, dict[str, Any]] = {
 
 
 def test_a_request_whose_words_do_not_fit_its_arguments_is_refused(tmp_path: Path) -> None:
-    """Built past the parser (`model_copy`), as a fault in the agents' room could."""
+    """Built past the parser (`model_copy`), as a fault in the agents could."""
 
     async def run() -> None:
         async with installation(tmp_path) as app:

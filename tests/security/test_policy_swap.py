@@ -169,7 +169,7 @@ def test_a_policy_folder_that_is_not_there_is_never_the_shipped_one(
         within(tmp_path, kinds)
 
 
-def test_the_kept_copy_finds_a_log_that_was_exchanged(tmp_path: Path) -> None:
+def test_the_pinned_checkpoint_finds_a_log_that_was_exchanged(tmp_path: Path) -> None:
     """Somebody moves the log away to lift the kill switch, the cooldown and the approvals' uses."""
     within(tmp_path, kinds)
     settings = load(flags(tmp_path))

@@ -81,7 +81,7 @@ def read_error(answer: Answer) -> ToolError:
             _message(status), **_said(answer, status, "check the name, the namespace and the context")
         )
     if http < 500 and http not in (408, 410, 429):
-        return NeverHappened(_message(status), **_said(answer, status, _mend(http, status)))
+        return NeverHappened(_message(status), **_said(answer, status, _hint(http, status)))
     return ClusterUnavailable(_message(status), **_said(answer, status, "try again in a moment"))
 
 
@@ -93,7 +93,7 @@ def write_error(answer: Answer) -> WriteError:
     if http == 409 or _other_object(http, status):
         return DefiniteConflict(what, **_said(answer, status, "it is decided again on a fresh read"))
     if 300 <= http < 500:
-        return NeverHappened(what, **_said(answer, status, _mend(http, status)))
+        return NeverHappened(what, **_said(answer, status, _hint(http, status)))
     return MayHaveHappened(what, **_said(answer, status, IN_DOUBT))
 
 
@@ -121,7 +121,7 @@ def _plain(answer: Answer) -> str:
     return answer.body[:200].decode("utf-8", "replace").strip()
 
 
-def _mend(http: int, status: Mapping[str, Any] | None) -> str:
+def _hint(http: int, status: Mapping[str, Any] | None) -> str:
     if http == 403:
         return _rbac(_message(status or {}))
     if http == 401:

@@ -53,7 +53,7 @@ class Api:
             answer = await self.send(question, query or {}, {"Accept": accept})
         except NO_ANSWER as error:
             raise ClusterUnavailable(
-                cause_of(error), where=question.where, hint=mend_of(error), code="Away"
+                cause_of(error), where=question.where, hint=hint_of(error), code="Away"
             ) from error
         if not answer.ok:
             raise read_error(answer)
@@ -89,7 +89,7 @@ def cause_of(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def mend_of(error: BaseException) -> str:
+def hint_of(error: BaseException) -> str:
     if isinstance(error, KubeconfigInvalid):
         return error.hint
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

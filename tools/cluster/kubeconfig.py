@@ -82,7 +82,7 @@ def locations(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
 
 
 def read(paths: Sequence[Path]) -> Kubeconfig:
-    """Read and merge; files that are not there are passed over while another is. Raises KubeconfigInvalid."""
+    """Read and merge; files that are not there are ignored while another is. Raises KubeconfigInvalid."""
     where = os.pathsep.join(str(path) for path in paths)
     documents = [_parse(path) for path in paths if path.exists()]
     if not documents:

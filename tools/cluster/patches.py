@@ -7,7 +7,7 @@ from typing import Any, Literal
 import orjson
 
 from tools.cluster.answers import IN_DOUBT, Question, write_error
-from tools.cluster.api import NEVER_SENT, NO_ANSWER, Api, cause_of, mend_of
+from tools.cluster.api import NEVER_SENT, NO_ANSWER, Api, cause_of, hint_of
 from tools.cluster.kubeconfig import KubeconfigInvalid
 from tools.errors import MayHaveHappened, NeverHappened
 
@@ -45,7 +45,7 @@ async def send(api: Api, write: Write) -> dict[str, Any]:
     try:
         answer = await api.send(question, write.query, write.headers, orjson.dumps(write.body))
     except (*NEVER_SENT, KubeconfigInvalid) as error:
-        raise NeverHappened(cause_of(error), where=where, hint=mend_of(error), code="NotSent") from error
+        raise NeverHappened(cause_of(error), where=where, hint=hint_of(error), code="NotSent") from error
     except NO_ANSWER as error:
         raise MayHaveHappened(cause_of(error), where=where, hint=IN_DOUBT, code="NoAnswer") from error
     if not answer.ok:

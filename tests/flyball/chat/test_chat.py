@@ -116,7 +116,7 @@ def test_no_model_says_how_to_connect_one(flyball: Flyball) -> None:
     assert "FLYBALL_MODEL_URL" in err
 
 
-def test_a_sitting(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving([scale("deployment/web", 15), say("web has 15 [1]")]) as model:
         types(monkeypatch, "15 please", "yes", "/threads", "/show 1", "/nope", "/help")
         code, out, err = flyball("chat", "--thread", "t", model=model)

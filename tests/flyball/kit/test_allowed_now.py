@@ -34,20 +34,23 @@ def test_what_is_suggested_is_allowed(flyball: Flyball, line: str) -> None:
         assert again.code == Exit.DONE, again.out
 
 
-def _refused(args: dict[str, int | str | bool | None], *rooms: Headroom) -> Refused:
+def _refused(args: dict[str, int | str | bool | None], *headrooms: Headroom) -> Refused:
     who = Principal(agent=None, on_behalf_of="human:anna", session="s")
     request = Request(
         id="12345678", principal=who, tool="set_resources", action="set_resources", target=WEB,
         args={"workload": "deployment/web", **args}, mode="live",
     )  # fmt: skip
-    decision = Decision(VerdictKind.DENY, "limits", "r", "too much", "", "", headroom=rooms)
+    decision = Decision(VerdictKind.DENY, "limits", "r", "too much", "", "", headroom=headrooms)
     return Refused(request, 1, "limits", "r", "too much", decision=decision)
 
 
 def test_each_number_is_moved_as_little_as_possible_and_flags_stay() -> None:
-    rooms = (Headroom("r", "cpuRequest", 250, 1000, True), Headroom("r", "memoryLimit", 2**28, 2**30, True))
+    headrooms = (
+        Headroom("r", "cpuRequest", 250, 1000, True),
+        Headroom("r", "memoryLimit", 2**28, 2**30, True),
+    )
     args = {"cpu_request": "3", "memory_limit": "300Mi", "in_place": True, "lower_memory_limit": None}
-    (line,) = hints(_refused(args, *rooms))
+    (line,) = hints(_refused(args, *headrooms))
     assert "--cpu-request 1 --memory-limit 300Mi --in-place   (r: cpuRequest 250m to 1, memoryLimit" in line
     assert "lower" not in line
 

@@ -63,7 +63,7 @@ def test_the_limit_may_be_a_column(scan: Scan, capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["limit"] == 1024 * MIB
 
 
-def test_what_was_mended_is_said(scan: Scan, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_corrected_is_said(scan: Scan, capsys: pytest.CaptureFixture[str]) -> None:
     rows = ["2026-03-02T14:00:00Z,1", "2026-03-02T14:02:00Z,NaN", "2026-03-02T14:01:00Z,1"]
     later = ["2026-03-02T14:01:00Z,2", "2027-03-02T14:01:00Z,2"]
     text = "\n".join(["ts,value", *rows, *later])

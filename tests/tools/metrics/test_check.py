@@ -114,7 +114,7 @@ def test_the_token_is_masked(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("metric", Metric)
 @pytest.mark.parametrize("why", ["no_data", "stale", "future", "not_a_number", "partial", "not_served"])
 @pytest.mark.parametrize("source", ["prometheus", "metrics.k8s.io"])
-def test_whatever_is_missing_has_a_reason_and_a_mend(metric: Metric, why: str, source: str) -> None:
+def test_whatever_is_missing_has_a_reason_and_a_hint(metric: Metric, why: str, source: str) -> None:
     number = missing(metric, why)
     assert reason(number)
     assert hint(number, source)

@@ -244,7 +244,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_says_what_where_and_the_mend(name: str) -> None:
+def test_a_fault_says_what_where_and_the_hint(name: str) -> None:
     data, what, hint = FAULTS[name]
     fake = fresh()
     fake.fault = lambda _: data
