@@ -21,11 +21,14 @@ def seconds(text: str) -> int:
     return sum(int(n or 0) * unit for n, unit in zip(found.groups(), _UNIT_S.values(), strict=True))
 
 
-def written(amount_s: int) -> str:
-    """Seconds as `seconds` reads them back: `1h30m`; `0s` for none."""
+def written(amount_s: int, most: int = len(_UNIT_S)) -> str:
+    """Seconds as `seconds` reads them back: `1h30m`; `0s` for none. What is finer than `most` units from the largest
+    on is left away: with 2, `1d2h` and `2h3m`."""
+    names = list(_UNIT_S)
+    first = next((i for i, name in enumerate(names) if amount_s >= _UNIT_S[name]), 0)
     parts, left = "", amount_s
-    for name, unit in _UNIT_S.items():
-        number, left = divmod(left, unit)
+    for name in names[first : first + most]:
+        number, left = divmod(left, _UNIT_S[name])
         parts += f"{number}{name}" if number else ""
     return parts or "0s"
 

@@ -1,7 +1,18 @@
 """What forecasts are refused for."""
 
-from base.errors import FlyballError
+from typing import ClassVar
+
+from base.errors import Effect, FlyballError
 
 
 class ForecastError(FlyballError):
     """Numbers that nothing can be said from."""
+
+
+class BadTrace(ForecastError):
+    """A recorded series that cannot be used; `where` is `file:line` if known."""
+
+    effect: ClassVar[Effect] = "usage"
+
+    def __init__(self, what: str, where: str, hint: str) -> None:
+        super().__init__(what, where=where, hint=hint)

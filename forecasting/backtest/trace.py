@@ -10,12 +10,12 @@ the time, so that the second half's do not change what is known of the first.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
 import numpy as np
 
-from forecasting.backtest.errors import BadTrace
 from forecasting.backtest.rows import Rows
+from forecasting.csv_text import stem
+from forecasting.errors import BadTrace
 from forecasting.types import Demand, Floats, Shape
 
 MINUTE_S = 60
@@ -66,7 +66,7 @@ class Trace:
 
 def on_the_minute(rows: Rows) -> Trace:
     """The trace of these rows. Raises BadTrace where they are too few, too coarse or too far apart."""
-    stem, first = PurePath(rows.name).stem, int(rows.at[0])
+    name, first = stem(rows.name), int(rows.at[0])
     span = rows.at[-1] - first
     if len(rows.at) < 2:
         raise BadTrace("one sample is no history", rows.name, f"give at least {LEAST_MINUTES} minutes")
@@ -83,7 +83,7 @@ def on_the_minute(rows: Rows) -> Trace:
         hint = "give a longer trace: half of it is history"
         raise BadTrace(f"{len(values)} minutes, at least {LEAST_MINUTES}", rows.name, hint)
     played = _half(len(values), every)
-    return Trace(stem, Demand(values, played, first), (*rows.notes, *_notes(values, every)))
+    return Trace(name, Demand(values, played, first), (*rows.notes, *_notes(values, every)))
 
 
 def _half(count: int, every: float) -> int:
@@ -122,10 +122,10 @@ def _notes(values: Floats, every: float) -> list[str]:
     return notes
 
 
-def of_millicores(stem: str, start_s: int, values: Sequence[int | None]) -> Trace:
+def of_millicores(name: str, start_s: int, values: Sequence[int | None]) -> Trace:
     """The trace of a metrics history: one figure a minute in millicores, None where it is missing."""
     cores = np.array([np.nan if value is None else value / 1000 for value in values], dtype=np.float64)
     if len(cores) < LEAST_MINUTES or not np.isfinite(cores).any():
         hint = "look with `flyball metrics check`, or go further back with --since"
-        raise BadTrace("the metrics history has too little of its CPU", stem, hint)
-    return Trace(stem, Demand(cores, len(cores) // 2, start_s), tuple(_notes(cores, MINUTE_S)))
+        raise BadTrace("the metrics history has too little of its CPU", name, hint)
+    return Trace(name, Demand(cores, len(cores) // 2, start_s), tuple(_notes(cores, MINUTE_S)))

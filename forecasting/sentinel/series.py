@@ -31,7 +31,9 @@ class Series:
         return self.start_s + (len(self.values) - 1) * self.step_s
 
 
-def gridded(times: Sequence[float], values: Sequence[float], now_s: int | None = None) -> Series:
+def gridded(
+    times: Sequence[float] | Floats, values: Sequence[float] | Floats, now_s: int | None = None
+) -> Series:
     """The samples in order on a grid of their usual distance.
 
     Of two samples for one moment the later given counts; samples after `now_s` are left out. Raises

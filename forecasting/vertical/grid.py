@@ -7,8 +7,8 @@ missing.
 
 import numpy as np
 
-from forecasting.backtest.errors import BadTrace
 from forecasting.backtest.rows import Rows
+from forecasting.errors import BadTrace
 from forecasting.types import Demand, Floats
 from forecasting.vertical.types import DAY_S
 

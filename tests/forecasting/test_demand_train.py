@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner, Result
 
 from flyball.cli.backtest import train
@@ -22,7 +21,10 @@ def test_a_seed_gives_one_file(tmp_path: Path) -> None:
     assert read(first).provenance["seed"] == 3
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot write") as said:
-        train._write(tmp_path / "none" / "weights.json", "")
-    assert said.value.hint
+def test_a_place_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "none").write_text("a file")
+    for out in (tmp_path / "none" / "weights.json", tmp_path):
+        said = run("--out", str(out), "--traces", "2000").exception
+        assert isinstance(said, UsageError)
+        assert said.hint
+    assert (tmp_path / "none").read_text() == "a file"

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecasting.backtest.errors import BadTrace
-from forecasting.backtest.rows import read
+from forecasting.backtest.rows import accepts, ordered
+from forecasting.csv_rows import read
+from forecasting.errors import BadTrace
 from forecasting.types import Demand
 from forecasting.vertical.compare import Case, ahead, requests
 from forecasting.vertical.grid import gridded
@@ -183,7 +184,7 @@ def test_nothing_measured_is_no_recommendation(policy: InPlace | Restart) -> Non
 
 
 def _rows(text: str) -> Demand:
-    return gridded(read(text.splitlines(), "t.csv", column="value", now_s=2_000_000_000))
+    return gridded(ordered(read(text.splitlines(), "t.csv", ("value",), accepts(2_000_000_000)), "value"))
 
 
 def _csv(at: Sequence[float], value: str = "0.5") -> str:
@@ -217,11 +218,11 @@ def test_rows_come_onto_a_grid(text: str, step: int, count: int) -> None:
         (_csv([60 * i for i in range(5)]), "5 steps"),
         (_csv([2_100_000_000 + 60 * i for i in range(50)]), "future"),
         (_csv([60 * i for i in range(50)], "-1"), "negative"),
-        (_csv([60 * i for i in range(50)], "inf"), "no demand"),
+        (_csv([60 * i for i in range(50)], "inf"), "no measurement"),
         (_csv([60 * i for i in range(50)], "NaN"), "no value in the second half"),
         (_csv([7200 * i for i in range(50)]), "every 7200 s"),
         (_csv([60 * i for i in range(50)] + [1_700_000_000]), "spans"),
-        ("time,cpu\n1,2\n", "column"),
+        ("when,cpu\n1,2\n", "column"),
     ],
 )
 def test_what_is_no_trace_is_refused(text: str, what: str) -> None:

@@ -12,6 +12,7 @@ from sandbox import history
 from sandbox.api.errors import SandboxError
 from sandbox.api.store import Json, Key
 from sandbox.cluster import SimulatedCluster
+from sandbox.load import series as recorded
 from sandbox.load.manifest import Bursts, Load, Step
 from sandbox.manifests import read as read_file
 from sandbox.metrics import SimulatedMetrics
@@ -188,14 +189,28 @@ def test_a_recording_is_copied_into_the_world(world: World, tmp_path: Path) -> N
     assert {v // 60 for v in seen} == {16, 33}  # 1 and 2 cores over six pods
 
 
+def test_a_recordings_times_may_be_of_any_form(tmp_path: Path) -> None:
+    forms = ("ts,value\n0,1\n60.4,2\n", "Time,value\n1970-01-01T00:00:00Z,1\n1970-01-01T01:01:00+01:00,2\n")
+    found = []
+    for text in forms:
+        (tmp_path / "calls.csv").write_text(text)
+        found.append(recorded.unpack(recorded.read(tmp_path / "calls.csv")))
+    assert found == [([0, 60], [1, 2])] * 2
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "columns"),
-        ("a,b\n1,2\n", "columns"),
-        ("ts,value\n1,x\n", "no time and number"),
-        ("ts,value\n1,-1\n", "no positive number"),
+        ("", "one column `ts` is needed"),
+        ("a,b\n1,2\n", "one column `ts` is needed"),
+        ("ts,value\n", "no sample"),
+        ("ts,value\nsoon,1\n", "no time"),
+        ("ts,value\n1,x\n", "no number"),
+        ("ts,value\n1,\n", "no number"),
+        ("ts,value\n1,inf\n", "no measurement"),
+        ("ts,value\n1,-1\n", "negative value"),
         ("ts,value\n5,1\n5,2\n", "must rise"),
+        ("ts,value\n5,1\n5.4,2\n", "must rise"),
     ],
 )
 def test_a_bad_recording_is_named(tmp_path: Path, text: str, says: str) -> None:

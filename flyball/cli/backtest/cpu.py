@@ -1,5 +1,6 @@
 """`flyball tune backtest-cpu`: CPU requests on traces of usage: slack, throttled time and changes."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,7 +20,8 @@ Traces = Annotated[
     list[Path], typer.Option("--trace", help="A CSV (or .csv.gz) of ts,value; may be repeated.")
 ]
 Columns = Annotated[
-    list[str] | None, typer.Option("--column", help="The column of usage; may be repeated; '*': all but ts.")
+    list[str] | None,
+    typer.Option("--column", help="The column of usage; may be repeated; '*': all but the times."),
 ]
 LEAST_UNIT, MOST_UNIT = 1e-9, 1e15
 
@@ -70,61 +72,30 @@ def backtest_cpu(
 
 def _cases(paths: "Sequence[Path]", columns: "Sequence[str]", unit: float) -> "list[Case]":
     from audit.clock import SystemClock
+    from flyball.cli.backtest import files
 
     now_s = SystemClock().wall_ms() // 1000
-    cases = [case for path in paths for case in _of_file(path, columns, unit, now_s)]
-    seen: set[str] = set()
-    for case in cases:
-        if case.stem in seen:
-            raise UsageError(
-                f"two traces are named `{case.stem}`", where="--trace", hint="rename one of them"
-            )
-        seen.add(case.stem)
-    return cases
+    found = [(case, path) for path in paths for case in _of_file(path, columns, unit, now_s)]
+    files.distinct((case.stem, path) for case, path in found)
+    return [case for case, _ in found]
 
 
 def _of_file(path: Path, columns: "Sequence[str]", unit: float, now_s: int) -> "list[Case]":
-    from forecasting.backtest import rows
-    from forecasting.backtest.errors import BadTrace
+    from flyball.cli.kit import recorded
+    from forecasting.backtest.rows import accepts, ordered
+    from forecasting.csv_text import stem
     from forecasting.vertical.compare import Case
     from forecasting.vertical.grid import gridded
 
-    lines = _text(path)
-    names = _columns(lines, columns)
-    stem = path.name.removesuffix(".gz").removesuffix(".csv")
+    samples = recorded.read(path, columns, accepts(now_s))
+    whole, several = stem(path.name), len(samples.columns) > 1
     cases = []
-    for name in names:
-        try:
-            found = rows.read(lines, str(path), column=name, now_s=now_s)
-            cases.append(
-                Case(stem if len(names) == 1 else f"{stem}-{name}", gridded(found, unit), found.notes)
-            )
-        except BadTrace as e:
-            where = e.where if len(names) == 1 else f"{e.where}, column `{name}`"
-            raise UsageError(e.what, where=where, hint=e.hint) from e
+    for name in samples.columns:
+        rows = ordered(samples, name)
+        if several:
+            rows = replace(rows, name=f"{path}, column `{name}`")
+        cases.append(Case(f"{whole}-{name}" if several else whole, gridded(rows, unit), rows.notes))
     return cases
-
-
-def _text(path: Path) -> list[str]:
-    import gzip
-    import zlib
-
-    try:
-        raw = path.read_bytes()
-        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode().splitlines(keepends=True)
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as e:
-        hint = "give a CSV of `ts,value` in UTF-8, or such a one as .csv.gz"
-        raise UsageError("this is no text", where=str(path), hint=hint) from e
-    except OSError as e:
-        raise UsageError(str(e.strerror), where=str(path), hint="name a file that can be read") from e
-
-
-def _columns(lines: list[str], columns: "Sequence[str]") -> list[str]:
-    """What `--column` says, with `*` as every column but `ts`."""
-    if "*" not in columns:
-        return list(dict.fromkeys(columns))
-    head = lines[0].strip().removeprefix("\ufeff").split(",") if lines else []
-    return [name.strip() for name in head if name.strip() != "ts"] or ["value"]
 
 
 def _write(out: Path, cases: "Sequence[Case]", policy: "Policy") -> list[Path]:

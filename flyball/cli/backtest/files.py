@@ -2,8 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from flyball.exits import UsageError
@@ -13,36 +13,27 @@ if TYPE_CHECKING:
 
 
 def read(paths: Sequence[Path], column: str, now_s: int) -> "list[Trace]":
-    """The traces of these files. Raises UsageError with file and line for one that cannot be used."""
-    from forecasting.backtest import rows
-    from forecasting.backtest.errors import BadTrace
+    """The traces of these files. Raises UsageError or BadTrace, with file and line, for one that cannot be used."""
+    from flyball.cli.kit import recorded
+    from forecasting.backtest.rows import accepts, ordered
     from forecasting.backtest.trace import on_the_minute
+    from forecasting.csv_text import stem
 
-    _distinct(paths)
-    found = []
-    for path in paths:
-        try:
-            with path.open(encoding="utf-8", newline="") as lines:
-                found.append(on_the_minute(rows.read(lines, str(path), column=column, now_s=now_s)))
-        except BadTrace as e:
-            raise UsageError(e.what, where=e.where, hint=e.hint) from e
-        except UnicodeDecodeError as e:
-            raise UsageError(
-                "this is no text", where=str(path), hint="give a CSV of `ts,value` in UTF-8"
-            ) from e
-        except OSError as e:
-            raise UsageError(str(e.strerror), where=str(path), hint="name a file that can be read") from e
-    return found
+    distinct((stem(path.name), path) for path in paths)
+    found = (recorded.read(path, (column,), accepts(now_s)) for path in paths)
+    return [on_the_minute(ordered(samples, column)) for samples in found]
 
 
-def _distinct(paths: Sequence[Path]) -> None:
-    """Results are named by stem: two of one name would write over each other."""
+def distinct(named: Iterable[tuple[str, Path]]) -> None:
+    """Results are named by trace: two of one name would write over each other. Raises UsageError."""
     first: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in first:
-            what = f"two traces are named `{path.stem}`"
-            raise UsageError(what, where=f"{first[path.stem]}, {path}", hint="rename one of them")
-        first[path.stem] = path
+    for name, path in named:
+        if name in first:
+            what = f"two traces are named `{name}`"
+            raise UsageError(what, where=f"{first[name]}, {path}", hint="rename one of them")
+        if PurePath(name).name != name:
+            raise UsageError(f"`{name}` names no file", where=str(path), hint="rename the column")
+        first[name] = path
 
 
 def check(wanted: Path, traces: Sequence[Path]) -> None:

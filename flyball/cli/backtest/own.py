@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from flyball.cli.kit.options import Options
-from flyball.exits import UsageError
 
 if TYPE_CHECKING:
     from flyball.wiring import App
@@ -14,12 +13,11 @@ STEP_S = 60
 
 
 def read(opts: Options, workload: str, since: str) -> "Trace":
-    """One trace of the last `since` (e.g. 14d). Raises UsageError where there is too little history."""
+    """One trace of the last `since` (e.g. 14d). Raises BadTrace where there is too little history."""
     return opts.run(lambda app: _trace(app, workload, since))
 
 
 async def _trace(app: "App", workload: str, since: str) -> "Trace":
-    from forecasting.backtest.errors import BadTrace
     from forecasting.backtest.trace import of_millicores
     from tools.actions.read_metrics import MetricsArgs
     from tools.cluster.names import target
@@ -31,10 +29,7 @@ async def _trace(app: "App", workload: str, since: str) -> "Trace":
     found = await reads.series(where, Metric.CPU_USAGE, span_s, STEP_S)
     _say_coverage(found, since, str(where))
     start, values = _begun(found)
-    try:
-        return of_millicores(f"{where.namespace}-{where.name}", start, values)
-    except BadTrace as e:
-        raise UsageError(e.what, where=e.where, hint=e.hint) from e
+    return of_millicores(f"{where.namespace}-{where.name}", start, values)
 
 
 def _begun(found: "Series") -> "tuple[int, list[int | None]]":

@@ -90,8 +90,10 @@ def backtest(
 
 def _results(out: Path | None, plot: Path | None, traces: "Sequence[Path]") -> "list[Path]":
     """The files that are going to be written."""
+    from forecasting.csv_text import stem
+
     if out is not None:
-        return [out / f"{path.stem}.csv" for path in traces] or [out / "a workload's own.csv"]
+        return [out / f"{stem(path.name)}.csv" for path in traces] or [out / "a workload's own.csv"]
     return [] if plot is None else [plot]
 
 
@@ -130,12 +132,8 @@ def _traces(
 
 def _case(trace: "Trace", size: float | None, startup_s: int, target_util: float, noise: int) -> "Case":
     from forecasting.backtest.compare import Case
-    from forecasting.backtest.errors import BadTrace
 
-    try:
-        return Case.of(trace, trace.shape(size, startup_s, target_util), noise / 100)
-    except BadTrace as e:
-        raise UsageError(e.what, where=e.where, hint=e.hint) from e
+    return Case.of(trace, trace.shape(size, startup_s, target_util), noise / 100)
 
 
 def _write(opts: Options, out: Path, cases: "Sequence[Case]", name: Name, risk: float, percent: int) -> None:

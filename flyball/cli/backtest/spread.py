@@ -82,12 +82,11 @@ def _end_with_parent() -> None:
 
 
 def _tried(work: Callable[[In], Out], item: In) -> Out | _Refused:
-    from forecasting.backtest.errors import BadTrace
     from forecasting.errors import ForecastError
 
     try:
         return work(item)
-    except (BadTrace, ForecastError) as e:
+    except ForecastError as e:
         return _Refused(e.what, e.where, e.hint)
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flyball.cli.kit.options import Options, command
-from flyball.exits import UsageError
 
 if TYPE_CHECKING:
     from forecasting.demand.weights import Weights
@@ -23,26 +22,19 @@ def train(
     traces: Annotated[int, typer.Option("--traces", min=8, max=2000, help="How many are generated.")] = 480,
 ) -> None:
     """Train on generated demand and write the weights. Example: flyball tune train --out weights.json --seed 1"""
+    from flyball.cli.backtest import files
     from flyball.cli.kit.output import document, say, transient
     from forecasting.demand.training import train as trained
     from forecasting.demand.weights import dumped
 
+    files.check(out, ())
     weights = trained(seed, traces, told=transient)
     transient("")
-    _write(out, dumped(weights))
+    files.write_one(out, dumped(weights).encode())
     if opts.json:
         document({"kind": "ForecastWeights", "path": str(out), "provenance": dict(weights.provenance)})
     else:
         say(_line(out, weights))
-
-
-def _write(out: Path, text: str) -> None:
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as e:
-        raise UsageError(
-            f"cannot write: {e.strerror}", where=str(out), hint="give a file in a folder that exists"
-        ) from e
 
 
 def _line(out: Path, weights: "Weights") -> str:

@@ -74,7 +74,7 @@ def test_document_and_files(flyball: Flyball, home: Path) -> None:
         ("a,b\n1,2\n", [], "one column `ts` is needed"),
         ("ts,cpu\n1,2\n", [], "one column `value` is needed"),
         ("ts,value\n9999999999,1\n", [], "lies in the future"),
-        ("ts,value\n1,1\n2,-1\n", [], "negative demand"),
+        ("ts,value\n1,1\n2,-1\n", [], "negative value"),
         ("ts,value\n1,1\n", ["--unit", "0"], "0 is no unit"),
         ("ts,value\n1,1\n", ["--unit", "1e-300"], "1e-300 is no unit"),
         ("\x1f\x8b", [], "this is no text"),
@@ -97,3 +97,15 @@ def test_traces_that_are_not_there_or_share_a_name(flyball: Flyball, home: Path)
     found = flyball(["tune", "backtest-cpu", "--trace", one, "--trace", one])
     assert found.code == 2
     assert "two traces are named `a`" in found.err
+
+
+def test_a_column_is_no_way_out_of_the_folder(flyball: Flyball, home: Path) -> None:
+    """A trace is often somebody else's file, and `*` takes its head's names."""
+    text = _trace(home / "wide.csv", columns=2).read_text().replace("ts,vm0,vm1", "ts,a,../../../out")
+    (home / "wide.csv").write_text(text)
+    found = flyball(
+        ["tune", "backtest-cpu", "--trace", str(home / "wide.csv"), "--column", "*", "--out", "plan"]
+    )
+    assert found.code == 2
+    assert "names no file" in found.err
+    assert not Path("plan").exists()

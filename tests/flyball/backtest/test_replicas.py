@@ -1,6 +1,7 @@
 """`flyball tune backtest`: files, tables, refusals, the workload's own history, and its page's commands."""
 
 import csv
+import gzip
 import json
 import math
 import os
@@ -11,6 +12,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
@@ -147,8 +149,8 @@ def test_the_document_is_of_integers(flyball: Flyball, traces: None) -> None:
     [
         (None, "--trace web.csv", "error: web.csv: No such file or directory"),
         ("", "--trace web.csv", "error: web.csv:1: one column `ts` is needed"),
-        ("ts,value\n0,1\n60,x\n", "--trace web.csv", "error: web.csv:3: `x` is no demand"),
-        ("ts,value\n0,1\n60,-1\n", "--trace web.csv", "error: web.csv:3: negative demand `-1`"),
+        ("ts,value\n0,1\n60,x\n", "--trace web.csv", "error: web.csv:3: `x` is no number"),
+        ("ts,value\n0,1\n60,-1\n", "--trace web.csv", "error: web.csv:3: negative value `-1`"),
         (
             "ts,value\n0,1\n99999999999,1\n",
             "--trace web.csv",
@@ -185,6 +187,17 @@ def test_bytes_that_are_no_text_are_refused(flyball: Flyball, home: Path) -> Non
     done = flyball("tune backtest --trace web.csv")
     assert done.code == 2
     assert "error: web.csv: this is no text" in done.err
+
+
+def test_what_grafana_saves_is_read_and_compressed_too(flyball: Flyball, traces: None) -> None:
+    """`Time` with an offset and a mark at the begin; the result is named without `.gz`."""
+    start = datetime.fromtimestamp(1_700_000_000, timezone(timedelta(hours=-8)))
+    lines = [f"{start + timedelta(minutes=i)},{v:.4f}" for i, v in enumerate(values(2, 1))]
+    text = "\ufeff" + "\r\n".join(['"Time","value"', *lines])
+    Path("saved.csv.gz").write_bytes(gzip.compress(text.encode()))
+    assert flyball("tune backtest --trace web.csv --policy hpa --out plan").code == 0
+    assert flyball("tune backtest --trace saved.csv.gz --policy hpa --out plan").out == "plan/saved.csv\n"
+    assert plan("plan/saved.csv") == plan("plan/web.csv")
 
 
 def test_one_bad_trace_and_nothing_is_written(flyball: Flyball, traces: None) -> None:

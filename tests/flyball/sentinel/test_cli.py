@@ -77,9 +77,9 @@ def test_what_was_corrected_is_said(scan: Scan, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("text", "words", "said"),
     [
-        ("", [], "no column `ts`"),
-        ("ts,cpu\n1,2\n", [], "it has: ts, cpu"),
-        ("ts,value\n", [], "fewer than two moments"),
+        ("", [], "one column `ts` is needed"),
+        ("ts,cpu\n1,2\n", [], "the head has `ts`, `cpu`\n  name another with --column"),
+        ("ts,value\n", [], "there is no sample"),
         ("ts,value\n1,2\n", [], "fewer than two moments"),
         ("ts,value\n1,2\n2,x\n", [], "series.csv:3"),
         ("ts,value\nsoon,2\n", [], "RFC 3339"),
@@ -88,10 +88,15 @@ def test_what_was_corrected_is_said(scan: Scan, capsys: pytest.CaptureFixture[st
         ("ts,value\n1,2\n61,1e308\n", [], "no measurement"),
         ("ts,value\n1,2\n90001,2\n", [], "nothing can be told"),
         ("ts,value\n1,2\n2,2\x00\n", [], "no number"),
-        ('ts,value\n"1,2\n2,2\n', [], "no time"),
-        ("ts,value\n1," + "9" * 200_000 + "\n", [], "cannot be read"),
+        ('ts,value\n"1,2\n2,2\n', [], "no CSV"),
+        ("ts,value\n1," + "9" * 200_000 + "\n", [], "no CSV"),
         ("ts,value\n1,2\n61,2\n", ["--limit", "lots"], "no limit"),
         ("ts,value\n1,2\n61,2\n", ["--limit", "-1"], "no limit"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "1_0"], "no limit"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "１Gi"], "no limit"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "NaN"], "no limit"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "1e19"], "no limit"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "9", "--now", "soon"], "error: --now: `soon` is no time"),
     ],
 )
 def test_what_is_no_series_is_a_usage_error(
@@ -161,7 +166,7 @@ def test_a_budget_that_burns_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
     ("text", "words", "said"),
     [
         (slo(), ["--objective", "1"], "no budget"),
-        ("ts,bad\n1,2\n", [], "no column `total`"),
+        ("ts,bad\n1,2\n", [], "one column `total` is needed"),
         (slo("NaN").replace(",0,", ",,"), [], "no value of `bad`"),
         ("ts,bad,total\n1,0,1\n", [], "fewer than two moments"),
     ],
