@@ -1,14 +1,11 @@
-"""The comparison of policies, what is written of one, and the chart."""
+"""The comparison of policies, and what is written of one."""
 
 import math
-import struct
-import zlib
 
 import numpy as np
 import pytest
 
 from forecasting.backtest.compare import Case, compare, summed
-from forecasting.backtest.plot import drawn
 from forecasting.backtest.policies import PEERS, PERCENTS, RISKS, Setting, curve, default, played
 from forecasting.backtest.recommend import recommended
 from forecasting.backtest.score import score
@@ -91,25 +88,6 @@ def test_what_is_written_is_a_line_a_minute_of_the_second_half() -> None:
     assert len(lines) == 1 + DAY
     assert lines[1].startswith(f"{60 + 60 * DAY},")
     assert all(int(line.split(",")[1]) >= 1 for line in lines[1:])
-
-
-def test_the_chart_is_a_png(found) -> None:  # type: ignore[no-untyped-def]
-    data = drawn(found)
-    assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    kinds, at = [], 8
-    while at < len(data):
-        length, kind = struct.unpack(">I4s", data[at : at + 8])
-        body = data[at + 8 : at + 8 + length]
-        assert struct.unpack(">I", data[at + 8 + length : at + 12 + length])[0] == zlib.crc32(kind + body)
-        kinds.append(kind)
-        if kind == b"IHDR":
-            width, height = struct.unpack(">II", body[:8])
-        if kind == b"IDAT":
-            pixels = zlib.decompress(body)
-        at += 12 + length
-    assert kinds == [b"IHDR", b"IDAT", b"IEND"]
-    assert len(pixels) == height * (1 + 3 * width)
-    assert len(set(pixels)) > 10
 
 
 def test_sums() -> None:

@@ -240,6 +240,7 @@ SECOND_WAYS = {
     "no two parts of a package need each other": ("audit/ids.py", "import audit.log"),
     "the parts of tools, from the toolbox down to the ports":
         ("tools/cluster/second_spec.py", "from tools.path.executor import Executor"),
+    "charts in files are drawn in one place": ("forecasting/second_chart.py", "import matplotlib.figure"),
     "keys are handled by the log": ("tools/second_key.py", "import cryptography"),
 }  # fmt: skip
 

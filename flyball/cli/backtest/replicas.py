@@ -14,7 +14,7 @@ from forecasting.backtest.names import Name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from forecasting.backtest.compare import Case
+    from forecasting.backtest.compare import Case, Comparison
     from forecasting.backtest.trace import Trace
 
 Workload = Annotated[
@@ -38,7 +38,11 @@ Percent = Annotated[
 Which = Annotated[Name | None, typer.Option("--policy", help="One policy; unset: a table of all.")]
 Column = Annotated[str, typer.Option("--column", help="The column of the demand in CPU cores.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write DIR/<stem>.csv with ts,replicas.")]
-Plot = Annotated[Path | None, typer.Option("--plot", help="Draw cost against violations as a PNG.")]
+Plot = Annotated[
+    Path | None,
+    typer.Option("--plot", help="Draw cost against violations: FILE.png, FILE.svg, or - for the terminal."),
+]
+TERMINAL = Path("-")
 Noise = Annotated[
     int, typer.Option("--metric-noise", min=0, max=100, help="Percent by which measurements are off (table).")
 ]
@@ -80,6 +84,7 @@ def backtest(
     size = _size(per_replica)
     for wanted in _results(out, plot, trace or []):
         files.check(wanted, trace or [])
+    _plottable(opts, plot)
     traces = _traces(opts, workload, trace or [], since, column)
     cases = [_case(one, size, startup, target_util, metric_noise) for one in traces]
     if out is not None:
@@ -94,7 +99,19 @@ def _results(out: Path | None, plot: Path | None, traces: "Sequence[Path]") -> "
 
     if out is not None:
         return [out / f"{stem(path.name)}.csv" for path in traces] or [out / "a workload's own.csv"]
-    return [] if plot is None else [plot]
+    return [] if plot in (None, TERMINAL) else [plot]
+
+
+def _plottable(opts: Options, wanted: Path | None) -> None:
+    """Before anything is read or played: this can be drawn. Raises UsageError."""
+    if wanted == TERMINAL and opts.json:
+        raise UsageError(
+            "`--plot -` is for a person", where="--plot", hint="leave -o json away, or name a file"
+        )
+    if wanted not in (None, TERMINAL):
+        from flyball.cli.backtest import plot
+
+        plot.check(wanted)
 
 
 def _between(option: str, value: float, low: float, high: float) -> None:
@@ -164,19 +181,36 @@ def _compare(
     percent: int,
     plot: Path | None,
 ) -> None:
-    from flyball.cli.backtest import files, show, spread
+    from flyball.cli.backtest import show, spread
     from flyball.cli.kit.output import document
     from forecasting.backtest.compare import compare
-    from forecasting.backtest.plot import drawn
     from forecasting.backtest.policies import PEERS
 
     names: tuple[Name, ...] = ("quantile", *PEERS)
     if policy is not None:
         names = (policy,) if policy == "hpa" else (policy, "hpa")
     found = compare(cases, names, risk, percent, spread.spread)
-    if plot is not None:
-        files.write_one(plot, drawn(found))
+    if plot not in (None, TERMINAL):
+        _draw(plot, found)
     if opts.json:
         document(show.document(cases, found))
-    else:
-        show.show(cases, found)
+        return
+    show.show(cases, found)
+    if plot == TERMINAL:
+        _print(found)
+
+
+def _draw(path: Path, found: "Comparison") -> None:
+    from flyball.cli.backtest import files
+    from flyball.cli.backtest.plot import drawn
+
+    files.write_one(path, drawn(found, path.suffix))
+
+
+def _print(found: "Comparison") -> None:
+    from flyball.cli.backtest.bars import lines
+    from flyball.cli.kit.output import note, say
+
+    for line in ("", *lines(found)):
+        say(line)
+    note(">: the setting asked for")
