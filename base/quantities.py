@@ -5,6 +5,7 @@ binary (Ki to Ei), decimal (n, u, m, none, k to E) or an exponent (e3, E3).
 """
 
 import re
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, Context, Decimal
 
 INTEGER_MAX = 2**53 - 1
@@ -22,7 +23,8 @@ SUFFIXES = {
 SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("n", "u", "m", "", "k", "M"), -3)}
 SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("G", "T", "P", "E"), 3)}
 """Each suffix and what it multiplies by."""
-_BYTE_SUFFIXES = ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki")
+BINARY = ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki")
+"""Suffixes of bytes, largest first."""
 
 
 class QuantityInvalid(ValueError):
@@ -60,13 +62,28 @@ def format_millicores(amount: int) -> str:
     return f"{amount}m" if rest else str(cores)
 
 
-def format_bytes(amount: int) -> str:
-    """Memory as Kubernetes writes it, exactly: by the largest binary suffix that divides it, else plain."""
-    for suffix in _BYTE_SUFFIXES:
+def format_bytes(amount: int, suffixes: Sequence[str] = BINARY) -> str:
+    """Memory as Kubernetes writes it, exactly: by the first of `suffixes` that divides it, else plain."""
+    for suffix in suffixes:
         unit = int(SUFFIXES[suffix])
         if amount and amount % unit == 0:
             return f"{amount // unit}{suffix}"
     return str(amount)
+
+
+def rounded_bytes(amount: int) -> str:
+    """Memory for a person, to three digits or so: `748Mi`, `1.5Gi`, `12`."""
+    for suffix in BINARY:
+        if amount >= SUFFIXES[suffix]:
+            return f"{rounded(amount / int(SUFFIXES[suffix]))}{suffix}"
+    return str(amount)
+
+
+def rounded(value: float) -> str:
+    """A figure for a person: `748`, `41.2`, `0.25`."""
+    if value >= 100 or value == int(value):
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def _ceiling(amount: Decimal) -> int:

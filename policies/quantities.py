@@ -9,9 +9,12 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
-from base.quantities import INTEGER_MAX, SUFFIXES
+from base.quantities import INTEGER_MAX, SUFFIXES, format_bytes, format_millicores
 
 _QUANTITY = re.compile(r"(\d{1,19}(?:\.\d{1,9})?)(?:[eE](\d{1,2})|([numkMGTPE]|[KMGTPE]i)?)", re.ASCII)
+
+_WRITTEN = ("Ti", "Gi", "Mi", "T", "G", "M", "Ki")
+"""The suffixes of memory, first choice first: what was written as 512M is shown so, not as 500000Ki."""
 
 UNITS: dict[str, Fraction] = {
     "replicas": Fraction(1),
@@ -51,13 +54,8 @@ def shown(value: int | None, dimension: str) -> str:
     if value is None:
         return "unset"
     if dimension.startswith("cpu"):
-        return f"{value}m" if value % 1000 else str(value // 1000)
-    if dimension.startswith("memory"):
-        for suffix in ("Ti", "Gi", "Mi", "T", "G", "M", "Ki"):
-            size = int(SUFFIXES[suffix])
-            if value and value % size == 0:
-                return f"{value // size}{suffix}"
-    return str(value)
+        return format_millicores(value)
+    return format_bytes(value, _WRITTEN) if dimension.startswith("memory") else str(value)
 
 
 def ratio(number: str | int | Decimal) -> Fraction:

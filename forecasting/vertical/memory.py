@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from base.quantities import rounded_bytes
 from forecasting.types import Floats
 from forecasting.vertical.types import DAY_S, Memory, MemoryAdvice, OomKill
 
@@ -46,12 +47,12 @@ def advise(memory: Memory) -> MemoryAdvice:
         if bumped > need:
             need, why = (
                 bumped,
-                f"killed for memory {len(kills)} times, the last under {_mib(kills[-1].limit)}",
+                f"killed for memory {len(kills)} times, the last under {rounded_bytes(kills[-1].limit)}",
             )
     if not need:
         return MemoryAdvice("unknown", memory.limit, "its memory was not measured, and it was not killed")
     if need < memory.jvm_floor:
-        need, why = memory.jvm_floor, f"its JVM needs {_mib(memory.jvm_floor)}"
+        need, why = memory.jvm_floor, f"its JVM needs {rounded_bytes(memory.jvm_floor)}"
     if need > memory.limit:
         return MemoryAdvice("grow", need, why)
     return _less(memory, days, need, why, bool(kills))
@@ -73,7 +74,7 @@ def _less(memory: Memory, days: _Days, need: int, why: str, killed: bool) -> Mem
 
 
 def _leak(memory: Memory, kills: list[OomKill], raised: int) -> MemoryAdvice:
-    first, last = _mib(kills[0].limit), _mib(kills[-1].limit)
+    first, last = rounded_bytes(kills[0].limit), rounded_bytes(kills[-1].limit)
     return MemoryAdvice(
         "leak",
         memory.limit,
@@ -104,7 +105,7 @@ def _need(days: _Days) -> tuple[int, str]:
     peak = float(peaks.max())
     return math.ceil(
         peak * (1 + headroom)
-    ), f"used at most {_mib(peak)} in {len(peaks)} days, {headroom:.0%} above"
+    ), f"used at most {rounded_bytes(round(peak))} in {len(peaks)} days, {headroom:.0%} above"
 
 
 def _headroom(peaks: Floats) -> float:
@@ -135,7 +136,3 @@ def _bumped(kills: list[OomKill], raised: int) -> int:
     """More than what the last kill happened under."""
     under = kills[-1].limit
     return max(under + BUMP_BYTES, math.ceil(under * BUMPS[min(raised, len(BUMPS) - 1)]))
-
-
-def _mib(amount: float) -> str:
-    return f"{amount / (1 << 20):,.0f} MiB"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from base.durations import seconds
+from base.durations import go_microseconds, seconds
 from base.quantities import QuantityInvalid, millicores, whole_bytes
 from sandbox.api.errors import SandboxError
 from sandbox.api.store import Json, Key, Transaction
@@ -204,10 +204,10 @@ def _series(block: Any) -> str:
 
 
 def _micros(text: Any) -> int:
-    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(us|ms|s)", str(text))
-    if found is None or float(found[1]) <= 0:
+    found = go_microseconds(str(text))
+    if found <= 0:
         raise ValueError(f"`{text}` is no time of service such as 20ms")
-    return max(1, round(float(found[1]) * {"us": 1, "ms": 1_000, "s": 1_000_000}[found[2]]))
+    return found
 
 
 def _disturbances(block: Any) -> tuple[Disturbance, ...]:

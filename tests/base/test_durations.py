@@ -23,6 +23,25 @@ def test_seconds(text: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("amount_s", "most", "expected"),
+    [
+        (0, 2, "0s"),
+        (45, 2, "45s"),
+        (3600, 2, "1h"),
+        (3661, 2, "1h1m"),
+        (3601, 2, "1h"),
+        (86_400 + 59, 2, "1d"),
+        (2 * 86_400 - 1, 2, "1d23h"),
+        (2 * 86_400 - 1, 1, "1d"),
+        (90_061, 4, "1d1h1m1s"),
+    ],
+)
+def test_as_short_as_it_is_asked_for(amount_s: int, most: int, expected: str) -> None:
+    assert written(amount_s, most) == expected
+    assert seconds(expected) <= amount_s
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

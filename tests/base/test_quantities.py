@@ -13,6 +13,7 @@ from base.quantities import (
     format_millicores,
     millicores,
     parse,
+    rounded_bytes,
     whole_bytes,
 )
 
@@ -108,3 +109,17 @@ def test_bytes_come_back(amount: int) -> None:
 def test_they_are_written_as_kubernetes_writes_them() -> None:
     assert [format_millicores(one) for one in (0, 250, 1000, 1500)] == ["0", "250m", "1", "1500m"]
     assert [format_bytes(one) for one in (0, 1024, 3 << 30, 10**9)] == ["0", "1Ki", "3Gi", "1000000000"]
+
+
+def test_the_caller_says_which_suffixes() -> None:
+    assert format_bytes(512 * 10**6) == "500000Ki"
+    assert format_bytes(512 * 10**6, ("Mi", "M", "Ki")) == "512M"
+    assert format_bytes(512 << 20, ("Mi", "M", "Ki")) == "512Mi"
+
+
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [(0, "0"), (12, "12"), (1024, "1Ki"), (748 << 20, "748Mi"), (3 << 29, "1.5Gi"), (5 << 50, "5Pi")],
+)
+def test_rounded_for_a_person(amount: int, expected: str) -> None:
+    assert rounded_bytes(amount) == expected

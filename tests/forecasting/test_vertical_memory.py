@@ -57,9 +57,7 @@ def test_headroom_is_as_much_as_a_day_ever_rose() -> None:
 
 def test_never_under_the_jvms_floor() -> None:
     assert _advice(_used(10, 500), 2000, jvm=1280).limit == 1280 * MIB
-    assert _advice(_used(10, 500), 1000, jvm=1280) == MemoryAdvice(
-        "grow", 1280 * MIB, "its JVM needs 1,280 MiB"
-    )
+    assert _advice(_used(10, 500), 1000, jvm=1280) == MemoryAdvice("grow", 1280 * MIB, "its JVM needs 1.2Gi")
 
 
 def _kills(*limits: int) -> tuple[OomKill, ...]:

@@ -234,6 +234,8 @@ def test_a_bad_recording_is_named(tmp_path: Path, text: str, says: str) -> None:
         {"series": {"data": "x"}},
         {"series": {"file": "x.csv"}},
         {"service": "0ms"},
+        {"service": "20"},
+        {"service": "2_0ms"},
         {"metrics": [{"gaps": "200%"}]},
         {"metrics": [{"metric": "love"}]},
         {"swing": "nan%"},

@@ -1,6 +1,6 @@
 """Figures as people read them: rounded to three digits or so, in the unit that fits."""
 
-from base.quantities import format_millicores
+from base.quantities import format_millicores, rounded, rounded_bytes
 from tools.metrics.types import Number, Unit
 
 
@@ -9,11 +9,11 @@ def shown(value: int, unit: Unit) -> str:
     if unit == "millicores":
         return format_millicores(value)
     if unit == "bytes":
-        return mebibytes(value)
+        return rounded_bytes(value)
     if unit == "milli/s":
-        return f"{_digits(value / 1000)}/s"
+        return f"{rounded(value / 1000)}/s"
     if unit == "us":
-        return f"{_digits(value / 1000)}ms" if value < 1_000_000 else f"{_digits(value / 1_000_000)}s"
+        return f"{rounded(value / 1000)}ms" if value < 1_000_000 else f"{rounded(value / 1_000_000)}s"
     return percent(value) if unit == "ppm" else str(value)
 
 
@@ -24,18 +24,4 @@ def figure(number: Number | None) -> str:
 
 def percent(ppm: int) -> str:
     """Parts per million as a percentage: `38%`, `0.2%`."""
-    return f"{_digits(ppm / 10_000)}%"
-
-
-def mebibytes(value: int) -> str:
-    """Bytes in the binary unit that leaves one to four digits before the point: `748Mi`, `1.5Gi`."""
-    for suffix, power in (("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)):
-        if value >= 2**power:
-            return f"{_digits(value / 2**power)}{suffix}"
-    return str(value)
-
-
-def _digits(value: float) -> str:
-    if value >= 100 or value == int(value):
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 0.1 else f"{value:.2g}"
+    return f"{rounded(ppm / 10_000)}%"

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from base.quantities import format_millicores
-from tools.diagnosis.figures import mebibytes
+from base.durations import written
+from base.quantities import format_millicores, rounded_bytes
 from tools.diagnosis.types import Facts, Finding, Severity
 from tools.metrics.types import Metric
 from tools.ports import ApiEvent, Container, Pod, Resources
@@ -65,13 +65,12 @@ def oom_killed(facts: Facts) -> Iterator[Finding]:
         yield Finding("oom-killed", Severity.SUFFERING, what, ", ".join(parts))
         return
     last = max((p.last_exit_ms for p in killed), default=0)
-    when = f", the last time {_age(facts.now_ms - last)} ago" if last else ", not within the hour"
+    when = (
+        f", the last time {written((facts.now_ms - last) // 1000, 2)} ago"
+        if last
+        else ", not within the hour"
+    )
     yield Finding("oom-killed", Severity.NOTED, what + when, ", ".join(parts))
-
-
-def _age(ms: int) -> str:
-    hours = ms // HOUR_MS
-    return f"{hours}h" if hours < 48 else f"{hours // 24}d"
 
 
 def cannot_start(facts: Facts) -> Iterator[Finding]:
@@ -137,7 +136,7 @@ def _difference(pod: Pod, template: Mapping[str, Resources]) -> str:
         for name in ("cpu_request", "cpu_limit", "memory_request", "memory_limit"):
             has, says = getattr(container.resources, name), getattr(template[container.name], name)
             if has != says:
-                write = format_millicores if name.startswith("cpu") else mebibytes
+                write = format_millicores if name.startswith("cpu") else rounded_bytes
                 text = ["unset" if v is None else write(v) for v in (has, says)]
                 parts.append(f"{container.name} {name.replace('_', ' ')} {text[0]}, template {text[1]}")
     return ", ".join(parts)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from base.durations import written
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, note, say, table
+from flyball.cli.kit.render import instant
 from flyball.cli.kit.waiting import span as span_s
 from flyball.exits import UsageError
 
@@ -114,8 +116,10 @@ def status(opts: Options) -> None:
 
 
 def _row(w: dict[str, Any]) -> tuple[Any, ...]:
+    from tools.diagnosis.figures import shown
+
     ready = f"{w['ready']}/{w['replicas']}" + (f" ({w['pending']} pending)" if w["pending"] else "")
-    latency = None if w["latency_p95_us"] is None else duration(w["latency_p95_us"])
+    latency = None if w["latency_p95_us"] is None else shown(w["latency_p95_us"], "us")
     hpa = w["autoscaler"]
     bounds = (
         None if hpa is None else f"{hpa['minimum']}-{hpa['maximum']}" + (" limited" if hpa["limited"] else "")
@@ -144,8 +148,12 @@ def _world(opts: Options, *, new: bool = False) -> "World":
 
 def _facts(world: "World") -> dict[str, Any]:
     world_ms = world.now_ms()
-    at = datetime.fromtimestamp(world_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"world_ms": world_ms, "world_time": at, "cluster_uid": world.cluster_uid(), "seed": world.seed()}
+    return {
+        "world_ms": world_ms,
+        "world_time": instant(world_ms),
+        "cluster_uid": world.cluster_uid(),
+        "seed": world.seed(),
+    }
 
 
 def _shown(world_ms: int) -> str:
@@ -197,13 +205,6 @@ async def _workload(
     }  # fmt: skip
 
 
-def duration(us: int) -> str:
-    """A latency as a person reads it: `850us`, `34ms`, `1.2s`."""
-    if us < 1000:
-        return f"{us}us"
-    return f"{us // 1000}ms" if us < 1_000_000 else f"{us // 100_000 / 10}s"
-
-
 @contextmanager
 def _watched(what: str) -> Iterator[Callable[[int, int], None]]:
     """Progress on stderr from the second second on: a line that is rewritten on a terminal, else one every few
@@ -217,7 +218,7 @@ def _watched(what: str) -> Iterator[Callable[[int, int], None]]:
         if now - begun < 1 or now - shown < (0.2 if terminal else 5):
             return
         shown, drawn = now, True
-        passed, whole = _span(done_ms // 1000), _span(of_ms // 1000)
+        passed, whole = written(done_ms // 1000, 2), written(of_ms // 1000, 2)
         text = f"sandbox  {what} {100 * done_ms // max(1, of_ms)} %, {passed} of {whole}"
         sys.stderr.write(f"\r\x1b[K{text}" if terminal else f"{text}\n")
         sys.stderr.flush()
@@ -230,8 +231,3 @@ def _watched(what: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if terminal and drawn:
             sys.stderr.write("\r\x1b[K")
-
-
-def _span(seconds: int) -> str:
-    days, hours = divmod(seconds // 3600, 24)
-    return f"{days}d{hours}h" if days else f"{hours}h{seconds % 3600 // 60}m"

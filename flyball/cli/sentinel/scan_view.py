@@ -1,12 +1,12 @@
 """What `flyball sentinel scan` says: a table for a person, one document for a program."""
 
 import math
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from base.durations import written
 from flyball.cli.kit.output import age, safe, say, table, tone
+from flyball.cli.kit.render import instant
 
 if TYPE_CHECKING:
     from forecasting.sentinel.exhaustion import Finding
@@ -32,18 +32,15 @@ def show(path: Path, limit: float, series: "Series", findings: "tuple[Finding, .
 def _row(f: "Finding") -> tuple[str, ...]:
     between = f"{written(f.soonest_s - f.found_s, 2)}..{written(f.latest_s - f.found_s, 2)}"
     return (
-        _shown(f.found_s), _shown(f.full_s), written(f.full_s - f.found_s, 2), between, f"{f.level:.4g}",
-        f"{f.slope * 3600:.4g}", f"{f.confidence:.2%}", f"{f.tau:.2f}", age(f.window_s), str(f.points),
+        instant(1000 * f.found_s), instant(1000 * f.full_s), written(f.full_s - f.found_s, 2), between,
+        f"{f.level:.4g}", f"{f.slope * 3600:.4g}", f"{f.confidence:.2%}", f"{f.tau:.2f}", age(f.window_s),
+        str(f.points),
     )  # fmt: skip
 
 
 def _open(f: "Finding", end_s: int) -> bool:
     """Whether it is still so at the end: of the series, or the moment that was given."""
     return end_s - f.until_s <= 1800
-
-
-def _shown(at_s: int) -> str:
-    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def as_document(
