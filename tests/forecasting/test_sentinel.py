@@ -11,7 +11,9 @@ import pytest
 from forecasting.errors import ForecastError
 from forecasting.sentinel.baselines import predict_linear
 from forecasting.sentinel.burn import BURNS, burning, increases
-from forecasting.sentinel.exhaustion import RULE, estimate, fitted, scan
+from forecasting.sentinel.estimates import estimate
+from forecasting.sentinel.exhaustion import scan
+from forecasting.sentinel.rule import RULE, fitted
 from forecasting.sentinel.series import Series, blocks, gridded, row_medians
 from forecasting.sentinel.trend import trends
 from forecasting.types import Floats
