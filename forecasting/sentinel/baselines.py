@@ -1,4 +1,7 @@
-"""What others do, for the tables: PromQL's `predict_linear`, and a raw Mann-Whitney test of before and after."""
+"""What others do, for the tables: PromQL's `predict_linear`, and a raw Mann-Whitney test of before and after.
+
+No command calls this: tests hold the sentinel against it.
+"""
 
 from math import erfc, sqrt
 

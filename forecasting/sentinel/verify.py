@@ -8,6 +8,8 @@ was unusual, not today). The effect is the least that any of these shows.
 It counts if it is more than 10 % and at most 6 % of the moments of the last seven days, when nothing was changed,
 show as much (placebos; A. Abadie, A. Diamond, J. Hainmueller, J. Am. Stat. Assoc. 105 (2010)): each series tells its
 own rate of rollbacks for nothing. Where there are no placebos yet, if it is more than 2 MAD of the blocks before.
+
+No command calls this yet: tests do.
 """
 
 from dataclasses import dataclass

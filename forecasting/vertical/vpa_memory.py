@@ -4,6 +4,8 @@ pkg/recommender/model/{container,aggregate_container_state,aggregations_config}.
 One peak per day and container goes into the histogram, dated at the end of its day; a higher one within the same
 day replaces it. An OOM kill is a sample of max(used + 100 MiB, used x 1.2), used being the greater of the request
 and the day's measured peak (never an earlier OOM sample, so that kills do not multiply).
+
+No command calls this yet: tests hold `forecasting.vertical.memory` against it.
 """
 
 import numpy as np
