@@ -50,32 +50,27 @@ def check(wanted: Path, traces: Sequence[Path]) -> None:
 
 def write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     """`folder/<stem>.csv` for each; none of them is there half. Raises UsageError where it cannot be written."""
-    asides: dict[Path, Path] = {}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for stem, text in texts.items():
-            asides[folder / f"{stem}.csv"] = _aside(folder, text.encode())
-        return [aside.replace(path) for path, aside in asides.items()]
-    except OSError as e:
-        hint = "name a folder that can be written with --out"
-        raise UsageError(f"cannot write: {e.strerror}", where=str(folder), hint=hint) from e
-    finally:
-        for aside in asides.values():
-            aside.unlink(missing_ok=True)
+    contents = {folder / f"{stem}.csv": text.encode() for stem, text in texts.items()}
+    return _put(contents, folder, "name a folder that can be written with --out")
 
 
 def write_one(path: Path, content: bytes) -> None:
     """One file, whole or not at all. Raises UsageError where it cannot be written."""
-    aside: Path | None = None
+    _put({path: content}, path, "name a file in a folder that can be written")
+
+
+def _put(contents: Mapping[Path, bytes], where: Path, hint: str) -> list[Path]:
+    """All are written beside their places before the first takes its own: a full disk leaves what was there."""
+    asides: dict[Path, Path] = {}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = _aside(path.parent, content)
-        aside.replace(path)
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            asides[path] = _aside(path.parent, content)
+        return [aside.replace(path) for path, aside in asides.items()]
     except OSError as e:
-        hint = "name a file in a folder that can be written"
-        raise UsageError(f"cannot write: {e.strerror}", where=str(path), hint=hint) from e
+        raise UsageError(f"cannot write: {e.strerror}", where=str(where), hint=hint) from e
     finally:
-        if aside is not None:
+        for aside in asides.values():
             aside.unlink(missing_ok=True)
 
 

@@ -1,7 +1,6 @@
 """`flyball tune backtest`: what a policy would have asked for on a trace, or a table of all of them."""
 
 import math
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,7 @@ from forecasting.backtest.names import Name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from forecasting.backtest.compare import Case, Comparison
+    from forecasting.backtest.compare import Case
     from forecasting.backtest.trace import Trace
 
 Workload = Annotated[
@@ -42,7 +41,6 @@ Plot = Annotated[
     Path | None,
     typer.Option("--plot", help="Draw cost against violations: FILE.png, FILE.svg, or - for the terminal."),
 ]
-TERMINAL = Path("-")
 Noise = Annotated[
     int, typer.Option("--metric-noise", min=0, max=100, help="Percent by which measurements are off (table).")
 ]
@@ -69,7 +67,7 @@ def backtest(
     metric_noise: Noise = 0,
 ) -> None:
     """Play policies on a trace, history first. Example: flyball tune backtest --trace web.csv --out plan"""
-    from flyball.cli.backtest import files
+    from flyball.cli.backtest import files, play
     from flyball.cli.backtest.spread import one_thread_each
 
     one_thread_each()
@@ -88,27 +86,30 @@ def backtest(
     traces = _traces(opts, workload, trace or [], since, column)
     cases = [_case(one, size, startup, target_util, metric_noise) for one in traces]
     if out is not None:
-        _write(opts, out, cases, policy or "quantile", risk, percent)
+        play.write(opts, out, cases, policy or "quantile", risk, percent)
     else:
-        _compare(opts, cases, policy, risk, percent, plot)
+        play.compare(opts, cases, policy, risk, percent, plot)
 
 
 def _results(out: Path | None, plot: Path | None, traces: "Sequence[Path]") -> "list[Path]":
     """The files that are going to be written."""
+    from flyball.cli.backtest import play
     from forecasting.csv_text import stem
 
     if out is not None:
         return [out / f"{stem(path.name)}.csv" for path in traces] or [out / "a workload's own.csv"]
-    return [] if plot in (None, TERMINAL) else [plot]
+    return [] if plot in (None, play.TERMINAL) else [plot]
 
 
 def _plottable(opts: Options, wanted: Path | None) -> None:
     """Before anything is read or played: this can be drawn. Raises UsageError."""
-    if wanted == TERMINAL and opts.json:
+    from flyball.cli.backtest import play
+
+    if wanted == play.TERMINAL and opts.json:
         raise UsageError(
             "`--plot -` is for a person", where="--plot", hint="leave -o json away, or name a file"
         )
-    if wanted not in (None, TERMINAL):
+    if wanted not in (None, play.TERMINAL):
         from flyball.cli.backtest import plot
 
         plot.check(wanted)
@@ -151,66 +152,3 @@ def _case(trace: "Trace", size: float | None, startup_s: int, target_util: float
     from forecasting.backtest.compare import Case
 
     return Case.of(trace, trace.shape(size, startup_s, target_util), noise / 100)
-
-
-def _write(opts: Options, out: Path, cases: "Sequence[Case]", name: Name, risk: float, percent: int) -> None:
-    from flyball.cli.backtest import files, show, spread
-    from flyball.cli.kit.output import document, note, say
-    from forecasting.backtest.policies import default
-    from forecasting.backtest.recommend import recommended
-
-    setting = default(name, cases[0].shape, risk, percent)
-    texts = spread.spread(partial(recommended, setting), cases)
-    stems = [case.trace.stem for case in cases]
-    paths = files.write(out, dict(zip(stems, texts, strict=True)))
-    show.notes(cases)
-    if name == "oracle":
-        note(show.BOUND)
-    if opts.json:
-        document({"kind": "BacktestFiles", "policy": setting.label, "items": [str(path) for path in paths]})
-        return
-    for path in paths:
-        say(str(path))
-
-
-def _compare(
-    opts: Options,
-    cases: "Sequence[Case]",
-    policy: Name | None,
-    risk: float,
-    percent: int,
-    plot: Path | None,
-) -> None:
-    from flyball.cli.backtest import show, spread
-    from flyball.cli.kit.output import document
-    from forecasting.backtest.compare import compare
-    from forecasting.backtest.policies import PEERS
-
-    names: tuple[Name, ...] = ("quantile", *PEERS)
-    if policy is not None:
-        names = (policy,) if policy == "hpa" else (policy, "hpa")
-    found = compare(cases, names, risk, percent, spread.spread)
-    if plot not in (None, TERMINAL):
-        _draw(plot, found)
-    if opts.json:
-        document(show.document(cases, found))
-        return
-    show.show(cases, found)
-    if plot == TERMINAL:
-        _print(found)
-
-
-def _draw(path: Path, found: "Comparison") -> None:
-    from flyball.cli.backtest import files
-    from flyball.cli.backtest.plot import drawn
-
-    files.write_one(path, drawn(found, path.suffix))
-
-
-def _print(found: "Comparison") -> None:
-    from flyball.cli.backtest.bars import lines
-    from flyball.cli.kit.output import note, say
-
-    for line in ("", *lines(found)):
-        say(line)
-    note(">: the setting asked for")
