@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.csv_rows import Accepts, Samples
+from forecasting.recorded.rows import Accepts, Samples
 from forecasting.types import Floats
 
 

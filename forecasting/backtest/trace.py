@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.backtest.rows import Rows
-from forecasting.csv_text import stem
 from forecasting.errors import BadTrace
+from forecasting.recorded.text import stem
 from forecasting.types import Demand, Floats, Shape
 
 MINUTE_S = 60

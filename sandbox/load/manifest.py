@@ -12,6 +12,8 @@ from typing import Any
 
 from base.durations import go_microseconds, seconds
 from base.quantities import QuantityInvalid, millicores, whole_bytes
+from forecasting.errors import BadTrace
+from forecasting.recorded.cells import instant
 from sandbox.api.errors import SandboxError
 from sandbox.api.store import Json, Key, Transaction
 from sandbox.load import series as recorded
@@ -191,9 +193,17 @@ def _step(given: dict[str, Any]) -> Step:
     if ("at" in given) == ("after" in given):
         raise ValueError("a step has `at` (a time) or `after` (a span), and not both")
     relative = "after" in given
-    at_ms = seconds(str(given["after"])) * 1000 if relative else unix_ms(str(given["at"]))
+    at_ms = seconds(str(given["after"])) * 1000 if relative else _instant_ms(given["at"])
     until = at_ms + seconds(str(given["for"])) * 1000 if "for" in given else None
     return Step(at_ms, _ppm(given["to"]), seconds(str(given.get("over", "0s"))), until, relative)
+
+
+def _instant_ms(text: Any) -> int:
+    """Without an offset it is UTC: a world is the same on every host."""
+    try:
+        return round(1000 * instant(str(text), "at")[0])
+    except BadTrace as e:
+        raise ValueError(e.what) from e
 
 
 def _series(block: Any) -> str:

@@ -10,10 +10,10 @@ import zlib
 from itertools import pairwise
 from pathlib import Path
 
-from forecasting import csv_rows
-from forecasting.csv_rows import Accepts
-from forecasting.csv_text import text_of
 from forecasting.errors import BadTrace
+from forecasting.recorded import rows
+from forecasting.recorded.rows import Accepts
+from forecasting.recorded.text import text_of
 from sandbox.api.errors import SandboxError
 
 _SIZE_MAX = 32 << 20
@@ -27,7 +27,7 @@ def read(path: Path) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(_SIZE_MAX + 1)
-        found = csv_rows.read(text_of(raw, str(path), _SIZE_MAX), str(path), ("value",), _ACCEPTS)
+        found = rows.read(text_of(raw, str(path), _SIZE_MAX), str(path), ("value",), _ACCEPTS)
     except OSError as e:
         raise SandboxError(f"the series cannot be read: {e.strerror}", where=str(path)) from e
     except BadTrace as e:

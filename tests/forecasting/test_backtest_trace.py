@@ -1,4 +1,4 @@
-"""Bad data in traces: each has a sane result or a refusal with a hint (test_csv_rows has the reader's)."""
+"""Bad data in traces: each has a sane result or a refusal with a hint (test_recorded has the reader's)."""
 
 import math
 
@@ -7,8 +7,8 @@ import pytest
 
 from forecasting.backtest.rows import Rows, accepts, ordered
 from forecasting.backtest.trace import LEAST_MINUTES, Trace, of_millicores, on_the_minute
-from forecasting.csv_rows import read
 from forecasting.errors import BadTrace
+from forecasting.recorded.rows import read
 
 NOW = 1_800_000_000
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from forecasting.backtest.rows import accepts, ordered
-from forecasting.csv_rows import read
 from forecasting.errors import BadTrace
+from forecasting.recorded.rows import read
 from forecasting.types import Demand
 from forecasting.vertical.compare import Case, ahead, requests
 from forecasting.vertical.grid import gridded

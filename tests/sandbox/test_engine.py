@@ -1,6 +1,7 @@
 """The world under load: the same in any pieces, HPAs that move, leaks, steps, bursts, recordings, history."""
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from sandbox.api.errors import SandboxError
 from sandbox.api.store import Json, Key
 from sandbox.cluster import SimulatedCluster
 from sandbox.load import series as recorded
-from sandbox.load.manifest import Bursts, Load, Step
+from sandbox.load.manifest import Bursts, Load, Step, parse
 from sandbox.manifests import read as read_file
 from sandbox.metrics import SimulatedMetrics
 from sandbox.serving.demand import demand
@@ -187,6 +188,19 @@ def test_a_recording_is_copied_into_the_world(world: World, tmp_path: Path) -> N
         seen.add(sum(s.containers["app"][0] for s in run(SimulatedCluster(world).usage(shop("search")))))
         world.advance(60)
     assert {v // 60 for v in seen} == {16, 33}  # 1 and 2 cores over six pods
+
+
+@pytest.mark.parametrize("at", ["2026-03-02T14:00:00Z", "2026-03-02 14:00:00", "2026-03-02T09:00:00-05:00"])
+def test_a_steps_time_is_the_same_on_every_host(at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        spec = {"target": "deployment/web", "steps": [{"at": at, "to": "200%"}]}
+        found = parse({"kind": "Load", "metadata": {"name": "x"}, "spec": spec})
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found.steps[0].at_ms == START_MS
 
 
 def test_a_recordings_times_may_be_of_any_form(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def _cases(paths: "Sequence[Path]", columns: "Sequence[str]", unit: float) -> "l
 def _of_file(path: Path, columns: "Sequence[str]", unit: float, now_s: int) -> "list[Case]":
     from flyball.cli.kit import recorded
     from forecasting.backtest.rows import accepts, ordered
-    from forecasting.csv_text import stem
+    from forecasting.recorded.text import stem
     from forecasting.vertical.compare import Case
     from forecasting.vertical.grid import gridded
 

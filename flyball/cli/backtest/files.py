@@ -17,7 +17,7 @@ def read(paths: Sequence[Path], column: str, now_s: int) -> "list[Trace]":
     from flyball.cli.kit import recorded
     from forecasting.backtest.rows import accepts, ordered
     from forecasting.backtest.trace import on_the_minute
-    from forecasting.csv_text import stem
+    from forecasting.recorded.text import stem
 
     distinct((stem(path.name), path) for path in paths)
     found = (recorded.read(path, (column,), accepts(now_s)) for path in paths)

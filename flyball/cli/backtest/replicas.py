@@ -94,7 +94,7 @@ def backtest(
 def _results(out: Path | None, plot: Path | None, traces: "Sequence[Path]") -> "list[Path]":
     """The files that are going to be written."""
     from flyball.cli.backtest import play
-    from forecasting.csv_text import stem
+    from forecasting.recorded.text import stem
 
     if out is not None:
         return [out / f"{stem(path.name)}.csv" for path in traces] or [out / "a workload's own.csv"]

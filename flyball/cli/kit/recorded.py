@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
-    from forecasting.csv_rows import Accepts, Samples
+    from forecasting.recorded.rows import Accepts, Samples
 
 _MOST_BYTES = 256 << 20
 
 
 def read(path: Path, columns: Sequence[str], accepts: "Accepts", optional: str | None = None) -> "Samples":
     """The samples of a CSV or .csv.gz. Raises UsageError: it cannot be read; BadTrace: it is no series."""
-    from forecasting.csv_rows import read as parsed
-    from forecasting.csv_text import text_of
+    from forecasting.recorded.rows import read as parsed
+    from forecasting.recorded.text import text_of
 
     try:
         with path.open("rb") as file:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
-    from forecasting.csv_rows import Samples
+    from forecasting.recorded.rows import Samples
     from forecasting.types import Floats
 
 _VALUE_MAX = 1e18
@@ -22,7 +22,7 @@ def samples(
     Raises UsageError or BadTrace: a file that is no series, a column of which nothing was measured.
     """
     from flyball.cli.kit import recorded
-    from forecasting.csv_rows import Accepts
+    from forecasting.recorded.rows import Accepts
 
     hint = "name another with --column" if choose else ""
     accepts = Accepts(gaps="any", negative=True, most=_VALUE_MAX, choose=hint)
@@ -36,7 +36,7 @@ def samples(
 
 def moment(text: str | None) -> int | None:
     """`--now` in Unix seconds. Raises BadTrace."""
-    from forecasting.csv_cells import instant
+    from forecasting.recorded.cells import instant
 
     return None if text is None else int(instant(text, "--now")[0])
 

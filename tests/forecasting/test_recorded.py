@@ -10,10 +10,10 @@ import math
 import pytest
 
 from forecasting.backtest.rows import accepts
-from forecasting.csv_cells import instant
-from forecasting.csv_rows import Accepts, Samples, read
-from forecasting.csv_text import stem, text_of
 from forecasting.errors import BadTrace
+from forecasting.recorded.cells import instant
+from forecasting.recorded.rows import Accepts, Samples, read
+from forecasting.recorded.text import stem, text_of
 
 NOW = 1_800_000_000
 TRACE, SERIES, RECORDING = (

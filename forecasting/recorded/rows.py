@@ -14,13 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-from forecasting.csv_cells import instant, is_missing, number
 from forecasting.errors import BadTrace
+from forecasting.recorded.cells import instant, is_missing, number
+from forecasting.recorded.head import Head, head_of
 from forecasting.types import Floats
-
-_TIMES = ("ts", "timestamp", "time")
-ALL = "*"
-"""As a column's name: all but the times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +54,13 @@ def read(
     accepts: Accepts,
     optional: str | None = None,
 ) -> Samples:
-    """The samples of a CSV; `optional` is a column more, if there is one. Raises BadTrace with `name:line`."""
+    """The samples of a CSV; `columns` as in head.py, `optional` a column more, if there is one. Raises BadTrace with
+    `name:line`."""
     rows = csv.reader(lines, strict=True)
     try:
-        found = _Reader(name, _head(next(rows, []), name, columns, optional, accepts), accepts)
+        found = _Reader(
+            name, head_of(next(rows, []), f"{name}:1", columns, optional, accepts.choose), accepts
+        )
         for row in rows:
             if row:
                 found.take(row, rows.line_num)
@@ -70,47 +70,12 @@ def read(
     return found.samples()
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """How many columns there are, and where: of the times, and of the values by name."""
-
-    count: int
-    at: int
-    values: Mapping[str, int]
-
-
-def _head(
-    titles: Sequence[str], name: str, columns: Sequence[str], optional: str | None, accepts: Accepts
-) -> _Head:
-    head = [title.strip() for title in titles]
-    if head:
-        head[0] = head[0].removeprefix("\ufeff").strip()
-    lower = [title.lower() for title in head]
-    called = next((title for title in _TIMES if title in lower), _TIMES[0])
-    at = _place(lower, called, head, name, accepts)
-    others = [title for i, title in enumerate(head) if i != at and title]
-    names = others or ["value"] if ALL in columns else [*dict.fromkeys(columns)]
-    names += [optional] if optional in others and optional not in names else []
-    return _Head(len(head), at, {n: _place(head, n, head, name, accepts, at) for n in names})
-
-
-def _place(
-    titles: Sequence[str], wanted: str, head: Sequence[str], name: str, accepts: Accepts, times: int = -1
-) -> int:
-    if titles.count(wanted) != 1 or titles.index(wanted) == times:
-        there = ", ".join(f"`{title}`" for title in head) or "nothing"
-        hint = "times are in `ts`, `time` or `timestamp`"
-        hint = f"{accepts.choose}; {hint}" if accepts.choose else hint
-        raise BadTrace(f"one column `{wanted}` is needed; the head has {there}", f"{name}:1", hint)
-    return titles.index(wanted)
-
-
 @dataclass(slots=True)
 class _Reader:
     """Takes line after line."""
 
     name: str
-    head: _Head
+    head: Head
     accepts: Accepts
     bare: bool = False
     at: "array[float]" = field(default_factory=lambda: array("d"))

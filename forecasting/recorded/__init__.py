@@ -1,0 +1,1 @@
+"""Recorded series: CSV files read strictly, text in and arrays out."""
