@@ -17,14 +17,12 @@ _GRAMMAR = re.compile(
     r"([+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40}))"
     r"(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?[0-9]{1,3}))?"
 )
-SUFFIXES = {
-    name: Decimal(1024) ** power for power, name in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)
-}
+BINARY = ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki")
+"""Suffixes of bytes, largest first."""
+SUFFIXES = {name: Decimal(1024) ** power for power, name in enumerate(reversed(BINARY), 1)}
 SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("n", "u", "m", "", "k", "M"), -3)}
 SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("G", "T", "P", "E"), 3)}
 """Each suffix and what it multiplies by."""
-BINARY = ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki")
-"""Suffixes of bytes, largest first."""
 
 
 class QuantityInvalid(ValueError):
