@@ -47,7 +47,7 @@ class Question:
     behind: str | None = None
     groups: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
-    kept_by: str | None = None
+    field_owner: str | None = None
     at_ms: int = NOON_MS
     approved_by: tuple[str, ...] = ()
     mode: Mode = "live"
@@ -103,7 +103,7 @@ def observation_of(question: Question) -> Observation:
         view_digest=_VIEW,
         deltas=deltas,
         cluster_uid="",
-        owner=question.kept_by,
+        owner=question.field_owner,
     )
 
 
@@ -157,7 +157,7 @@ def question_of(case: TestCase, snapshot: Snapshot, cluster: str) -> Question:
         behind=case.for_,
         groups=case.groups,
         labels=case.labels,
-        kept_by=case.kept_by,
+        field_owner=case.field_owner,
         at_ms=NOON_MS if case.at is None else case.at,
         approved_by=case.approved_by,
         mode=case.mode,

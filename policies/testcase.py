@@ -24,7 +24,7 @@ class TestCase(Spec):
         None
     )
     labels: dict[str, str] = Field(default_factory=dict)
-    kept_by: str | None = None
+    field_owner: str | None = None
     at: Instant | None = None
     approved_by: tuple[str, ...] = ()
     mode: Literal["live", "dry_run"] = "live"

@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+
+from flyball.cli.kit.tree import Group, adopt
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "status": (
@@ -35,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """Imports a command's module when the command is looked up, so that `--help` and completion stay fast."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
@@ -56,7 +57,7 @@ def _load(name: str) -> Any:
     app: Any = module.build() if hasattr(module, "build") else module.app
     app.rich_markup_mode = None  # plain help, as kubectl prints it
     app._add_completion = False
-    loaded = typer.main.get_command(app)
+    loaded = typer.main.get_command(adopt(app))
     loaded.name = name
     return loaded
 

@@ -54,6 +54,7 @@ def _run(argv: list[str]) -> int:
     from flyball import packages
     from flyball.cli.app import app
     from flyball.cli.kit.argv import normalize_argv
+    from flyball.cli.kit.mistakes import told
 
     packages.verify()
     command = typer.main.get_command(app)
@@ -66,12 +67,12 @@ def _run(argv: list[str]) -> int:
     except SystemExit as e:  # typer's own answer to a closed pipe
         raise BrokenPipeError from e
     except Exception as e:
-        if not hasattr(e, "format_message"):
-            raise
         if type(e).__name__ == "NoArgsIsHelpError":
-            sys.stderr.write(f"{e.format_message()}\n")
+            sys.stderr.write(f"{e}\n")
             return Exit.USAGE
-        return _tell(argv, Exit.USAGE, [(e.format_message(), "", "flyball --help")])
+        if (mistake := told(e)) is None:
+            raise
+        raise mistake from e
     if code == Exit.INTERRUPTED:  # what the library makes of Ctrl-C
         raise KeyboardInterrupt
     return code if isinstance(code, int) else Exit.DONE

@@ -27,7 +27,9 @@ def judged(shipped: Snapshot, name: str, to: int, now: int, **more: str) -> Deci
     action = more.get("action", "scale")
     return judge(
         shipped,
-        Question(who, action, where, {"replicas": to}, {"replicas": now}, kept_by=more.get("kept_by")),
+        Question(
+            who, action, where, {"replicas": to}, {"replicas": now}, field_owner=more.get("field_owner")
+        ),
     )
 
 
@@ -56,8 +58,8 @@ def test_the_sandboxes_story_of_web(shipped: Snapshot, who: str) -> None:
 
 
 def test_owners_speak_in_the_sandbox(shipped: Snapshot) -> None:
-    argo = judged(shipped, "payments", 4, 3, who="agent:tuner", kept_by="argocd/payments")
-    hpa = judged(shipped, "checkout", 5, 4, who="agent:tuner", kept_by="horizontalpodautoscaler/checkout")
+    argo = judged(shipped, "payments", 4, 3, who="agent:tuner", field_owner="argocd/payments")
+    hpa = judged(shipped, "checkout", 5, 4, who="agent:tuner", field_owner="horizontalpodautoscaler/checkout")
     assert argo.stage == hpa.stage == "ownership"
 
 

@@ -62,7 +62,7 @@ def test_cases_pass_and_fail_by_the_real_gate() -> None:
         {**WEB, "scale": 8, "from": 4, "expect": "deny"},
         {**WEB, "scale": 40, "expect": "deny", "rule": "limits.replicas.min"},
         {**WEB, "set_resources": 4, "expect": "deny"},
-        {**WEB, "scale": 8, "from": 4, "labels": {"a": "b"}, "keptBy": "argocd/x", "expect": "deny"},
+        {**WEB, "scale": 8, "from": 4, "labels": {"a": "b"}, "fieldOwner": "argocd/x", "expect": "deny"},
         {**WEB, "scale": 8, "cluster": "prod", "expect": "deny"},
         {**WEB, "as": "agent:ops", "for": "human:anna", "scale": 8, "from": 4, "expect": "allow"},
         {**WEB, "as": "agent:ops", "scale": 8, "from": 4, "expect": "deny"},

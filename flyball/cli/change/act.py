@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from flyball.cli.kit.numbers import whole
-from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.waiting import span
 from flyball.exits import Stop, UsageError
 
@@ -36,7 +36,7 @@ def build() -> typer.Typer:
 def _subcommand(spec: Any) -> Callable[..., None]:
     def run(
         opts: Options,
-        target: str,
+        target: list[str],
         dry_run: str | None,
         yes: bool,
         reason: str,
@@ -44,11 +44,13 @@ def _subcommand(spec: Any) -> Callable[..., None]:
         wait: str | None,
         **fields: Any,
     ) -> None:
-        perform(opts, spec, {"workload": target, **fields}, mode(dry_run), yes, reason, request_id, wait)
+        from flyball.cli.kit.naming import one
+
+        perform(opts, spec, {"workload": one(target), **fields}, mode(dry_run), yes, reason, request_id, wait)
 
     parameters = [
         inspect.Parameter("opts", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Options),
-        _parameter("target", Annotated[str, typer.Argument(help="KIND/NAME, e.g. deploy/web")]),
+        _parameter("target", Target),
         *[_option(name, field) for name, field in spec.args.model_fields.items() if name != "workload"],
         _parameter("dry_run", DryRun, None),
         _parameter("yes", Yes, False),
@@ -101,7 +103,7 @@ def perform(
     wait: str | None,
 ) -> None:
     """Carry out one action by hand and end the command with what came of it."""
-    patience = span(wait) if wait else 0
+    patience = span(wait, "--wait") if wait else 0
 
     async def work(app: Any) -> None:
         from tools.actions import registry

@@ -53,6 +53,6 @@ def undo(
         request = await proposal(
             app.context, seq, id=request_id or str(uuid.uuid4()), principal=who, mode=how, reason=reason
         )
-        await carry_out(opts, app, request, yes, span(wait) if wait else 0)
+        await carry_out(opts, app, request, yes, span(wait, "--wait") if wait else 0)
 
     opts.run(work)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.output import document, note, safe, say, tone
 from flyball.exits import Exit, Stop, UsageError
 
@@ -18,7 +18,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 Action = Annotated[str, typer.Argument(help="The action, e.g. scale.")]
-Workload = Annotated[str, typer.Argument(help="The workload, e.g. deploy/web.")]
 As = Annotated[str, typer.Option("--as", help="local (you), agent:NAME or human:NAME.")]
 Replicas = Annotated[int | None, typer.Option("--replicas", help="Replicas that are wanted.")]
 Now = Annotated[int | None, typer.Option("--current-replicas", help="Replicas that it is supposed to have.")]
@@ -26,7 +25,9 @@ Wanted = Annotated[list[str] | None, typer.Option("--set", help="A number that i
 Current = Annotated[list[str] | None, typer.Option("--from", help="A number supposed now: cpuRequest=250m.")]
 Labels = Annotated[list[str] | None, typer.Option("-l", "--label", help="A label supposed on it: tier=web.")]
 Marked = Annotated[bool, typer.Option("--tainted", help="As if the agent's session had read untrusted text.")]
-KeptBy = Annotated[str | None, typer.Option("--kept-by", help="Who else keeps it: argocd/shop.")]
+FieldOwner = Annotated[
+    str | None, typer.Option("--field-owner", help="Another owner of the fields, supposed: argocd/shop.")
+]
 
 
 @app.command()
@@ -34,30 +35,31 @@ KeptBy = Annotated[str | None, typer.Option("--kept-by", help="Who else keeps it
 def explain(
     opts: Options,
     action: Action,
-    workload: Workload,
+    workload: Target,
     who: As = "local",
     replicas: Replicas = None,
     current_replicas: Now = None,
     wanted: Wanted = None,
     current: Current = None,
     label: Labels = None,
-    kept_by: KeptBy = None,
+    field_owner: FieldOwner = None,
     tainted: Marked = False,
 ) -> None:
     """Show what each stage says. Example: flyball policy explain scale deploy/web --replicas 15"""
+    from flyball.cli.kit.naming import one
     from policies.explain import explain as stages_of
     from policies.questions import lacks_numbers
 
     snapshot, cluster, namespace = _policy(opts)
     question = _question(
         snapshot,
-        (cluster, namespace, workload),
+        (cluster, namespace, one(workload)),
         action,
         who,
         wanted=_numbers(replicas, wanted),
         current=_numbers(current_replicas, current),
         labels=_pairs(label),
-        kept_by=kept_by,
+        field_owner=field_owner,
         tainted=tainted,
     )
     found = stages_of(snapshot, question)
@@ -88,18 +90,19 @@ def explain(
 def can_i(
     opts: Options,
     action: Action,
-    workload: Workload,
+    workload: Target,
     who: As = "local",
     replicas: Replicas = None,
     tainted: Marked = False,
 ) -> None:
     """Say yes or no, as kubectl auth can-i does. Example: flyball policy can-i scale deploy/web --as agent:tuner"""
+    from flyball.cli.kit.naming import one
     from policies.questions import judge
 
     snapshot, cluster, namespace = _policy(opts)
     question = _question(
         snapshot,
-        (cluster, namespace, workload),
+        (cluster, namespace, one(workload)),
         action,
         who,
         wanted=_numbers(replicas, None),

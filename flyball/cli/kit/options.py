@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Format = Literal["table", "json"]
 T = TypeVar("T")
 
-Target = Annotated[str, typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web.")]
-"""The one workload that a command looks at."""
+Target = Annotated[list[str], typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web, or deploy web.")]
+"""The one workload that a command is about, in one word or two; `naming.one` reads it."""
 
 _COMMON: dict[str, Any] = {
     "context": Annotated[

@@ -15,12 +15,13 @@ POLL_S = 0.5
 EVERY_S = 5
 
 
-def span(text: str) -> int:
-    """`90s`, `10m`, `1h30m`, `1d` in seconds. Raises UsageError."""
+def span(text: str, where: str) -> int:
+    """`90s`, `10m`, `1h30m`, `1d12h` in seconds, as given at the option `where`. Raises UsageError."""
     try:
         return seconds(text)
     except DurationInvalid as e:
-        raise UsageError(str(e)) from e
+        what, _, hint = str(e).partition("; ")
+        raise UsageError(what, where=where, hint=hint) from e
 
 
 async def until_decided(app: Any, result: Any, patience: int) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Since = Annotated[str, typer.Option("--since", help="How far back: 90s, 30m, 2h, 7d.")]
+Since = Annotated[str, typer.Option("--since", help="How far back: 30m, 1h30m, 7d.")]
 HEAD = ("TIME", "AGO", "BY", "SOURCE", "ABOUT", "RECORD", "CHANGE")
 LESS = ("SOURCE", "ABOUT", "TIME")
 
@@ -25,14 +25,16 @@ LESS = ("SOURCE", "ABOUT", "TIME")
 @command
 def changes(opts: Options, target: Target, since: Since = "2h") -> None:
     """Show who changed a workload, oldest first: us, and others. Example: flyball changes deploy/web --since 2h"""
-    seconds = span(since)
+    from flyball.cli.kit.naming import one
+
+    name, seconds = one(target), span(since, "--since")
 
     async def work(app: Any) -> None:
         from flyball.cli.kit import missing
         from flyball.cli.look.person import Looking
         from tools.cluster.names import target as named
 
-        where = named(app.place.context, app.place.namespace, target)
+        where = named(app.place.context, app.place.namespace, name)
         facts = await Looking(app).facts(where, (), since_ms=app.context.now_ms() - seconds * 1000)
         if opts.json:
             document(_document(facts, since))

@@ -21,6 +21,9 @@ EVENTS = 10
 @command
 def describe(opts: Options, target: Target) -> None:
     """Show one workload: spec and actual, autoscaler, pods, figures, events. Example: flyball describe deploy/web"""
+    from flyball.cli.kit.naming import one
+
+    name = one(target)
 
     async def work(app: Any) -> None:
         from flyball.cli.kit import missing
@@ -28,7 +31,7 @@ def describe(opts: Options, target: Target) -> None:
         from flyball.cli.look.person import ALL, Looking
         from tools.cluster.names import target as named
 
-        where = named(app.place.context, app.place.namespace, target)
+        where = named(app.place.context, app.place.namespace, name)
         looking = Looking(app)
         facts = await looking.facts(where, ALL, since_ms=app.context.now_ms())
         allowed = await may(app, facts.workload)
@@ -66,7 +69,7 @@ def _head(facts: "Facts") -> Iterator[str]:
     )
     old = age((facts.now_ms - unix_ms(w.created_at)) / 1000)
     yield f"  age         {old}, generation {w.generation}{seen}{', rollouts paused' if w.paused else ''}"
-    yield f"  kept by     {safe(w.owner) if w.owner else 'nobody else'}"
+    yield f"  owner       {safe(w.owner) if w.owner else 'none'}"
     hpa = facts.autoscaler
     if hpa is not None:
         limited = "" if not hpa.limited else ", at its bound"

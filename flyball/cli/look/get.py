@@ -1,4 +1,4 @@
-"""`flyball get [KIND | KIND/NAME]`: the workloads as kubectl prints them, with the figures that matter here."""
+"""`flyball get [KIND | KIND/NAME | NAME]`: workloads as kubectl prints them, with the figures that matter here."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +10,9 @@ from flyball.cli.kit.output import abbreviated, age, document, fitted, note, say
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
+    from flyball.cli.kit.naming import Named
     from flyball.cli.look.person import Looking
+    from flyball.wiring import Place
     from policies.types import Target
     from tools.diagnosis.snapshot import Row
 
@@ -18,7 +20,9 @@ app = typer.Typer()
 
 What = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KIND|KIND/NAME]", help="deploy, sts, deploy/web; nothing: all."),
+    typer.Argument(
+        metavar="[KIND|KIND/NAME|NAME]...", help="deploy, deploy/web, deploy a b, a b; nothing: all."
+    ),
 ]
 Selector = Annotated[str, typer.Option("-l", "--selector", help="Only those with these labels: tier=web.")]
 Shape = Annotated[
@@ -44,20 +48,25 @@ def get(
     watch: Watch = False,
 ) -> None:
     """List workloads with CPU, memory, latency and autoscaler. Example: flyball get deploy/web -o wide"""
+    from flyball.cli.kit.naming import parse
+
     opts = dataclasses.replace(opts, output="json" if output == "json" else "table")
     if watch and output not in ("table", "wide"):
         raise UsageError(f"--watch prints a table, not {output}", hint="leave -o or --watch out")
 
+    named = parse(what or [])
+    if selector and named.single is not None:
+        raise UsageError("a workload is named, and -l selects by labels", hint="leave one of the two out")
+
     async def work(app: Any) -> None:
         from flyball.cli.look.person import Looking
 
-        kind, target = _asked(app, what or [])
-        asked = _Asked(Looking(app), app.place.namespace, kind, target, selector, output == "wide")
+        asked = _Asked(Looking(app), app.place, named, selector, output == "wide")
         rows = await asked.rows()
         if watch:
             await _watch(app, asked, rows)
         else:
-            _print(app, rows, output, single=target is not None)
+            _print(app, rows, output, single=named.single)
 
     opts.run(work)
 
@@ -65,9 +74,8 @@ def get(
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Asked:
     looking: "Looking"
-    namespace: str
-    kind: str | None
-    target: "Target | None"
+    place: "Place"
+    named: "Named"
     selector: str
     wide: bool
 
@@ -75,30 +83,24 @@ class _Asked:
         from flyball.cli.look.person import OVERVIEW, WIDE
 
         metrics = WIDE if self.wide else OVERVIEW
-        if self.target is not None:
-            return [await self.looking.row(self.target, metrics)]
-        found = await self.looking.rows(self.namespace, self.selector, metrics)
-        return [row for row in found if self.kind in (None, row.workload.target.kind)]
+        if self.named.single is None:
+            found = await self.looking.rows(self.place.namespace, self.selector, metrics)
+            return [row for row in found if self.named.kind in (None, row.workload.target.kind)]
+        return [await self.looking.row(target, metrics) for target in await self._targets()]
+
+    async def _targets(self) -> "list[Target]":
+        """The workloads that were named, bare names by the namespace's list. Raises UsageError."""
+        from flyball.cli.kit.naming import kinds_of
+        from tools.cluster.names import target
+
+        names = self.named.names
+        if self.named.bare:
+            known = await self.looking.workloads(self.place.namespace)
+            names = kinds_of(self.named.bare, [str(one) for one in known])
+        return [target(self.place.context, self.place.namespace, name) for name in names]
 
 
-def _asked(app: Any, words: list[str]) -> "tuple[str | None, Target | None]":
-    """The kind or the one workload that is meant. Raises UsageError, ArgumentsInvalid."""
-    from tools.cluster.names import ALIASES, SHORT, target
-
-    if len(words) > 2:
-        raise UsageError(
-            f"`{' '.join(words)[:80]}` is more than one workload", hint="give KIND/NAME, or KIND"
-        )
-    if len(words) == 2 or (words and "/" in words[0]):
-        return None, target(app.place.context, app.place.namespace, "/".join(words))
-    if not words or words[0] in ("all", "workloads"):
-        return None, None
-    if words[0] not in ALIASES:
-        raise UsageError(f"`{words[0][:80]}` is no kind of workload", hint=f"kinds: {SHORT}; or KIND/NAME")
-    return ALIASES[words[0]], None
-
-
-def _print(app: Any, rows: "list[Row]", output: str, *, single: bool) -> None:
+def _print(app: Any, rows: "list[Row]", output: str, *, single: bool | None) -> None:
     now = app.context.now_ms()
     if output in ("json", "yaml"):
         items = [_item(row) for row in rows]

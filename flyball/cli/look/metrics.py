@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at the metrics' source. Example: flyball metrics check", no_args_is_help=True)
 Name = Annotated[
-    str | None,
-    typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web; unset: the namespace's first workload."),
+    list[str] | None,
+    typer.Argument(metavar="[KIND/NAME]", help="E.g. deploy/web; unset: the namespace's first workload."),
 ]
 
 
@@ -29,10 +29,13 @@ def metrics() -> None:
 @command
 def check(opts: Options, target: Name = None) -> None:
     """Ask each typed query of one workload. Example: flyball metrics check deploy/web"""
+    from flyball.cli.kit.naming import one
+
+    name = one(target) if target else None
 
     async def work(app: Any) -> None:
         reads = app.toolbox.reads(app.identity.by_hand())
-        where = await _target(app, reads, target)
+        where = await _target(app, reads, name)
         found, away = await _asked(reads, where)
         if opts.json:
             document(_document(where, found, away))

@@ -37,6 +37,10 @@ class Looking:
         rows: list[Row] = await _told(self._reads.overview(namespace, selector, metrics))
         return rows
 
+    async def workloads(self, namespace: str) -> list[Target]:
+        """Which workloads of the namespace the person may see, as one governed read."""
+        return [one.target for one in await _told(self._reads.workloads(namespace))]
+
     async def row(self, target: Target, metrics: Sequence[Metric]) -> Row:
         """One workload. Raises ReadRefused, NotFound, ClusterUnavailable."""
         return await _told(snapshot.row(self._reads, target, metrics))

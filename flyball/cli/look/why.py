@@ -20,6 +20,9 @@ _TONES: tuple[Tone, ...] = ("bad", "bad", "wait", "dim")
 @command
 def why(opts: Options, target: Target) -> None:
     """Say why a workload is as it is, the worst first, with the evidence. Example: flyball why deploy/web"""
+    from flyball.cli.kit.naming import one
+
+    name = one(target)
 
     async def work(app: Any) -> None:
         from flyball.cli.kit import missing
@@ -28,7 +31,7 @@ def why(opts: Options, target: Target) -> None:
         from tools.diagnosis.control import LATELY_S
         from tools.diagnosis.snapshot import diagnosis
 
-        where = named(app.place.context, app.place.namespace, target)
+        where = named(app.place.context, app.place.namespace, name)
         since = app.context.now_ms() - LATELY_S * 1000
         facts = await Looking(app).facts(where, ALL, since_ms=since)
         found = diagnosis(facts)

@@ -47,7 +47,7 @@ def reset(opts: Options, seed: Seed = 1, history: History = None) -> None:
     from sandbox.api.errors import WorldDamaged
     from sandbox.world import HISTORY_S
 
-    past_s = HISTORY_S if history is None else seconds_of(history)
+    past_s = HISTORY_S if history is None else seconds_of(history, "--history")
     world = _world(opts, new=True)
     with _watched("reset") as progress:
         try:
@@ -67,7 +67,7 @@ def reset(opts: Options, seed: Seed = 1, history: History = None) -> None:
 @command
 def advance(opts: Options, span: Span) -> None:
     """Let virtual time pass; interrupted, the world is as it was. Example: flyball sandbox advance 2h"""
-    seconds = seconds_of(span)
+    seconds = seconds_of(span, "SPAN")
     world = _world(opts)
     with _watched("advance") as progress:
         world.advance(seconds, progress)
@@ -130,11 +130,11 @@ def _row(w: dict[str, Any]) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def seconds_of(span: str) -> int:
+def seconds_of(span: str, where: str) -> int:
     """A span of virtual time in seconds. Raises UsageError."""
-    seconds = span_s(span)
+    seconds = span_s(span, where)
     if seconds > _SPAN_MAX_S:
-        raise UsageError(f"`{span}` is longer than 366d", hint="advance in several steps")
+        raise UsageError(f"`{span}` is longer than 366d", where=where, hint="advance in several steps")
     return seconds
 
 

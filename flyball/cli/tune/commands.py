@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from flyball.cli.change import plan_view
 from flyball.cli.change.act import DryRun, Yes, mode
 from flyball.cli.change.plan_view import Exclude, Stop
 from flyball.cli.kit.confirm import somebody
 from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.tree import Group, adopt
 from flyball.exits import Exit, UsageError
 from flyball.exits import Stop as End
 
@@ -45,7 +45,7 @@ def _later(name: str) -> typer.Typer:
     return later
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """Imports a subcommand's module when it is looked up, so that the others stay fast."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -57,7 +57,7 @@ class LazyGroup(TyperGroup):
         later = _later(cmd_name)
         later.rich_markup_mode = None  # plain help, as kubectl prints it
         later._add_completion = False
-        loaded = typer.main.get_command(later)
+        loaded = typer.main.get_command(adopt(later))
         loaded.name = cmd_name
         return loaded
 

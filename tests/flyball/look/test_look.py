@@ -42,6 +42,10 @@ def test_get_lists_the_namespace_as_kubectl_does(flyball: Flyball) -> None:
         ("statefulsets", {"statefulset/worker"}),
         ("deploy web", {"deployment/web"}),
         ("deployment/web", {"deployment/web"}),
+        ("web worker", {"deployment/web", "statefulset/worker"}),
+        ("worker", {"statefulset/worker"}),
+        ("deploy web search", {"deployment/web", "deployment/search"}),
+        ("deploy/web sts/worker", {"deployment/web", "statefulset/worker"}),
         ("-l app=web", {"deployment/web"}),
         ("deploy -l app=worker", set()),
         ("all -n nobody", set()),
@@ -53,6 +57,13 @@ def test_get_takes_kubectls_words(flyball: Flyball, words: str, names: set[str])
     found = done.document
     items = found["items"] if found["kind"] == "WorkloadList" else [found]
     assert {item["target"] for item in items} == names
+
+
+@pytest.mark.parametrize("line", ["describe", "why", "changes", "metrics check", "policy can-i scale"])
+def test_one_workload_in_two_words(flyball: Flyball, line: str) -> None:
+    done = flyball(f"{line} deploy web")
+    assert done.code == Exit.DONE, done.err
+    assert done.out == flyball(f"{line} deploy/web").out
 
 
 def test_get_in_every_shape(flyball: Flyball) -> None:
@@ -79,7 +90,7 @@ def test_describe_shows_spec_and_actual_and_what_may_be_done(flyball: Flyball) -
     lines = done.out.splitlines()
     assert lines[0].startswith("sandbox/shop  deployment/web   4 of 4 ready")
     assert lines[-1] == "next: flyball why deployment/web -n shop"
-    for part in ("kept by     nobody else", "CPU-REQUEST", "web-alone", "scale_to_zero"):
+    for part in ("owner       none", "CPU-REQUEST", "web-alone", "scale_to_zero"):
         assert part in done.out, part
     assert "argocd keeps it" in flyball("describe deploy/payments").out
     found = flyball("describe deploy/web -o json").document
@@ -138,8 +149,14 @@ def test_what_was_refused_or_rehearsed_is_no_change(flyball: Flyball) -> None:
 
 MISTAKES = {
     "get svc": Exit.USAGE,
-    "get deploy web more": Exit.USAGE,
+    "get deploy/web more": Exit.USAGE,
     "get deploy/Web": Exit.USAGE,
+    "get web wep": Exit.USAGE,
+    "get web web": Exit.USAGE,
+    "get deploy/web -l app=web": Exit.USAGE,
+    "get deploy web nope": Exit.FAILED,
+    "why deploy/web deploy/search": Exit.USAGE,
+    "changes deploy": Exit.USAGE,
     "get -n SHOP": Exit.USAGE,
     "get -o name --watch": Exit.USAGE,
     "get deploy/nope": Exit.FAILED,

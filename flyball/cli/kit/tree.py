@@ -1,0 +1,63 @@
+"""The nodes of the command tree: what is typed beside a command's name is told in our own words.
+
+Everything else that the library finds wrong with a command line becomes three parts in `mistakes`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer._click.exceptions import UsageError
+from typer.core import TyperCommand, TyperGroup
+
+from flyball.cli.kit import mistakes
+
+
+class Command(TyperCommand):
+    """A command. Words that are left over are a mistake of ours to tell."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Raises UsageError for words that the command does not take."""
+        ctx.allow_extra_args = True  # the library's own text would come first
+        with _placed(ctx):
+            rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            raise mistakes.left_over(ctx, rest)
+        return rest
+
+
+class Group(TyperGroup):
+    """A command with subcommands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _placed(ctx):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Raises UsageError where there is no such subcommand."""
+        if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
+            raise mistakes.no_such_command(ctx, args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _placed(ctx: Any) -> Iterator[None]:
+    """A mistake that does not say at which command it was made gets this one."""
+    try:
+        yield
+    except UsageError as e:
+        e.ctx = e.ctx or ctx
+        raise
+
+
+def adopt(app: typer.Typer) -> typer.Typer:
+    """Make every command and group of `app` one of these; groups that are of a kind already stay."""
+    for command in app.registered_commands:
+        command.cls = Command
+    if not (isinstance(app.info.cls, type) and issubclass(app.info.cls, Group)):
+        app.info.cls = Group
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            adopt(group.typer_instance)
+    return app
