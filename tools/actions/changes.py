@@ -19,7 +19,7 @@ USUAL = "2h"
 class ChangesArgs(Args):
     workload: WorkloadName
     since: Annotated[
-        str | None, Field(max_length=8, description=f"how far back, e.g. 30m, 2h, 7d; null: {USUAL}")
+        str | None, Field(max_length=16, description=f"how far back, e.g. 30m, 2h, 7d; null: {USUAL}")
     ]
 
     @model_validator(mode="after")

@@ -22,7 +22,8 @@ class MetricsArgs(Args):
         Field(max_length=32, description="what was measured", json_schema_extra={"enum": list(NAMES)}),
     ]
     span: Annotated[
-        str | None, Field(max_length=8, description="how far back, e.g. 30m, 3h, 7d; null: the latest figure")
+        str | None,
+        Field(max_length=16, description="how far back, e.g. 30m, 3h, 7d; null: the latest figure"),
     ]
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tools.metrics.types import Series
 
 STEP_S = 60
+LEAST_S = 300
 
 
 def read(opts: Options, workload: str, since: str) -> "Trace":
@@ -19,11 +20,11 @@ def read(opts: Options, workload: str, since: str) -> "Trace":
 
 async def _trace(app: "App", workload: str, since: str) -> "Trace":
     from forecasting.backtest.trace import of_millicores
-    from tools.actions.read_metrics import MetricsArgs
+    from tools.actions.span import seconds
     from tools.cluster.names import target
     from tools.metrics.types import Metric
 
-    span_s = MetricsArgs(workload=workload, metric=Metric.CPU_USAGE.value, span=since).span_s() or 0
+    span_s = seconds(since, "--since", LEAST_S)
     where = target(app.place.context, app.place.namespace, workload)
     reads = app.toolbox.reads(app.identity.by_hand())
     found = await reads.series(where, Metric.CPU_USAGE, span_s, STEP_S)

@@ -40,6 +40,16 @@ def test_yes_does_it(flyball: Flyball, typed: str) -> None:
     assert done.out.index("scale deployment/web 4 -> 5") < done.out.index("done")
 
 
+def test_the_target_in_two_words_is_the_same_request(flyball: Flyball) -> None:
+    told = [
+        flyball(f"act scale {name} --replicas 5 --dry-run -o json").document
+        for name in ("deploy web", "deploy/web")
+    ]
+    assert told[0]["target"] == told[1]["target"] == "deployment/web"
+    assert flyball("act scale web --replicas 5 --yes").code == Exit.USAGE
+    assert flyball("act scale deploy web search --replicas 5 --yes").code == Exit.USAGE
+
+
 def test_the_yes_holds_for_what_was_shown_only(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else scales it while the question stands on the screen."""
     import flyball.cli.kit.confirm as question
