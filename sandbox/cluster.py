@@ -37,6 +37,13 @@ class SimulatedCluster:
         with self._asking(Key("namespace", "", "kube-system")):
             return ClusterIdentity(self.name, self.world.cluster_uid(), "sandbox")
 
+    async def namespaces(self) -> list[str]:
+        """The namespaces' own objects, and those that objects were loaded into without one."""
+        with self._asking(Key("namespace", "", "")), self.world.store.read() as txn:
+            own = {str(one["metadata"]["name"]) for one in txn.all("namespace")}
+            used = {str(one["metadata"]["namespace"]) for kind in WORKLOADS for one in txn.all(kind)}
+            return sorted(own | used)
+
     async def list_workloads(self, namespace: str | None, selector: str = "") -> list[Workload]:
         """Deployments, then StatefulSets, each by namespace and name."""
         with self._asking(Key("deployment", namespace or "", "")), self.world.store.read() as txn:

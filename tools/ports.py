@@ -242,6 +242,9 @@ class ClusterReader(Protocol):
     """Reads. Raises NotFound, NeverHappened (403, with a hint), ClusterUnavailable."""
 
     async def identity(self) -> ClusterIdentity: ...
+    async def namespaces(self) -> list[str]:
+        """The names of all namespaces."""
+
     async def list_workloads(self, namespace: str | None, selector: str = "") -> list[Workload]: ...
     async def read(self, target: Target) -> Workload: ...
     async def root_owner(self, target: Target) -> Target:

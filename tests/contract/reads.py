@@ -37,6 +37,14 @@ async def read__list(c: ClusterUnderTest) -> None:
 
 
 @case
+async def read__namespaces(c: ClusterUnderTest) -> None:
+    await made(c, "web")
+    found = await c.reader.namespaces()
+    assert {c.namespace, "kube-system"} <= set(found)
+    assert len(found) == len(set(found))
+
+
+@case
 async def read__selector(c: ClusterUnderTest) -> None:
     await made(c, "web", replicas=1)
     await made(c, "api", replicas=1)

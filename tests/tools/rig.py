@@ -60,6 +60,9 @@ class ScriptedCluster:
     async def identity(self) -> ClusterIdentity:
         return ClusterIdentity("sandbox", "uid-of-it", "scripted")
 
+    async def namespaces(self) -> list[str]:
+        return ["shop"]
+
     async def list_workloads(self, namespace: str | None, selector: str = "") -> list[Workload]:
         return [self._now()[0]]
 

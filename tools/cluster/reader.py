@@ -54,6 +54,11 @@ class KubernetesCluster:
         _keep(self._seen, target.key, seen)
         return seen
 
+    async def namespaces(self) -> list[str]:
+        """In the API's order."""
+        items = await self._pages.list(NAMESPACES, None, {})
+        return self._pages.parse(lambda: [str(one["metadata"]["name"]) for one in items], "namespaces")
+
     async def list_workloads(self, namespace: str | None, selector: str = "") -> list[Workload]:
         """Deployments, then StatefulSets, each in the API's order."""
         query = {"labelSelector": selector} if selector else {}

@@ -11,6 +11,7 @@ from tools.metrics.series import digest, summary
 from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
 from tools.path.context import Context
 from tools.ports import ApiEvent, Autoscaler, Change, Pod, PodUsage, UsageReader, Workload
+from tools.reading.everywhere import Everywhere, EverywhereReader
 from tools.reading.overview import Overview
 from tools.reading.own_changes import own_changes
 from tools.reading.screening import Reading
@@ -56,6 +57,12 @@ class GovernedReads:
         """The same workloads with their newest figures, under one record. Raises ReadRefused, ClusterUnavailable and
         NeverHappened for the list; what else fails is said in the row."""
         return await Overview(self._reading, self._metrics).rows(namespace, selector, metrics)
+
+    async def everywhere(self, here: str, selector: str, metrics: Sequence[Metric]) -> Everywhere:
+        """The same of every namespace that the principal may list. Raises ReadRefused where there is none,
+        ClusterUnavailable and NeverHappened."""
+        overview = Overview(self._reading, self._metrics)
+        return await EverywhereReader(self._reading, overview).read(here, selector, metrics)
 
     async def workload(self, target: Target) -> Workload:
         """One workload. Raises ReadRefused, NotFound."""

@@ -33,13 +33,19 @@ class Overview:
         """The namespace's workloads, less those that the principal may not describe. Raises ReadRefused,
         ClusterUnavailable, NeverHappened for the list; what else fails is said in the row."""
         request, shown, hidden = await self._reading.listed(namespace, selector)
-        asking = _Asking()
-        rows = await asyncio.gather(*(self._row(asking, w, metrics) for w in shown))
-        figures = {str(row.workload.target): _plain(row) for row in rows}
-        seen = {"selector": selector, "shown": len(shown), "hidden": hidden}
-        told = {"metrics": [m.value for m in metrics], "figures_sha256": digest_of(figures)}
-        await self._reading.record(request, {**seen, **told, "source": self._metrics.source})
+        rows = await self.filled(shown, metrics)
+        seen = {"selector": selector, "shown": len(shown), "hidden": hidden, "figures_sha256": released(rows)}
+        await self._reading.record(request, seen | self.told(metrics))
         return rows
+
+    async def filled(self, workloads: Sequence[Workload], metrics: Sequence[Metric]) -> list[Row]:
+        """Workloads that were judged, with their figures; the caller records them before they are released."""
+        asking = _Asking()
+        return await asyncio.gather(*(self._row(asking, w, metrics) for w in workloads))
+
+    def told(self, metrics: Sequence[Metric]) -> dict[str, object]:
+        """Which figures were asked for, and of whom."""
+        return {"metrics": [m.value for m in metrics], "source": self._metrics.source}
 
     async def _row(self, asking: "_Asking", workload: Workload, metrics: Sequence[Metric]) -> Row:
         missing = dict[str, str]()
@@ -90,6 +96,11 @@ class _Asking:
             except (ClusterUnavailable, NeverHappened, NotFound) as e:
                 missing[name] = why(e)
         return empty
+
+
+def released(rows: Sequence[Row]) -> str:
+    """The digest of the figures of one namespace's workloads, as they were released."""
+    return digest_of({str(row.workload.target): _plain(row) for row in rows})
 
 
 def _plain(row: Row) -> dict[str, object]:

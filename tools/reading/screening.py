@@ -4,9 +4,10 @@ What anybody may have written (events) taints the agent's session in the commit 
 a word of it is released: an agent cannot have read it and be clean, not even after a crash.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import NoReturn, TypeVar
 
+from audit.record import Record
 from policies.guards.taint import key as taint_key
 from policies.types import Claim, Principal, Request, Situation, Target, VerdictKind
 from tools.cluster.names import namespace_target
@@ -47,15 +48,19 @@ class Reading:
     async def listed(self, namespace: str, selector: str) -> tuple[Request, list[Workload], int]:
         """The namespace's workloads that may be described, and how many may not. Raises ReadRefused, and
         ArgumentsInvalid for a selector that no record would hold."""
-        if len(selector) > MOST_SELECTOR:
-            raise ArgumentsInvalid(
-                f"a selector of {len(selector)} characters", hint=f"at most {MOST_SELECTOR}"
-            )
+        self.bounded(selector)
         request = self.request("list_workloads", namespace_target(self._c.cluster.name, namespace))
         await self.screen(request)
         found = await self.fetched(request, self._c.reader.list_workloads(namespace, selector))
         shown = [w for w in found if await self.may(self.request("describe_workload", w.target), w)]
         return request, shown, len(found) - len(shown)
+
+    def bounded(self, selector: str) -> None:
+        """Raises ArgumentsInvalid for a selector that no record would hold."""
+        if len(selector) > MOST_SELECTOR:
+            raise ArgumentsInvalid(
+                f"a selector of {len(selector)} characters", hint=f"at most {MOST_SELECTOR}"
+            )
 
     async def judged(self, request: Request) -> Workload:
         """The workload as it is now, by whose labels pods and samples are judged too. Raises ReadRefused."""
@@ -99,7 +104,16 @@ class Reading:
     ) -> None:
         """What was read, before it is released, with the session's mark where it is anybody's text."""
         untrusted = self._untrusted if untrusted is None else untrusted
-        record = self._c.log.draft(
+        key = taint_key(request) if untrusted else None
+        claims = (Claim("set", key, self._c.now_ms()),) if key else ()
+        await self._c.log.commit((self._drafted(request, seen, untrusted),), claims)
+
+    async def record_all(self, told: Sequence[tuple[Request, dict[str, object]]]) -> None:
+        """Several reads of trusted text, all recorded or none."""
+        await self._c.log.commit([self._drafted(request, seen, False) for request, seen in told])
+
+    def _drafted(self, request: Request, seen: dict[str, object], untrusted: bool) -> Record:
+        return self._c.log.draft(
             "tool.read",
             actor=actor_of(self._who),
             run_id=self._run,
@@ -109,5 +123,3 @@ class Reading:
             observation=seen,
             labels={"action": request.action} | ({"untrusted": "yes"} if untrusted else {}),
         )
-        key = taint_key(request) if untrusted else None
-        await self._c.log.commit((record,), (Claim("set", key, self._c.now_ms()),) if key else ())

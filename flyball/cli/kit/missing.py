@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 def lines(rows: "Sequence[Row]") -> list[str]:
     """`missing: latency_p95 of 2 of 6: no data`, by reason."""
     gone = defaultdict[tuple[str, str], list[str]](list)
+    several = len({row.workload.target.namespace for row in rows}) > 1
     for row in rows:
-        name = str(row.workload.target)
+        target = row.workload.target
+        name = f"{target.namespace}/{target}" if several else str(target)
         for metric, number in row.numbers.items():
             if number.v is None:
                 gone[metric.value, reason(number)].append(name)

@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from flyball.cli.kit.options import Options, command
-from flyball.cli.kit.output import abbreviated, age, document, fitted, note, say, yaml_document
+from flyball.cli.kit.output import document, fitted, note, say, yaml_document
+from flyball.cli.look.workload_table import HEAD, LESS, WIDE_HEAD, columns
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flyball.cli.kit.naming import Named
     from flyball.cli.look.person import Looking
     from flyball.wiring import Place
     from policies.types import Target
     from tools.diagnosis.snapshot import Row
+    from tools.metrics.types import Metric
 
 app = typer.Typer()
 
@@ -29,13 +33,10 @@ Shape = Annotated[
     Literal["table", "wide", "json", "yaml", "name"],
     typer.Option("-o", "--output", help="How it is printed."),
 ]
+Every = Annotated[bool, typer.Option("-A", "--all-namespaces", help="Those of all namespaces.")]
 Watch = Annotated[bool, typer.Option("-w", "--watch", help="Go on, and print what changes.")]
 
 WATCH_S = 5.0
-HEAD = ("NAME", "READY", "UP-TO-DATE", "CPU", "CPU%", "MEM", "P95", "HPA", "OWNER", "AGE")
-WIDE_HEAD = (*HEAD[:3], "AVAILABLE", *HEAD[3:], "RATE", "ERRORS", "THROTTLED", "CONTAINERS", "IMAGES")
-LESS = ("UP-TO-DATE", "P95", "HPA", "OWNER", "MEM", "CPU%")
-"""What a narrow terminal goes without, the first first."""
 
 
 @app.command()
@@ -45,6 +46,7 @@ def get(
     what: What = None,
     selector: Selector = "",
     output: Shape = "table",
+    all_namespaces: Every = False,
     watch: Watch = False,
 ) -> None:
     """List workloads with CPU, memory, latency and autoscaler. Example: flyball get deploy/web -o wide"""
@@ -55,38 +57,68 @@ def get(
         raise UsageError(f"--watch prints a table, not {output}", hint="leave -o or --watch out")
 
     named = parse(what or [])
+    if all_namespaces:
+        _no_namespace(opts, named)
     if selector and named.single is not None:
         raise UsageError("a workload is named, and -l selects by labels", hint="leave one of the two out")
 
     async def work(app: Any) -> None:
         from flyball.cli.look.person import Looking
 
-        asked = _Asked(Looking(app), app.place, named, selector, output == "wide")
+        asked = _Asked(Looking(app), app.place, named, selector, all_namespaces, output == "wide")
         rows = await asked.rows()
+        if asked.left_out:
+            spaces = f"{asked.left_out} namespace{'s' * (asked.left_out != 1)}"
+            note(f"left out: {spaces} that policy does not let you list")
         if watch:
             await _watch(app, asked, rows)
         else:
-            _print(app, rows, output, single=named.single)
+            _print(app, asked, rows, output)
 
     opts.run(work)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+def _no_namespace(opts: Options, named: "Named") -> None:
+    """What -A cannot be said beside, as with kubectl. Raises UsageError."""
+    if opts.settings.values["namespace"].source == "flag":
+        raise UsageError("-A is all namespaces, and -n is one", hint="leave one of the two out")
+    if named.single is not None:
+        raise UsageError("a workload is named, and -A is all namespaces", hint="name it with -n NAMESPACE")
+
+
+@dataclasses.dataclass(slots=True)
 class _Asked:
+    """What is looked at; `left_out` are the namespaces that may not be listed, of the last look."""
+
     looking: "Looking"
     place: "Place"
     named: "Named"
     selector: str
+    everywhere: bool
     wide: bool
+    left_out: int = 0
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """The titles of its table."""
+        head = WIDE_HEAD if self.wide else HEAD
+        return ("NAMESPACE", *head) if self.everywhere else head
 
     async def rows(self) -> "list[Row]":
         from flyball.cli.look.person import OVERVIEW, WIDE
 
         metrics = WIDE if self.wide else OVERVIEW
         if self.named.single is None:
-            found = await self.looking.rows(self.place.namespace, self.selector, metrics)
+            found = await self._found(metrics)
             return [row for row in found if self.named.kind in (None, row.workload.target.kind)]
         return [await self.looking.row(target, metrics) for target in await self._targets()]
+
+    async def _found(self, metrics: "Sequence[Metric]") -> "Sequence[Row]":
+        if not self.everywhere:
+            return await self.looking.rows(self.place.namespace, self.selector, metrics)
+        found = await self.looking.everywhere(self.place.namespace, self.selector, metrics)
+        self.left_out = found.left_out
+        return found.rows
 
     async def _targets(self) -> "list[Target]":
         """The workloads that were named, bare names by the namespace's list. Raises UsageError."""
@@ -100,20 +132,22 @@ class _Asked:
         return [target(self.place.context, self.place.namespace, name) for name in names]
 
 
-def _print(app: Any, rows: "list[Row]", output: str, *, single: bool | None) -> None:
+def _print(app: Any, asked: _Asked, rows: "list[Row]", output: str) -> None:
     now = app.context.now_ms()
     if output in ("json", "yaml"):
         items = [_item(row) for row in rows]
-        value = {"kind": "Workload", **items[0]} if single else {"kind": "WorkloadList", "items": items}
+        listed: dict[str, Any] = {"kind": "WorkloadList", "items": items}
+        if asked.everywhere:
+            listed["namespaces_left_out"] = asked.left_out
+        value = {"kind": "Workload", **items[0]} if asked.named.single else listed
         (document if output == "json" else yaml_document)(value)
     elif output == "name":
         for row in rows:
             say(_group_name(str(row.workload.target)))
     elif not rows:
-        note(f"no workloads in {app.place}")
+        note(f"no workloads in {app.place.context if asked.everywhere else app.place}")
     else:
-        cells = [_cells(row, now, wide=output == "wide") for row in rows]
-        for line in fitted(WIDE_HEAD if output == "wide" else HEAD, cells, LESS):
+        for line in fitted(asked.head, [_cells(asked, row, now) for row in rows], LESS):
             say(line)
     if output != "name":
         _gaps(rows)
@@ -121,51 +155,23 @@ def _print(app: Any, rows: "list[Row]", output: str, *, single: bool | None) -> 
 
 async def _watch(app: Any, asked: _Asked, rows: "list[Row]") -> None:
     """As `kubectl get -w`: the table, then each line that has changed; until Ctrl-C."""
-    shown = dict[str, tuple[object, ...]]()
-    head = WIDE_HEAD if asked.wide else HEAD
+    shown = dict[object, tuple[object, ...]]()
     while True:
         now = app.context.now_ms()
-        cells = [_cells(row, now, wide=asked.wide) for row in rows]
-        fresh = [one for one in cells if shown.get(str(one[0])) != one[:-1]]
-        lines = fitted(head, fresh, LESS)
+        cells = {row.workload.target.key: _cells(asked, row, now) for row in rows}
+        fresh = [one for key, one in cells.items() if shown.get(key) != one[:-1]]
+        lines = fitted(asked.head, fresh, LESS)
         for line in lines[1:] if shown else lines:
             say(line)
-        shown |= {str(one[0]): one[:-1] for one in cells}
+        shown |= {key: one[:-1] for key, one in cells.items()}
         await app.context.clock.sleep(WATCH_S)
         rows = await asked.rows()
 
 
-def _cells(row: "Row", now: int, *, wide: bool) -> tuple[object, ...]:
-    from tools.cluster.objects import unix_ms
-    from tools.diagnosis.figures import figure, percent
-    from tools.metrics.types import Metric, share
-
-    w, n = row.workload, row.numbers
-    used = share(n, Metric.CPU_USAGE, Metric.CPU_REQUESTS)
-    ready, old = f"{w.ready}/{w.replicas}", age((now - unix_ms(w.created_at)) / 1000)
-    figures = (
-        figure(n.get(Metric.CPU_USAGE)),
-        None if used is None else percent(used),
-        figure(n.get(Metric.MEMORY_USAGE)),
-        figure(n.get(Metric.LATENCY_P95)),
-    )
-    base = (str(w.target), ready, w.updated)
-    if not wide:
-        return (*base, *figures, _hpa(row), abbreviated(w.owner or ""), old)
-    more = (figure(n.get(m)) for m in (Metric.REQUEST_RATE, Metric.ERROR_RATE, Metric.THROTTLED_RATIO))
-    names, images = (",".join(c.name for c in w.containers), ",".join(c.image for c in w.containers))
-    return (*base, w.available, *figures, _hpa(row), w.owner, old, *more, names, images)
-
-
-def _hpa(row: "Row") -> str | None:
-    """`2-4`, and a word where it cannot do what it wants."""
-    hpa = row.autoscaler
-    if hpa is None:
-        return None
-    word = ",unable" if not hpa.able else ",no-metrics" if not hpa.active else ""
-    if not word and hpa.limited:
-        word = ",at-max" if hpa.current >= hpa.maximum else ",at-min"
-    return f"{hpa.minimum}-{hpa.maximum}{word}"
+def _cells(asked: _Asked, row: "Row", now: int) -> tuple[object, ...]:
+    """A line of the table."""
+    cells = columns(row, now, wide=asked.wide)
+    return (row.workload.target.namespace, *cells) if asked.everywhere else cells
 
 
 def _item(row: "Row") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tools.diagnosis import snapshot
 from tools.diagnosis.snapshot import ALL, Row
 from tools.diagnosis.types import Facts
 from tools.metrics.types import Metric
+from tools.reading.everywhere import Everywhere
 
 __all__ = ["ALL", "OVERVIEW", "WIDE", "Looking"]
 
@@ -36,6 +37,11 @@ class Looking:
         """The namespace's workloads with their figures, as one governed read."""
         rows: list[Row] = await _told(self._reads.overview(namespace, selector, metrics))
         return rows
+
+    async def everywhere(self, here: str, selector: str, metrics: Sequence[Metric]) -> Everywhere:
+        """The workloads of every namespace that the person may list."""
+        found: Everywhere = await _told(self._reads.everywhere(here, selector, metrics))
+        return found
 
     async def workloads(self, namespace: str) -> list[Target]:
         """Which workloads of the namespace the person may see, as one governed read."""
