@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from flyball.cli.kit.argv import normalize_argv
 from flyball.cli.kit.tree import Group, adopt
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -32,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("flyball.cli.govern.resume", "Lift the kill switch."),
     "sandbox": ("flyball.cli.sandbox.commands", "Reset, advance, load or show the simulated cluster."),
     "config": ("flyball.cli.govern.config", "Show the settings and where each came from."),
+    "completion": ("flyball.cli.govern.completion", "Print the completion for bash, zsh or fish."),
     "demo": ("flyball.cli.sandbox.demo", "See it all in a sandbox of its own, in a minute."),
 }
 
@@ -46,6 +48,13 @@ class LazyGroup(Group):
         if cmd_name not in COMMANDS:
             return None
         return _load(cmd_name)
+
+    def summaries(self, ctx: Any) -> dict[str, str]:  # noqa: ARG002
+        return {name: text for name, (_, text) in COMMANDS.items()}
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Completion sees the words as they are typed: common options may stand before the command."""
+        return super().parse_args(ctx, normalize_argv(args) if ctx.resilient_parsing else args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

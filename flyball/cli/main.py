@@ -1,5 +1,6 @@
 """The process's edge: run the command line, turn our own errors into three parts and an exit code."""
 
+import contextlib
 import io
 import itertools
 import logging
@@ -8,11 +9,14 @@ import sys
 from collections.abc import Sequence
 
 from base.errors import FlyballError
+from flyball.cli.kit.argv import COMPLETE
 from flyball.exits import EXIT_OF, Exit, Stop
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Tracebacks only with --debug."""
+    if COMPLETE in os.environ:
+        return _complete()
     words = list(sys.argv[1:] if argv is None else argv)
     _warn_on_stderr()
     for stream in (sys.stdout, sys.stderr):
@@ -25,6 +29,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that the interpreter's own flush stays quiet
         return int(Exit.DONE)
     return code
+
+
+def _complete() -> int:
+    """Answer a shell's question on stdout, without a word on any error; the exit code is the protocol's own (fish
+    asks by it)."""
+    import typer
+
+    from flyball.cli.app import app
+
+    with open(os.devnull, "w") as nothing, contextlib.redirect_stderr(nothing):
+        try:
+            typer.main.get_command(app).main(args=[], prog_name="flyball", standalone_mode=False)
+        except SystemExit as e:
+            return e.code if isinstance(e.code, int) else int(Exit.FAILED)
+        except Exception:  # noqa: BLE001 - the process's edge: a prompt shows no error
+            return int(Exit.FAILED)
+    return int(Exit.DONE)
 
 
 def _warn_on_stderr() -> None:

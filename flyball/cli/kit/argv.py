@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+COMPLETE = "_FLYBALL_COMPLETE"
+"""The variable by which a shell's function asks for completions."""
 _SPAN = re.compile(r"[0-9]+[^0-9/].*")
 
 # the common options that take a value; --debug takes none

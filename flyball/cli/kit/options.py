@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from flyball.cli.kit.completion import contexts, namespaces, workloads
 from flyball.cli.kit.output import document, error
 from flyball.exits import Exit, Stop
 
@@ -23,14 +24,22 @@ if TYPE_CHECKING:
 Format = Literal["table", "json"]
 T = TypeVar("T")
 
-Target = Annotated[list[str], typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web, or deploy web.")]
+Target = Annotated[
+    list[str],
+    typer.Argument(metavar="KIND/NAME", help="E.g. deploy/web, or deploy web.", autocompletion=workloads),
+]
 """The one workload that a command is about, in one word or two; `naming.one` reads it."""
 
 _COMMON: dict[str, Any] = {
     "context": Annotated[
-        str | None, typer.Option("--context", help="The cluster: sandbox, or a kubeconfig context.")
+        str | None,
+        typer.Option(
+            "--context", help="The cluster: sandbox, or a kubeconfig context.", autocompletion=contexts
+        ),
     ],
-    "namespace": Annotated[str | None, typer.Option("-n", "--namespace", help="The namespace.")],
+    "namespace": Annotated[
+        str | None, typer.Option("-n", "--namespace", help="The namespace.", autocompletion=namespaces)
+    ],
     "kubeconfig": Annotated[str | None, typer.Option("--kubeconfig", help="The kubeconfig file.")],
     "state": Annotated[str | None, typer.Option("--state", help="Folder of log, world and threads.")],
     "policies": Annotated[str | None, typer.Option("--policies", help="Folder of policy files.")],

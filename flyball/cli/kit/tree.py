@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 from typer._click.exceptions import UsageError
+from typer._click.shell_completion import CompletionItem
 from typer.core import TyperCommand, TyperGroup
 
 from flyball.cli.kit import mistakes
@@ -33,6 +34,17 @@ class Group(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         with _placed(ctx):
             return super().parse_args(ctx, args)
+
+    def summaries(self, ctx: Any) -> dict[str, str]:
+        """Each subcommand and what it does, in a line."""
+        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        return {name: one.get_short_help_str() for name, one in found.items() if one is not None}
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[CompletionItem]:
+        """Subcommands and options. No subcommand is imported where its summary is known without."""
+        found = [CompletionItem(name, help=text) for name, text in self.summaries(ctx).items()]
+        options = super(TyperGroup, self).shell_complete(ctx, incomplete)
+        return [one for one in found if one.value.startswith(incomplete)] + options
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Raises UsageError where there is no such subcommand."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from flyball.cli.kit.completion import workloads
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, fitted, note, say, yaml_document
 from flyball.cli.look.workload_table import HEAD, LESS, WIDE_HEAD, columns
@@ -25,7 +26,9 @@ app = typer.Typer()
 What = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KIND|KIND/NAME|NAME]...", help="deploy, deploy/web, deploy a b, a b; nothing: all."
+        metavar="[KIND|KIND/NAME|NAME]...",
+        help="deploy, deploy/web, deploy a b, a b; nothing: all.",
+        autocompletion=workloads,
     ),
 ]
 Selector = Annotated[str, typer.Option("-l", "--selector", help="Only those with these labels: tier=web.")]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flyball.cli.kit.completion import workloads
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import age, document, error, say, table, tone
 from flyball.exits import Exit, Stop, UsageError
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Look at the metrics' source. Example: flyball metrics check", no_args_is_help=True)
 Name = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KIND/NAME]", help="E.g. deploy/web; unset: the namespace's first workload."),
+    typer.Argument(
+        metavar="[KIND/NAME]",
+        help="E.g. deploy/web; unset: the namespace's first workload.",
+        autocompletion=workloads,
+    ),
 ]
 
 

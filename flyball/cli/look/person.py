@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from flyball.cli.kit import shown
 from flyball.cli.kit.output import note, transient
 from policies.types import Target
 from tools.diagnosis import snapshot
 from tools.diagnosis.snapshot import ALL, Row
 from tools.diagnosis.types import Facts
+from tools.errors import ReadRefused
 from tools.metrics.types import Metric
 from tools.reading.everywhere import Everywhere
 
@@ -25,7 +27,7 @@ class Looking:
     """The reads of the person at this terminal."""
 
     def __init__(self, app: Any) -> None:
-        self._reads = app.toolbox.reads(app.identity.by_hand())
+        self._reads, self._place = app.toolbox.reads(app.identity.by_hand()), app.place
 
     @property
     def source(self) -> str:
@@ -35,25 +37,44 @@ class Looking:
 
     async def rows(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
         """The namespace's workloads with their figures, as one governed read."""
-        rows: list[Row] = await _told(self._reads.overview(namespace, selector, metrics))
+        try:
+            rows: list[Row] = await _told(self._reads.overview(namespace, selector, metrics))
+        except ReadRefused:
+            self._shown([], forget=namespace)
+            raise
+        self._shown([row.workload.target for row in rows], forget="" if selector else namespace)
         return rows
 
     async def everywhere(self, here: str, selector: str, metrics: Sequence[Metric]) -> Everywhere:
         """The workloads of every namespace that the person may list."""
         found: Everywhere = await _told(self._reads.everywhere(here, selector, metrics))
+        self._shown([row.workload.target for row in found.rows])
         return found
 
     async def workloads(self, namespace: str) -> list[Target]:
         """Which workloads of the namespace the person may see, as one governed read."""
-        return [one.target for one in await _told(self._reads.workloads(namespace))]
+        found = [one.target for one in await _told(self._reads.workloads(namespace))]
+        self._shown(found, forget=namespace)
+        return found
 
     async def row(self, target: Target, metrics: Sequence[Metric]) -> Row:
         """One workload. Raises ReadRefused, NotFound, ClusterUnavailable."""
-        return await _told(snapshot.row(self._reads, target, metrics))
+        found = await _told(snapshot.row(self._reads, target, metrics))
+        self._shown([target])
+        return found
 
     async def facts(self, target: Target, metrics: Sequence[Metric], *, since_ms: int) -> Facts:
         """All that is known of one workload. Raises ReadRefused, NotFound, ClusterUnavailable."""
-        return await _told(snapshot.facts(self._reads, target, metrics, since_ms=since_ms))
+        found = await _told(snapshot.facts(self._reads, target, metrics, since_ms=since_ms))
+        self._shown([target])
+        return found
+
+    def _shown(self, targets: Sequence[Target], *, forget: str = "") -> None:
+        """What was released is what completion may offer; `forget` is a namespace of which that is all there is."""
+        spaces = {forget: list[str]()} if forget else {}
+        for target in targets:
+            spaces.setdefault(target.namespace or "", []).append(str(target))
+        shown.keep(self._place.folder, self._place.context, spaces, whole=bool(forget))
 
 
 async def _told(work: Coroutine[Any, Any, T]) -> T:

@@ -61,10 +61,12 @@ class LazyGroup(Group):
         loaded.name = cmd_name
         return loaded
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        known = {name: one.get_short_help_str(80) for name, one in self.commands.items()}
+    def summaries(self, ctx: Any) -> dict[str, str]:  # noqa: ARG002
+        return {name: one.get_short_help_str(80) for name, one in self.commands.items()} | LATER
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([*known.items(), *LATER.items()])
+            formatter.write_dl([*self.summaries(ctx).items()])
 
 
 app = typer.Typer(

@@ -1,0 +1,59 @@
+"""The names that a person has been shown, kept beside the log so that completion can offer them again.
+
+Completion must not ask the cluster: a read there is governed and recorded, and nobody asked for one by pressing
+TAB. So it offers what a governed read has released to this person before, and nothing else. The file holds names
+alone, in the log's own folder (0700); it is a cache: whatever is wrong with it, it is empty.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+FILE = "shown.json"
+_FORMAT = 1
+_BYTES, _CONTEXTS, _NAMESPACES, _NAMES = 1 << 20, 20, 200, 1000
+"""So much is kept: bytes of the file, contexts, namespaces of each, names of each."""
+
+Spaces = dict[str, list[str]]
+"""KIND/NAME by namespace."""
+
+
+def read(folder: Path, context: str) -> Spaces:
+    """What was shown of a context; empty where nothing was, or the file is none."""
+    return _load(folder).get(context, {})
+
+
+def keep(folder: Path, context: str, shown: Mapping[str, Iterable[str]], *, whole: bool) -> None:
+    """Remember names by namespace. `whole`: they are all that may be seen there now, so that what is gone or may no
+    longer be seen is forgotten. A disk that does not take it does not matter."""
+    known = _load(folder)
+    spaces = known.pop(context, {})
+    for namespace, names in shown.items():
+        before = [] if whole else spaces.pop(namespace, [])
+        spaces[namespace] = sorted({*before, *names})[:_NAMES]
+    known[context] = dict(list(spaces.items())[-_NAMESPACES:])
+    with suppress(OSError):
+        _store(folder, dict(list(known.items())[-_CONTEXTS:]))
+
+
+def _load(folder: Path) -> dict[str, Spaces]:
+    with suppress(OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        with (folder / FILE).open(encoding="utf-8") as file:
+            found = json.loads(file.read(_BYTES))
+        if found["format"] == _FORMAT:
+            return {
+                str(context): {str(space): [str(name) for name in names] for space, names in spaces.items()}
+                for context, spaces in found["contexts"].items()
+            }
+    return {}
+
+
+def _store(folder: Path, contexts: Mapping[str, Spaces]) -> None:
+    """In one step: a reader sees the old file or the new one, also while two commands write."""
+    text = json.dumps({"format": _FORMAT, "contexts": contexts})
+    fresh = folder / f"{FILE}.{os.getpid()}"
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    fresh.replace(folder / FILE)
