@@ -16,9 +16,9 @@ class ScaleArgs(Args):
     """`current_replicas` is a precondition (kubectl's `--current-replicas`); null is none."""
 
     workload: WorkloadName
-    replicas: Annotated[int, Field(ge=0, le=100_000, description="how many pods it shall have")]
+    replicas: Annotated[int, Field(ge=0, le=100_000, description="the wanted number of pods")]
     current_replicas: Annotated[
-        int | None, Field(ge=0, le=100_000, description="only if it has so many now; or null")
+        int | None, Field(ge=0, le=100_000, description="only if it has this many now; or null")
     ]
 
 

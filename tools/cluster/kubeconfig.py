@@ -109,7 +109,7 @@ def _parse(path: Path) -> Section:
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or error
         raise KubeconfigInvalid(
-            f"the kubeconfig is not YAML: {problem}", where=where, hint="hint that line"
+            f"the kubeconfig is not YAML: {problem}", where=where, hint="correct that line"
         ) from error
     if not isinstance(loaded, dict):
         raise KubeconfigInvalid(

@@ -154,7 +154,7 @@ class KubernetesCluster:
             raise ClusterUnavailable(
                 f"metrics.k8s.io gave no usage: {error.what}",
                 where=error.where,
-                hint="install or hint metrics-server; check: kubectl top pods",
+                hint="install or repair metrics-server; check: kubectl top pods",
                 code=error.code,
                 http=error.http,
             ) from error

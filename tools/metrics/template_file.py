@@ -54,7 +54,7 @@ def load(path: Path | None) -> Templates:
 
 
 def _table(path: Path) -> dict[str, Any]:
-    hint = "hint the file, or take the setting `metrics` out; docs/metrics.md shows one"
+    hint = "correct the file, or take the setting `metrics` out; docs/metrics.md shows one"
     try:
         if path.stat().st_size > MAX_BYTES:
             raise MetricsConfigInvalid("the file is larger than 1 MiB", where=str(path), hint=hint)

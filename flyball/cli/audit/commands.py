@@ -16,16 +16,14 @@ if TYPE_CHECKING:
     from flyball.wiring import Place
 
 app = typer.Typer(help="Read, verify and prove the log. Example: flyball audit verify", no_args_is_help=True)
-key = typer.Typer(help="The log's key. Example: flyball audit key show", no_args_is_help=True)
+key = typer.Typer(help="Show the log's key. Example: flyball audit key show", no_args_is_help=True)
 app.add_typer(key, name="key")
 app.add_typer(in_doubt.app, name="in-doubt")
 
-LogFile = Annotated[
-    Path | None, typer.Option("--log", help="The log's file, where it is not that of the context.")
-]
+LogFile = Annotated[Path | None, typer.Option("--log", help="The log file (unset: the context's).")]
 Vkey = Annotated[
     str | None,
-    typer.Option("--vkey", help="The verifier key to trust (unset: that of the key beside the log)."),
+    typer.Option("--vkey", help="The verifier key to trust (unset: the one beside the log)."),
 ]
 Number = Annotated[int, typer.Argument(metavar="RECORD", min=0, help="The record's number in the log.")]
 
@@ -36,7 +34,9 @@ def tail(
     opts: Options,
     lines: Annotated[int, typer.Option("--lines", min=1, help="How many of the last records.")] = 20,
     kind: Annotated[list[str] | None, typer.Option("--kind", help="Only this kind; may be repeated.")] = None,
-    run: Annotated[str | None, typer.Option("--run", help="Only this run's, e.g. of `tune run`.")] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", help="Only records of this run, e.g. of `tune run`.")
+    ] = None,
     log: LogFile = None,
 ) -> None:
     """Show the last records, oldest first. Example: flyball audit tail --lines 50 --kind action.outcome"""

@@ -9,7 +9,7 @@ from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, note, safe, say
 from flyball.exits import Exit, Stop, UsageError
 
-app = typer.Typer(help="Look at and resolve writes in doubt. Example: flyball audit in-doubt")
+app = typer.Typer(help="List and resolve writes in doubt. Example: flyball audit in-doubt")
 
 
 @app.callback(invoke_without_command=True)
@@ -56,10 +56,10 @@ def _show(result: Any) -> None:
 def resolve(
     opts: Options,
     record: Annotated[int, typer.Argument(help="The intent's record number.", parser=whole)],
-    outcome: Annotated[Literal["applied", "not-applied"], typer.Option("--as", help="What you found out.")],
-    reason: Annotated[str, typer.Option("--reason", help="How you know; it goes into the log.")],
+    outcome: Annotated[Literal["applied", "not-applied"], typer.Option("--as", help="What you found.")],
+    reason: Annotated[str, typer.Option("--reason", help="How you know, recorded in the log.")],
 ) -> None:
-    """Say what became of it. Example: flyball audit in-doubt resolve 18204 --as applied --reason "seen" """
+    """Record what became of a write. Example: flyball audit in-doubt resolve 18204 --as applied --reason "seen" """
     if not reason.strip():
         raise UsageError("a reason is needed", where="--reason", hint="say how you know")
 

@@ -27,11 +27,11 @@ LEAST_UNIT, MOST_UNIT = 1e-9, 1e15
 
 Unit = Annotated[float, typer.Option("--unit", help="How much of the column is one core, e.g. 1000.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write DIR/<stem>.csv with ts,cores of --policy.")]
-Which = Annotated[Policy, typer.Option("--policy", help="Whose requests --out writes.")]
+Which = Annotated[Policy, typer.Option("--policy", help="The policy whose requests --out writes.")]
 
 HEAD = ("POLICY", "SLACK", "THROTTLED", "PERIODS", "CHANGES/WEEK")
 
-app = typer.Typer(help="Play CPU requests on traces of usage.")
+app = typer.Typer(help="Backtest CPU requests.")
 
 
 @app.command("backtest-cpu")
@@ -44,7 +44,7 @@ def backtest_cpu(
     out: Out = None,
     policy: Which = "in-place",
 ) -> None:
-    """Play CPU requests on traces, history first. Example: flyball tune backtest-cpu --trace web.csv"""
+    """Backtest CPU requests on recorded usage. Example: flyball tune backtest-cpu --trace web.csv"""
     from flyball.cli.kit.output import document, note, say, transient
     from forecasting.vertical.compare import compare
 

@@ -17,22 +17,23 @@ if TYPE_CHECKING:
     from forecasting.backtest.trace import Trace
 
 Workload = Annotated[
-    str | None, typer.Argument(metavar="KIND/NAME", help="Its own demand, from the metrics history.")
+    str | None,
+    typer.Argument(metavar="KIND/NAME", help="Use this workload's own demand, from the metrics history."),
 ]
-Traces = Annotated[list[Path] | None, typer.Option("--trace", help="A CSV of ts,value; may be repeated.")]
+Traces = Annotated[
+    list[Path] | None, typer.Option("--trace", help="A CSV file of ts,value; may be repeated.")
+]
 Since = Annotated[str, typer.Option("--since", help="How far back, e.g. 14d; with KIND/NAME.")]
 PerReplica = Annotated[
-    str, typer.Option("--per-replica", help="Cores a replica carries; auto: history's peak / 40.")
+    str, typer.Option("--per-replica", help="CPU cores that one replica serves; auto: history's peak / 40.")
 ]
 Startup = Annotated[int, typer.Option("--startup", min=0, max=3600, help="Seconds until a replica is ready.")]
-Util = Annotated[
-    float, typer.Option("--target-util", help="Utilisation that shall not be exceeded, 0.05 to 1.")
-]
+Util = Annotated[float, typer.Option("--target-util", help="The utilisation not to exceed, 0.05 to 1.")]
 Risk = Annotated[
     float, typer.Option("--risk", help="Probability of exceeding it in a decision, 0.0001 to 0.5.")
 ]
 Percent = Annotated[
-    int, typer.Option("--percent", min=5, max=100, help="What the HPA and other peers aim at.")
+    int, typer.Option("--percent", min=5, max=100, help="The CPU target of the HPA and the other policies.")
 ]
 Which = Annotated[Name | None, typer.Option("--policy", help="One policy; unset: a table of all.")]
 Column = Annotated[str, typer.Option("--column", help="The column of the demand in CPU cores.")]
@@ -45,7 +46,7 @@ Noise = Annotated[
     int, typer.Option("--metric-noise", min=0, max=100, help="Percent by which measurements are off (table).")
 ]
 
-app = typer.Typer(help="Play policies on a trace of demand.")
+app = typer.Typer(help="Backtest replica policies.")
 
 
 @app.command("backtest")
@@ -66,7 +67,7 @@ def backtest(
     plot: Plot = None,
     metric_noise: Noise = 0,
 ) -> None:
-    """Play policies on a trace, history first. Example: flyball tune backtest --trace web.csv --out plan"""
+    """Backtest replica policies on recorded demand. Example: flyball tune backtest --trace web.csv --out plan"""
     from flyball.cli.backtest import files, play
     from flyball.cli.backtest.spread import one_thread_each
 

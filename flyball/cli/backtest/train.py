@@ -18,8 +18,10 @@ app = typer.Typer(help="Train the forecast's weights.")
 def train(
     opts: Options,
     out: Annotated[Path, typer.Option("--out", help="Where to write the weights (JSON).")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the generated demand.")] = 1,
-    traces: Annotated[int, typer.Option("--traces", min=8, max=2000, help="How many are generated.")] = 480,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The seed of the generated demand.")] = 1,
+    traces: Annotated[
+        int, typer.Option("--traces", min=8, max=2000, help="The number of generated traces.")
+    ] = 480,
 ) -> None:
     """Train on generated demand and write the weights. Example: flyball tune train --out weights.json --seed 1"""
     from flyball.cli.backtest import files

@@ -1,6 +1,7 @@
 """`flyball act ACTION TARGET …`: one governed action by hand; a subcommand per ActionSpec, generated."""
 
 import inspect
+import re
 import uuid
 from collections.abc import Callable
 from typing import Annotated, Any, get_args
@@ -12,13 +13,17 @@ from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.waiting import span
 from flyball.exits import Stop, UsageError
 
-DryRun = Annotated[str | None, typer.Option("--dry-run", help="`server`: the whole path without effect.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before the write.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the log.")]
-RequestId = Annotated[str | None, typer.Option("--request-id", help="Makes a retry one request.")]
+DryRun = Annotated[str | None, typer.Option("--dry-run", help="Go the whole path without effect (`server`).")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before writing.")]
+Reason = Annotated[str, typer.Option("--reason", help="The reason, recorded in the log.")]
+RequestId = Annotated[
+    str | None, typer.Option("--request-id", help="Your own id: a retry is the same request.")
+]
 Wait = Annotated[
     str | None,
-    typer.Option("--wait", help="How long to wait for an approval, then until it has settled; 5m if unsaid."),
+    typer.Option(
+        "--wait", help="Wait for an approval, then for the rollout: 10m, 1h30m; 5m without a value."
+    ),
 ]
 
 
@@ -26,7 +31,10 @@ def build() -> typer.Typer:
     """The subcommands, made from the registry."""
     from tools.actions.registry import ACTIONS
 
-    app = typer.Typer(help="One governed action by hand.", no_args_is_help=True)
+    app = typer.Typer(
+        help="Carry out one governed action by hand. Example: flyball act scale deploy/web --replicas 6",
+        no_args_is_help=True,
+    )
     for spec in ACTIONS.values():
         summary = f"{spec.summary}\n\nExample: {spec.example}"
         app.command(spec.name.replace("_", "-"), help=summary)(command(_subcommand(spec)))
@@ -69,7 +77,7 @@ def _option(name: str, field: Any) -> inspect.Parameter:
         told = typer.Option("--" + name.replace("_", "-"), help=_meaning(field.description or ""))
         return _parameter(name, Annotated[bool | None, told], None if optional else False)
     number: dict[str, Any] = {"parser": whole, "metavar": "INTEGER"} if counts else {}
-    flag = typer.Option("--" + name.replace("_", "-"), help=field.description, **number)
+    flag = typer.Option("--" + name.replace("_", "-"), help=_without_null(field.description or ""), **number)
     if optional:
         return _parameter(name, Annotated[field.annotation, flag], None)
     return _parameter(name, Annotated[field.annotation, flag])
@@ -79,6 +87,12 @@ def _meaning(description: str) -> str:
     """What a flag does, from `true: … ; null: …` as models read it."""
     first = description.partition(";")[0].strip()
     return first.removeprefix("true:").strip() or description
+
+
+def _without_null(description: str) -> str:
+    """What an option means, from `e.g. 250m; null leaves it` as models read it: an option is left out instead."""
+    plain = re.sub(r"[;,]? (?:or null|null leaves it)$", "", description)
+    return plain.replace("null: ", "unset: ")
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
@@ -149,7 +163,8 @@ async def carry_out(opts: Options, app: Any, request: Any, yes: bool, patience: 
 async def _asked(opts: Options, app: Any, request: Any) -> str:
     """Show what would be done and ask; returns the digest of the view that the yes holds for.
 
-    What policy refuses, or an approval has to decide, is not asked here; it is a yes to nothing (empty).
+    Nothing is asked where policy refuses, or where an approval decides: the digest is empty then, which confirms
+    nothing.
     """
     from flyball.cli.kit.confirm import confirm, somebody
 

@@ -32,7 +32,7 @@ def approve(
     exclude: Exclude = None,
     stop_on: StopOn = "failure",
 ) -> None:
-    """Approve what waits, then it is carried out. Example: flyball approve 9f3c41d2"""
+    """Approve a request or a plan, and carry it out. Example: flyball approve 9f3c41d2"""
 
     async def work(app: "App") -> None:
         from tools.plans.plan import Plan

@@ -15,9 +15,9 @@ app = typer.Typer()
 def deny(
     opts: Options,
     handle: Annotated[str, typer.Argument(help="From `flyball pending`.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; it goes into the log.")],
+    reason: Annotated[str, typer.Option("--reason", help="The reason, recorded in the log.")],
 ) -> None:
-    """Decline what waits. Example: flyball deny 9f3c41d2 --reason "not today" """
+    """Decline a request or a plan that waits. Example: flyball deny 9f3c41d2 --reason "not today" """
 
     async def work(app: Any) -> None:
         from tools.plans.plan import Plan

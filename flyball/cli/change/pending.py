@@ -13,7 +13,7 @@ app = typer.Typer()
 @app.command()
 @command
 def pending(opts: Options) -> None:
-    """List what waits for an approval. Example: flyball pending"""
+    """List what waits for an approval, in all namespaces. Example: flyball pending"""
 
     async def work(app: Any) -> None:
         found, plans = await app.approvals.waiting(), await app.approvals.plans.waiting()

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from tools.plans.plan import Carried, Plan, PlanStep, StepDone
 
 Exclude = Annotated[
-    list[str] | None, typer.Option("--exclude", help="Leave this one out, e.g. deploy/web; may be repeated.")
+    list[str] | None,
+    typer.Option("--exclude", help="Leave this workload out, e.g. deploy/web; may be repeated."),
 ]
 Stop = Annotated[
     Literal["doubt", "failure", "refusal"],
-    typer.Option("--stop-on", help="What ends it early; a doubt always does."),
+    typer.Option("--stop-on", help="When to stop early; a write in doubt always stops it."),
 ]
 
 _WORDS: dict[str, tuple[str, Tone]] = {

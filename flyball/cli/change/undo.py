@@ -20,8 +20,10 @@ app = typer.Typer()
 def undo(
     opts: Options,
     record: Annotated[int | None, typer.Argument(help="The change's record number.", parser=whole)] = None,
-    last: Annotated[bool, typer.Option("--last", help="Your newest change here.")] = False,
-    run: Annotated[str | None, typer.Option("--run", help="All changes of this run, newest first.")] = None,
+    last: Annotated[bool, typer.Option("--last", help="Undo your newest change here.")] = False,
+    run: Annotated[
+        str | None, typer.Option("--run", help="Undo all changes of this run, newest first.")
+    ] = None,
     dry_run: DryRun = None,
     yes: Yes = False,
     reason: Reason = "",
@@ -29,7 +31,7 @@ def undo(
     wait: Wait = None,
     stop_on: Stop = "failure",
 ) -> None:
-    """Put back what a recorded change, or a whole run, changed. Example: flyball undo 18204"""
+    """Undo a recorded change, or all changes of a run. Example: flyball undo 18204"""
     ways = {"a record": record is not None, "--last": last, "--run": run is not None}
     given = [name for name, is_given in ways.items() if is_given]
     if len(given) > 1:

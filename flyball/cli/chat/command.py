@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 Message = Annotated[str | None, typer.Option("-m", "--message", help="One turn, then exit (for scripts).")]
-Thread = Annotated[str | None, typer.Option("--thread", help="Continue this conversation, or begin it.")]
+Thread = Annotated[str | None, typer.Option("--thread", help="The conversation to continue, or to start.")]
 Lines = Annotated[bool, typer.Option("--json", help="Events as JSON, one a line.")]
 
 

@@ -63,14 +63,14 @@ def show(opts: Options, name: Name) -> None:
 @app.command()
 @command
 def suspend(opts: Options, name: Name, reason: Why = "") -> None:
-    """Suspend an agent: its kill switch. Example: flyball agent suspend tuner"""
+    """Suspend one agent (its kill switch). Example: flyball agent suspend tuner"""
     turn(opts, name, False, reason, throw=True)
 
 
 @app.command()
 @command
 def resume(opts: Options, name: Name, reason: Why = "") -> None:
-    """Let a suspended agent go on. Example: flyball agent resume tuner"""
+    """Resume a suspended agent. Example: flyball agent resume tuner"""
     turn(opts, name, False, reason, throw=False)
 
 

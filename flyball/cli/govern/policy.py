@@ -19,14 +19,20 @@ app = typer.Typer(
 )
 Action = Annotated[str, typer.Argument(help="The action, e.g. scale.")]
 As = Annotated[str, typer.Option("--as", help="local (you), agent:NAME or human:NAME.")]
-Replicas = Annotated[int | None, typer.Option("--replicas", help="Replicas that are wanted.")]
-Now = Annotated[int | None, typer.Option("--current-replicas", help="Replicas that it is supposed to have.")]
-Wanted = Annotated[list[str] | None, typer.Option("--set", help="A number that is wanted: cpuRequest=500m.")]
-Current = Annotated[list[str] | None, typer.Option("--from", help="A number supposed now: cpuRequest=250m.")]
-Labels = Annotated[list[str] | None, typer.Option("-l", "--label", help="A label supposed on it: tier=web.")]
+Replicas = Annotated[int | None, typer.Option("--replicas", help="The wanted number of replicas.")]
+Now = Annotated[
+    int | None, typer.Option("--current-replicas", help="The number of replicas to assume it has now.")
+]
+Wanted = Annotated[list[str] | None, typer.Option("--set", help="A wanted value, e.g. cpuRequest=500m.")]
+Current = Annotated[
+    list[str] | None, typer.Option("--from", help="A value to assume now, e.g. cpuRequest=250m.")
+]
+Labels = Annotated[
+    list[str] | None, typer.Option("-l", "--label", help="A label to assume on it, e.g. tier=web.")
+]
 Marked = Annotated[bool, typer.Option("--tainted", help="As if the agent's session had read untrusted text.")]
 FieldOwner = Annotated[
-    str | None, typer.Option("--field-owner", help="Another owner of the fields, supposed: argocd/shop.")
+    str | None, typer.Option("--field-owner", help="Assume that this owns the fields, e.g. argocd/shop.")
 ]
 
 
@@ -45,7 +51,7 @@ def explain(
     field_owner: FieldOwner = None,
     tainted: Marked = False,
 ) -> None:
-    """Show what each stage says. Example: flyball policy explain scale deploy/web --replicas 15"""
+    """Explain a decision stage by stage. Example: flyball policy explain scale deploy/web --replicas 15"""
     from flyball.cli.kit.naming import one
     from policies.explain import explain as stages_of
     from policies.questions import lacks_numbers
@@ -122,7 +128,7 @@ def can_i(
 @app.command()
 @command
 def test(opts: Options) -> None:
-    """Run the tests that stand beside the rules. Example: flyball policy test --policies ./policies"""
+    """Run the tests in the policy files. Example: flyball policy test --policies ./policies"""
     from policies.cases import run
 
     snapshot, _, _ = _policy(opts)
@@ -159,7 +165,7 @@ def test(opts: Options) -> None:
 @app.command()
 @command
 def lint(opts: Options) -> None:
-    """Find what loads and is hardly meant. Example: flyball policy lint --policies ./policies"""
+    """Find rules that load but are probably mistakes. Example: flyball policy lint --policies ./policies"""
     from policies.lint import lint as findings_of
 
     snapshot, _, _ = _policy(opts)

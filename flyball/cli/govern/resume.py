@@ -11,5 +11,5 @@ app = typer.Typer()
 @app.command()
 @command
 def resume(opts: Options, agent: Agent = None, cluster: Cluster = False, reason: Why = "") -> None:
-    """Lift the kill switch. Example: flyball resume"""
+    """Resume agents and writes (the kill switch). Example: flyball resume"""
     turn(opts, agent, cluster, reason, throw=False)

@@ -13,13 +13,13 @@ app = typer.Typer()
 
 Agent = Annotated[str | None, typer.Option("--agent", help="Only this agent, e.g. tuner.")]
 Cluster = Annotated[bool, typer.Option("--cluster", help="Only the cluster of the context.")]
-Why = Annotated[str, typer.Option("--reason", help="Why; it goes into the log.")]
+Why = Annotated[str, typer.Option("--reason", help="The reason, recorded in the log.")]
 
 
 @app.command()
 @command
 def stop(opts: Options, agent: Agent = None, cluster: Cluster = False, reason: Why = "") -> None:
-    """Throw the kill switch. Example: flyball stop --reason "paging storm" """
+    """Stop all agents and writes (the kill switch). Example: flyball stop --reason "paging storm" """
     turn(opts, agent, cluster, reason, throw=True)
 
 

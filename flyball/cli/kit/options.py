@@ -41,10 +41,12 @@ _COMMON: dict[str, Any] = {
         str | None, typer.Option("-n", "--namespace", help="The namespace.", autocompletion=namespaces)
     ],
     "kubeconfig": Annotated[str | None, typer.Option("--kubeconfig", help="The kubeconfig file.")],
-    "state": Annotated[str | None, typer.Option("--state", help="Folder of log, world and threads.")],
-    "policies": Annotated[str | None, typer.Option("--policies", help="Folder of policy files.")],
+    "state": Annotated[
+        str | None, typer.Option("--state", help="The folder of log, sandbox and conversations.")
+    ],
+    "policies": Annotated[str | None, typer.Option("--policies", help="The folder of policy files.")],
     "config": Annotated[Path | None, typer.Option("--config", help="The settings file, flyball.toml.")],
-    "output": Annotated[Format, typer.Option("-o", "--output", help="table or json.")],
+    "output": Annotated[Format, typer.Option("-o", "--output", help="The format: table or json.")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show tracebacks.")],
 }
 _DEFAULTS: dict[str, Any] = {"output": "table", "debug": False}

@@ -34,7 +34,7 @@ _WORDS = {
 def code(result: Result, ended: "Settled | None" = None) -> Exit:
     """The exit code that a result ends a command with; `ended` is how the cluster ended it, if that was waited for.
 
-    Whatever is not as it was asked for is no success, be it only deferred.
+    Anything but `applied` is a failure here, `deferred` too: the change is not yet as it was asked for.
     """
     if isinstance(result, Applied) and (result.partial or (ended is not None and ended.state != "applied")):
         return Exit.FAILED

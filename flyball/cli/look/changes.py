@@ -24,7 +24,7 @@ LESS = ("SOURCE", "ABOUT", "TIME")
 @app.command()
 @command
 def changes(opts: Options, target: Target, since: Since = "2h") -> None:
-    """Show who changed a workload, oldest first: us, and others. Example: flyball changes deploy/web --since 2h"""
+    """Show who changed a workload: Flyball and others. Example: flyball changes deploy/web --since 2h"""
     from flyball.cli.kit.naming import one
 
     name, seconds = one(target), span(since, "--since")

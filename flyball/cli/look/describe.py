@@ -1,4 +1,4 @@
-"""`flyball describe TARGET`: what is asked for and what is there, who keeps it, what it does, what may be done."""
+"""`flyball describe TARGET`: spec and actual, who owns its fields, what it does, what may be done."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ EVENTS = 10
 @app.command()
 @command
 def describe(opts: Options, target: Target) -> None:
-    """Show one workload: spec and actual, autoscaler, pods, figures, events. Example: flyball describe deploy/web"""
+    """Show one workload: spec and actual, autoscaler, pods, metrics, events. Example: flyball describe deploy/web"""
     from flyball.cli.kit.naming import one
 
     name = one(target)

@@ -31,13 +31,15 @@ What = Annotated[
         autocompletion=workloads,
     ),
 ]
-Selector = Annotated[str, typer.Option("-l", "--selector", help="Only those with these labels: tier=web.")]
+Selector = Annotated[
+    str, typer.Option("-l", "--selector", help="List only workloads with these labels: tier=web.")
+]
 Shape = Annotated[
     Literal["table", "wide", "json", "yaml", "name"],
-    typer.Option("-o", "--output", help="How it is printed."),
+    typer.Option("-o", "--output", help="The format of the output."),
 ]
-Every = Annotated[bool, typer.Option("-A", "--all-namespaces", help="Those of all namespaces.")]
-Watch = Annotated[bool, typer.Option("-w", "--watch", help="Go on, and print what changes.")]
+Every = Annotated[bool, typer.Option("-A", "--all-namespaces", help="List the workloads of all namespaces.")]
+Watch = Annotated[bool, typer.Option("-w", "--watch", help="Keep watching, and print what changes.")]
 
 WATCH_S = 5.0
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tools.errors import MetricsUnavailable
     from tools.metrics.types import Metric, Number
 
-app = typer.Typer(help="Look at the metrics' source. Example: flyball metrics check", no_args_is_help=True)
+app = typer.Typer(help="Check the source of metrics. Example: flyball metrics check", no_args_is_help=True)
 Name = Annotated[
     list[str] | None,
     typer.Argument(
@@ -27,13 +27,13 @@ Name = Annotated[
 
 @app.callback()
 def metrics() -> None:
-    """Look at the metrics' source. Example: flyball metrics check"""
+    """Check the source of metrics. Example: flyball metrics check"""
 
 
 @app.command()
 @command
 def check(opts: Options, target: Name = None) -> None:
-    """Ask each typed query of one workload. Example: flyball metrics check deploy/web"""
+    """Run every metric query for one workload. Example: flyball metrics check deploy/web"""
     from flyball.cli.kit.naming import one
 
     name = one(target) if target else None

@@ -19,7 +19,7 @@ _TONES: tuple[Tone, ...] = ("bad", "bad", "wait", "dim")
 @app.command()
 @command
 def why(opts: Options, target: Target) -> None:
-    """Say why a workload is as it is, the worst first, with the evidence. Example: flyball why deploy/web"""
+    """Explain the state of a workload, the worst finding first. Example: flyball why deploy/web"""
     from flyball.cli.kit.naming import one
 
     name = one(target)

@@ -32,10 +32,10 @@ _SPAN_MAX_S = 366 * 86_400
 
 TITLES = ("NAMESPACE", "NAME", "READY", "CPU", "REQUESTED", "P95", "OOM", "HPA", "OWNER")
 
-Seed = Annotated[int, typer.Option("--seed", help="What the noise in its demand follows from.")]
+Seed = Annotated[int, typer.Option("--seed", help="The seed of the noise in its demand.")]
 Span = Annotated[str, typer.Argument(help="How long, e.g. 90s, 2h, 1d12h.")]
 History = Annotated[
-    str | None, typer.Option("--history", help="How much past it has lived through, e.g. 7d.")
+    str | None, typer.Option("--history", help="The length of the simulated history, e.g. 7d.")
 ]
 File = Annotated[Path, typer.Argument(help="Manifests in YAML or JSON.")]
 
@@ -43,7 +43,7 @@ File = Annotated[Path, typer.Argument(help="Manifests in YAML or JSON.")]
 @app.command()
 @command
 def reset(opts: Options, seed: Seed = 1, history: History = None) -> None:
-    """Begin a new world, as another cluster. Example: flyball sandbox reset --history 7d"""
+    """Start a new simulated world, as another cluster. Example: flyball sandbox reset --history 7d"""
     from sandbox.api.errors import WorldDamaged
     from sandbox.world import HISTORY_S
 
@@ -66,7 +66,7 @@ def reset(opts: Options, seed: Seed = 1, history: History = None) -> None:
 @app.command()
 @command
 def advance(opts: Options, span: Span) -> None:
-    """Let virtual time pass; interrupted, the world is as it was. Example: flyball sandbox advance 2h"""
+    """Advance virtual time; an interrupt leaves the world unchanged. Example: flyball sandbox advance 2h"""
     seconds = seconds_of(span, "SPAN")
     world = _world(opts)
     with _watched("advance") as progress:

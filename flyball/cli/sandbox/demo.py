@@ -17,7 +17,7 @@ import typer
 from flyball.cli.kit.output import note, say, tone
 from flyball.exits import Exit, Stop
 
-app = typer.Typer(help="See it all in a sandbox of its own. Example: flyball demo --fast")
+app = typer.Typer(help="Show everything in a sandbox of its own. Example: flyball demo --fast")
 PAUSE_S = 4.0
 
 
@@ -64,7 +64,7 @@ NEXT = """three things to try next
 def demo(
     fast: Annotated[bool, typer.Option("--fast", help="Do not wait between the steps.")] = False,
 ) -> None:
-    """See it all in a sandbox of its own. Example: flyball demo --fast"""
+    """Show everything in a sandbox of its own. Example: flyball demo --fast"""
     begun = time.monotonic()
     wait = PAUSE_S if sys.stdout.isatty() and not fast else 0.0
     with _folder() as folder:

@@ -11,17 +11,15 @@ from flyball.cli.sentinel import burn_view, reading, scan_view
 from flyball.exits import UsageError
 
 app = typer.Typer(
-    help="Foresee failure. Example: flyball sentinel scan --series memory.csv --limit 2Gi",
+    help="Predict exhaustion from a recorded series. Example: flyball sentinel scan --series memory.csv --limit 2Gi",
     no_args_is_help=True,
 )
 
 File = Annotated[Path, typer.Option("--series", help="A CSV (or .csv.gz) with `ts` and a column of values.")]
-Limit = Annotated[
-    str | None, typer.Option("--limit", help="What it must not reach: 2Gi, 0.9; else the column `limit`.")
-]
+Limit = Annotated[str | None, typer.Option("--limit", help="The limit: 2Gi, 0.9; unset: the column `limit`.")]
 Column = Annotated[str, typer.Option("--column", help="The column of values.")]
-Objective = Annotated[float, typer.Option("--objective", help="The share that shall be good, such as 0.999.")]
-Now = Annotated[str | None, typer.Option("--now", help="Leave out what is later: Unix seconds or RFC 3339.")]
+Objective = Annotated[float, typer.Option("--objective", help="The objective, e.g. 0.999.")]
+Now = Annotated[str | None, typer.Option("--now", help="Ignore what is later: Unix seconds or RFC 3339.")]
 
 
 @app.callback()
@@ -32,7 +30,7 @@ def _group() -> None:
 @app.command()
 @command
 def scan(opts: Options, series: File, limit: Limit = None, column: Column = "value", now: Now = None) -> None:
-    """Play a series back and tell when it would be full. Example: flyball sentinel scan --series m.csv --limit 2Gi"""
+    """Predict when a recorded series reaches its limit. Example: flyball sentinel scan --series m.csv --limit 2Gi"""
     from forecasting.errors import ForecastError
     from forecasting.sentinel.exhaustion import scan as scanned
     from forecasting.sentinel.series import gridded
@@ -57,7 +55,7 @@ def scan(opts: Options, series: File, limit: Limit = None, column: Column = "val
 @app.command()
 @command
 def burn(opts: Options, series: File, objective: Objective = 0.999) -> None:
-    """How fast an error budget is spent. Example: flyball sentinel burn --series slo.csv --objective 0.999"""
+    """Show how fast an error budget is spent. Example: flyball sentinel burn --series slo.csv --objective 0.999"""
     from forecasting.errors import ForecastError
     from forecasting.sentinel.burn import burning
     from forecasting.sentinel.series import gridded

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 TUNER = "agent:tuner"
 
 LATER = {
-    "backtest": "Play replica policies on traces of demand.",
-    "backtest-cpu": "Play CPU requests on traces of usage.",
+    "backtest": "Backtest replica policies on recorded demand.",
+    "backtest-cpu": "Backtest CPU requests on recorded usage.",
     "train": "Train the forecast's weights on generated demand.",
 }
 """Subcommands with a module each, whose `app` has that one command."""
@@ -75,13 +75,15 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Percent = Annotated[int, typer.Option("--cpu-percent", min=1, max=1000, help="Aim at this CPU, of requests.")]
+Percent = Annotated[
+    int, typer.Option("--cpu-percent", min=1, max=1000, help="The CPU target, percent of requests.")
+]
 
 
 @app.command()
 @command
 def run(opts: Options, dry_run: DryRun = None, cpu_percent: Percent = 80) -> None:
-    """Look at CPU against requests and scale what is off, by the HPA's formula. Example: flyball tune run -n shop"""
+    """Scale workloads whose CPU is off its target, by the HPA's formula. Example: flyball tune run -n shop"""
     how = mode(dry_run)
 
     async def work(app: "App") -> None:
@@ -110,7 +112,7 @@ def run(opts: Options, dry_run: DryRun = None, cpu_percent: Percent = 80) -> Non
 @command
 def apply(
     opts: Options,
-    handle: Annotated[str, typer.Argument(help="The plan's, as it was printed.")],
+    handle: Annotated[str, typer.Argument(help="The plan's handle, as printed.")],
     exclude: Exclude = None,
     stop_on: Stop = "failure",
     yes: Yes = False,

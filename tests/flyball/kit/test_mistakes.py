@@ -26,14 +26,17 @@ def walk(node: Any, path: str = "") -> Iterator[Node]:
         yield from walk(child, words)
 
 
+def has_output(node: Any) -> bool:
+    return any("-o" in p.opts for p in node.params)
+
+
 TREE = dict(walk(typer.main.get_command(app)))
 COMMANDS = {words: node for words, node in TREE.items() if not hasattr(node, "list_commands")}
 GROUPS = {words: node for words, node in TREE.items() if hasattr(node, "list_commands")}
 PLAIN = [
     words
     for words, node in COMMANDS.items()
-    if any("-o" in p.opts for p in node.params)
-    and not any(p.required or p.param_type_name == "argument" for p in node.params)
+    if has_output(node) and not any(p.required or p.param_type_name == "argument" for p in node.params)
 ]
 """Commands that take no word, want no option, and have `-o`."""
 WANTING = {words: [p for p in node.params if p.required] for words, node in COMMANDS.items()}
@@ -50,6 +53,34 @@ def told(done: Done, help_of: str) -> dict[str, str]:
     (problem,) = done.document["problems"]
     found: dict[str, str] = problem
     return found
+
+
+VERBS = {
+    "Add", "Advance", "Approve", "Backtest", "Carry", "Check", "Decline", "Explain", "Find", "List", "Predict", "Print",
+    "Read", "Record", "Reset", "Restart", "Resume", "Run", "Say", "Scale", "Set", "Show", "Start", "Stop", "Suspend",
+    "Talk", "Train", "Undo", "Verify", "Write",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", TREE)
+def test_help_begins_with_a_verb_and_has_one_example_that_exists(words: str) -> None:
+    text = " ".join((TREE[words].help or "").split())
+    assert text.split()[0].rstrip(",") in VERBS, text
+    (example,) = re.findall(r"Example: flyball ([-a-z ]+)", text)
+    shown = example.split()
+    assert shown[: len(words.split())] == words.split(), text
+    assert not re.search(r"\b(mend|house|rooms?|kept by|keeps it|shall|unsaid|null)\b", text), text
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_options_are_told_in_plain_words(words: str) -> None:
+    for param in COMMANDS[words].params:
+        text = getattr(param, "help", "") or ""
+        assert text, (words, param.name)
+        assert not re.search(r"\b(mend|house|rooms?|kept by|keeps it|shall|unsaid|null)\b", text), (
+            words,
+            text,
+        )
 
 
 def test_the_tree_is_whole() -> None:
@@ -73,7 +104,7 @@ def test_an_option_that_is_nearly_right(flyball: Flyball, words: str) -> None:
         assert problem["hint"].startswith(f"did you mean {meant}?")
 
 
-@pytest.mark.parametrize("words", [words for words, wanted in WANTING.items() if wanted])
+@pytest.mark.parametrize("words", [w for w, wanted in WANTING.items() if wanted and has_output(COMMANDS[w])])
 def test_a_missing_argument_shows_the_example(flyball: Flyball, words: str) -> None:
     problem = told(flyball(f"{words} -o json"), f"flyball {words}")
     assert problem["what"].endswith(" is missing")

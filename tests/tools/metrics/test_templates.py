@@ -141,7 +141,7 @@ def own(**fields: str) -> str:
 
 
 BAD = {
-    "broken = ": ("metrics.toml", "hint the file"),
+    "broken = ": ("metrics.toml", "correct the file"),
     "colour = 'x'": ("colour", "preset"),
     "preset = 'linkerd'": ("preset", "istio"),
     "scrape_s = '30'": ("scrape_s", "write scrape_s"),
