@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deny": ("flyball.cli.change.deny", "Decline a request or a plan that waits."),
     "chat": ("flyball.cli.chat.command", "Talk to the ops agent."),
     "tune": ("flyball.cli.tune.commands", "Run a tuning pass, apply a plan, backtest policies."),
-    "sentinel": ("flyball.cli.sentinel.commands", "Predict exhaustion from a recorded series."),
+    "sentinel": ("flyball.cli.sentinel.commands", "Foresee exhaustion in a recorded series."),
     "audit": ("flyball.cli.audit.commands", "Read, prove and verify the log."),
     "policy": ("flyball.cli.govern.policy", "Explain, test and lint the policy."),
     "agent": ("flyball.cli.govern.agent", "List, show, suspend and resume agents."),

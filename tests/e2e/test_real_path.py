@@ -44,6 +44,16 @@ def test_scale_within_policy_is_done_and_undone(kube: Namespace, console: Consol
     assert kube.get("web")["spec"]["replicas"] == 2
 
 
+def test_all_namespaces_are_those_that_policy_lets_be_listed(kube: Namespace, console: Console) -> None:
+    """This test's policy lets one namespace be listed, of those that the cluster has."""
+    kube.workload("web", 2)
+    done = console.run("get", "-A")
+    assert done.code == 0, done.err
+    head, row = [line.split() for line in done.out.splitlines()]
+    assert (head[:2], row[:2]) == (["NAMESPACE", "NAME"], [kube.name, "deployment/web"])
+    assert "that policy does not let you list" in done.err
+
+
 def test_beyond_policy_nothing_happens(kube: Namespace, console: Console) -> None:
     before = kube.workload("web", 2)["metadata"]["generation"]
     denied = act(console, 60, code=3)

@@ -11,7 +11,7 @@ from flyball.cli.sentinel import burn_view, reading, scan_view
 from flyball.exits import UsageError
 
 app = typer.Typer(
-    help="Predict exhaustion from a recorded series. Example: flyball sentinel scan --series memory.csv --limit 2Gi",
+    help="Foresee exhaustion in a recorded series. Example: flyball sentinel scan --series memory.csv --limit 2Gi",
     no_args_is_help=True,
 )
 
