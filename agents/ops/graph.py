@@ -22,6 +22,7 @@ from agents.ops.budget import Budget, tokens_for_tools, tokens_in
 from agents.ops.events import Asked, CardShown, Reason, Said, Stopped, Waiting
 from agents.ops.state import State, answered, ended, reserved
 from audit.clock import Clock
+from base.interrupts import shield_until_done
 from policies.types import Mode, Principal
 from tools.toolbox.port import Call, Card, Toolbox
 
@@ -166,18 +167,16 @@ class Nodes:
 
     async def _call(self, number: int, call: ToolCall) -> CardShown:
         started = self.clock.mono_us()
-        card = await _to_its_end(
-            self.toolbox.call(
-                Call(
-                    name=call["name"],
-                    arguments=call["arguments"],
-                    principal=self.principal,
-                    namespace=self.namespace,
-                    mode=self.mode,
-                    request_id=call["request_id"],
-                )
-            )
+        sent = Call(
+            name=call["name"],
+            arguments=call["arguments"],
+            principal=self.principal,
+            namespace=self.namespace,
+            mode=self.mode,
+            request_id=call["request_id"],
         )
+        # A turn that is interrupted ends, but half a governed write would be in doubt.
+        card = await shield_until_done(self.toolbox.call(sent), interrupted="raises")
         ms = (self.clock.mono_us() - started) // 1_000
         return CardShown(number, call["name"], call["request_id"], card, ms)
 
@@ -188,16 +187,6 @@ class Nodes:
         if stopped:
             runtime.stream_writer(stopped)
         return state
-
-
-async def _to_its_end(call: Coroutine[Any, Any, Card]) -> Card:
-    """The card; a cancellation waits until the call has ended, for half a governed write is in doubt."""
-    task = asyncio.ensure_future(call)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
 
 
 def build(nodes: Nodes, saver: "BaseCheckpointSaver[str]") -> "CompiledStateGraph[State, Run, State, State]":

@@ -5,6 +5,7 @@ from typing import Any
 from audit.errors import ClaimLost, LogUnavailable
 from audit.log import Entry
 from audit.record import Outcome, Record, Tool
+from base.interrupts import shield_until_done
 from policies.types import Claim, Decision, Permit, Request, Situation, VerdictKind
 from tools.errors import (
     ArgumentsInvalid,
@@ -16,7 +17,7 @@ from tools.errors import (
 )
 from tools.path.context import Context, denied
 from tools.path.delivery import Delivered, Delivery
-from tools.path.endings import manual, outcome_of, refused, shield_until_done
+from tools.path.endings import manual, outcome_of, refused
 from tools.path.execution import Attempt, Conflict, ExecutionContext, Sent, given_back
 from tools.path.journal import declined, ends
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
@@ -62,7 +63,9 @@ class AttemptRunner:
             return Conflict(attempt.closing, attempt.given_back, attempt.number - 1)
         except WriteError as e:  # before the intent, and a rehearsal has no effect
             return await self.failed(request, e, attempt.after, attempt)
-        return await shield_until_done(self._write(delivery, decision, decision.permit, values))
+        # From the durable intent to its outcome nothing is cut short: a write ends within 10 s.
+        written = self._write(delivery, decision, decision.permit, values)
+        return await shield_until_done(written, interrupted="answers")
 
     async def settle(self, conflict: Conflict | None) -> None:
         """Record a conflict that nothing else will be committed with: it must not be left in doubt."""

@@ -8,11 +8,11 @@ import asyncio
 from contextlib import suppress
 
 from audit.errors import AuditError, ClaimLost, LogUnavailable
+from base.interrupts import shield_until_done
 from policies.types import Claim, Decision, Request
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
 from tools.path.attempts import AttemptRunner
 from tools.path.context import Context, denied
-from tools.path.endings import shield_until_done
 from tools.path.execution import Attempt, Conflict, ExecutionContext
 from tools.path.journal import Final, InDoubt, New, RequestReused
 from tools.path.observe import observe
@@ -125,7 +125,7 @@ class Executor:
                 result = await self._once(ctx, number, conflict)
             except asyncio.CancelledError:
                 with suppress(AuditError):  # the commit that was cut short may have stored it already
-                    await shield_until_done(self._runner.settle(conflict))
+                    await shield_until_done(self._runner.settle(conflict), interrupted="answers")
                 raise
             if not isinstance(result, Conflict):
                 return result
