@@ -1,11 +1,14 @@
 """`flyball pending`: what waits for an approval."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, note, say, table
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
 
 app = typer.Typer()
 
@@ -15,7 +18,7 @@ app = typer.Typer()
 def pending(opts: Options) -> None:
     """List what waits for an approval. Example: flyball pending"""
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         found, plans = await app.approvals.waiting(), await app.approvals.plans.waiting()
         if opts.json:
             document(
@@ -55,7 +58,7 @@ def item(waiting: Any) -> dict[str, Any]:
     }
 
 
-def rows(app: Any, found: list[Any]) -> list[tuple[object, ...]]:
+def rows(app: "App", found: list[Any]) -> list[tuple[object, ...]]:
     """The questions as lines of a table."""
     from flyball.cli.kit.output import age
 
@@ -82,7 +85,7 @@ def plan_item(waiting: Any) -> dict[str, Any]:
     return {**as_json(waiting.plan), "open": [step.number for step in waiting.open]}
 
 
-def plan_row(app: Any, waiting: Any) -> tuple[object, ...]:
+def plan_row(app: "App", waiting: Any) -> tuple[object, ...]:
     """A plan that waits as one line: how many of its steps need a vote, of whom."""
     from flyball.cli.kit.output import age
 

@@ -8,6 +8,7 @@ from flyball.cli.kit.output import note, safe, transient
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
+    from flyball.wiring import App
     from tools.cluster.rollout import RolloutProgress
     from tools.path.rollout_watcher import Settled
 
@@ -23,7 +24,7 @@ def span(text: str) -> int:
         raise UsageError(str(e)) from e
 
 
-async def until_decided(app: Any, result: Any, patience: int) -> Any:
+async def until_decided(app: "App", result: Any, patience: int) -> Any:
     """While the request waits for an approval, look again until it is decided or patience ends."""
     from tools.path.journal import Final
     from tools.path.outcome import Pending
@@ -44,7 +45,7 @@ async def until_decided(app: Any, result: Any, patience: int) -> Any:
     return result
 
 
-async def until_settled(app: Any, result: Any, patience: int) -> "Settled | None":
+async def until_settled(app: "App", result: Any, patience: int) -> "Settled | None":
     """After a change was applied: until the cluster has carried it out, or patience ends; None where there is
     nothing to wait for. Ctrl-C ends the waiting, never the change, and says so."""
     from flyball.cli.kit.render import undoable
@@ -69,7 +70,7 @@ async def until_settled(app: Any, result: Any, patience: int) -> "Settled | None
 class Progress:
     """How far it has come: on a terminal one line that is written over, else a line every few seconds."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: "App") -> None:
         self._now, self._next = app.context.clock.mono_us, 0
         self._drawn, self._simulated = False, app.place.simulated
         self.last = ""

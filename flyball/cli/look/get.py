@@ -11,6 +11,7 @@ from flyball.exits import UsageError
 
 if TYPE_CHECKING:
     from flyball.cli.look.person import Looking
+    from flyball.wiring import App
     from policies.types import Target
     from tools.diagnosis.snapshot import Row
 
@@ -48,7 +49,7 @@ def get(
     if watch and output not in ("table", "wide"):
         raise UsageError(f"--watch prints a table, not {output}", hint="leave -o or --watch out")
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from flyball.cli.look.person import Looking
 
         kind, target = _asked(app, what or [])
@@ -81,7 +82,7 @@ class _Asked:
         return [row for row in found if self.kind in (None, row.workload.target.kind)]
 
 
-def _asked(app: Any, words: list[str]) -> "tuple[str | None, Target | None]":
+def _asked(app: "App", words: list[str]) -> "tuple[str | None, Target | None]":
     """The kind or the one workload that is meant. Raises UsageError, ArgumentsInvalid."""
     from tools.cluster.names import ALIASES, SHORT, target
 
@@ -98,7 +99,7 @@ def _asked(app: Any, words: list[str]) -> "tuple[str | None, Target | None]":
     return ALIASES[words[0]], None
 
 
-def _print(app: Any, rows: "list[Row]", output: str, *, single: bool) -> None:
+def _print(app: "App", rows: "list[Row]", output: str, *, single: bool) -> None:
     now = app.context.now_ms()
     if output in ("json", "yaml"):
         items = [_item(row) for row in rows]
@@ -117,7 +118,7 @@ def _print(app: Any, rows: "list[Row]", output: str, *, single: bool) -> None:
         _gaps(rows)
 
 
-async def _watch(app: Any, asked: _Asked, rows: "list[Row]") -> None:
+async def _watch(app: "App", asked: _Asked, rows: "list[Row]") -> None:
     """As `kubectl get -w`: the table, then each line that has changed; until Ctrl-C."""
     shown = dict[str, tuple[object, ...]]()
     head = WIDE_HEAD if asked.wide else HEAD

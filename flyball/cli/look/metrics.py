@@ -9,6 +9,7 @@ from flyball.cli.kit.output import age, document, error, say, table, tone
 from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
+    from flyball.wiring import App
     from policies.types import Target
     from tools.errors import MetricsUnavailable
     from tools.metrics.types import Metric, Number
@@ -30,7 +31,7 @@ def metrics() -> None:
 def check(opts: Options, target: Name = None) -> None:
     """Ask each typed query of one workload. Example: flyball metrics check deploy/web"""
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         reads = app.toolbox.reads(app.identity.by_hand())
         where = await _target(app, reads, target)
         found, away = await _asked(reads, where)
@@ -44,7 +45,7 @@ def check(opts: Options, target: Name = None) -> None:
     opts.run(work)
 
 
-async def _target(app: Any, reads: Any, given: str | None) -> "Target":
+async def _target(app: "App", reads: Any, given: str | None) -> "Target":
     from tools.cluster.names import target
 
     if given is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyball.cli.kit.output import note, transient
 from policies.types import Target
@@ -10,6 +10,9 @@ from tools.diagnosis import snapshot
 from tools.diagnosis.snapshot import ALL, Row
 from tools.diagnosis.types import Facts
 from tools.metrics.types import Metric
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
 
 __all__ = ["ALL", "OVERVIEW", "WIDE", "Looking"]
 
@@ -23,7 +26,7 @@ QUIET_S = 1.0
 class Looking:
     """The reads of the person at this terminal."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: "App") -> None:
         self._reads = app.toolbox.reads(app.identity.by_hand())
 
     @property

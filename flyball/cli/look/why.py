@@ -9,6 +9,7 @@ from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.output import Tone, document, note, safe, say, tone
 
 if TYPE_CHECKING:
+    from flyball.wiring import App
     from tools.diagnosis.types import Facts, Finding
 
 app = typer.Typer()
@@ -21,7 +22,7 @@ _TONES: tuple[Tone, ...] = ("bad", "bad", "wait", "dim")
 def why(opts: Options, target: Target) -> None:
     """Say why a workload is as it is, the worst first, with the evidence. Example: flyball why deploy/web"""
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from flyball.cli.kit import missing
         from flyball.cli.look.person import ALL, Looking
         from tools.cluster.names import target as named
