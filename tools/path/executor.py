@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from audit.errors import AuditError, ClaimLost, LogUnavailable
 from base.interrupts import shield_until_done
-from policies.types import Claim, Decision, Request
+from policies.types import Claim, Decision, Observation, Request
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
 from tools.path.attempts import AttemptRunner
 from tools.path.context import Context, denied
@@ -94,6 +94,16 @@ class Executor:
         attempt = await self._look(ctx, 1, None)
         await c.log.commit((c.journal.looked(request, attempt.seen),))
         return await self._runner.decide(ctx, attempt), attempt.diff
+
+    async def judge(self, request: Request, seen: Observation) -> Decision:
+        """What the gate says now of what a dry run has seen, asked as the live request (autonomy tells them
+        apart). Nothing is read, recorded, claimed or written. Not for undos: their rights hang on the object."""
+        c, gate = self._c, await self._c.gate()
+        spec, args = parsed(request)
+        if (no := await c.screened(gate, request)) is not None:
+            return no
+        ctx = ExecutionContext(request, spec, args, c.cluster, gate, Held("", 0))
+        return await self._runner.judge(ctx, seen)
 
     async def _under_lease(self, ctx: ExecutionContext) -> Result:
         match await self._c.journal.state_of(ctx.request):
