@@ -10,8 +10,8 @@ import pytest
 
 from agents.ops.budget import Budget
 from agents.ops.events import Reason
-from agents.tuner import plan
-from flyball.cli.chat import repl
+from agents.tuner import hpa, passed_over
+from flyball.cli.chat import person
 from forecasting.hpa.formula import Unknown
 from tests.agents.conftest import Flyball
 from tests.e2e.scripted_model import say, serving
@@ -60,15 +60,16 @@ def test_budgets_in_words() -> None:
 
 def test_the_persons_commands() -> None:
     named = set(re.findall(r"^\| `(/[a-z]+)", CHAT, re.MULTILINE))
-    handled = {f"/{name}" for name in re.findall(r'case "([a-z]+)"', inspect.getsource(repl))}
-    helped = set(re.findall(r"^(/[a-z]+)", repl._HELP, re.MULTILINE))
+    handled = {f"/{name}" for name in re.findall(r'case "([a-z]+)"', inspect.getsource(person))}
+    helped = set(re.findall(r"^(/[a-z]+)", person.HELP, re.MULTILINE))
     assert named == handled == helped
 
 
 def test_why_codes() -> None:
     table = TUNING.split("## Why")[1].split("Exit code")[0]
+    source = inspect.getsource(hpa) + inspect.getsource(passed_over)
     documented = set(re.findall(r"`([a-z-]+)`", table)) | {"owned-by-"}
-    written = set(re.findall(r'f?"([a-z]+(?:-[a-z]+)+-?)[{"]', inspect.getsource(plan))) | {
+    written = set(re.findall(r'f?"([a-z]+(?:-[a-z]+)+-?)[{"]', source)) | {
         "paused",
         "unreadable",
     }
