@@ -1,6 +1,6 @@
 """`flyball audit in-doubt`: writes whose answer never came, and a person's word on what cannot be known."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
     from flyball.wiring import App
+    from tools.path.outcome import Result
 
 app = typer.Typer(help="Look at and resolve writes in doubt. Example: flyball audit in-doubt")
 
@@ -39,7 +40,7 @@ def in_doubt(opts: Options, ctx: typer.Context) -> None:
     opts.run(work)
 
 
-def _show(result: Any) -> None:
+def _show(result: "Result") -> None:
     """How it ended, or, where looking does not tell, how a person says so."""
     from flyball.cli.kit import render
 

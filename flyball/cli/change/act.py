@@ -14,7 +14,7 @@ from flyball.exits import Stop, UsageError
 
 if TYPE_CHECKING:
     from flyball.wiring import App
-    from policies.types import Mode
+    from policies.types import Mode, Request
 
 DryRun = Annotated[str | None, typer.Option("--dry-run", help="`server`: the whole path without effect.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before the write.")]
@@ -126,7 +126,7 @@ def perform(
     opts.run(work)
 
 
-async def carry_out(opts: Options, app: "App", request: Any, yes: bool, patience: int) -> None:
+async def carry_out(opts: Options, app: "App", request: "Request", yes: bool, patience: int) -> None:
     """Ask (unless told not to), act, wait if wanted for an approval and for the cluster, print, and end with
     the exit code."""
     from flyball.cli.kit import output, render
@@ -148,7 +148,7 @@ async def carry_out(opts: Options, app: "App", request: Any, yes: bool, patience
     raise Stop(render.code(result, ended))
 
 
-async def _asked(opts: Options, app: "App", request: Any) -> str:
+async def _asked(opts: Options, app: "App", request: "Request") -> str:
     """Show what would be done and ask; returns the digest of the view that the yes holds for.
 
     What policy refuses, or an approval has to decide, is not asked here; it is a yes to nothing (empty).

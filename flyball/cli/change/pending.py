@@ -9,6 +9,7 @@ from flyball.cli.kit.output import document, note, say, table
 
 if TYPE_CHECKING:
     from flyball.wiring import App
+    from tools.plans.plan import WaitingPlan
 
 app = typer.Typer()
 
@@ -78,14 +79,14 @@ def rows(app: "App", found: list[Any]) -> list[tuple[object, ...]]:
     ]
 
 
-def plan_item(waiting: Any) -> dict[str, Any]:
+def plan_item(waiting: "WaitingPlan") -> dict[str, Any]:
     """A plan that waits as JSON; `open` are the numbers of the steps that wait for votes."""
     from flyball.cli.change.plan_view import as_json
 
     return {**as_json(waiting.plan), "open": [step.number for step in waiting.open]}
 
 
-def plan_row(app: "App", waiting: Any) -> tuple[object, ...]:
+def plan_row(app: "App", waiting: "WaitingPlan") -> tuple[object, ...]:
     """A plan that waits as one line: how many of its steps need a vote, of whom."""
     from flyball.cli.kit.output import age
 

@@ -1,7 +1,7 @@
 """Spans as people write them, waiting for a decision, and for the cluster, with a line now and then."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from base.durations import DurationInvalid, seconds
 from flyball.cli.kit.output import note, safe, transient
@@ -10,6 +10,7 @@ from flyball.exits import UsageError
 if TYPE_CHECKING:
     from flyball.wiring import App
     from tools.cluster.rollout import RolloutProgress
+    from tools.path.outcome import Result
     from tools.path.rollout_watcher import Settled
 
 POLL_S = 0.5
@@ -24,7 +25,7 @@ def span(text: str) -> int:
         raise UsageError(str(e)) from e
 
 
-async def until_decided(app: "App", result: Any, patience: int) -> Any:
+async def until_decided(app: "App", result: "Result", patience: int) -> "Result":
     """While the request waits for an approval, look again until it is decided or patience ends."""
     from tools.path.journal import Final
     from tools.path.outcome import Pending
@@ -45,7 +46,7 @@ async def until_decided(app: "App", result: Any, patience: int) -> Any:
     return result
 
 
-async def until_settled(app: "App", result: Any, patience: int) -> "Settled | None":
+async def until_settled(app: "App", result: "Result", patience: int) -> "Settled | None":
     """After a change was applied: until the cluster has carried it out, or patience ends; None where there is
     nothing to wait for. Ctrl-C ends the waiting, never the change, and says so."""
     from flyball.cli.kit.render import undoable

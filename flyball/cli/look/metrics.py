@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from policies.types import Target
     from tools.errors import MetricsUnavailable
     from tools.metrics.types import Metric, Number
+    from tools.reading.governed_reads import GovernedReads
 
 app = typer.Typer(help="Look at the metrics' source. Example: flyball metrics check", no_args_is_help=True)
 Name = Annotated[
@@ -45,7 +46,7 @@ def check(opts: Options, target: Name = None) -> None:
     opts.run(work)
 
 
-async def _target(app: "App", reads: Any, given: str | None) -> "Target":
+async def _target(app: "App", reads: "GovernedReads", given: str | None) -> "Target":
     from tools.cluster.names import target
 
     if given is not None:
@@ -59,7 +60,7 @@ async def _target(app: "App", reads: Any, given: str | None) -> "Target":
 
 
 async def _asked(
-    reads: Any, where: "Target"
+    reads: "GovernedReads", where: "Target"
 ) -> "tuple[dict[Metric, tuple[Number, str]], dict[Metric, MetricsUnavailable]]":
     """Each figure with what to do about it, and those for which the source could not be asked."""
     from tools.errors import MetricsUnavailable
