@@ -81,9 +81,10 @@ class GovernedToolbox:
             if type(call.args) is not spec.args:
                 what = f"`{call.action}` takes {spec.args.__name__}, not {type(call.args).__name__}"
                 raise ArgumentsInvalid(what, where=call.action, hint="give the action's own argument model")
-            result = await self._carry_out(self._built(call, spec.name, call.args))
+            args = registry.parse(spec.args, dict(call.args))  # pydantic can make a model unvalidated
+            result = await self._carry_out(self._built(call, spec.name, args))
         except (ArgumentsInvalid, UnknownTool) as e:
-            size = len(call.args.model_dump_json())
+            size = len(call.args.model_dump_json(warnings=False))
             return Answer(await self._rejected(call, call.action, size, e), None)
         except (NotFound, NeverHappened, ClusterUnavailable) as e:
             return Answer(_told("failed", e, None), None)
