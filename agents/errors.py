@@ -31,3 +31,13 @@ class ReplyMalformed(ModelError):
 
 class ThreadInvalid(AgentError):
     """The thread's name is none, or the thread belongs to another place or person."""
+
+
+class StrategyUnknown(AgentError):
+    """No tuning strategy has this name."""
+
+    effect = "usage"
+
+
+class StrategyBroken(AgentError):
+    """A strategy answered about other workloads than it was asked about, or with what is no number of replicas."""

@@ -31,6 +31,8 @@ from tools.path.executor import Executor
 from tools.path.leases import SqliteLeases
 from tools.ports import ClusterReader, ClusterWriter, UsageReader
 from tools.toolbox.governed import GovernedToolbox
+from tools.toolbox.port import Recorder
+from tools.toolbox.recorder import JournalRecorder
 
 SANDBOX = "sandbox"
 LOG = logging.getLogger("flyball")
@@ -67,6 +69,7 @@ class App:
     executor: Executor
     approvals: Approvals
     toolbox: GovernedToolbox
+    recorder: Recorder
     identity: LocalIdentity
     world: World | None
 
@@ -240,7 +243,15 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         executor = Executor(context, parts.writer)
         toolbox = GovernedToolbox(context, executor, parts.usage, parts.metrics)
         yield App(
-            settings, place, context, executor, Approvals(context, executor), toolbox, identity, parts.world
+            settings=settings,
+            place=place,
+            context=context,
+            executor=executor,
+            approvals=Approvals(context, executor),
+            toolbox=toolbox,
+            recorder=JournalRecorder(context),
+            identity=identity,
+            world=parts.world,
         )
 
 

@@ -4,19 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from policies.types import ActionInfo, Delta, Scalar, Target, digest_of
+from tools.arguments import Args as Args
 from tools.cluster.rollout import RolloutProgress, rolled_out
 from tools.metrics.types import Metric, Number, Series
 from tools.ports import ApiEvent, Autoscaler, Change, Patch, Pod, PodUsage, Workload
-
-
-class Args(BaseModel):
-    """A tool's arguments: strict types, no unknown fields, no defaults (strict JSON schemas want all named)."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
 
 A = TypeVar("A", bound=Args)
 

@@ -21,10 +21,11 @@ from agents.ops.events import Event, Stopped
 from agents.ops.graph import Drained, Nodes, Run, build
 from agents.ops.state import State, begun, cut_off, empty
 from agents.ops.threads import ThreadInfo, Threads
+from agents.ops.trail import Trail
 from audit.clock import Clock
 from policies.types import Mode, Principal
 from tools.ports import Leases
-from tools.toolbox.port import Toolbox
+from tools.toolbox.port import Recorder, Toolbox
 
 _NAME = re.compile(r"\A[A-Za-z0-9][-._A-Za-z0-9]{0,63}\Z")
 _ASSENT = re.compile(
@@ -33,12 +34,16 @@ _ASSENT = re.compile(
     re.IGNORECASE,
 )
 
+_INTERRUPTED = Stopped("interrupted", "the turn before was cut off; it is closed, nothing of it is repeated")
+_DRAINED = Stopped("drained", "the process was asked to end; the turn can be resumed")
+
 
 class OpsAgent:
     """Conversations with a model that holds the toolbox, and no writer. Use as `async with`.
 
-    `where` is `context/namespace` as the person sees it; a thread stays where it began. `principal.session`
-    is the thread's, not the process's: it says in the log which conversation a call came from.
+    `where` is `context/namespace` as the person sees it; a thread stays where it began. In each thread the
+    agent acts under that thread's session, whatever session `principal` came with: it says in the log which
+    conversation a call came from. Model calls, and turns that we end, are recorded before they are shown.
     A turn holds its thread's lease, so that two processes never continue one thread at once.
     """
 
@@ -46,6 +51,7 @@ class OpsAgent:
         self,
         model: ModelClient,
         toolbox: Toolbox,
+        recorder: Recorder,
         *,
         checkpoints: Path,
         leases: Leases,
@@ -61,7 +67,7 @@ class OpsAgent:
         self._nodes = Nodes(
             model=model,
             toolbox=toolbox,
-            principal=principal,
+            trail=Trail(recorder, principal),
             namespace=namespace,
             mode=mode,
             budget=budget,
@@ -88,20 +94,17 @@ class OpsAgent:
         """One turn of the person in `thread`. `heard`: what the person did by commands since the last turn.
 
         A turn that was cut off before is closed first; none of its calls is sent again (see `resume`).
-        Raises ThreadInvalid, LeaseBusy, and what the toolbox raises when log or cluster are away: then the
+        Raises ThreadInvalid, LeaseBusy, and what toolbox and recorder raise when log or cluster are away: then the
         turn stays unfinished, and `resume` goes on where it was, with the same request ids.
         """
         async with self._leases.hold(_lease(thread)):
             state = await self._pinned(thread)
             if not state["stopped"]:
-                yield Stopped(
-                    "interrupted", "the turn before was cut off; it is closed, nothing of it is repeated"
-                )
+                yield await self._kept(thread, _INTERRUPTED)
                 state = cut_off(state)
             if state["waiting"] and _ASSENT.fullmatch(text):
-                yield Stopped(
-                    "assent", f"text approves nothing; {state['waiting'][0]} is decided by /approve or /deny"
-                )
+                what = f"text approves nothing; {state['waiting'][0]} is decided by /approve or /deny"
+                yield await self._kept(thread, Stopped("assent", what))
                 return
             state = begun(state, self._new_id(), text, heard, self._nodes.budget)
             state, stopped = self._nodes.reserve(state)
@@ -109,7 +112,7 @@ class OpsAgent:
                 async for event in events:
                     yield event
             if stopped:
-                yield stopped
+                yield await self._kept(thread, stopped)
 
     async def resume(self, thread: str) -> AsyncGenerator[Event, None]:
         """Go on with a turn that was cut off: the reply that was kept is acted on, with its request ids."""
@@ -121,7 +124,7 @@ class OpsAgent:
                 state, stopped = self._nodes.reserve(state)
                 await self._graph.aupdate_state(_config(thread), state, as_node="act")
                 if stopped:
-                    yield stopped
+                    yield await self._kept(thread, stopped)
             async with aclosing(self._go(thread, None)) as events:
                 async for event in events:
                     yield event
@@ -144,6 +147,10 @@ class OpsAgent:
         if self._control and self._run:
             self._control.request_drain()
             self._run.drain()
+
+    async def _kept(self, thread: str, stopped: Stopped) -> Stopped:
+        await self._nodes.trail.keep(thread, stopped)
+        return stopped
 
     async def _pinned(self, thread: str) -> State:
         state = await self._threads.state(thread) or empty(self._where, self._human)
@@ -170,7 +177,7 @@ class OpsAgent:
                 async for event in stream:
                     yield event
         except (Drained, GraphDrained):
-            yield Stopped("drained", "the process was asked to end; the turn can be resumed")
+            yield await self._kept(thread, _DRAINED)
         finally:
             self._run = self._control = None
         await self._threads.prune(thread)

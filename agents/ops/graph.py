@@ -19,10 +19,12 @@ from agents.errors import ModelError
 from agents.models.types import Message, ModelClient, Reply, ToolCall
 from agents.ops import history, results
 from agents.ops.budget import Budget, tokens_for_tools, tokens_in
-from agents.ops.events import Asked, CardShown, Reason, Said, Stopped, Waiting
+from agents.ops.events import Asked, CardShown, Event, Reason, Said, Stopped, Waiting
 from agents.ops.state import State, answered, ended, reserved
+from agents.ops.trail import Trail
 from audit.clock import Clock
-from policies.types import Mode, Principal
+from base.interrupts import shield_until_done
+from policies.types import Mode
 from tools.toolbox.port import Call, Card, Toolbox
 
 _STOPS: dict[Reason, str] = {
@@ -81,7 +83,7 @@ class Nodes:
 
     model: ModelClient
     toolbox: Toolbox
-    principal: Principal
+    trail: Trail
     namespace: str | None
     mode: Mode
     budget: Budget
@@ -104,36 +106,34 @@ class Nodes:
 
     async def ask(self, state: State, runtime: Runtime[Run]) -> State:
         """The model node. Its reservation was checkpointed before."""
-        run, emit, started = runtime.context, runtime.stream_writer, self.clock.mono_us()
+        run, started = runtime.context, self.clock.mono_us()
         sent = [self.prompt, *history.trimmed(state["messages"], self.budget.history_tokens)]
         try:
             reply = await run.ask(
                 self.model.complete(sent, self.toolbox.schemas(), max_tokens=self.budget.output_tokens)
             )
         except ModelError as e:
-            emit(Stopped("model", e.what, e))
+            await self._tell(runtime, Stopped("model", e.what, e))
             return ended(state, "model", "the model could not be asked")
         if reply is None:
-            state, stopped = self.stop(state, "cancelled")
-            emit(stopped)
-            return state
+            return await self._stopped(runtime, self.stop(state, "cancelled"))
         before, state = state["spent"], answered(state, run.thread, reply)
         message = state["messages"][-1]
         ms = (self.clock.mono_us() - started) // 1_000
-        emit(Asked(self.model.model, message["id"], state["steps"], state["spent"] - before, ms))
+        asked = Asked(self.model.model, message["id"], state["steps"], state["spent"] - before, ms)
+        await self._tell(runtime, asked)
         if reply.text.strip():
-            emit(Said(reply.text))
+            await self._tell(runtime, Said(reply.text))
         if reply.calls:
             return state
         if reply.text.strip():
             return ended(state, "done")
-        state, stopped = self.stop({**state, "messages": state["messages"][:-1]}, "empty")
-        emit(stopped)
-        return state
+        state = {**state, "messages": state["messages"][:-1]}
+        return await self._stopped(runtime, self.stop(state, "empty"))
 
     async def act(self, state: State, runtime: Runtime[Run]) -> State:
         """The acting node: the calls of the last reply, one after the other, each down the governed path."""
-        emit, why, answers = runtime.stream_writer, "", list[Message]()
+        why, answers = "", list[Message]()
         waiting: Card | None = None
         doubt = False
         number = state["cards"]
@@ -143,8 +143,8 @@ class Nodes:
                 answers.append(history.answer(call["id"], results.not_run(why)))
                 continue
             number += 1
-            shown = await self._call(number, call)
-            emit(shown)
+            shown = await self._call(runtime.context.thread, number, call)
+            await self._tell(runtime, shown)
             answers.append(
                 history.answer(call["id"], results.result(number, shown.card, self.budget.result_chars))
             )
@@ -155,49 +155,45 @@ class Nodes:
         state = {**state, "messages": history.lightened([*state["messages"], *answers]), "cards": number}
         if waiting is not None:
             handle = waiting.handle or ""
-            emit(Waiting(handle, waiting.line))
+            await self._tell(runtime, Waiting(handle, waiting.line))
             return ended({**state, "waiting": [handle]}, "waiting", f"{handle} waits for a person's approval")
-        return self._next(state, runtime, "in_doubt" if doubt else None)
+        return await self._next(state, runtime, "in_doubt" if doubt else None)
 
     def _skip(self, index: int, run: Run) -> str:
         if run.cancelled:
             return "the person cancelled the turn"
         return f"at most {self.budget.calls} calls in one reply" if index >= self.budget.calls else ""
 
-    async def _call(self, number: int, call: ToolCall) -> CardShown:
+    async def _call(self, thread: str, number: int, call: ToolCall) -> CardShown:
         started = self.clock.mono_us()
-        card = await _to_its_end(
-            self.toolbox.call(
-                Call(
-                    name=call["name"],
-                    arguments=call["arguments"],
-                    principal=self.principal,
-                    namespace=self.namespace,
-                    mode=self.mode,
-                    request_id=call["request_id"],
-                )
-            )
+        sent = Call(
+            name=call["name"],
+            arguments=call["arguments"],
+            principal=self.trail.speaker(thread),
+            namespace=self.namespace,
+            mode=self.mode,
+            request_id=call["request_id"],
         )
+        # A turn that is interrupted ends, but half a governed write would be in doubt.
+        card = await shield_until_done(self.toolbox.call(sent), interrupted="raises")
         ms = (self.clock.mono_us() - started) // 1_000
         return CardShown(number, call["name"], call["request_id"], card, ms)
 
-    def _next(self, state: State, runtime: Runtime[Run], why: Reason | None) -> State:
+    async def _next(self, state: State, runtime: Runtime[Run], why: Reason | None) -> State:
         if why is None and runtime.context.cancelled:
             why = "cancelled"
-        state, stopped = self.reserve(state) if why is None else self.stop(state, why)
+        return await self._stopped(runtime, self.reserve(state) if why is None else self.stop(state, why))
+
+    async def _stopped(self, runtime: Runtime[Run], found: tuple[State, Stopped | None]) -> State:
+        state, stopped = found
         if stopped:
-            runtime.stream_writer(stopped)
+            await self._tell(runtime, stopped)
         return state
 
-
-async def _to_its_end(call: Coroutine[Any, Any, Card]) -> Card:
-    """The card; a cancellation waits until the call has ended, for half a governed write is in doubt."""
-    task = asyncio.ensure_future(call)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
+    async def _tell(self, runtime: Runtime[Run], event: Event) -> None:
+        """Recorded first: what the log does not hold was never shown, and the turn goes no further."""
+        await self.trail.keep(runtime.context.thread, event)
+        runtime.stream_writer(event)
 
 
 def build(nodes: Nodes, saver: "BaseCheckpointSaver[str]") -> "CompiledStateGraph[State, Run, State, State]":

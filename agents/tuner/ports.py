@@ -1,6 +1,5 @@
-"""What a tuning pass needs of its surroundings: eyes that are governed, and somebody who records the run."""
+"""What a tuning pass needs of its surroundings beside the toolbox: eyes that are governed."""
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from policies.types import Target
@@ -22,13 +21,3 @@ class Observer(Protocol):
 
     async def usage(self, target: Target) -> list[PodUsage]:
         """The latest samples of `target`'s pods; a pod without one is missing from the list."""
-
-
-class RunRecorder(Protocol):
-    """Writes `run.started` and `run.finished`; `detail` is JSON without floats."""
-
-    async def started(self, run_id: str, detail: Mapping[str, object]) -> None:
-        """Durable before the pass looks at anything."""
-
-    async def finished(self, run_id: str, detail: Mapping[str, object]) -> None:
-        """What came of it; not called when the process dies or the log is away."""

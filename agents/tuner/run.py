@@ -1,28 +1,40 @@
-"""A tuning pass: look at each workload, propose, and send each proposal down the governed path."""
+"""A tuning pass: look at each workload, ask the strategy, and send each proposal down the governed path."""
 
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from pydantic import ValidationError
+
+from agents.errors import AgentError, StrategyBroken
 from agents.request_id import of_step
-from agents.tuner.plan import Proposal, propose, skip_reason, skipped
-from agents.tuner.ports import Observer, RunRecorder
+from agents.tuner.passed_over import skip_reason
+from agents.tuner.ports import Observer
+from agents.tuner.strategy import Observed, Proposal, Strategy, skipped
 from audit.clock import Clock
 from audit.errors import RecordInvalid
-from forecasting.hpa.formula import TARGET_PERCENT
 from policies.types import Mode, Principal
+from tools.arguments import ScaleArgs
 from tools.errors import ToolError
 from tools.ports import Workload
-from tools.toolbox.port import Call, Card, Toolbox
+from tools.toolbox.port import Answer, Card, Recorder, Toolbox, TypedCall
+
+SCALE = "scale"
+"""The one action that a pass proposes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A proposal and what came of it; `card` is None where nothing was proposed, or the pass stopped before it."""
+    """A proposal and what came of it; `answer` is None where nothing was proposed, or the pass stopped before it."""
 
     proposal: Proposal
-    card: Card | None
+    answer: Answer | None
+
+    @property
+    def card(self) -> Card | None:
+        """What a person is shown of the answer."""
+        return self.answer.card if self.answer else None
 
     @property
     def status(self) -> str:
@@ -49,53 +61,52 @@ class Pass:
 
 
 class TunerPass:
-    """Scales what stands outside of the HPA's tolerance. It proposes the formula's figure and no other:
-    what of it is allowed is the policy's business, and a refusal is reported, not bargained with."""
+    """Proposes the strategy's figure and no other: what of it is allowed is the policy's business, and a refusal
+    is reported, not bargained with."""
 
     def __init__(
         self,
         toolbox: Toolbox,
         observer: Observer,
-        recorder: RunRecorder,
+        recorder: Recorder,
         *,
+        strategy: Strategy,
         principal: Principal,
         mode: Mode,
         clock: Clock,
-        target_percent: int = TARGET_PERCENT,
     ) -> None:
         self._toolbox, self._observer, self._recorder = toolbox, observer, recorder
-        self._principal, self._mode, self._clock, self._target = principal, mode, clock, target_percent
+        self._strategy, self._who, self._mode, self._clock = strategy, principal, mode, clock
 
     async def run(self, run_id: str, namespace: str) -> Pass:
         """One pass over `namespace`. The same `run_id` again proposes under the same request ids.
 
-        Raises what the first overview read and the log raise; trouble with one workload is its row's. Once
-        something is in doubt nothing more is proposed: what the cluster does with a write is not known then.
+        Raises what the first overview read, the strategy and the recorder raise; trouble with one workload is its
+        row's. Once something is in doubt nothing more is proposed: what the cluster does with a write is not
+        known then.
         """
-        await self._recorder.started(run_id, self._detail(namespace))
+        await self._recorder.run_started(self._who, run_id, self._detail(namespace))
         try:
             rows = await self._rows(run_id, namespace)
-        except ToolError as e:
-            await self._recorder.finished(run_id, {"error": e.what})
+        except (AgentError, ToolError) as e:
+            await self._recorder.run_finished(self._who, run_id, {"error": e.what})
             raise
         done = Pass(run_id, self._mode, rows)
-        await self._recorder.finished(run_id, dict(done.counts()))
+        await self._recorder.run_finished(self._who, run_id, dict(done.counts()))
         return done
 
     def _detail(self, namespace: str) -> dict[str, object]:
-        return {
-            "namespace": namespace,
-            "mode": self._mode,
-            "target_percent": self._target,
-            "formula": "hpa-cpu",
-        }
+        by = self._strategy
+        named = {"strategy": by.name, "strategy_version": by.version}
+        return {"namespace": namespace, "mode": self._mode, **named, **asdict(by.aim)}
 
     async def _rows(self, run_id: str, namespace: str) -> tuple[Row, ...]:
         found = sorted(await self._observer.workloads(namespace), key=lambda w: w.target.path)
-        plan = [await self._propose(workload) for workload in found]
-        return tuple(await self._carry_out(run_id, plan))
+        looked = [await self._look(workload) for workload in found]
+        return tuple(await self._carry_out(run_id, self._proposed(looked)))
 
-    async def _propose(self, workload: Workload) -> Proposal:
+    async def _look(self, workload: Workload) -> Observed | Proposal:
+        """What is to be proposed on, or why nothing is."""
         if why := skip_reason(workload):
             return skipped(workload, why)
         try:
@@ -103,43 +114,62 @@ class TunerPass:
             usage = await self._observer.usage(workload.target)
         except (ToolError, RecordInvalid) as e:
             return skipped(workload, "unreadable", e.what)
-        return propose(workload, pods, usage, target=self._target, now_ms=self._now_ms())
+        return Observed(workload, pods, usage, self._now_ms())
+
+    def _proposed(self, looked: Sequence[Observed | Proposal]) -> list[Proposal]:
+        """A line for each workload, in the order in which they were looked at."""
+        observed = [one for one in looked if isinstance(one, Observed)]
+        answers = list(self._strategy.propose(observed))
+        if [p.target for p in answers] != [one.workload.target for one in observed]:
+            what = (
+                f"strategy `{self._strategy.name}` did not answer for each workload that it was asked about"
+            )
+            raise StrategyBroken(what, where=", ".join(str(one.workload.target) for one in observed[:5]))
+        left = iter(answers)
+        return [one if isinstance(one, Proposal) else next(left) for one in looked]
 
     async def _carry_out(self, run_id: str, plan: Sequence[Proposal]) -> list[Row]:
         rows: list[Row] = []
-        for proposal in plan:
-            stopped = any(row.status == "in_doubt" for row in rows)
-            asks = proposal.proposed is not None and not stopped
-            rows.append(Row(proposal, await self._tried(run_id, proposal) if asks else None))
+        typed = [scaling(proposal) for proposal in plan]  # all of them, before the first is sent
+        for proposal, args in zip(plan, typed, strict=True):
+            asks = args if all(row.status != "in_doubt" for row in rows) else None
+            rows.append(Row(proposal, await self._tried(run_id, proposal, asks) if asks else None))
         return rows
 
-    async def _tried(self, run_id: str, proposal: Proposal) -> Card:
+    async def _tried(self, run_id: str, proposal: Proposal, args: ScaleArgs) -> Answer:
         """Whatever keeps one workload from being changed (its lease, the cluster) does not end the pass."""
         try:
-            return await self._send(run_id, proposal)
+            return await self._toolbox.propose(self._call(run_id, proposal, args))
         except (ToolError, RecordInvalid) as e:
             text = json.dumps({"status": "failed", "error": e.what})
-            return Card("failed", f"failed  scale {proposal.target}  {e.what}", text)
+            return Answer(Card("failed", f"failed  scale {proposal.target}  {e.what}", text), None)
 
-    async def _send(self, run_id: str, proposal: Proposal) -> Card:
-        arguments = {
-            "workload": str(proposal.target),
-            "replicas": proposal.proposed,
-            "current_replicas": proposal.now,
-        }
-        return await self._toolbox.call(
-            Call(
-                name="scale",
-                arguments=json.dumps(arguments),
-                principal=self._principal,
-                namespace=proposal.target.namespace,
-                mode=self._mode,
-                request_id=of_step(run_id, "scale", proposal.target),
-                reason=proposal.reason,
-                run_id=run_id,
-            )
+    def _call(self, run_id: str, proposal: Proposal, args: ScaleArgs) -> TypedCall:
+        return TypedCall(
+            action=SCALE,
+            args=args,
+            principal=self._who,
+            namespace=proposal.target.namespace,
+            mode=self._mode,
+            request_id=of_step(run_id, SCALE, proposal.target),
+            reason=proposal.reason,
+            run_id=run_id,
         )
 
     def _now_ms(self) -> int:
         world = self._clock.world_ms()
         return self._clock.wall_ms() if world is None else world
+
+
+def scaling(proposal: Proposal) -> ScaleArgs | None:
+    """The arguments that carry a proposal out, bound to the replicas that it was made on; None where it is none.
+
+    Raises StrategyBroken for a figure that no workload can have.
+    """
+    if proposal.proposed is None:
+        return None
+    target = str(proposal.target)
+    try:
+        return ScaleArgs(workload=target, replicas=proposal.proposed, current_replicas=proposal.now)
+    except ValidationError as e:
+        raise StrategyBroken(f"{proposal.proposed!r} is no number of replicas", where=target) from e

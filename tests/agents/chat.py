@@ -14,7 +14,7 @@ from agents.ops.budget import Budget
 from agents.ops.events import Event
 from audit.clock import SystemClock
 from policies.types import Mode
-from tests.agents.fakes import HUMAN, FakeToolbox, FileLeases
+from tests.agents.fakes import HUMAN, FakeRecorder, FakeToolbox, FileLeases
 from tests.e2e.scripted_model import ScriptedModel, Step
 from tools.toolbox.port import Toolbox
 
@@ -32,11 +32,13 @@ def agent(
     budget: Budget | None = None,
     mode: Mode = "live",
     where: str = "sandbox/shop",
+    recorder: FakeRecorder | None = None,
 ) -> OpsAgent:
     """An ops agent whose threads and leases live in `folder`."""
     return OpsAgent(
         model,
         toolbox,
+        recorder or FakeRecorder(),
         checkpoints=folder / "threads.db",
         leases=FileLeases(folder),
         principal=HUMAN,

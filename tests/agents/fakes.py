@@ -7,15 +7,15 @@ twice would be two lines.
 import fcntl
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from policies.types import Principal
 from tools.ports import Held
-from tools.toolbox.port import Call, Card
+from tools.toolbox.port import Answer, Call, Card, ModelCall, TypedCall
 
 HUMAN = Principal(agent="agent:ops", on_behalf_of="human:anna", groups=("group:local",), session="s1")
 
@@ -55,6 +55,15 @@ class FakeToolbox:
         if call.request_id not in self.done:
             self.done[call.request_id] = self._decide(call)
         return self.done[call.request_id]
+
+    async def propose(self, call: TypedCall) -> Answer:
+        """Down the same way as a model's call; so a test reads `calls`, whichever door they came through."""
+        arguments = json.dumps(call.args.model_dump())
+        same = Call(
+            call.action, arguments, call.principal, call.namespace, call.mode, call.request_id, call.reason,
+            call.run_id,
+        )  # fmt: skip
+        return Answer(await self.call(same), None)
 
     def _decide(self, call: Call) -> Card:
         if call.name == "list_workloads":
@@ -113,6 +122,35 @@ class DiskToolbox(FakeToolbox):
     def effect(self, call: Call, wanted: int) -> None:
         (self.folder / f"outcome-{call.request_id}").write_text(str(wanted))
         _append(self.folder / "effects", f"{call.request_id} {wanted}")
+
+
+@dataclass
+class FakeRecorder:
+    """Remembers what was recorded, in order: what it was, of which run or thread, and its particulars. Once
+    `broken`, the log is away."""
+
+    records: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
+    broken: Exception | None = None
+
+    async def run_started(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
+        self._keep("run.started", run_id, dict(detail))
+
+    async def run_finished(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
+        self._keep("run.finished", run_id, dict(detail))
+
+    async def model_called(self, who: Principal, thread: str, call: ModelCall) -> None:
+        self._keep("model.call", thread, {"session": who.session, **asdict(call)})
+
+    async def turn_stopped(self, who: Principal, thread: str, why: str, detail: str) -> None:
+        self._keep("annotation", thread, {"session": who.session, "why": why})
+
+    def _keep(self, kind: str, where: str, what: dict[str, object]) -> None:
+        if self.broken:
+            raise self.broken
+        self.records.append((kind, where, what))
+
+    def kinds(self) -> list[str]:
+        return [kind for kind, _, _ in self.records]
 
 
 def _append(path: Path, line: str) -> None:

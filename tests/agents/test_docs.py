@@ -1,17 +1,23 @@
 """docs/chat.md and docs/tuning.md: their commands run, their tables are those of the code."""
 
 import inspect
+import json
 import re
 import shlex
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import get_args, get_type_hints
 
 import pytest
 
 from agents.ops.budget import Budget
 from agents.ops.events import Reason
-from agents.tuner import plan
-from flyball.cli.chat import repl
+from agents.tuner import passed_over
+from agents.tuner.strategies import DEFAULT, STRATEGIES
+from agents.tuner.strategy import Aim
+from flyball.cli.chat import person
+from flyball.cli.tune.run import run
 from forecasting.hpa.formula import Unknown
 from tests.agents.conftest import Flyball
 from tests.e2e.scripted_model import say, serving
@@ -60,17 +66,41 @@ def test_budgets_in_words() -> None:
 
 def test_the_persons_commands() -> None:
     named = set(re.findall(r"^\| `(/[a-z]+)", CHAT, re.MULTILINE))
-    handled = {f"/{name}" for name in re.findall(r'case "([a-z]+)"', inspect.getsource(repl))}
-    helped = set(re.findall(r"^(/[a-z]+)", repl._HELP, re.MULTILINE))
+    handled = {f"/{name}" for name in re.findall(r'case "([a-z]+)"', inspect.getsource(person))}
+    helped = set(re.findall(r"^(/[a-z]+)", person.HELP, re.MULTILINE))
     assert named == handled == helped
 
 
 def test_why_codes() -> None:
     table = TUNING.split("## Why")[1].split("Exit code")[0]
+    modules = {sys.modules[type(make(Aim(80))).__module__] for make in STRATEGIES.values()}
+    source = "".join(map(inspect.getsource, [passed_over, *modules]))
     documented = set(re.findall(r"`([a-z-]+)`", table)) | {"owned-by-"}
-    written = set(re.findall(r'f?"([a-z]+(?:-[a-z]+)+-?)[{"]', inspect.getsource(plan))) | {
+    written = set(re.findall(r'f?"([a-z]+(?:-[a-z]+)+-?)[{"]', source)) | {
         "paused",
         "unreadable",
     }
     written = (written - {"cpu-"}) | {"cpu-above-target", "cpu-below-target"}
     assert documented == written | set(get_args(get_type_hints(Unknown)["reason"]))
+
+
+def test_the_strategies() -> None:
+    table = TUNING.split("## Strategies")[1].split("## The formula")[0]
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)) - {"--strategy"} == set(STRATEGIES)
+    assert DEFAULT in STRATEGIES
+    assert inspect.signature(run).parameters["strategy"].default == DEFAULT
+
+
+def test_the_example_of_a_strategy_is_one(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = re.findall(r"```python\n(.*?)```", TUNING, re.DOTALL)
+    module = ModuleType("spare")
+    exec(source, vars(module))
+    code, usual, err = flyball("tune", "run", "--dry-run", "-o", "json")
+    assert code == 0, err
+    monkeypatch.setitem(STRATEGIES, "spare", module.Spare)  # type: ignore[arg-type]
+    code, out, err = flyball("tune", "run", "--dry-run", "--strategy", "spare", "-o", "json")
+    assert code == 0, err
+    more = {i["target"]: i["proposed"] for i in json.loads(out)["items"] if i["proposed"]}
+    then = {i["target"]: i["proposed"] for i in json.loads(usual)["items"] if i["proposed"]}
+    assert more == {t: n + 1 if t == "deployment/web" else n for t, n in then.items()}
+    assert more["deployment/web"] > then["deployment/web"]

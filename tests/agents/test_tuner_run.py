@@ -4,18 +4,21 @@ young data never lower | refusals are reported | ids repeat with the run | troub
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from agents.tuner.plan import STALE_S, propose
+from agents.errors import StrategyBroken, StrategyUnknown
+from agents.tuner.hpa import STALE_S, Hpa, propose
 from agents.tuner.run import Pass, TunerPass
+from agents.tuner.strategies import STRATEGIES, strategy
+from agents.tuner.strategy import Aim, Observed, Proposal, Strategy
 from audit.clock import SystemClock
-from audit.errors import RecordInvalid
+from audit.errors import LogUnavailable, RecordInvalid
 from policies.types import Mode, Principal, Target
-from tests.agents.fakes import FakeToolbox
+from tests.agents.fakes import FakeRecorder, FakeToolbox
 from tools.errors import ClusterUnavailable, NeverHappened, ToolError
 from tools.ports import Container, Pod, PodUsage, Resources, Workload
 from tools.toolbox.port import Call, Card
@@ -23,6 +26,7 @@ from tools.toolbox.port import Call, Card
 NOW = 1_800_000_000_000
 OLD = NOW - 3_600_000
 WHO = Principal(agent="agent:tuner", on_behalf_of="human:anna", groups=("group:local",), session="r-1")
+HPA = Hpa(Aim(80))
 APP = Container("app", "app:1", Resources(cpu_request=1_000))
 
 
@@ -76,25 +80,16 @@ class FakeObserver:
         return [sample(i, cpu) for i, cpu in enumerate(self.load[target.name])]
 
 
-class FakeRecorder:
-    """Remembers what was recorded, in order."""
-
-    def __init__(self) -> None:
-        self.records = list[tuple[str, str, dict[str, object]]]()
-
-    async def started(self, run_id: str, detail: Mapping[str, object]) -> None:
-        self.records.append(("started", run_id, dict(detail)))
-
-    async def finished(self, run_id: str, detail: Mapping[str, object]) -> None:
-        self.records.append(("finished", run_id, dict(detail)))
-
-
 def tuned(
-    observer: FakeObserver, box: FakeToolbox | None = None, mode: Mode = "live", run_id: str = "r-1"
+    observer: FakeObserver,
+    box: FakeToolbox | None = None,
+    mode: Mode = "live",
+    run_id: str = "r-1",
+    by: Strategy = HPA,
 ) -> tuple[Pass, FakeToolbox, FakeRecorder]:
     box = box or FakeToolbox(replicas={f"deployment/{w.target.name}": w.replicas for w in observer.found})
     recorder = FakeRecorder()
-    tuner = TunerPass(box, observer, recorder, principal=WHO, mode=mode, clock=FixedClock())
+    tuner = TunerPass(box, observer, recorder, strategy=by, principal=WHO, mode=mode, clock=FixedClock())
     return asyncio.run(tuner.run(run_id, "shop")), box, recorder
 
 
@@ -109,7 +104,15 @@ def test_busy_goes_up_idle_goes_down_the_rest_stays() -> None:
         ("worker", None, "kept", "within-tolerance"),
     ]
     assert box.replicas == {"deployment/web": 6, "deployment/search": 3, "deployment/worker": 2}
-    assert [kind for kind, _, _ in recorder.records] == ["started", "finished"]
+    assert recorder.kinds() == ["run.started", "run.finished"]
+    begun = {
+        "namespace": "shop",
+        "mode": "live",
+        "strategy": "hpa",
+        "strategy_version": "1",
+        "cpu_percent": 80,
+    }
+    assert recorder.records[0] == ("run.started", "r-1", begun)
     assert recorder.records[-1][2] == {"applied": 2, "kept": 1}
 
 
@@ -178,10 +181,12 @@ def test_trouble_with_one_workload_is_its_own() -> None:
 def test_a_pass_that_cannot_look_records_that_it_ended() -> None:
     recorder = FakeRecorder()
     observer = FakeObserver({}, [], {"shop": ClusterUnavailable("gone")})
-    tuner = TunerPass(FakeToolbox(), observer, recorder, principal=WHO, mode="live", clock=FixedClock())
+    tuner = TunerPass(
+        FakeToolbox(), observer, recorder, strategy=HPA, principal=WHO, mode="live", clock=FixedClock()
+    )
     with pytest.raises(ClusterUnavailable):
         asyncio.run(tuner.run("r-1", "shop"))
-    assert recorder.records[-1] == ("finished", "r-1", {"error": "gone"})
+    assert recorder.records[-1] == ("run.finished", "r-1", {"error": "gone"})
 
 
 IDLE = [sample(i, 100) for i in range(4)]
@@ -209,22 +214,22 @@ SIDECAR = (APP, Container("proxy", "p:1", Resources(cpu_request=100)))
     ],
 )
 def test_doubtful_data_never_lowers(pods: list[Pod], usage: list[PodUsage], why: str) -> None:
-    found = propose(workload("web"), pods, usage, target=80, now_ms=NOW)
+    found = propose(Observed(workload("web"), pods, usage, NOW), 80)
     assert (found.proposed, found.why) == (None, why)
 
 
 def test_the_same_data_whole_does_lower() -> None:
-    assert propose(workload("web"), PODS, IDLE, target=80, now_ms=NOW).proposed == 1
+    assert propose(Observed(workload("web"), PODS, IDLE, NOW), 80).proposed == 1
 
 
 def test_an_old_pod_that_fails_its_probe_under_load_counts() -> None:
     busy = [sample(i, 1_500) for i in range(4)]
     pods = [*PODS[:3], pod(3, ready=False)]
-    assert propose(workload("web"), pods, busy, target=80, now_ms=NOW).proposed == 8
+    assert propose(Observed(workload("web"), pods, busy, NOW), 80).proposed == 8
 
 
 def test_rounding_says_so() -> None:
-    found = propose(workload("web", 2), PODS[:2], [sample(0, 660), sample(1, 660)], target=80, now_ms=NOW)
+    found = propose(Observed(workload("web", 2), PODS[:2], [sample(0, 660), sample(1, 660)], NOW), 80)
     assert (found.proposed, found.why) == (None, "rounds-to-same")
 
 
@@ -290,3 +295,68 @@ def test_a_workload_that_cannot_be_recorded_is_its_own_trouble() -> None:
         ("unreadable", "skipped"),
         ("cpu-above-target", "applied"),
     ]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A strategy of another file: it answers what it was told to."""
+
+    answers: list[Proposal]
+    name: str = "told"
+    version: str = "7"
+    aim: Aim = field(default_factory=lambda: Aim(50))
+
+    def propose(self, observed: Sequence[Observed]) -> list[Proposal]:
+        return self.answers
+
+
+def told(name: str, proposed: int | None) -> Proposal:
+    return Proposal(workload(name).target, 4, proposed, 12, "told", "because")
+
+
+def test_another_strategy_is_sent_down_the_same_door_and_named_in_the_record() -> None:
+    observer = FakeObserver({"web": [1] * 4, "x": [1]}, [workload("web"), workload("x", paused=True)])
+    found, box, recorder = tuned(observer, by=Told([told("web", 9)]))
+    assert [(r.proposal.why, r.status) for r in found.rows] == [("told", "applied"), ("paused", "skipped")]
+    assert box.replicas["deployment/web"] == 9
+    begun = recorder.records[0][2]
+    assert (begun["strategy"], begun["strategy_version"], begun["cpu_percent"]) == ("told", "7", 50)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [],
+        [told("web", 5)],
+        [told("web", 5), told("web", 5)],
+        [told("x", 5), told("web", 5)],
+        [told("web", 5), told("x", -1)],
+        [told("web", 5), told("x", 100_001)],
+    ],
+)
+def test_of_a_strategy_that_answers_wrongly_nothing_is_sent(answers: list[Proposal]) -> None:
+    observer = FakeObserver({"web": [1] * 4, "x": [1] * 4}, [workload("web"), workload("x")])
+    box, recorder = FakeToolbox(), FakeRecorder()
+    by = Told(answers)
+    tuner = TunerPass(box, observer, recorder, strategy=by, principal=WHO, mode="live", clock=FixedClock())
+    with pytest.raises(StrategyBroken):
+        asyncio.run(tuner.run("r-1", "shop"))
+    assert box.calls == []
+    assert recorder.kinds() == ["run.started", "run.finished"]
+
+
+def test_strategies_are_known_by_the_name_that_they_record() -> None:
+    for name in STRATEGIES:
+        assert strategy(name, Aim(80)).name == name
+    with pytest.raises(StrategyUnknown) as no:
+        strategy("holt", Aim(80))
+    assert (no.value.where, no.value.hint) == ("--strategy", "strategies: " + ", ".join(sorted(STRATEGIES)))
+
+
+def test_where_the_run_cannot_be_recorded_nothing_is_looked_at() -> None:
+    observer = FakeObserver({"web": [1_200] * 4}, [workload("web")])
+    box, away = FakeToolbox(), FakeRecorder(broken=LogUnavailable("the disk is full"))
+    tuner = TunerPass(box, observer, away, strategy=HPA, principal=WHO, mode="live", clock=FixedClock())
+    with pytest.raises(LogUnavailable):
+        asyncio.run(tuner.run("r-1", "shop"))
+    assert (observer.asked, box.calls) == ([], [])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flyball.cli.chat.repl import _MARKED
+from flyball.cli.chat.turns import TAINTED
 from tests.e2e.scripted_model import call, say, scale, serving
 from tests.flyball.driver import Flyball
 
@@ -21,11 +21,11 @@ def test_it_is_said_once_and_the_tighter_limits_hold(
     with serving([EVENTS, EVENTS, say("seen"), say("again"), scale("deployment/web", 9), say("so")]) as model:
         monkeypatch.setenv("FLYBALL_MODEL_URL", model.url)
         first = flyball(["chat", "-m", "what happened?", "--thread", "t"])
-        assert first.err.count(_MARKED) == 1, first.out + first.err
+        assert first.err.count(TAINTED) == 1, first.out + first.err
         again = flyball(["chat", "-m", "and now?", "--thread", "t"])
-        assert _MARKED not in again.err, "said when it came about"
+        assert TAINTED not in again.err, "said when it came about"
         other = flyball(["chat", "-m", "scale it", "--thread", "clean"])
-        assert _MARKED not in other.err
+        assert TAINTED not in other.err
 
 
 def test_a_session_begins_with_it(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +34,7 @@ def test_a_session_begins_with_it(flyball: Flyball, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("FLYBALL_MODEL_URL", model.url)
         flyball(["chat", "-m", "what happened?", "--thread", "t"])
         session = flyball(["chat", "--thread", "t"])
-        assert _MARKED in session.err
+        assert TAINTED in session.err
 
 
 def test_chat_and_command_line_tell_the_same_changes_and_findings(
@@ -47,7 +47,7 @@ def test_chat_and_command_line_tell_the_same_changes_and_findings(
     with serving([*asked, say("so")]) as model:
         monkeypatch.setenv("FLYBALL_MODEL_URL", model.url)
         done = flyball(["chat", "-m", "what happened?"])
-        assert _MARKED in done.err
+        assert TAINTED in done.err
         changes, why = _results(model.requests[-1])
     for told in changes["newest_first"]:
         del told["at_ms"], told["undo"]

@@ -61,7 +61,9 @@ def _mentions(tree: ast.AST, *names: str) -> Found:
 
 
 def _commits(tree: ast.AST) -> Found:
-    """`….log.commit` and every other `commit` that is called with something to store."""
+    """`….log.commit`, also carried away unbound to a call, and every other `commit` that is called with something
+    to store."""
+    yield from _attributes(tree, r"\blog\.commit$")
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(attr="commit"), args=args, keywords=keywords) if (
@@ -162,8 +164,13 @@ RULES = (
     rule("commit", _commits,
          "audit.log tools.approvals.approvals tools.path.attempts tools.path.context tools.path.executor"
          " tools.path.kill_switch tools.path.resolver tools.path.rollout_watcher tools.plans.plans"
-         " tools.reading.screening tools.toolbox.governed flyball.cli.chat.repl flyball.cli.tune.commands",
+         " tools.reading.screening tools.toolbox.governed tools.toolbox.recorder",
          "await app.log.commit((r,))"),
+    rule("records", lambda t: _attributes(t, r"\blog\.draft$"), "tools.approvals.approvals tools.path.context"
+         " tools.path.journal tools.path.kill_switch tools.path.rollout_watcher tools.plans.plans tools.plans.records"
+         " tools.reading.screening tools.toolbox.governed", "app.log.draft('annotation', actor=a)"),
+    rule("runs and model calls", lambda t: _drafts(t, "run.started", "run.finished", "model.call", "annotation"),
+         "tools.path.journal tools.toolbox.recorder", "log.draft('model.call', actor=a)"),
     rule("records of the path", lambda t: _drafts(
             t, "approval.requested", "approval.granted", "approval.denied", "policy.decision",
          "action.intent",
@@ -174,7 +181,7 @@ RULES = (
     rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.path.attempts",
          "context.journal.intent(r, s, d, '')"),
     rule("approve", lambda t: _attributes(t, r"approvals\.(approve|deny|approve_plan|deny_plan|vote_plan)$"),
-         "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.repl",
+         "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.person",
          "await app.approvals.approve(h, who)"),
     rule("out of the process", _leaves, "tools.cluster.client tools.metrics.prometheus.access"
          " tools.metrics.prometheus.address tools.metrics.prometheus.client", "import subprocess"),
@@ -186,6 +193,21 @@ RULES = (
 def test_only_the_path_does_it(one: Rule) -> None:
     found = {name: list(one.finds(tree)) for name, tree in _modules() if name not in one.allowed}
     assert not {name: lines for name, lines in found.items() if lines}
+
+
+FRONT_ENDS = ("flyball.cli", "flyball.server")
+
+
+@pytest.mark.parametrize("name", ["commit", "records", "records of the path", "runs and model calls"])
+def test_a_front_end_writes_no_line_of_the_log(name: str) -> None:
+    """What happened is recorded where it happens: a second front end leaves the same trail, or none at all."""
+    (one,) = [r for r in RULES if r.name == name]
+    assert not [module for module in one.allowed if module.startswith(FRONT_ENDS)]
+
+
+@pytest.mark.parametrize("source", ["keep = app.log.commit", "await log.commit((r,))", "db.commit(rows)"])
+def test_a_commit_is_seen_in_any_form(source: str) -> None:
+    assert list(_commits(ast.parse(f"async def f():\n    {source}\n")))
 
 
 @pytest.mark.parametrize("one", RULES, ids=lambda r: r.name)

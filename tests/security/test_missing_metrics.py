@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from agents.tuner.hpa import Hpa
 from agents.tuner.run import Pass, TunerPass
-from flyball.cli.tune.commands import TUNER, LogRecorder
+from agents.tuner.strategy import Aim
+from flyball.tuning import TUNER
 from policies.types import Target
 from tests.security.kit import App, installation
 from tools.errors import ClusterUnavailable, MetricsUnavailable
@@ -29,7 +31,8 @@ async def tuned(app: App, run_id: str = "r-missing") -> Pass:
     tuner = TunerPass(
         app.toolbox,
         app.toolbox.reads(who, run_id),
-        LogRecorder(app, who),
+        app.recorder,
+        strategy=Hpa(Aim(80)),
         principal=who,
         mode="live",
         clock=app.context.clock,

@@ -79,6 +79,7 @@ async def chat(app: App, thread: str, steps: list[Step]) -> AsyncIterator[tuple[
         async with OpsAgent(
             model,
             app.toolbox,
+            app.recorder,
             checkpoints=app.place.folder / "threads.db",
             leases=app.context.leases,
             principal=ops(app, f"chat-{thread}"),

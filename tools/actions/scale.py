@@ -1,25 +1,13 @@
 """scale: replicas of a Deployment or StatefulSet, by its `scale` subresource. To 0 is an action of its own."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from policies.types import ActionInfo, Delta, Scalar
-from tools.cluster.names import WorkloadName
+from tools.arguments import ScaleArgs
 from tools.errors import DefiniteConflict
 from tools.ports import Patch, Workload
-from tools.spec import ActionSpec, Args, RbacRule
-
-
-class ScaleArgs(Args):
-    """`current_replicas` is a precondition (kubectl's `--current-replicas`); null is none."""
-
-    workload: WorkloadName
-    replicas: Annotated[int, Field(ge=0, le=100_000, description="the wanted number of pods")]
-    current_replicas: Annotated[
-        int | None, Field(ge=0, le=100_000, description="only if it has this many now; or null")
-    ]
+from tools.spec import ActionSpec, RbacRule
 
 
 def _classify(args: ScaleArgs) -> str:

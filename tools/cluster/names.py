@@ -1,10 +1,9 @@
 """`deploy/web` as kubectl writes it, to a Target; and nothing that is not exactly a name."""
 
-from typing import Annotated
-
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from policies.types import Target
+from tools.arguments import WorkloadName as WorkloadName
 from tools.errors import ArgumentsInvalid
 
 KINDS = {
@@ -15,9 +14,6 @@ ALIASES = {alias: kind for kind, aliases in KINDS.items() for alias in (kind, *a
 """Whatever a kind may be called, with its name here."""
 SHORT = ", ".join(sorted({*KINDS, "deploy", "sts"}))
 """What people call the kinds, for a hint."""
-
-WorkloadName = Annotated[str, Field(max_length=300, description="KIND/NAME, e.g. deployment/web")]
-"""A workload as a tool's argument; `target` parses it."""
 
 
 def target(cluster: str, namespace: str | None, workload: str) -> Target:

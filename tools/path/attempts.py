@@ -5,7 +5,8 @@ from typing import Any
 from audit.errors import ClaimLost, LogUnavailable
 from audit.log import Entry
 from audit.record import Outcome, Record, Tool
-from policies.types import Claim, Decision, Permit, Request, Situation, VerdictKind
+from base.interrupts import shield_until_done
+from policies.types import Claim, Decision, Observation, Permit, Request, Situation, VerdictKind
 from tools.errors import (
     ArgumentsInvalid,
     DefiniteConflict,
@@ -16,7 +17,7 @@ from tools.errors import (
 )
 from tools.path.context import Context, denied
 from tools.path.delivery import Delivered, Delivery
-from tools.path.endings import manual, outcome_of, refused, shield_until_done
+from tools.path.endings import manual, outcome_of, refused
 from tools.path.execution import Attempt, Conflict, ExecutionContext, Sent, given_back
 from tools.path.journal import declined, ends
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
@@ -62,7 +63,9 @@ class AttemptRunner:
             return Conflict(attempt.closing, attempt.given_back, attempt.number - 1)
         except WriteError as e:  # before the intent, and a rehearsal has no effect
             return await self.failed(request, e, attempt.after, attempt)
-        return await shield_until_done(self._write(delivery, decision, decision.permit, values))
+        # From the durable intent to its outcome nothing is cut short: a write ends within 10 s.
+        written = self._write(delivery, decision, decision.permit, values)
+        return await shield_until_done(written, interrupted="answers")
 
     async def settle(self, conflict: Conflict | None) -> None:
         """Record a conflict that nothing else will be committed with: it must not be left in doubt."""
@@ -77,6 +80,12 @@ class AttemptRunner:
             values = await self._c.log.values(ctx.gate.keys(ctx.request))
         approvals = await self._c.journal.approvals_of(ctx.request)
         return ctx.gate.decide(ctx.request, attempt.seen, approvals, self._situation(ctx, attempt, values))
+
+    async def judge(self, ctx: ExecutionContext, seen: Observation) -> Decision:
+        """The gate's answer on what was seen before: a first attempt, and no rollback."""
+        values = await self._c.log.values(ctx.gate.keys(ctx.request))
+        approvals = await self._c.journal.approvals_of(ctx.request)
+        return ctx.gate.decide(ctx.request, seen, approvals, self._situation(ctx, None, values))
 
     async def refuse(
         self, request: Request, decision: Decision, attempt: Attempt | None = None, by_hand: str = ""
@@ -167,7 +176,7 @@ class AttemptRunner:
         if (unknown := await self._close(ctx, attempt, intent, record, free)) is not None:
             return unknown
         if not ctx.live:
-            return Simulated(request, intent.seq, attempt.diff, sent.decision)
+            return Simulated(request, intent.seq, attempt.diff, sent.decision, seen=attempt.seen)
         return Applied(
             request=request,
             record=intent.seq,
@@ -226,14 +235,14 @@ class AttemptRunner:
             what = f"the dry run was refused half-way, so nothing was written: {found.partial}"
             raise NeverHappened(what, hint="hint what it names, then ask again", code="rehearsal")
 
-    def _situation(self, ctx: ExecutionContext, attempt: Attempt, values: dict[str, int]) -> Situation:
+    def _situation(self, ctx: ExecutionContext, attempt: Attempt | None, values: dict[str, int]) -> Situation:
         return Situation(
             now_ms=self._c.now_ms(),
             values=values,
             lease=(ctx.held.key, ctx.held.token),
             nonce=self._c.nonce(),
-            attempt=attempt.number,
-            rollback=attempt.rollback,
+            attempt=attempt.number if attempt else 1,
+            rollback=attempt is not None and attempt.rollback,
         )
 
     async def _ask(self, request: Request, decision: Decision, attempt: Attempt) -> Pending:

@@ -1,27 +1,12 @@
-"""How a try ends: run to its end once it is durable, an error as the log keeps it, a refusal as a result."""
+"""How a try ends: an error as the log keeps it, a refusal as a result."""
 
-import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from audit.record import Outcome
 from policies.types import Decision, Request
 from tools.errors import ToolError
 from tools.path.execution import Attempt, ExecutionContext
 from tools.path.outcome import Refused
-
-R = TypeVar("R")
-
-
-async def shield_until_done(work: Coroutine[Any, Any, R]) -> R:
-    """From the durable intent to its outcome nothing is cut short: an interrupt waits (a write ends within
-    10 s) and the caller sees it in `asyncio.current_task().cancelling()`."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        with suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
-    return task.result()
 
 
 def outcome_of(e: ToolError, status: Any = "failed") -> Outcome:

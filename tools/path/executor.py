@@ -8,11 +8,11 @@ import asyncio
 from contextlib import suppress
 
 from audit.errors import AuditError, ClaimLost, LogUnavailable
-from policies.types import Claim, Decision, Request
+from base.interrupts import shield_until_done
+from policies.types import Claim, Decision, Observation, Request
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
 from tools.path.attempts import AttemptRunner
 from tools.path.context import Context, denied
-from tools.path.endings import shield_until_done
 from tools.path.execution import Attempt, Conflict, ExecutionContext
 from tools.path.journal import Final, InDoubt, New, RequestReused
 from tools.path.observe import observe
@@ -95,6 +95,16 @@ class Executor:
         await c.log.commit((c.journal.looked(request, attempt.seen),))
         return await self._runner.decide(ctx, attempt), attempt.diff
 
+    async def judge(self, request: Request, seen: Observation) -> Decision:
+        """What the gate says now of what a dry run has seen, asked as the live request (autonomy tells them
+        apart). Nothing is read, recorded, claimed or written. Not for undos: their rights hang on the object."""
+        c, gate = self._c, await self._c.gate()
+        spec, args = parsed(request)
+        if (no := await c.screened(gate, request)) is not None:
+            return no
+        ctx = ExecutionContext(request, spec, args, c.cluster, gate, Held("", 0))
+        return await self._runner.judge(ctx, seen)
+
     async def _under_lease(self, ctx: ExecutionContext) -> Result:
         match await self._c.journal.state_of(ctx.request):
             case Final() as final:
@@ -125,7 +135,7 @@ class Executor:
                 result = await self._once(ctx, number, conflict)
             except asyncio.CancelledError:
                 with suppress(AuditError):  # the commit that was cut short may have stored it already
-                    await shield_until_done(self._runner.settle(conflict))
+                    await shield_until_done(self._runner.settle(conflict), interrupted="answers")
                 raise
             if not isinstance(result, Conflict):
                 return result

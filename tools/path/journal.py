@@ -8,7 +8,7 @@ a crash or a timeout, one action.in_doubt_resolved.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from audit.log import Entry, Log
 from audit.record import Actor, Kind, Outcome, Parent, Record, Resource, Verdict
@@ -286,6 +286,26 @@ class Journal:
             request=request.model_dump(mode="json") if whole else None,
             **fields,
         )
+
+    def run(
+        self,
+        kind: Literal["run.started", "run.finished"],
+        who: Principal,
+        run_id: str,
+        detail: dict[str, object],
+    ) -> Record:
+        """A run begins, with what it was asked for; or it is over, with what came of it."""
+        return self.log.draft(kind, actor=actor_of(who), run_id=run_id, args=detail)
+
+    def model_call(self, who: Principal, thread: str, model: str, facts: dict[str, object]) -> Record:
+        """A model answered in `thread`."""
+        actor = actor_of(who).model_copy(update={"model": model[:512]})
+        return self.log.draft("model.call", actor=actor, args=facts, labels={"thread": thread})
+
+    def turn_stopped(self, who: Principal, thread: str, why: str, detail: str) -> Record:
+        """A turn in `thread` ended for a reason of ours."""
+        labels = {"thread": thread, "stopped": why}
+        return self.log.draft("annotation", actor=actor_of(who), reason=detail[:4096], labels=labels)
 
 
 def state(request: Request, entries: Sequence[Entry]) -> State:

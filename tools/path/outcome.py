@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from policies.types import Decision, Request
+from policies.types import Decision, Observation, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Simulated:
     diff: str
     decision: Decision | None
     replayed: bool = False
+    seen: Observation | None = None
+    """What it was decided on; None where it is replayed."""
 
 
 @dataclass(frozen=True, slots=True)

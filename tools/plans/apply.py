@@ -2,12 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from policies.types import Approval, Principal, Request
 from tools.errors import ClusterMismatch, ClusterUnavailable, ToolError
 from tools.path.context import Context
-from tools.path.journal import Final, New
-from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated
+from tools.path.journal import Final, InDoubt, New
+from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.requests import request_id
 from tools.plans.plan import Plan, PlanStep, StepDone, StepStatus, StopOn
 from tools.plans.preview import Preview
@@ -125,8 +126,10 @@ class Stepping:
             case Final(end):
                 outcome = end.record.outcome
                 return outcome is not None and outcome.status == "not_applied"
-            case _:
+            case New() | InDoubt():
                 return False
+            case never:
+                assert_never(never)
 
 
 def _voter(vote: Approval) -> Principal:
@@ -145,5 +148,7 @@ def _done(step: PlanStep, result: Result) -> StepDone:
             return StepDone(step, "waiting", f"it asks by itself now: {handle}", result)
         case Failed(what=what):
             return StepDone(step, "failed", what, result)
-        case _:
+        case Unknown():
             return StepDone(step, "in_doubt", result.why, result)
+        case _:
+            assert_never(result)

@@ -13,7 +13,7 @@ plan that is applied twice, by two processes, or again after a crash, does each 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from audit.errors import LogUnavailable
@@ -24,6 +24,7 @@ from tools.cluster.names import is_handle
 from tools.errors import ArgumentsInvalid, ClusterMismatch
 from tools.path.context import Context
 from tools.path.journal import actor_of, declined
+from tools.path.outcome import Result
 from tools.path.taint import marked as tainted
 from tools.plans.apply import Stepping, Walk
 from tools.plans.plan import (
@@ -63,11 +64,15 @@ class Plans:
         *,
         id: str | None = None,
         run_id: str | None = None,
+        rehearsed: Mapping[str, Result] | None = None,
     ) -> Plan:
         """Look at each request as it stands now (nothing is written) and record the plan, whole.
 
-        Proposed again under the same `id`, the newest proposal is the plan. Raises ArgumentsInvalid for no
-        request, too many, or somebody else's; ClusterUnavailable, ClusterMismatch, LogUnavailable.
+        `rehearsed` is what came just now of the dry run of a request, by that request's id: what was seen there
+        is not looked at once more. Proposed again under the same `id`, the newest proposal is the plan.
+
+        Raises ArgumentsInvalid for no request, too many, or somebody else's; ClusterUnavailable,
+        ClusterMismatch, LogUnavailable.
         """
         if not 0 < len(requests) <= MAX_STEPS:
             raise ArgumentsInvalid(f"{len(requests)} steps are no plan", hint=f"1 to {MAX_STEPS}")
@@ -76,7 +81,10 @@ class Plans:
         cluster, plan_id = await self._c.pinned(), id or self._c.nonce()
         run = run_id or f"r-{plan_id[:12]}"
         steps = await self._looking.steps(
-            plan_id, run, [await tainted(self._c, request) for request in requests]
+            plan_id,
+            run,
+            [await tainted(self._c, request) for request in requests],
+            rehearsed or {},
         )
         now = self._c.now_ms()
         plan = Plan(

@@ -1,16 +1,16 @@
 """Looking at what shall be planned: each request previewed down the path, and bound to the view that was seen."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from audit.errors import AuditError
 from audit.log import Entry
-from policies.types import Decision, Request
+from policies.types import Decision, Observation, Request
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
 from tools.path.context import Context
-from tools.path.outcome import Result
+from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.requests import request_id
 from tools.plans.plan import LATER, PlanStep, PlanVerdict
 
@@ -23,6 +23,7 @@ class Preview(Protocol):
     id, where anything was read."""
 
     async def preview(self, request: Request) -> tuple[Decision, str]: ...
+    async def judge(self, request: Request, seen: Observation) -> Decision: ...
     async def execute(self, request: Request, *, confirmed: str | None = None) -> Result: ...
 
 
@@ -38,8 +39,13 @@ class Looking:
     def __init__(self, context: Context, path: Preview) -> None:
         self._c, self._path = context, path
 
-    async def steps(self, plan_id: str, run_id: str, requests: Sequence[Request]) -> tuple[PlanStep, ...]:
-        """The requests as steps, in their order. Raises ClusterUnavailable and LogUnavailable."""
+    async def steps(
+        self, plan_id: str, run_id: str, requests: Sequence[Request], rehearsed: Mapping[str, Result]
+    ) -> tuple[PlanStep, ...]:
+        """The requests as steps, in their order; what was rehearsed (by the request's id) is not looked at twice.
+
+        Raises ClusterUnavailable and LogUnavailable.
+        """
         seats = asyncio.Semaphore(AT_ONCE)
         chained = _chained(requests)
 
@@ -48,7 +54,8 @@ class Looking:
             if number in chained:
                 return _bound(plan_id, _unseen(number, bare, "later", "plan", LATER))
             async with seats:
-                return _bound(plan_id, await self._look(plan_id, number, bare))
+                step = await self._rehearsed(number, bare, rehearsed.get(request.id))
+                return _bound(plan_id, step or await self._look(plan_id, number, bare))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -56,6 +63,22 @@ class Looking:
         except* (ToolError, AuditError) as found:
             raise _first(found) from found
         return _untangled([task.result() for task in tasks])
+
+    async def _rehearsed(self, number: int, request: Request, found: Result | None) -> PlanStep | None:
+        """The step by its dry run; None where that says too little, or was about something else."""
+        if found is None or not _same(request, found.request):
+            return None
+        match found:
+            case Simulated(seen=Observation() as seen, diff=diff):
+                return _step(number, request, seen.view_digest, diff, await self._path.judge(request, seen))
+            case Refused(decision=Decision() as no, diff=diff):
+                return _step(number, request, None, diff, no)
+            case Failed(what=what):
+                return _unseen(number, request, "deny", "look", what[:2048])
+            case Simulated() | Refused() | Applied() | Pending() | Unknown():
+                return None
+            case _:
+                assert_never(found)
 
     async def _look(self, plan_id: str, number: int, request: Request) -> PlanStep:
         """Under an id of its own: the read is not yet the step, whose content it becomes a part of."""
@@ -65,22 +88,34 @@ class Looking:
         except (ArgumentsInvalid, UnknownTool, NotFound, NeverHappened) as e:
             return _unseen(number, request, "deny", "look", e.said[:2048])
         seen = await self._seen(probe)
-        view = seen.record.view_digest if seen else None
-        return PlanStep(
-            number=number,
-            request=request.model_copy(update={"basis": view}) if view else request,
-            view_digest=view,
-            diff=diff,
-            verdict=said.verdict.value,
-            stage=said.stage,
-            rule=said.rule,
-            detail=said.detail[:2048],
-            needs=tuple(map(asdict, said.approvals)) if said.verdict.value == "needs_approval" else (),
-        )
+        return _step(number, request, seen.record.view_digest if seen else None, diff, said)
 
     async def _seen(self, probe: Request) -> Entry | None:
         found = [e for e in await self._c.log.by_request(probe.id) if e.record.kind == "tool.read"]
         return found[-1] if found else None
+
+
+def _same(request: Request, rehearsed: Request) -> bool:
+    """Whether a dry run was of this very change, by the same principal; an undo's rights hang on the object."""
+    if rehearsed.mode != "dry_run" or request.undoes is not None:
+        return False
+    apart = {"id": request.id, "mode": request.mode, "reason": request.reason, "run_id": request.run_id}
+    return rehearsed.model_copy(update=apart) == request
+
+
+def _step(number: int, request: Request, view: str | None, diff: str, said: Decision) -> PlanStep:
+    """A step as it was seen and judged, bound to that view."""
+    return PlanStep(
+        number=number,
+        request=request.model_copy(update={"basis": view}) if view else request,
+        view_digest=view,
+        diff=diff,
+        verdict=said.verdict.value,
+        stage=said.stage,
+        rule=said.rule,
+        detail=said.detail[:2048],
+        needs=tuple(map(asdict, said.approvals)) if said.verdict.value == "needs_approval" else (),
+    )
 
 
 def _bound(plan_id: str, step: PlanStep) -> PlanStep:

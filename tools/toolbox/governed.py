@@ -1,13 +1,14 @@
-"""The Toolbox: an agent's calls, parsed strictly, each down the governed path; a card for whatever comes of it."""
+"""The Toolbox: a model's calls, parsed strictly, and typed ones; each down the governed path, to a card."""
 
 import json
-from typing import Any
+from typing import Any, assert_never
 
 from audit.errors import RecordInvalid
 from audit.record import Actor
 from base.text import harmless
 from policies.types import Principal, Request
 from tools.actions import registry
+from tools.arguments import Args
 from tools.errors import (
     ArgumentsInvalid,
     ClusterUnavailable,
@@ -22,14 +23,13 @@ from tools.metrics.types import MetricsReader
 from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.journal import actor_of
-from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated
+from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.requests import build
 from tools.path.taint import marked
 from tools.path.undo import UndoArgs, proposal
 from tools.ports import UsageReader
 from tools.reading.governed_reads import GovernedReads
-from tools.spec import Args
-from tools.toolbox.port import Call, Card
+from tools.toolbox.port import Answer, Call, Card, CardStatus, TypedCall
 from tools.toolbox.schema import decode, strict_schema
 
 UNDO = "undo"
@@ -66,19 +66,36 @@ class GovernedToolbox:
             values = decode(call.arguments)
             if call.name in registry.READS:
                 return await self._read(call, values)
-            return _card(
-                await self._executor.execute(await marked(self._c, await self._request(call, values)))
-            )
+            return _card(await self._carry_out(await self._request(call, values)))
         except (ArgumentsInvalid, UnknownTool) as e:
-            return await self._rejected(call, e)
+            return await self._rejected(call, call.name, len(call.arguments), e)
         except ReadRefused as e:
             return _told("refused", e, e.record)
         except (NotFound, NeverHappened, ClusterUnavailable, MetricsUnavailable) as e:
             return _told("failed", e, None)
 
+    async def propose(self, call: TypedCall) -> Answer:
+        """One typed call to its answer. Raises what `call` raises."""
+        try:
+            spec = registry.action(call.action)
+            if type(call.args) is not spec.args:
+                what = f"`{call.action}` takes {spec.args.__name__}, not {type(call.args).__name__}"
+                raise ArgumentsInvalid(what, where=call.action, hint="give the action's own argument model")
+            args = registry.parse(spec.args, dict(call.args))  # pydantic can make a model unvalidated
+            result = await self._carry_out(self._built(call, spec.name, args))
+        except (ArgumentsInvalid, UnknownTool) as e:
+            size = len(call.args.model_dump_json(warnings=False))
+            return Answer(await self._rejected(call, call.action, size, e), None)
+        except (NotFound, NeverHappened, ClusterUnavailable) as e:
+            return Answer(_told("failed", e, None), None)
+        return Answer(_card(result), result)
+
+    async def _carry_out(self, request: Request) -> Result:
+        return await self._executor.execute(await marked(self._c, request))
+
     async def _request(self, call: Call, values: dict[str, Any]) -> Request:
-        namespace = _namespace(call)
         if call.name == UNDO:
+            _namespace(call, UNDO)
             args = registry.parse(UndoArgs, values)
             return await proposal(
                 self._c,
@@ -90,13 +107,16 @@ class GovernedToolbox:
                 run_id=call.run_id,
             )
         spec = registry.action(call.name)
+        return self._built(call, spec.name, registry.parse(spec.args, values))
+
+    def _built(self, call: Call | TypedCall, action: str, args: Args) -> Request:
         return build(
-            spec.name,
-            registry.parse(spec.args, values),
+            action,
+            args,
             id=call.request_id,
             principal=call.principal,
             cluster=self._c.cluster.name,
-            namespace=namespace,
+            namespace=_namespace(call, action),
             mode=call.mode,
             reason=call.reason,
             run_id=call.run_id,
@@ -107,14 +127,14 @@ class GovernedToolbox:
         args = registry.parse(spec.args, values)
         reads = self.reads(call.principal, call.run_id, untrusted=spec.untrusted)
         try:
-            found = await spec.fetch(args, reads, self._c.cluster.name, _namespace(call))
+            found = await spec.fetch(args, reads, self._c.cluster.name, _namespace(call, call.name))
         except RecordInvalid as e:  # what cannot be recorded is not released
             what = f"what was read cannot be recorded: {e.what}"
             return _told("failed", ToolError(what, where=call.name, hint="ask for less"), None)
         text = json.dumps({"status": "ok", **found}, separators=(",", ":"))
         return Card("ok", f"{call.name}  {_words(values)}", text)
 
-    async def _rejected(self, call: Call, e: ToolError) -> Card:
+    async def _rejected(self, call: Call | TypedCall, name: str, size: int, e: ToolError) -> Card:
         actor: Actor = actor_of(call.principal)
         record = self._c.log.draft(
             "tool.rejected",
@@ -123,7 +143,7 @@ class GovernedToolbox:
             request_id=call.request_id,
             mode=call.mode,
             reason=printable(f"{e.where}: {e.what}"[:4096]),
-            labels={"tool": printable(call.name[:64]), "bytes": str(len(call.arguments))},
+            labels={"tool": printable(name[:64]), "bytes": str(size)},
         )
         (entry,) = await self._c.log.commit((record,))
         return _told("invalid", e, entry.seq)
@@ -134,9 +154,9 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text.encode("utf-8", "replace").decode())
 
 
-def _namespace(call: Call) -> str:
+def _namespace(call: Call | TypedCall, tool: str) -> str:
     if call.namespace is None:
-        raise ArgumentsInvalid("no namespace is pinned", where=call.name, hint="give -n NAMESPACE")
+        raise ArgumentsInvalid("no namespace is pinned", where=tool, hint="give -n NAMESPACE")
     return call.namespace
 
 
@@ -144,7 +164,7 @@ def _words(values: dict[str, Any]) -> str:
     return printable(" ".join(str(v) for v in values.values() if v is not None)[:80])
 
 
-def _told(status: Any, e: ToolError, record: int | None) -> Card:
+def _told(status: CardStatus, e: ToolError, record: int | None) -> Card:
     what = harmless(e.what, _ERROR)
     text = {"status": status, "error": what, "where": e.where, "hint": e.hint, "record": record}
     return Card(status, printable(f"{e.where}: {what}" if e.where else what), json.dumps(text), record)
@@ -179,10 +199,12 @@ def _card(result: Result) -> Card:
             what = harmless(result.what, _ERROR)
             facts |= {"status": "failed", "error": what, "hint": harmless(result.hint, _ERROR)}
             return _made("failed", f"failed  {head}  {what}", facts)
-        case _:
+        case Unknown():
             why = harmless(result.why, _ERROR)
             facts |= {"status": "in_doubt", "why": why, "note": "do not repeat; it is being resolved"}
             return _made("in_doubt", f"IN DOUBT  {head}  {why}", facts)
+        case _:
+            assert_never(result)
 
 
 def _applied(result: Applied, head: str, facts: dict[str, Any]) -> Card:
@@ -201,6 +223,6 @@ def _applied(result: Applied, head: str, facts: dict[str, Any]) -> Card:
     return _made("applied", f"{word}  {head}", facts)
 
 
-def _made(status: Any, line: str, facts: dict[str, Any], handle: str | None = None) -> Card:
+def _made(status: CardStatus, line: str, facts: dict[str, Any], handle: str | None = None) -> Card:
     text = json.dumps(facts, separators=(",", ":"))
     return Card(status, printable(line), text, facts["record"], handle)

@@ -1,9 +1,13 @@
-"""The tools as an agent sees them: strict JSON schemas out, raw arguments in, a card back. No writer in sight."""
+"""What agents hold: the tools (strict JSON schemas out, raw or typed arguments in, a card back) and somebody who
+records what they did beside tool calls. No writer in sight."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from policies.types import Mode, Principal
+from tools.arguments import Args
+from tools.path.outcome import Result
 
 CardStatus = Literal["ok", "applied", "simulated", "refused", "pending", "in_doubt", "failed", "invalid"]
 
@@ -35,11 +39,67 @@ class Card:
     handle: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TypedCall:
+    """An action that code proposes: `args` is the action's own argument model, validated where it was made."""
+
+    action: str
+    args: Args
+    principal: Principal
+    namespace: str | None
+    mode: Mode
+    request_id: str
+    reason: str = ""
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a typed call: its card, and the path's result; None where it never became a request."""
+
+    card: Card
+    result: Result | None
+
+
 class Toolbox(Protocol):
-    """What agents hold. `call` never raises for what a model did wrong: that is a card `invalid`, recorded."""
+    """What agents hold. What a caller did wrong never raises: that is a card `invalid`, recorded."""
 
     def schemas(self) -> list[dict[str, object]]:
         """The tools in OpenAI's `tools` format, with `strict: true` schemas."""
 
     async def call(self, call: Call) -> Card:
-        """Carry out one call down the governed path."""
+        """Carry out one call of a model down the governed path."""
+
+    async def propose(self, call: TypedCall) -> Answer:
+        """Carry out what code proposes down the very same path: the same gate, the same records."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """A model's answer: our `message` it became, the `step` of its turn (from 1), `tokens` in and out."""
+
+    model: str
+    message: str
+    step: int
+    tokens: int
+    ms: int
+
+
+class Recorder(Protocol):
+    """Records what a run or a model call was. Durable when a method returns; nothing of it is shown before.
+
+    Raises LogUnavailable, RecordInvalid, and RecordRefused where this process does not speak for `who`: what
+    cannot be recorded does not go on.
+    """
+
+    async def run_started(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
+        """Before the run looks at anything; `detail` is JSON without floats."""
+
+    async def run_finished(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
+        """What came of it; not called when the process dies or the log is away."""
+
+    async def model_called(self, who: Principal, thread: str, call: ModelCall) -> None:
+        """A model was asked in `thread`, and has answered."""
+
+    async def turn_stopped(self, who: Principal, thread: str, why: str, detail: str) -> None:
+        """A turn in `thread` ended otherwise than by an answer or a tool call."""

@@ -1,6 +1,6 @@
 """`flyball audit in-doubt`: writes whose answer never came, and a person's word on what cannot be known."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -8,6 +8,10 @@ from flyball.cli.kit.numbers import whole
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, note, safe, say
 from flyball.exits import Exit, Stop, UsageError
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
+    from tools.path.outcome import Result
 
 app = typer.Typer(help="List and resolve writes in doubt. Example: flyball audit in-doubt")
 
@@ -19,7 +23,7 @@ def in_doubt(opts: Options, ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is not None:
         return
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from flyball.cli.kit import render
 
         results = await app.executor.resolver.sweep()
@@ -36,7 +40,7 @@ def in_doubt(opts: Options, ctx: typer.Context) -> None:
     opts.run(work)
 
 
-def _show(result: Any) -> None:
+def _show(result: "Result") -> None:
     """How it ended, or, where looking does not tell, how a person says so."""
     from flyball.cli.kit import render
 
@@ -63,7 +67,7 @@ def resolve(
     if not reason.strip():
         raise UsageError("a reason is needed", where="--reason", hint="say how you know")
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from tools.path.journal import actor_of
 
         resolver = app.executor.resolver

@@ -4,7 +4,7 @@ import inspect
 import re
 import uuid
 from collections.abc import Callable
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -12,6 +12,10 @@ from flyball.cli.kit.numbers import whole
 from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.waiting import span
 from flyball.exits import Stop, UsageError
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
+    from policies.types import Mode, Request
 
 DryRun = Annotated[str | None, typer.Option("--dry-run", help="Go the whole path without effect (`server`).")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before writing.")]
@@ -99,7 +103,7 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def mode(dry_run: str | None) -> str:
+def mode(dry_run: str | None) -> "Mode":
     """kubectl's `--dry-run[=server]`; `none` and `client` are mistakes, never read as something else."""
     if dry_run not in (None, "server"):
         raise UsageError(f"--dry-run={dry_run} is not known", hint="write --dry-run, or leave it out")
@@ -119,7 +123,7 @@ def perform(
     """Carry out one action by hand and end the command with what came of it."""
     patience = span(wait, "--wait") if wait else 0
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from tools.actions import registry
         from tools.path.requests import build as build_request
 
@@ -138,7 +142,7 @@ def perform(
     opts.run(work)
 
 
-async def carry_out(opts: Options, app: Any, request: Any, yes: bool, patience: int) -> None:
+async def carry_out(opts: Options, app: "App", request: "Request", yes: bool, patience: int) -> None:
     """Ask (unless told not to), act, wait if wanted for an approval and for the cluster, print, and end with
     the exit code."""
     from flyball.cli.kit import output, render
@@ -160,7 +164,7 @@ async def carry_out(opts: Options, app: Any, request: Any, yes: bool, patience: 
     raise Stop(render.code(result, ended))
 
 
-async def _asked(opts: Options, app: Any, request: Any) -> str:
+async def _asked(opts: Options, app: "App", request: "Request") -> str:
     """Show what would be done and ask; returns the digest of the view that the yes holds for.
 
     Nothing is asked where policy refuses, or where an approval decides: the digest is empty then, which confirms

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flyball.wiring import App
-    from tools.plans.plan import Plan
+    from tools.plans.plan import Plan, StopOn
 
 app = typer.Typer()
 
@@ -72,7 +72,7 @@ async def _plan(
     yes: bool,
     reason: str,
     exclude: "Sequence[str]",
-    stop_on: Any,
+    stop_on: "StopOn",
 ) -> None:
     """Every step's diff, one question, the votes in one commit, then the plan."""
     from tools.plans.plan import excluded

@@ -1,11 +1,14 @@
 """`flyball deny`: a person's no; the request is over."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, say
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
 
 app = typer.Typer()
 
@@ -19,7 +22,7 @@ def deny(
 ) -> None:
     """Decline a request or a plan that waits. Example: flyball deny 9f3c41d2 --reason "not today" """
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from tools.plans.plan import Plan
 
         found, by = await app.approvals.named(handle), app.identity.by_hand()

@@ -1,11 +1,15 @@
 """`flyball pending`: what waits for an approval."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, note, say, table
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
+    from tools.plans.plan import WaitingPlan
 
 app = typer.Typer()
 
@@ -15,7 +19,7 @@ app = typer.Typer()
 def pending(opts: Options) -> None:
     """List what waits for an approval, in all namespaces. Example: flyball pending"""
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         found, plans = await app.approvals.waiting(), await app.approvals.plans.waiting()
         if opts.json:
             document(
@@ -55,7 +59,7 @@ def item(waiting: Any) -> dict[str, Any]:
     }
 
 
-def rows(app: Any, found: list[Any]) -> list[tuple[object, ...]]:
+def rows(app: "App", found: list[Any]) -> list[tuple[object, ...]]:
     """The questions as lines of a table."""
     from flyball.cli.kit.output import age
 
@@ -75,14 +79,14 @@ def rows(app: Any, found: list[Any]) -> list[tuple[object, ...]]:
     ]
 
 
-def plan_item(waiting: Any) -> dict[str, Any]:
+def plan_item(waiting: "WaitingPlan") -> dict[str, Any]:
     """A plan that waits as JSON; `open` are the numbers of the steps that wait for votes."""
     from flyball.cli.change.plan_view import as_json
 
     return {**as_json(waiting.plan), "open": [step.number for step in waiting.open]}
 
 
-def plan_row(app: Any, waiting: Any) -> tuple[object, ...]:
+def plan_row(app: "App", waiting: "WaitingPlan") -> tuple[object, ...]:
     """A plan that waits as one line: how many of its steps need a vote, of whom."""
     from flyball.cli.kit.output import age
 

@@ -1,7 +1,7 @@
 """`flyball undo`: back to the recorded pre-image, down the same path as any action."""
 
 import uuid
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from flyball.cli.kit.numbers import whole
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.waiting import span
 from flyball.exits import UsageError
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
 
 app = typer.Typer()
 
@@ -46,7 +49,7 @@ def undo(
         undo_run(opts, run, dry=mode(dry_run) == "dry_run", yes=yes, reason=reason, stop_on=stop_on)
         return
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from tools.path.undo import newest, proposal
 
         who = app.identity.by_hand()

@@ -1,15 +1,17 @@
-"""Who the chat speaks as, and the exit code that a turn ends with."""
+"""The exit code that a turn ends with."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from flyball.exits import Exit
 
-AGENT = "agent:ops"
+if TYPE_CHECKING:
+    from agents.ops.events import Event
 
 _ENDS = {"assent": Exit.WAITING, "cancelled": Exit.INTERRUPTED, "drained": Exit.TERMINATED}
 
 
-def code_of(events: list[Any]) -> Exit:
+def code_of(events: "Sequence[Event]") -> Exit:
     """The exit code of one turn: what is still open comes first, then what went wrong."""
     from agents.errors import ModelUnavailable
     from agents.ops.events import CardShown, Stopped, Waiting

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 from agents.ops.events import Asked, CardShown, Event, Said, Stopped, Waiting
 from flyball.cli.kit import output
@@ -53,7 +53,9 @@ class Terminal:
             case Stopped():
                 _stopped(self._where, event)
             case Asked():
-                pass
+                return
+            case _:
+                assert_never(event)
 
     def done(self, code: int) -> None:
         """Nothing is left to say."""

@@ -1,12 +1,15 @@
 """`flyball agent list|show|suspend|resume`: the agents that policy names."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flyball.cli.govern.stop import Why, turn
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, say, table
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
 
 app = typer.Typer(
     help="List, show, suspend and resume agents. Example: flyball agent list", no_args_is_help=True
@@ -19,7 +22,7 @@ Name = Annotated[str, typer.Argument(help="The agent, e.g. tuner.")]
 def list_(opts: Options) -> None:
     """List the agents that policy names. Example: flyball agent list"""
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         found = [_facts(app, agent, await _suspended(app)) for agent in (await _agents(app)).values()]
         if opts.json:
             document({"kind": "Agents", "items": found})
@@ -38,7 +41,7 @@ def list_(opts: Options) -> None:
 def show(opts: Options, name: Name) -> None:
     """Show one agent and what it did last. Example: flyball agent show tuner"""
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from flyball.exits import UsageError
 
         agents = await _agents(app)
@@ -74,17 +77,17 @@ def resume(opts: Options, name: Name, reason: Why = "") -> None:
     turn(opts, name, False, reason, throw=False)
 
 
-async def _agents(app: Any) -> dict[str, Any]:
+async def _agents(app: "App") -> dict[str, Any]:
     return dict((await app.context.gate()).snapshot.agents)
 
 
-async def _suspended(app: Any) -> set[str]:
+async def _suspended(app: "App") -> set[str]:
     from tools.path.kill_switch import stopped
 
     return {s.scope for s in await stopped(app.context)}
 
 
-def _facts(app: Any, agent: Any, off: set[str]) -> dict[str, Any]:
+def _facts(app: "App", agent: Any, off: set[str]) -> dict[str, Any]:
     spec = agent.spec
     return {
         "name": agent.metadata.name,

@@ -1,6 +1,6 @@
 """`flyball stop`: the kill switch, for everything, this cluster, or one agent."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,6 +8,9 @@ from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, say, tone
 from flyball.cli.kit.render import lifting
 from flyball.exits import UsageError
+
+if TYPE_CHECKING:
+    from flyball.wiring import Switch
 
 app = typer.Typer()
 
@@ -28,7 +31,7 @@ def turn(opts: Options, agent: str | None, cluster: bool, reason: str, *, throw:
     if agent and cluster:
         raise UsageError("--agent and --cluster are two scopes", hint="give one of them")
 
-    async def work(switch: Any) -> None:
+    async def work(switch: "Switch") -> None:
         from tools.path import kill_switch
 
         scope = f"agent:{agent.removeprefix('agent:')}" if agent else "all"
@@ -57,7 +60,7 @@ def turn(opts: Options, agent: str | None, cluster: bool, reason: str, *, throw:
     opts.switch(work)
 
 
-def known(switch: Any, scope: str) -> None:
+def known(switch: "Switch", scope: str) -> None:
     """An agent that policy does not name is a typing mistake; where no policy loads, any name may be stopped."""
     agents = switch.agents() if scope.startswith("agent:") else None
     if agents is not None and scope not in agents:

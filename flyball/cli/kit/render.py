@@ -1,7 +1,7 @@
 """A Result as a person reads it, as JSON, and as an exit code. Answer first, evidence below, next command last."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from flyball.cli.kit.allowed_now import hints
 from flyball.cli.kit.output import Tone, note, safe, say, tone
@@ -122,9 +122,11 @@ def _particulars(result: Result) -> dict[str, Any]:
             return {"handle": result.handle, "expires": instant(result.expires_ms)}
         case Unknown():
             return {"why": result.why, "intent": result.intent}
-        case _:
+        case Simulated():
             needs = result.decision.approvals if result.decision else ()
             return {"live_needs": [{"rule": n.rule, "role": n.role, "count": n.count} for n in needs]}
+        case _:
+            assert_never(result)
 
 
 def show(result: Result) -> None:

@@ -1,14 +1,16 @@
 """Spans as people write them, waiting for a decision, and for the cluster, with a line now and then."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from base.durations import DurationInvalid, seconds
 from flyball.cli.kit.output import note, safe, transient
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
+    from flyball.wiring import App
     from tools.cluster.rollout import RolloutProgress
+    from tools.path.outcome import Result
     from tools.path.rollout_watcher import Settled
 
 POLL_S = 0.5
@@ -24,7 +26,7 @@ def span(text: str, where: str) -> int:
         raise UsageError(what, where=where, hint=hint) from e
 
 
-async def until_decided(app: Any, result: Any, patience: int) -> Any:
+async def until_decided(app: "App", result: "Result", patience: int) -> "Result":
     """While the request waits for an approval, look again until it is decided or patience ends."""
     from tools.path.journal import Final
     from tools.path.outcome import Pending
@@ -45,7 +47,7 @@ async def until_decided(app: Any, result: Any, patience: int) -> Any:
     return result
 
 
-async def until_settled(app: Any, result: Any, patience: int) -> "Settled | None":
+async def until_settled(app: "App", result: "Result", patience: int) -> "Settled | None":
     """After a change was applied: until the cluster has carried it out, or patience ends; None where there is
     nothing to wait for. Ctrl-C ends the waiting, never the change, and says so."""
     from flyball.cli.kit.render import undoable
@@ -70,7 +72,7 @@ async def until_settled(app: Any, result: Any, patience: int) -> "Settled | None
 class Progress:
     """How far it has come: on a terminal one line that is written over, else a line every few seconds."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: "App") -> None:
         self._now, self._next = app.context.clock.mono_us, 0
         self._drawn, self._simulated = False, app.place.simulated
         self.last = ""

@@ -11,6 +11,7 @@ from flyball.cli.kit.output import abbreviated, age, document, fitted, note, say
 from flyball.cli.kit.waiting import span
 
 if TYPE_CHECKING:
+    from flyball.wiring import App
     from tools.diagnosis.types import Facts
     from tools.ports import Change
 
@@ -29,7 +30,7 @@ def changes(opts: Options, target: Target, since: Since = "2h") -> None:
 
     name, seconds = one(target), span(since, "--since")
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from flyball.cli.kit import missing
         from flyball.cli.look.person import Looking
         from tools.cluster.names import target as named
@@ -46,7 +47,7 @@ def changes(opts: Options, target: Target, since: Since = "2h") -> None:
     opts.run(work)
 
 
-def _print(app: Any, facts: "Facts", since: str) -> None:
+def _print(app: "App", facts: "Facts", since: str) -> None:
     from tools.diagnosis.timeline import tally
 
     found, t = facts.changes, facts.workload.target

@@ -9,6 +9,7 @@ from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.output import abbreviated, age, document, note, safe, say, table, tone
 
 if TYPE_CHECKING:
+    from flyball.wiring import App
     from tools.diagnosis.types import Facts
     from tools.metrics.types import Metric
 
@@ -25,7 +26,7 @@ def describe(opts: Options, target: Target) -> None:
 
     name = one(target)
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from flyball.cli.kit import missing
         from flyball.cli.look.permissions import may
         from flyball.cli.look.person import ALL, Looking

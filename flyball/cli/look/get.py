@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from flyball.cli.kit.naming import Named
     from flyball.cli.look.person import Looking
-    from flyball.wiring import Place
+    from flyball.wiring import App, Place
     from policies.types import Target
     from tools.diagnosis.snapshot import Row
     from tools.metrics.types import Metric
@@ -67,7 +67,7 @@ def get(
     if selector and named.single is not None:
         raise UsageError("a workload is named, and -l selects by labels", hint="leave one of the two out")
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from flyball.cli.look.person import Looking
 
         asked = _Asked(Looking(app), app.place, named, selector, all_namespaces, output == "wide")
@@ -137,7 +137,7 @@ class _Asked:
         return [target(self.place.context, self.place.namespace, name) for name in names]
 
 
-def _print(app: Any, asked: _Asked, rows: "list[Row]", output: str) -> None:
+def _print(app: "App", asked: _Asked, rows: "list[Row]", output: str) -> None:
     now = app.context.now_ms()
     if output in ("json", "yaml"):
         items = [_item(row) for row in rows]
@@ -158,7 +158,7 @@ def _print(app: Any, asked: _Asked, rows: "list[Row]", output: str) -> None:
         _gaps(rows)
 
 
-async def _watch(app: Any, asked: _Asked, rows: "list[Row]") -> None:
+async def _watch(app: "App", asked: _Asked, rows: "list[Row]") -> None:
     """As `kubectl get -w`: the table, then each line that has changed; until Ctrl-C."""
     shown = dict[object, tuple[object, ...]]()
     while True:

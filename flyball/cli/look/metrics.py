@@ -10,9 +10,11 @@ from flyball.cli.kit.output import age, document, error, say, table, tone
 from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
+    from flyball.wiring import App
     from policies.types import Target
     from tools.errors import MetricsUnavailable
     from tools.metrics.types import Metric, Number
+    from tools.reading.governed_reads import GovernedReads
 
 app = typer.Typer(help="Check the source of metrics. Example: flyball metrics check", no_args_is_help=True)
 Name = Annotated[
@@ -38,7 +40,7 @@ def check(opts: Options, target: Name = None) -> None:
 
     name = one(target) if target else None
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         reads = app.toolbox.reads(app.identity.by_hand())
         where = await _target(app, reads, name)
         found, away = await _asked(reads, where)
@@ -52,7 +54,7 @@ def check(opts: Options, target: Name = None) -> None:
     opts.run(work)
 
 
-async def _target(app: Any, reads: Any, given: str | None) -> "Target":
+async def _target(app: "App", reads: "GovernedReads", given: str | None) -> "Target":
     from tools.cluster.names import target
 
     if given is not None:
@@ -66,7 +68,7 @@ async def _target(app: Any, reads: Any, given: str | None) -> "Target":
 
 
 async def _asked(
-    reads: Any, where: "Target"
+    reads: "GovernedReads", where: "Target"
 ) -> "tuple[dict[Metric, tuple[Number, str]], dict[Metric, MetricsUnavailable]]":
     """Each figure with what to do about it, and those for which the source could not be asked."""
     from tools.errors import MetricsUnavailable

@@ -1,7 +1,7 @@
 """What may be done to a workload now, by name, owner and switch; a number's limits are said when it is asked for."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policies.questions import Question, judge
 from policies.types import ActionInfo, Decision, Request, VerdictKind
@@ -10,10 +10,13 @@ from tools.actions.resource_args import VALUES, amount_of
 from tools.ports import Workload
 from tools.spec import ActionSpec
 
+if TYPE_CHECKING:
+    from flyball.wiring import App
+
 _WORDS = {VerdictKind.ALLOW: "yes", VerdictKind.NEEDS_APPROVAL: "with-approval", VerdictKind.DENY: "no"}
 
 
-async def may(app: Any, workload: Workload) -> list[dict[str, str]]:
+async def may(app: "App", workload: Workload) -> list[dict[str, str]]:
     """For each action on it: `yes`, `with-approval` or `no`, and the rules or the reason."""
     found = []
     for spec in registry.ACTIONS.values():
@@ -24,7 +27,7 @@ async def may(app: Any, workload: Workload) -> list[dict[str, str]]:
     return found
 
 
-async def _asked(app: Any, spec: ActionSpec[Any], info: ActionInfo, workload: Workload) -> tuple[str, str]:
+async def _asked(app: "App", spec: ActionSpec[Any], info: ActionInfo, workload: Workload) -> tuple[str, str]:
     gate = await app.context.gate()
     request = Request(
         id="may-" + info.name.replace("_", "-"),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyball.cli.kit import shown
 from flyball.cli.kit.output import note, transient
@@ -13,6 +13,9 @@ from tools.diagnosis.types import Facts
 from tools.errors import ReadRefused
 from tools.metrics.types import Metric
 from tools.reading.everywhere import Everywhere
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
 
 __all__ = ["ALL", "OVERVIEW", "WIDE", "Looking"]
 
@@ -26,7 +29,7 @@ QUIET_S = 1.0
 class Looking:
     """The reads of the person at this terminal."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: "App") -> None:
         self._reads, self._place = app.toolbox.reads(app.identity.by_hand()), app.place
 
     @property

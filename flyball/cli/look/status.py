@@ -1,7 +1,7 @@
 """`flyball status`: is anything waiting for me, is anything in doubt, is the log whole."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -9,6 +9,9 @@ from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, safe, say, tone
 from flyball.cli.kit.render import lifting
 from flyball.exits import Exit, Stop
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
 
 app = typer.Typer()
 
@@ -18,7 +21,7 @@ app = typer.Typer()
 def status(opts: Options) -> None:
     """Show context, kill switch, what waits, what is in doubt, the log. Example: flyball status"""
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         facts = await _facts(app)
         if opts.json:
             document({"kind": "Status", **facts})
@@ -30,7 +33,7 @@ def status(opts: Options) -> None:
     opts.run(work)
 
 
-async def _facts(app: Any) -> dict[str, Any]:
+async def _facts(app: "App") -> dict[str, Any]:
     from tools.path.kill_switch import stopped
 
     context = app.context
@@ -56,7 +59,7 @@ async def _facts(app: Any) -> dict[str, Any]:
     }
 
 
-async def _stops(app: Any, scopes: list[str]) -> dict[str, dict[str, Any]]:
+async def _stops(app: "App", scopes: list[str]) -> dict[str, dict[str, Any]]:
     """For each scope that is stopped: by whom, when and why, by the newest record of its switch."""
     found = dict[str, dict[str, Any]]()
     for entry in await app.log.find(kinds=("killswitch",), newest_first=True, limit=200):

@@ -9,6 +9,7 @@ from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.output import Tone, document, note, safe, say, tone
 
 if TYPE_CHECKING:
+    from flyball.wiring import App
     from tools.diagnosis.types import Facts, Finding
 
 app = typer.Typer()
@@ -24,7 +25,7 @@ def why(opts: Options, target: Target) -> None:
 
     name = one(target)
 
-    async def work(app: Any) -> None:
+    async def work(app: "App") -> None:
         from flyball.cli.kit import missing
         from flyball.cli.look.person import ALL, Looking
         from tools.cluster.names import target as named

@@ -1,6 +1,7 @@
 """`flyball tune run` on the sandbox's default world, with the real gate and log."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from tests.agents.conftest import Flyball
@@ -64,3 +65,40 @@ def test_what_is_refused_or_waits_is_a_count(flyball: Flyball) -> None:
 def test_usage(flyball: Flyball) -> None:
     assert flyball("tune", "run", "--dry-run=none")[0] == 2
     assert flyball("tune", "run", "--cpu-percent", "0")[0] == 2
+
+
+def test_a_dry_run_looks_at_each_proposal_once(flyball: Flyball) -> None:
+    """The dry run's own look, decision, intent and outcome; the plan is made of them and of no second look."""
+    code, out, err = flyball("tune", "run", "--dry-run", "-o", "json")
+    assert code == 0, err
+    proposed = [i for i in items(out).values() if i["proposed"] is not None]
+    assert len(proposed) >= 2
+    _, listed, _ = flyball("audit", "tail", "--lines", "500", "-o", "json")
+    records = [i.get("record", i) for i in json.loads(listed)["items"]]
+    counts = Counter(r["kind"] for r in records if r.get("mode"))
+    assert counts == {
+        "policy.decision": len(proposed),
+        "action.intent": len(proposed),
+        "action.outcome": len(proposed),
+        "plan.proposed": 1,
+        "plan.step": len(proposed),
+    }
+    assert not [r for r in records if (r.get("labels") or {}).get("action") == "preview"]
+
+
+def test_the_plan_of_a_dry_run_is_bound_to_what_the_dry_run_saw(flyball: Flyball) -> None:
+    _, out, _ = flyball("tune", "run", "--dry-run", "-o", "json")
+    plan = json.loads(out)["plan"]
+    flyball("act", "scale", "deploy/web", "--replicas", "5", "--yes")
+    _, out, err = flyball("tune", "apply", plan["handle"], "--yes", "-o", "json")
+    found = {s["target"]: s for s in json.loads(out)["steps"]}
+    assert found["deployment/web"]["status"] == "refused", (err, found)
+    assert found["deployment/search"]["status"] == "applied"
+
+
+def test_a_strategy_by_name(flyball: Flyball) -> None:
+    assert flyball("tune", "run", "--dry-run", "--strategy", "hpa")[0] == 0
+    code, out, err = flyball("tune", "run", "--strategy", "holt")
+    assert (code, out) == (2, "")
+    assert "`holt` is no strategy" in err
+    assert "strategies: hpa" in err

@@ -1,58 +1,34 @@
-"""From what was observed to what is proposed, one workload at a time; pure."""
+"""The strategy `hpa`: the HorizontalPodAutoscaler's own formula (forecasting.hpa), stricter on doubtful data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from agents.tuner.strategy import Aim, Observed, Proposal, skipped
 from forecasting.hpa.formula import PodSample, Unknown, desired, tolerated
-from policies.types import Target
 from tools.metrics.types import SKEW_S, STALE_S
-from tools.ports import Container, Pod, PodUsage, Workload
+from tools.ports import Container, Pod, PodUsage
 
 STARTING_S = 300
 """--horizontal-pod-autoscaler-cpu-initialization-period: CPU of a younger pod may be its start-up."""
 
-MODE_ANNOTATION = "flyball.io/mode"
-"""Set to `off` on an object, it keeps tuning away from it. Annotations only narrow."""
-
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """One line of a plan. `proposed` is None where nothing is proposed; `why` is a short code, `reason` the
-    sentence that goes into the record; `cpu` is utilisation in percent of requests."""
+class Hpa:
+    """Scales what stands outside of the HPA's tolerance, to the figure of its formula."""
 
-    target: Target
-    now: int
-    proposed: int | None
-    cpu: int | None
-    why: str
-    reason: str = ""
+    aim: Aim
+    name: str = field(default="hpa", init=False)
+    version: str = field(default="1", init=False)
 
-
-def skip_reason(workload: Workload) -> str | None:
-    """Why this workload is left alone whatever its usage, or None."""
-    if workload.owner:
-        return f"owned-by-{workload.owner}"
-    if workload.annotations.get(MODE_ANNOTATION) == "off":
-        return "mode-off"
-    if workload.replicas == 0:
-        return "scaled-to-zero"
-    if workload.paused:
-        return "paused"
-    if workload.observed_generation < workload.generation or workload.updated < workload.replicas:
-        return "rolling-out"
-    return None
+    def propose(self, observed: Sequence[Observed]) -> list[Proposal]:
+        """One proposal for each workload, in their order."""
+        return [propose(one, self.aim.cpu_percent) for one in observed]
 
 
-def skipped(workload: Workload, why: str, reason: str = "") -> Proposal:
-    """A line without a proposal."""
-    return Proposal(workload.target, workload.replicas, None, None, why, reason)
-
-
-def propose(
-    workload: Workload, pods: Sequence[Pod], usage: Sequence[PodUsage], *, target: int, now_ms: int
-) -> Proposal:
-    """What the HPA's formula proposes; but missing or stale data, or pods still starting, never lower."""
-    found = desired(workload.replicas, samples(pods, usage, now_ms), target)
+def propose(one: Observed, target: int) -> Proposal:
+    """What the formula proposes; but missing or stale data, or pods still starting, never lower."""
+    workload = one.workload
+    found = desired(workload.replicas, samples(one), target)
     if isinstance(found, Unknown):
         return skipped(workload, found.reason)
     now, cpu = workload.replicas, found.utilisation
@@ -62,7 +38,8 @@ def propose(
     if found.replicas < now and held:
         return Proposal(workload.target, now, None, cpu, held)
     side = "above" if found.replicas > now else "below"
-    reason = f"cpu {cpu} % of requests, target {target} %; {len(pods)} pods, {found.missing} without a sample"
+    sampled = f"{len(one.pods)} pods, {found.missing} without a sample"
+    reason = f"cpu {cpu} % of requests, target {target} %; {sampled}"
     return Proposal(workload.target, now, found.replicas, cpu, f"cpu-{side}-target", reason)
 
 
@@ -70,10 +47,10 @@ def _kept(cpu: int, target: int) -> str:
     return "within-tolerance" if tolerated(cpu, target) else "rounds-to-same"
 
 
-def samples(pods: Sequence[Pod], usage: Sequence[PodUsage], now_ms: int) -> list[PodSample]:
+def samples(one: Observed) -> list[PodSample]:
     """Pods and metrics as the formula takes them."""
-    latest = {u.pod: u for u in usage if -SKEW_S * 1_000 <= now_ms - u.at_ms <= STALE_S * 1_000}
-    return [_sample(pod, latest, now_ms) for pod in pods]
+    latest = {u.pod: u for u in one.usage if -SKEW_S * 1_000 <= one.at_ms - u.at_ms <= STALE_S * 1_000}
+    return [_sample(pod, latest, one.at_ms) for pod in one.pods]
 
 
 def _sample(pod: Pod, latest: Mapping[str, PodUsage], now_ms: int) -> PodSample:

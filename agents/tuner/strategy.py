@@ -1,0 +1,63 @@
+"""What a tuning strategy is: from what was observed to what is proposed. Pure: no I/O, no clock, no randomness."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from policies.types import Target
+from tools.ports import Pod, PodUsage, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One workload as the pass has just read it, with its pods and their latest samples; `at_ms` is the world's time
+    of reading. A pod without a sample is missing from `usage`."""
+
+    workload: Workload
+    pods: Sequence[Pod]
+    usage: Sequence[PodUsage]
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One line of a pass. `proposed` replicas are None where nothing is proposed; `why` is a short code, `reason` the
+    sentence that goes into the record; `cpu` is utilisation in percent of requests, None where nobody computed it."""
+
+    target: Target
+    now: int
+    proposed: int | None
+    cpu: int | None
+    why: str
+    reason: str = ""
+
+
+def skipped(workload: Workload, why: str, reason: str = "") -> Proposal:
+    """A line without a proposal."""
+    return Proposal(workload.target, workload.replicas, None, None, why, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What whoever runs the pass aims at: `cpu_percent` of the requests."""
+
+    cpu_percent: int
+
+
+class Strategy(Protocol):
+    """Where replicas come from. What of a proposal is allowed is the policy's business, never the strategy's."""
+
+    @property
+    def name(self) -> str:
+        """As `--strategy` and the record of the run name it."""
+
+    @property
+    def version(self) -> str:
+        """Another one whenever the same observations may lead to another proposal."""
+
+    @property
+    def aim(self) -> Aim:
+        """What it aims at; the record of the run keeps it."""
+
+    def propose(self, observed: Sequence[Observed]) -> Sequence[Proposal]:
+        """One proposal for each workload, in their order. Missing or stale samples never lower anything."""

@@ -1,0 +1,32 @@
+"""Work that must not be cut short: it runs to its end first, and only then an interrupt has its say."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Literal, TypeVar
+
+R = TypeVar("R")
+
+Interrupted = Literal["answers", "raises"]
+
+
+async def shield_until_done(work: Coroutine[Any, Any, R], *, interrupted: Interrupted) -> R:
+    """Run `work` to its end, however often the caller is cancelled meanwhile; then what an interrupt does:
+
+    - `answers`: nothing. The result is what the caller needs most (how a write ended, say), and it sees the
+      interrupt in `asyncio.current_task().cancelling()`.
+    - `raises`: CancelledError. The caller stops here, and who needs the result finds it where `work` left it.
+
+    Raises what `work` raises, unless the interrupt is raised in its place.
+    """
+    task = asyncio.ensure_future(work)
+    interrupt: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})  # a cancelled wait leaves the task alone
+        except asyncio.CancelledError as e:
+            interrupt = e
+    if interrupt is None or interrupted == "answers":
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # it is told nowhere else: asyncio would warn that nobody asked
+    raise interrupt

@@ -1,0 +1,87 @@
+"""A tuning pass on an opened installation: what every front end calls, and none puts together itself."""
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flyball.exits import UsageError
+from policies.types import AgentName, Mode
+
+if TYPE_CHECKING:
+    from agents.tuner.run import Pass, Row
+    from agents.tuner.strategy import Strategy
+    from flyball.wiring import App
+    from policies.types import Principal, Request
+    from tools.plans.plan import Plan
+
+TUNER: AgentName = "agent:tuner"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A pass; after a dry run the plan of what it would do live, None where that is nothing."""
+
+    done: "Pass"
+    plan: "Plan | None"
+
+
+async def tune(app: "App", strategy: "Strategy", mode: Mode, run_id: str | None = None) -> Tuned:
+    """One pass over the installation's namespace, recorded as a run. The same `run_id` again asks for the same.
+
+    Raises UsageError where policy names no tuner, and what TunerPass.run raises.
+    """
+    from agents.tuner.run import TunerPass
+
+    run_id = run_id or f"r-{uuid.uuid4().hex[:12]}"
+    who = await _tuner(app, run_id)
+    tuner = TunerPass(
+        app.toolbox,
+        app.toolbox.reads(who, run_id),
+        app.recorder,
+        strategy=strategy,
+        principal=who,
+        mode=mode,
+        clock=app.context.clock,
+    )
+    done = await tuner.run(run_id, app.place.namespace)
+    return Tuned(done, await _plan(app, done, who) if mode == "dry_run" else None)
+
+
+async def _tuner(app: "App", run_id: str) -> "Principal":
+    agents = (await app.context.gate()).snapshot.agents
+    if TUNER not in agents:
+        known = ", ".join(sorted(agents)) or "none"
+        raise UsageError(f"policy names no `{TUNER}`", hint=f"agents: {known}")
+    return app.agent(TUNER, run_id)
+
+
+async def _plan(app: "App", done: "Pass", who: "Principal") -> "Plan | None":
+    """What the pass would do live, by what its dry run has seen: nothing is looked at twice."""
+    rows = [row for row in done.rows if row.proposal.proposed is not None]
+    requests = [_live(app, row, who, done.run_id) for row in rows]
+    if not requests:
+        return None
+    answers = {request.id: row.answer for request, row in zip(requests, rows, strict=True)}
+    seen = {id: answer.result for id, answer in answers.items() if answer and answer.result}
+    why = f"tuning pass {done.run_id}"
+    return await app.approvals.plans.propose(requests, who, why, run_id=done.run_id, rehearsed=seen)
+
+
+def _live(app: "App", row: "Row", who: "Principal", run_id: str) -> "Request":
+    from agents.request_id import of_step
+    from agents.tuner.run import SCALE, scaling
+    from tools.path.requests import build
+
+    args = scaling(row.proposal)
+    if args is None:
+        raise ValueError(f"nothing is proposed for {row.proposal.target}")
+    return build(
+        SCALE,
+        args,
+        id=of_step(run_id, "plan", row.proposal.target),
+        principal=who,
+        cluster=app.place.context,
+        namespace=row.proposal.target.namespace or app.place.namespace,
+        mode="live",
+        reason=row.proposal.reason,
+    )
