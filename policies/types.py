@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from policies.claim_keys import ClaimKind
+
 Scalar = int | str | bool | None
 Mode = Literal["live", "dry_run"]
 
@@ -193,10 +195,10 @@ class VerdictKind(StrEnum):
 class Claim(NamedTuple):
     """What must still be true, or is spent, when the intent becomes durable.
 
-    Kinds: once, holds, raise, since, put (the log applies them to integers in its own transaction).
+    The log applies it to the integer at `key` (one of policies.claim_keys) in its own transaction.
     """
 
-    kind: Literal["once", "equals", "raise", "min_gap", "set"]
+    kind: ClaimKind
     key: str
     value: int = 1
     gap: int = 0

@@ -5,6 +5,7 @@ from typing import Any
 from audit.errors import ClaimLost, LogUnavailable
 from audit.log import Entry
 from audit.record import Outcome, Record, Tool
+from policies.claim_keys import DENIED
 from policies.types import Claim, Decision, Permit, Request, Situation, VerdictKind
 from tools.errors import (
     ArgumentsInvalid,
@@ -18,7 +19,7 @@ from tools.path.context import Context, denied
 from tools.path.delivery import Delivered, Delivery
 from tools.path.endings import manual, outcome_of, refused, shield_until_done
 from tools.path.execution import Attempt, Conflict, ExecutionContext, Sent, given_back
-from tools.path.journal import declined, ends
+from tools.path.journal import ends
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.pod_batch import PodBatch
 from tools.path.refusals import lost_decision, lost_record
@@ -106,7 +107,7 @@ class AttemptRunner:
         request, journal = ctx.request, self._c.journal
         decided = journal.decision(request, decision, attempt.seen, _tool(ctx.spec))
         intent = journal.intent(request, attempt.seen, decided, attempt.diff)
-        undenied = Claim("equals", declined(request.id), 0)
+        undenied = Claim("equals", DENIED.of(request.id), 0)
         unmoved = Claim("equals", ctx.changed, values.get(ctx.changed, 0))
         claims = (*attempt.given_back, unmoved, *decision.claims, undenied, Claim("once", ctx.busy))
 

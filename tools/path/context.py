@@ -7,8 +7,8 @@ from typing import Protocol
 from audit.clock import Clock
 from audit.log import Entry, Log
 from audit.record import Actor
+from policies.claim_keys import POLICY_EPOCH, first_bits
 from policies.gate import Gate
-from policies.guards.policy_epoch import key as epoch_key
 from policies.source import PolicySource
 from policies.types import Claim, Decision, Observation, Principal, Request, VerdictKind
 from tools.errors import ClusterMismatch
@@ -60,7 +60,7 @@ class Context:
         return self._gate.as_of(self.now_ms())
 
     async def _announce(self, digest: str) -> None:
-        key, epoch = epoch_key(self.cluster.name), int(digest[:13], 16)
+        key, epoch = POLICY_EPOCH.of(self.cluster.name), first_bits(digest)
         if (await self.log.values((key,)))[key] == epoch:
             return
         record = self.log.draft(

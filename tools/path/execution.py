@@ -6,10 +6,10 @@ from typing import Any
 
 from audit.log import Entry
 from audit.record import Record
+from policies.claim_keys import APPROVAL, BUSY, CHANGED
 from policies.gate import Gate
-from policies.guards.cooldown import key as changed_key
 from policies.types import Claim, Decision, Observation, Permit, Request
-from tools.path.journal import busy, ends
+from tools.path.journal import ends
 from tools.ports import ClusterIdentity, Held, Workload
 from tools.spec import ActionSpec
 
@@ -33,12 +33,12 @@ class ExecutionContext:
     @property
     def busy(self) -> str:
         """The integer that says that an intent stands open on the workload."""
-        return busy(self.request.target.key)
+        return BUSY.of(self.request.target.key)
 
     @property
     def changed(self) -> str:
         """The integer that holds when the workload was last changed."""
-        return changed_key(self.request)
+        return CHANGED.of(self.request.target.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,6 @@ def given_back(
     Only what nobody else can have moved while the workload is ours."""
     if not ctx.live:
         return ()
-    votes = tuple(Claim("set", c.key, 0) for c in decision.claims if c.key.startswith("approval/"))
+    votes = tuple(Claim("set", c.key, 0) for c in decision.claims if APPROVAL.has(c.key))
     changed = Claim("set", ctx.changed, values.get(ctx.changed, 0))
     return (ends(intent), Claim("set", ctx.busy, 0), *votes, changed)

@@ -13,6 +13,7 @@ from typing import Any
 from audit.log import Entry, Log
 from audit.record import Actor, Kind, Outcome, Parent, Record, Resource, Verdict
 from audit.record import Tool as ToolRef
+from policies.claim_keys import ENDED
 from policies.types import Approval, Claim, Decision, Observation, Principal, Request, Target
 from tools.errors import ToolError
 
@@ -60,22 +61,7 @@ def actor_of(who: Principal) -> Actor:
 def ends(intent: Record) -> Claim:
     """An intent ends once, whoever says how: its own process, a resolver or a person. A process that slept
     past its lease loses this claim, so it cannot free a workload that is somebody else's by now."""
-    return Claim("once", f"ended/{intent.id}")
-
-
-def busy(resource_key: str) -> str:
-    """The integer that says that an intent stands open on the workload."""
-    return f"busy/{resource_key}"
-
-
-def declined(id: str) -> str:
-    """The integer that says that a person declined this request, or this plan."""
-    return f"denied/{id}"
-
-
-def looked_into(intent: Record) -> str:
-    """The integer that says that a resolver looks into an intent: whoever still writes under it stops."""
-    return f"resolving/{intent.id}"
+    return Claim("once", ENDED.of(intent.id))
 
 
 def parent_of(record: Record, rel: str) -> str | None:

@@ -19,6 +19,7 @@ from flyball.cli.kit import output, render
 from flyball.cli.kit.output import note, safe, say, table
 from flyball.exits import Exit, UsageError
 from flyball.wiring import App
+from policies.claim_keys import TAINT
 from policies.errors import PolicyError
 from tools.errors import ToolError
 from tools.path.journal import actor_of
@@ -59,7 +60,8 @@ async def _followed(
 async def _marked(app: App, thread: str) -> bool:
     """Whether the thread's session has read text that anybody may have written."""
     session = app.agent(AGENT, f"chat-{thread}"[:128]).session
-    return bool((await app.log.values((f"taint/{session}",)))[f"taint/{session}"])
+    mark = TAINT.of(session)
+    return bool((await app.log.values((mark,)))[mark])
 
 
 async def _record(app: App, thread: str, event: Event) -> None:
