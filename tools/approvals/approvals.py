@@ -224,7 +224,7 @@ class Approvals:
         return {number: why for number, why in said.items() if why is not None}
 
     async def _has_voted(self, step: PlanStep, voter: Principal) -> bool:
-        votes = await self._c.journal.approvals_of(step.request)
+        votes = await self._c.journal.votes_of(step.request)
         return any(v.by == voter.on_behalf_of and v.view_digest == step.view_digest for v in votes)
 
     async def _commit_votes(

@@ -1,7 +1,7 @@
 """The Toolbox: an agent's calls, parsed strictly, each down the governed path; a card for whatever comes of it."""
 
 import json
-from typing import Any
+from typing import Any, assert_never
 
 from audit.errors import RecordInvalid
 from audit.record import Actor
@@ -22,7 +22,7 @@ from tools.metrics.types import MetricsReader
 from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.journal import actor_of
-from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated
+from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.requests import build
 from tools.path.taint import marked
 from tools.path.undo import UndoArgs, proposal
@@ -179,10 +179,12 @@ def _card(result: Result) -> Card:
             what = harmless(result.what, _ERROR)
             facts |= {"status": "failed", "error": what, "hint": harmless(result.hint, _ERROR)}
             return _made("failed", f"failed  {head}  {what}", facts)
-        case _:
+        case Unknown():
             why = harmless(result.why, _ERROR)
             facts |= {"status": "in_doubt", "why": why, "note": "do not repeat; it is being resolved"}
             return _made("in_doubt", f"IN DOUBT  {head}  {why}", facts)
+        case never:
+            assert_never(never)
 
 
 def _applied(result: Applied, head: str, facts: dict[str, Any]) -> Card:
