@@ -25,9 +25,9 @@ class ClaimKey:
     claims: tuple[ClaimKind, ...]
     set_back: str = "nobody"
 
-    def of(self, *name: str | int) -> str:
-        """The key of one integer of the family; the parts of a name are joined by `/`."""
-        return self.prefix + "/".join([str(part) for part in name])
+    def of(self, name: str) -> str:
+        """The key of one integer of the family."""
+        return self.prefix + name
 
     def has(self, key: str) -> bool:
         """Whether the key is one of the family."""
@@ -79,7 +79,7 @@ APPROVAL = ClaimKey(
 )
 ATTEMPT = ClaimKey(
     "attempt/",
-    "a request's id and the number of the try, from 1",
+    "a request's id, `/`, and the number of the try, from 1",
     "1: that try of the request has begun",
     ("once", "equals"),
 )

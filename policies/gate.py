@@ -182,7 +182,7 @@ def _allow(case: DecisionInput) -> Decision:
     case.expires_ms = min(case.expires_ms, case.snapshot.valid_until_ms)
     lease, token = situation.lease
     case.claims += [
-        Claim("once", ATTEMPT.of(request.id, situation.attempt)),
+        Claim("once", ATTEMPT.of(f"{request.id}/{situation.attempt}")),
         Claim("once", NONCE.of(situation.nonce)),
         Claim("raise", FENCE.of(lease), token),
     ]

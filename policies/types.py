@@ -130,10 +130,16 @@ class Request(Wire):
     """The agent's session has read text that anybody may have written: policy's tighter limits hold."""
 
     @cached_property
+    def document(self) -> dict[str, Any]:
+        """The request whole, as JSON: what its digest is of and what is recorded of it. Not to be changed."""
+        return self.model_dump(mode="json")
+
+    @cached_property
     def digest(self) -> str:
         """What approvals bind to, in hex: every field, the id included, but the session: a person's retry from
         another process is the same request."""
-        return digest_of(self.model_dump(mode="json", exclude={"principal": {"session"}}))
+        principal = {name: value for name, value in self.document["principal"].items() if name != "session"}
+        return digest_of({**self.document, "principal": principal})
 
 
 @dataclass(frozen=True, slots=True)

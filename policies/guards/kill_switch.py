@@ -8,7 +8,7 @@ from policies.types import Claim, Request
 def keys(request: Request) -> tuple[str, ...]:
     """The log's counters that concern this request."""
     agent = request.principal.agent
-    common = (STOP.of("all"), STOP.of("cluster", request.target.cluster))
+    common = (STOP.of("all"), STOP.of(f"cluster/{request.target.cluster}"))
     return common if agent is None else (*common, STOP.of(agent))
 
 

@@ -43,14 +43,14 @@ V1 = {"holds": "equals", "since": "min_gap", "put": "set"}
 def test_the_stored_names_are_what_they_were() -> None:
     assert {name: key.prefix for name, key in vars(claim_keys).items() if isinstance(key, ClaimKey)} == STORED
     assert [key.prefix for key in claim_keys.ALL] == list(STORED.values())
-    assert claim_keys.ATTEMPT.of("request-1", 2) == "attempt/request-1/2"
-    assert claim_keys.STOP.of("cluster", "prod") == "stop/cluster/prod"
+    assert claim_keys.ATTEMPT.of("request-1/2") == "attempt/request-1/2"
+    assert claim_keys.STOP.of("cluster/prod") == "stop/cluster/prod"
     assert claim_keys.first_bits("f" * 64) == 2**52 - 1
 
 
 @pytest.mark.parametrize("key", claim_keys.ALL, ids=lambda key: key.prefix)
 def test_no_key_is_of_two_families(key: ClaimKey) -> None:
-    mine = key.of("a", 1)
+    mine = key.of("a/1")
     assert [other for other in claim_keys.ALL if other.has(mine)] == [key]
     assert key.name_in(mine) == "a/1"
 

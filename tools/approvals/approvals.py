@@ -280,7 +280,7 @@ class Approvals:
 
 def _ends(request: Request, attempts: int) -> tuple[Claim, Claim]:
     """A no ends a request of which the next try has not begun; then none can begin."""
-    begun = Claim("equals", ATTEMPT.of(request.id, attempts + 1), 0)
+    begun = Claim("equals", ATTEMPT.of(f"{request.id}/{attempts + 1}"), 0)
     return begun, Claim("set", DENIED.of(request.id), 1)
 
 

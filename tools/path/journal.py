@@ -300,7 +300,7 @@ class Journal:
             request_digest=request.digest,
             view_digest=seen.view_digest if seen else None,
             observation=observed,
-            request=request.model_dump(mode="json") if whole else None,
+            request=request.document if whole else None,
             **fields,
         )
 
