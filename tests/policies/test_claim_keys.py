@@ -100,3 +100,10 @@ def test_every_claim_of_a_log_of_0_1_is_explained(tmp_path: Path) -> None:
             (family,) = [key for key in claim_keys.ALL if key.has(claim["key"])]
             assert V1.get(claim["kind"], claim["kind"]) in family.claims, claim
     assert len(told) == 81
+
+
+@pytest.mark.parametrize("key", claim_keys.ALL, ids=lambda key: key.prefix)
+def test_the_auditors_table_names_it(key: ClaimKey) -> None:
+    lines = (ROOT / "docs/audit.md").read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| `{key.prefix}`")]
+    assert row.endswith(f"| {key.means} | {', '.join(key.claims)} | {key.set_back} |")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from audit.errors import AuditError
-from policies.types import Approval, Decision, Request, Situation, VerdictKind
+from policies.types import Approval, Decision, Permit, Request, Situation, VerdictKind
 from tools.errors import ArgumentsInvalid, DefiniteConflict, NeverHappened, NotFound, ToolError, WriteError
 from tools.path.context import Context, denied
 from tools.path.delivery import Delivery
@@ -70,23 +70,39 @@ class AttemptRunner:
             if ctx.confirmed not in (None, attempt.seen.view_digest):
                 no = denied(ctx.gate, ctx.request, "drift", "it has changed since you were asked: look again")
                 return await self.refuse(ctx.request, no, attempt, ledger)
-            try:
-                patches = ctx.spec.patches(ctx.args, attempt.workload)
-            except (DefiniteConflict, ArgumentsInvalid) as e:  # its own precondition: looking again is no use
-                return await self._failed(ctx, e, ledger, attempt)
-            delivery = Delivery(self._c.reader, self._writer, ctx, attempt, patches)
-            writing = Writing(self._c, ledger, delivery, decision, decision.permit, values)
-            try:
-                await writing.rehearse()
-                return await shield_until_done(writing.write())
-            except DefiniteConflict:  # the ledger has it, if an intent was open
-                continue
-            except WriteError as e:  # the rehearsal's, before the intent: without effect
-                return await self._failed(ctx, e, ledger, attempt)
+            result = await self._written(ctx, attempt, decision, decision.permit, values, ledger)
+            if result is not None:  # None: a definite conflict; the ledger has it, if an intent was open
+                return result
         error = NeverHappened(
             "somebody else keeps changing it", code="conflict", http=409, hint="try again later"
         )
         return await self._failed(ctx, error, ledger)
+
+    async def _written(
+        self,
+        ctx: ExecutionContext,
+        attempt: Attempt,
+        decision: Decision,
+        permit: Permit,
+        values: Mapping[str, int],
+        ledger: Ledger,
+    ) -> Result | None:
+        """Rehearse where policy asks for it, then intent, write and outcome; None after a definite conflict."""
+        try:
+            patches = ctx.spec.patches(ctx.args, attempt.workload)
+        except (DefiniteConflict, ArgumentsInvalid) as e:  # its own precondition: looking again is no use
+            return await self._failed(ctx, e, ledger, attempt)
+        delivery = Delivery(self._c.reader, self._writer, ctx, attempt, patches)
+        writing = Writing(self._c, ledger, delivery, decision, permit, values)
+        try:
+            await writing.rehearse()
+        except DefiniteConflict:
+            return None
+        except WriteError as e:  # before the intent, and a rehearsal has no effect
+            return await self._failed(ctx, e, ledger, attempt)
+        with suppress(DefiniteConflict):
+            return await shield_until_done(writing.write())
+        return None
 
     async def look(self, ctx: ExecutionContext, number: int) -> Attempt:
         """Our own read of what the action touches. Raises what `observe` and `restores` raise."""
