@@ -41,7 +41,8 @@ def encode(record: Record) -> bytes:
         if value is None or (kind is tuple and not value):
             continue
         fields[name] = value
-        if (kind is dict and not _is_flat(value)) or (kind is tuple and type(value[0]) is dict):
+        flat = _is_flat(value) if kind is dict else kind is not tuple or all(map(_is_flat_or_part, value))
+        if not flat:
             _check(value, name)
     try:
         body = orjson.dumps(fields, default=_part, option=_OPTIONS)
@@ -67,6 +68,11 @@ def _part(value: object) -> dict[str, Any]:
     raise TypeError(f"{type(value).__name__} is not canonical JSON")
 
 
+def _is_flat_or_part(value: object) -> bool:
+    """A text, a part of the record, or an object of one level."""
+    return type(value) is not dict or _is_flat(value)
+
+
 def _is_flat(value: dict[Any, Any]) -> bool:
     """The common case, at a third of the cost of the walk: one level, all of it allowed."""
     for key, child in value.items():
@@ -82,8 +88,13 @@ def _check(root: object, where: str) -> None:
         children: list[Any] = []
         for value in level:
             if isinstance(value, dict):
-                _check_keys(value, where)
-                children += [child for child in value.values() if type(child) not in _SCALARS]
+                for key, child in value.items():
+                    if type(key) is not str or not key.isascii():
+                        raise RecordInvalid(
+                            f"{where}: key {key!a} is not ASCII text", where=where, hint=_HINT
+                        )
+                    if type(child) not in _SCALARS:
+                        children.append(child)
             elif isinstance(value, list | tuple):
                 children += [child for child in value if type(child) not in _SCALARS]
             else:
@@ -92,12 +103,6 @@ def _check(root: object, where: str) -> None:
             return
         level = children
     raise RecordInvalid(f"{where}: nested deeper than {MAX_DEPTH}", where=where, hint=_HINT)
-
-
-def _check_keys(value: dict[Any, Any], where: str) -> None:
-    for key in value:
-        if type(key) is not str or not key.isascii():
-            raise RecordInvalid(f"{where}: key {key!a} is not ASCII text", where=where, hint=_HINT)
 
 
 def _check_scalar(value: object, where: str) -> None:

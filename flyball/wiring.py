@@ -16,6 +16,7 @@ from flyball.exits import UsageError
 from flyball.identity import LocalIdentity
 from flyball.paths import private
 from flyball.settings import Settings
+from policies.claim_keys import BUSY, FENCE
 from policies.errors import PolicyInvalid
 from policies.source import PolicySource
 from policies.types import AgentName, Principal, Scope
@@ -194,7 +195,7 @@ class Switch:
 
     async def in_flight(self) -> int:
         """How many workloads have a write that is in flight or in doubt."""
-        return sum(1 for value in (await self.log.prefixed("busy/")).values() if value)
+        return sum(1 for value in (await self.log.prefixed(BUSY.prefix)).values() if value)
 
 
 @asynccontextmanager
@@ -226,7 +227,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(log.close)
 
         async def floor(key: str) -> int:
-            return (await log.values((f"fence/{key}",)))[f"fence/{key}"]
+            name = FENCE.of(key)
+            return (await log.values((name,)))[name]
 
         leases = SqliteLeases(place.folder / "leases.db", parts.clock, floor)
         stack.callback(leases.close)

@@ -5,13 +5,11 @@ Any exception inside is a deny, and so is everything that no rule allows.
 
 from collections.abc import Callable, Mapping, Sequence
 
+from policies.claim_keys import ATTEMPT, CHANGED, CLOCK, FENCE, NONCE, POLICY_EPOCH
 from policies.evaluate import Evaluation, obligations
 from policies.guards import GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
 from policies.guards.approval import may_vote
-from policies.guards.clock import key as clock_key
-from policies.guards.cooldown import key as changed_key
 from policies.guards.kill_switch import keys as switch_keys
-from policies.guards.policy_epoch import key as epoch_key
 from policies.guards.taint import key as taint_key
 from policies.guards.taint import said, tainted
 from policies.headroom import headroom_of
@@ -61,9 +59,9 @@ class Gate:
         mark = taint_key(request)
         return (
             *switch_keys(request),
-            epoch_key(request.target.cluster),
-            clock_key(request),
-            changed_key(request),
+            POLICY_EPOCH.of(request.target.cluster),
+            CLOCK.of(request.target.cluster),
+            CHANGED.of(request.target.key),
             *(() if mark is None else (mark,)),
         )
 
@@ -184,9 +182,9 @@ def _allow(case: DecisionInput) -> Decision:
     case.expires_ms = min(case.expires_ms, case.snapshot.valid_until_ms)
     lease, token = situation.lease
     case.claims += [
-        Claim("once", f"attempt/{request.id}/{situation.attempt}"),
-        Claim("once", f"nonce/{situation.nonce}"),
-        Claim("raise", f"fence/{lease}", token),
+        Claim("once", ATTEMPT.of(f"{request.id}/{situation.attempt}")),
+        Claim("once", NONCE.of(situation.nonce)),
+        Claim("raise", FENCE.of(lease), token),
     ]
     carrying = _carrying(case)
     detail = f"allowed by {carrying}"

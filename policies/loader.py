@@ -1,5 +1,6 @@
 """From files to a Snapshot. All or nothing: one finding anywhere, and nothing of the policy is in force."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +25,11 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+            with os.scandir(
+                path
+            ) as inside:  # looked at for every action: half the cost of pathlib's own listing
+                names = [one.name for one in inside if one.name.endswith((".yaml", ".yml")) and one.is_file()]
+            found += [path / name for name in sorted(names) if name not in (".yaml", ".yml")]
         else:
             found.append(path)
     if not found or len(found) > _MAX_FILES:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from policies.claim_keys import POLICY_EPOCH
 from policies.errors import RequestInvalid
 from policies.gate import Gate
 from policies.guards.approval import LOCAL_GROUP
-from policies.guards.policy_epoch import key as epoch_key
 from policies.quantities import quantity
 from policies.snapshot import Snapshot
 from policies.testcase import TestCase
@@ -109,7 +109,9 @@ def observation_of(question: Question) -> Observation:
 
 def situation_of(question: Question, gate: Gate, request: Request) -> Situation:
     """Nothing stopped, nothing changed lately, this policy in force."""
-    values = dict.fromkeys(gate.keys(request), 0) | {epoch_key(request.target.cluster): gate.snapshot.epoch}
+    values = dict.fromkeys(gate.keys(request), 0) | {
+        POLICY_EPOCH.of(request.target.cluster): gate.snapshot.epoch
+    }
     return Situation(question.at_ms, values, ("question", 1), "question")
 
 

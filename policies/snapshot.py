@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from policies.bounds import Bound, bounds_of, thresholds_of
+from policies.claim_keys import first_bits
 from policies.compiler import Rules, compile_rules
 from policies.kinds import ActionPolicy, Agent, Ceiling, Freeze, Kind, Quorum, RoleBinding, TaintedSpec
 from policies.limits import When
@@ -102,7 +103,7 @@ def build(
     digest = _digest(ordered, known, inventory)
     return Snapshot(
         digest=digest,
-        epoch=int(digest[:13], 16),
+        epoch=first_bits(digest),
         documents=ordered,
         catalogue=known,
         clusters=inventory,

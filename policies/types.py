@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from policies.claim_keys import ClaimKind
+
 Scalar = int | str | bool | None
 Mode = Literal["live", "dry_run"]
 
@@ -128,10 +130,16 @@ class Request(Wire):
     """The agent's session has read text that anybody may have written: policy's tighter limits hold."""
 
     @cached_property
+    def document(self) -> dict[str, Any]:
+        """The request whole, as JSON: what its digest is of and what is recorded of it. Not to be changed."""
+        return self.model_dump(mode="json")
+
+    @cached_property
     def digest(self) -> str:
         """What approvals bind to, in hex: every field, the id included, but the session: a person's retry from
         another process is the same request."""
-        return digest_of(self.model_dump(mode="json", exclude={"principal": {"session"}}))
+        principal = {name: value for name, value in self.document["principal"].items() if name != "session"}
+        return digest_of({**self.document, "principal": principal})
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +201,10 @@ class VerdictKind(StrEnum):
 class Claim(NamedTuple):
     """What must still be true, or is spent, when the intent becomes durable.
 
-    Kinds: once, holds, raise, since, put (the log applies them to integers in its own transaction).
+    The log applies it to the integer at `key` (one of policies.claim_keys) in its own transaction.
     """
 
-    kind: Literal["once", "equals", "raise", "min_gap", "set"]
+    kind: ClaimKind
     key: str
     value: int = 1
     gap: int = 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from policies.claim_keys import APPROVAL
 from policies.guards.autonomy import owner_approval
 from policies.inputs import DecisionInput, Refusal
 from policies.snapshot import Snapshot
@@ -25,7 +26,7 @@ def approval(case: DecisionInput) -> Refusal | None:
         used.update((vote.id, vote) for vote in votes)
     case.pending = tuple(pending)
     for vote in used.values():
-        case.claims.append(Claim("once", f"approval/{vote.id}"))
+        case.claims.append(Claim("once", APPROVAL.of(vote.id)))
         case.expires_ms = min(case.expires_ms, vote.expires_ms)
     return None
 

@@ -1,20 +1,16 @@
 """A clock that has jumped back would end a freeze, a cooldown or an expiry early, or bring one back to life."""
 
+from policies.claim_keys import CLOCK
 from policies.inputs import DecisionInput, Refusal
-from policies.types import Claim, Request
+from policies.types import Claim
 
 TOLERANCE_MS = 10_000
 """How far time may step back between two changes of a cluster (NTP; a commit that waited its turn)."""
 
 
-def key(request: Request) -> str:
-    """The log's integer of the latest time at which this cluster was changed (Unix ms of the world)."""
-    return f"clock/{request.target.cluster}"
-
-
 def clock(case: DecisionInput) -> Refusal | None:
     """Refuses while the time is behind what the log has seen; the claim holds other processes to the same."""
-    name, now = key(case.request), case.now_ms
+    name, now = CLOCK.of(case.request.target.cluster), case.now_ms
     last = case.values[name]
     if last - TOLERANCE_MS > now:
         return Refusal(

@@ -1,13 +1,9 @@
 """Time between two changes of one workload."""
 
+from policies.claim_keys import CHANGED
 from policies.evaluate import cooldown_ms
 from policies.inputs import DecisionInput, Refusal
-from policies.types import Claim, Request
-
-
-def key(request: Request) -> str:
-    """The log's integer of the target's last change (Unix ms of the world)."""
-    return f"changed/{request.target.key}"
+from policies.types import Claim
 
 
 def cooldown(case: DecisionInput) -> Refusal | None:
@@ -15,7 +11,7 @@ def cooldown(case: DecisionInput) -> Refusal | None:
 
     Without one the change is noted all the same, for a rule that has one later.
     """
-    name, now = key(case.request), case.now_ms
+    name, now = CHANGED.of(case.request.target.key), case.now_ms
     last = case.values[name]
     gap, rule = (0, None) if case.situation.rollback else cooldown_ms(case.evaluations)
     if last and gap and now - last < gap:

@@ -1,5 +1,6 @@
 """Somebody has pulled the switch: odd counters are stopped (per agent, per cluster, all)."""
 
+from policies.claim_keys import STOP
 from policies.inputs import Refusal, ScreenInput
 from policies.types import Claim, Request
 
@@ -7,8 +8,8 @@ from policies.types import Claim, Request
 def keys(request: Request) -> tuple[str, ...]:
     """The log's counters that concern this request."""
     agent = request.principal.agent
-    common = ("stop/all", f"stop/cluster/{request.target.cluster}")
-    return common if agent is None else (*common, f"stop/{agent}")
+    common = (STOP.of("all"), STOP.of(f"cluster/{request.target.cluster}"))
+    return common if agent is None else (*common, STOP.of(agent))
 
 
 def kill_switch(ask: ScreenInput) -> Refusal | None:
@@ -19,7 +20,6 @@ def kill_switch(ask: ScreenInput) -> Refusal | None:
     for key in keys(ask.request):
         value = ask.values[key]
         if value & 1 and (ask.writes or ask.request.principal.agent is not None):
-            what = key.removeprefix("stop/")
-            return Refusal("kill_switch", None, f"{what} is stopped")
+            return Refusal("kill_switch", None, f"{STOP.name_in(key)} is stopped")
         ask.claims.append(Claim("equals", key, value))
     return None

@@ -1,13 +1,14 @@
 """An agent whose session has read what anybody may have written (events, labels, annotations, logs).
 
-What it asks for may be what that text told it to. The log keeps `taint/<session>`, the world's time of the
-newest such read (Unix ms), put in the commit that comes before the text is released; so the mark outlives
+What it asks for may be what that text told it to. The log keeps the world's time of the newest such read
+(claim_keys.TAINT), set in the commit that comes before the text is released; so the mark outlives
 the process, and a request that does not carry it is tainted all the same. It is never taken back: another
 session is clean, and a person who acts by hand always is.
 """
 
 from datetime import UTC, datetime
 
+from policies.claim_keys import TAINT
 from policies.evaluate import Evaluation
 from policies.inputs import DecisionInput, Refusal, ScreenInput
 from policies.types import Claim, Request
@@ -16,7 +17,7 @@ from policies.types import Claim, Request
 def key(request: Request) -> str | None:
     """The log's integer of an agent's session; None for a person by hand, who is never tainted."""
     principal = request.principal
-    return None if principal.agent is None else f"taint/{principal.session}"
+    return None if principal.agent is None else TAINT.of(principal.session)
 
 
 def tainted(ask: ScreenInput) -> bool:

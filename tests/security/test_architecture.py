@@ -163,8 +163,9 @@ RULES = (
          "tools.cluster.reader tools.cluster.writer", "await context.reader.api.request('PATCH')"),
     rule("commit", _commits,
          "audit.log tools.approvals.approvals tools.path.attempts tools.path.context tools.path.executor"
-         " tools.path.kill_switch tools.path.resolver tools.path.rollout_watcher tools.plans.plans"
-         " tools.reading.screening tools.toolbox.governed tools.toolbox.recorder",
+         " tools.path.kill_switch tools.path.ledger tools.path.resolver tools.path.rollout_watcher"
+         " tools.path.writing tools.plans.plans tools.reading.screening tools.toolbox.governed"
+         " tools.toolbox.recorder",
          "await app.log.commit((r,))"),
     rule("records", lambda t: _attributes(t, r"\blog\.draft$"), "tools.approvals.approvals tools.path.context"
          " tools.path.journal tools.path.kill_switch tools.path.rollout_watcher tools.plans.plans tools.plans.records"
@@ -178,7 +179,7 @@ RULES = (
          "tools.approvals.approvals tools.path.journal", "log.draft('approval.granted', actor=a)"),
     rule("votes", lambda t: _attributes(t, r"\.vote$"), "tools.approvals.approvals",
          "context.journal.vote('approval.granted', e)"),
-    rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.path.attempts",
+    rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.path.writing",
          "context.journal.intent(r, s, d, '')"),
     rule("approve", lambda t: _attributes(t, r"approvals\.(approve|deny|approve_plan|deny_plan|vote_plan)$"),
          "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.person",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
 from policies.types import ActionInfo, Scalar, digest_of
 from tools.cluster.names import WorkloadName
@@ -99,12 +99,14 @@ def _describe(_: RestartArgs, workload: Workload) -> str:
             return f"{pods}, none until it is deleted (update strategy OnDelete)"
         case "Unknown":
             return f"{pods}, by an update strategy that is not known"
-        case _ if workload.partition:
+        case "RollingUpdate" if workload.partition:
             return f"{pods}, one after another (partition {workload.partition} keeps the others)"
-        case _ if workload.target.kind == "deployment":
+        case "RollingUpdate" if workload.target.kind == "deployment":
             return f"{pods}, by a rolling update"
-        case _:
+        case "RollingUpdate":
             return f"{pods}, one after another"
+        case never:
+            assert_never(never)
 
 
 def _kubectl(_: RestartArgs, workload: Workload) -> str:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from audit.errors import ClaimLost
 from audit.log import Entry
 from audit.record import Parent, Record
+from policies.claim_keys import ATTEMPT, DENIED
 from policies.types import Claim, Principal, Request
 from tools.cluster.names import is_handle
 from tools.errors import ToolError
 from tools.path.context import Context
 from tools.path.executor import Executor
-from tools.path.journal import New, RequestReused, actor_of, ballot, declined
+from tools.path.journal import New, RequestReused, actor_of, ballot
 from tools.path.outcome import Result
 from tools.plans.plan import Carried, Plan, PlanStep, StopOn, Voted, excluded, marked
 from tools.plans.plans import Plans, Told
@@ -185,7 +186,7 @@ class Approvals:
         if not own and len(not_for := await self._not_for(needing, voter)) == len(needing):
             raise VoteRefused(next(iter(not_for.values()), "it needs nobody's vote"), where=plan.handle)
         denial = self._plan_vote(recorded, voter, reason)
-        (entry,) = await self._c.log.commit((denial,), (Claim("set", declined(plan.id), 1),))
+        (entry,) = await self._c.log.commit((denial,), (Claim("set", DENIED.of(plan.id), 1),))
         for start in range(0, len(plan.steps), AT_ONCE):
             await self._deny_steps(
                 recorded, range(start, min(start + AT_ONCE, len(plan.steps))), voter, reason
@@ -223,7 +224,7 @@ class Approvals:
         return {number: why for number, why in said.items() if why is not None}
 
     async def _has_voted(self, step: PlanStep, voter: Principal) -> bool:
-        votes = await self._c.journal.approvals_of(step.request)
+        votes = await self._c.journal.votes_of(step.request)
         return any(v.by == voter.on_behalf_of and v.view_digest == step.view_digest for v in votes)
 
     async def _commit_votes(
@@ -243,7 +244,7 @@ class Approvals:
             for step in steps
         ]
         key, mark = marked(plan)
-        stands = (Claim("equals", declined(plan.id), 0), Claim("equals", key, mark))
+        stands = (Claim("equals", DENIED.of(plan.id), 0), Claim("equals", key, mark))
         try:
             await self._c.log.commit(votes, stands)
         except ClaimLost as e:
@@ -279,8 +280,8 @@ class Approvals:
 
 def _ends(request: Request, attempts: int) -> tuple[Claim, Claim]:
     """A no ends a request of which the next try has not begun; then none can begin."""
-    begun = Claim("equals", f"attempt/{request.id}/{attempts + 1}", 0)
-    return begun, Claim("set", declined(request.id), 1)
+    begun = Claim("equals", ATTEMPT.of(f"{request.id}/{attempts + 1}"), 0)
+    return begun, Claim("set", DENIED.of(request.id), 1)
 
 
 def _waiting(entry: Entry, request: Request, attempts: int) -> Waiting:

@@ -49,10 +49,14 @@ class KeepersReader:
         self._served: dict[str, tuple[int, bool]] = {}
         self._kept: dict[str | None, tuple[int, Keepers]] = {}
 
-    async def read(self, namespace: str | None) -> Keepers:
-        now = self._clock.mono_us()
+    def kept(self, namespace: str | None) -> Keepers | None:
+        """What `read` would give without asking the cluster."""
         until, keepers = self._kept.get(namespace, (0, Keepers()))
-        if now >= until:
+        return keepers if self._clock.mono_us() < until else None
+
+    async def read(self, namespace: str | None) -> Keepers:
+        now, keepers = self._clock.mono_us(), self.kept(namespace)
+        if keepers is None:
             scalers, autoscalers, resizers = await asyncio.gather(
                 self._scalers(namespace),
                 self._pages.list(AUTOSCALERS, namespace, CACHED),

@@ -49,7 +49,11 @@ class KubernetesCluster:
     async def read(self, target: Target) -> Workload:
         """The workload and who keeps its replicas and resources."""
         path = self._path(target)
-        obj, keepers = await asyncio.gather(self.api.get(path), self._keepers.read(target.namespace))
+        keepers = self._keepers.kept(target.namespace)
+        if keepers is None:
+            obj, keepers = await asyncio.gather(self.api.get(path), self._keepers.read(target.namespace))
+        else:  # nothing else to ask: no task for it
+            obj = await self.api.get(path)
         seen = self._pages.parse(lambda: self._workload(target.kind, obj, keepers), path)
         _keep(self._seen, target.key, seen)
         return seen

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from audit.clock import Clock
-from audit.log import Entry, Log
+from audit.log import Log
 from audit.record import Actor
+from policies.claim_keys import POLICY_EPOCH, first_bits
 from policies.gate import Gate
-from policies.guards.policy_epoch import key as epoch_key
 from policies.source import PolicySource
-from policies.types import Claim, Decision, Observation, Principal, Request, VerdictKind
+from policies.types import Claim, Decision, Principal, Request, VerdictKind
 from tools.errors import ClusterMismatch
 from tools.path.journal import Journal
 from tools.ports import ClusterIdentity, ClusterReader, Leases
@@ -60,7 +60,7 @@ class Context:
         return self._gate.as_of(self.now_ms())
 
     async def _announce(self, digest: str) -> None:
-        key, epoch = epoch_key(self.cluster.name), int(digest[:13], 16)
+        key, epoch = POLICY_EPOCH.of(self.cluster.name), first_bits(digest)
         if (await self.log.values((key,)))[key] == epoch:
             return
         record = self.log.draft(
@@ -90,16 +90,6 @@ class Context:
                 hint="open it again",
             )
         return now
-
-    async def asked(self, request: Request, seen: Observation) -> Entry | None:
-        """The open question for exactly this request and view, if it was the last that was put: an older one
-        nobody is shown any more."""
-        for entry in reversed(await self.log.by_request(request.id)):
-            record = entry.record
-            if record.kind == "approval.requested":
-                fresh = (record.approval or {})["expires_ms"] > self.now_ms()
-                return entry if fresh and record.view_digest == seen.view_digest else None
-        return None
 
 
 def denied(gate: Gate, request: Request, stage: str, detail: str) -> Decision:

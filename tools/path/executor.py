@@ -4,30 +4,21 @@ request → strict parse → identity, kill switch, names → lease → what the
 gate → {decision, intent} with their claims in one durable commit → one write → outcome.
 """
 
-import asyncio
-from contextlib import suppress
+from typing import assert_never
 
-from audit.errors import AuditError, ClaimLost, LogUnavailable
-from base.interrupts import shield_until_done
+from audit.errors import ClaimLost, LogUnavailable
 from policies.types import Claim, Decision, Observation, Request
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
 from tools.path.attempts import AttemptRunner
 from tools.path.context import Context, denied
-from tools.path.execution import Attempt, Conflict, ExecutionContext
+from tools.path.execution import ExecutionContext
 from tools.path.journal import Final, InDoubt, New, RequestReused
-from tools.path.observe import observe
 from tools.path.outcome import Result
 from tools.path.refusals import lost_decision
 from tools.path.replay import replayed, settled
 from tools.path.requests import parsed
 from tools.path.resolver import Resolver
-from tools.path.rollback import restores
 from tools.ports import ClusterWriter, Held
-
-TRIES = 3
-"""How often a definite conflict (409) is decided again on a fresh read."""
-PAUSE_S = 0.05
-"""Pause after the first conflict; the second is twice as long."""
 
 
 class Executor:
@@ -91,9 +82,11 @@ class Executor:
         if (no := await c.screened(gate, request)) is not None:
             return no, ""
         ctx = ExecutionContext(request, spec, args, await c.pinned(), gate, Held("", 0))
-        attempt = await self._look(ctx, 1, None)
+        attempt = await self._runner.look(ctx, 1)
         await c.log.commit((c.journal.looked(request, attempt.seen),))
-        return await self._runner.decide(ctx, attempt), attempt.diff
+        votes = await c.journal.votes_of(request)
+        values = await c.log.values(ctx.keys)
+        return await self._runner.decide(ctx, attempt, votes, values), attempt.diff
 
     async def judge(self, request: Request, seen: Observation) -> Decision:
         """What the gate says now of what a dry run has seen, asked as the live request (autonomy tells them
@@ -106,68 +99,33 @@ class Executor:
         return await self._runner.judge(ctx, seen)
 
     async def _under_lease(self, ctx: ExecutionContext) -> Result:
-        match await self._c.journal.state_of(ctx.request):
+        """What the log knows of the request is asked once, here: nobody else works on the workload now."""
+        standing = await self._c.journal.standing(ctx.request)
+        match standing.state:
             case Final() as final:
                 return replayed(ctx.request, final)
             case InDoubt(intent):
                 return await self.resolver.resolve(intent, ctx.held)
-            case New(done):
-                if ctx.live:  # the resolver fences, and a dry run has no effect
-                    await self.resolver.clear(ctx.request.target, ctx.held)
-                if (await self._c.log.values((ctx.busy,)))[ctx.busy]:  # said before any cooldown is
-                    digest = ctx.gate.snapshot.digest
-                    return await self._runner.refuse(
-                        ctx.request,
-                        lost_decision(ctx.request, digest, Claim("once", ctx.busy)),
-                    )
+            case New():
+                values = await self._cleared(ctx)
+                if values[ctx.busy]:  # said before any cooldown is
+                    busy = Claim("once", ctx.busy)
+                    no = lost_decision(ctx.request, ctx.gate.snapshot.digest, busy)
+                    return await self._runner.refuse(ctx.request, no)
                 try:
-                    return await self._try(ctx, done)
+                    return await self._runner.run(ctx, standing, values)
                 except ClaimLost:  # we slept past our lease, and another process found out how it ended
                     return await settled(self._c.journal, ctx.request)
+            case never:
+                assert_never(never)
 
-    async def _try(self, ctx: ExecutionContext, done: int) -> Result:
-        conflict: Conflict | None = None
-        for tried in range(TRIES):
-            number = (conflict.attempts if conflict else done) + 1
-            try:
-                if tried:  # let the other writer finish: a rollout's status writes come in bursts
-                    await self._c.clock.sleep(PAUSE_S * tried)
-                result = await self._once(ctx, number, conflict)
-            except asyncio.CancelledError:
-                with suppress(AuditError):  # the commit that was cut short may have stored it already
-                    await shield_until_done(self._runner.settle(conflict), interrupted="answers")
-                raise
-            if not isinstance(result, Conflict):
-                return result
-            conflict = result
-        error = NeverHappened(
-            "somebody else keeps changing it", code="conflict", http=409, hint="try again later"
-        )
-        return await self._runner.failed(ctx.request, error, conflict)
-
-    async def _once(self, ctx: ExecutionContext, number: int, conflict: Conflict | None) -> Result | Conflict:
-        try:
-            attempt = await self._look(ctx, number, conflict)
-        except (NotFound, NeverHappened, ArgumentsInvalid) as e:
-            return await self._runner.failed(ctx.request, e, conflict)
-        except ToolError:
-            await self._runner.settle(conflict)
-            raise
-        return await self._runner.run(ctx, attempt)
-
-    async def _look(self, ctx: ExecutionContext, number: int, conflict: Conflict | None) -> Attempt:
-        c, request, now = self._c, ctx.request, self._c.now_ms()
-        seen, workload = await observe(
-            c.reader,
-            ctx.cluster,
-            ctx.spec,
-            ctx.args,
-            request.target,
-            ctx.gate.snapshot.label_keys,
-            now,
-        )
-        rollback = await restores(c.journal, request, ctx.spec, seen, workload, now)
-        return Attempt(number, seen, workload, ctx.spec.describe(ctx.args, workload), rollback, conflict)
+    async def _cleared(self, ctx: ExecutionContext) -> dict[str, int]:
+        """The log's integers; where an intent stands open on the workload, after it was looked into."""
+        values = await self._c.log.values(ctx.keys)
+        if values[ctx.busy] and ctx.live:  # the resolver fences, and a dry run has no effect
+            await self.resolver.clear(ctx.request.target, ctx.held)
+            values = await self._c.log.values(ctx.keys)
+        return values
 
     async def _by_hand(self, request: Request) -> str:
         """The kubectl command for a rollback that Flyball cannot do now; empty for anything else."""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from audit.log import Entry, Log
 from audit.record import Actor, Kind, Outcome, Parent, Record, Resource, Verdict
 from audit.record import Tool as ToolRef
+from policies.claim_keys import ENDED
 from policies.types import Approval, Claim, Decision, Observation, Principal, Request, Target
 from tools.errors import ToolError
 
@@ -50,6 +51,29 @@ class InDoubt:
 State = New | Final | InDoubt
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the log knows of a request, of one look at its records."""
+
+    state: State
+    votes: tuple[Approval, ...]
+    """Every yes; the gate judges which of them count."""
+    question: Entry | None
+    """The last that was put; an older one nobody is shown any more."""
+
+    @property
+    def attempts(self) -> int:
+        """How many live tries ended in a conflict, where nothing final is recorded."""
+        return self.state.attempts if isinstance(self.state, New) else 0
+
+    def asked(self, seen: Observation, now_ms: int) -> Entry | None:
+        """The question that stands open for exactly this view."""
+        asked = self.question
+        if asked is None or (asked.record.approval or {})["expires_ms"] <= now_ms:
+            return None
+        return asked if asked.record.view_digest == seen.view_digest else None
+
+
 def actor_of(who: Principal) -> Actor:
     """The record's actor: the agent for its human, or the human."""
     if who.agent is None:
@@ -60,22 +84,7 @@ def actor_of(who: Principal) -> Actor:
 def ends(intent: Record) -> Claim:
     """An intent ends once, whoever says how: its own process, a resolver or a person. A process that slept
     past its lease loses this claim, so it cannot free a workload that is somebody else's by now."""
-    return Claim("once", f"ended/{intent.id}")
-
-
-def busy(resource_key: str) -> str:
-    """The integer that says that an intent stands open on the workload."""
-    return f"busy/{resource_key}"
-
-
-def declined(id: str) -> str:
-    """The integer that says that a person declined this request, or this plan."""
-    return f"denied/{id}"
-
-
-def looked_into(intent: Record) -> str:
-    """The integer that says that a resolver looks into an intent: whoever still writes under it stops."""
-    return f"resolving/{intent.id}"
+    return Claim("once", ENDED.of(intent.id))
 
 
 def parent_of(record: Record, rel: str) -> str | None:
@@ -107,14 +116,22 @@ class Journal:
     def __init__(self, log: Log) -> None:
         self.log = log
 
-    async def state_of(self, request: Request) -> State:
-        """Where the request stands. Raises RequestReused when its id was used for another content."""
-        return state(request, await self.log.by_request(request.id))
+    async def standing(self, request: Request) -> Standing:
+        """Where the request stands, and what was asked and voted: one read of its records.
 
-    async def approvals_of(self, request: Request) -> tuple[Approval, ...]:
-        """Every vote for this request; the gate judges which of them count."""
+        Raises RequestReused where its id was used for another content.
+        """
         entries = await self.log.by_request(request.id)
-        return tuple(_approval(e.record) for e in entries if e.record.kind == "approval.granted")
+        asked = [e for e in entries if e.record.kind == "approval.requested"]
+        return Standing(state(request, entries), _votes(entries), asked[-1] if asked else None)
+
+    async def state_of(self, request: Request) -> State:
+        """Where the request stands. Raises RequestReused where its id was used for another content."""
+        return (await self.standing(request)).state
+
+    async def votes_of(self, request: Request) -> tuple[Approval, ...]:
+        """Every yes to this request, whatever else its id was used for."""
+        return _votes(await self.log.by_request(request.id))
 
     async def request_of(self, entry: Entry) -> Request:
         """The request behind an intent or a question: its decision holds it whole."""
@@ -283,7 +300,7 @@ class Journal:
             request_digest=request.digest,
             view_digest=seen.view_digest if seen else None,
             observation=observed,
-            request=request.model_dump(mode="json") if whole else None,
+            request=request.document if whole else None,
             **fields,
         )
 
@@ -349,6 +366,10 @@ def _denies(record: Record) -> bool:
 
 def _undone(request: Request) -> tuple[Parent, ...]:
     return (Parent(rel="undoes", id=request.undoes),) if request.undoes else ()
+
+
+def _votes(entries: Sequence[Entry]) -> tuple[Approval, ...]:
+    return tuple(_approval(e.record) for e in entries if e.record.kind == "approval.granted")
 
 
 def _approval(record: Record) -> Approval:

@@ -5,10 +5,9 @@ from typing import Protocol
 
 from audit.errors import ClaimLost
 from audit.log import Entry, Log
+from policies.claim_keys import STOP
 from policies.types import Claim, Principal
 from tools.path.journal import actor_of
-
-ALL = "stop/all"
 
 
 class Logged(Protocol):
@@ -25,11 +24,6 @@ class Stopped:
     scope: str
 
 
-def key(scope: str) -> str:
-    """The log's integer for a scope."""
-    return f"stop/{scope}"
-
-
 async def throw(context: Logged, scope: str, who: Principal, reason: str) -> Entry | None:
     """Stop a scope; None where it is stopped already."""
     return await _turn(context, scope, who, reason, stopped=True)
@@ -42,13 +36,13 @@ async def lift(context: Logged, scope: str, who: Principal, reason: str) -> Entr
 
 async def stopped(context: Logged) -> list[Stopped]:
     """Every scope that is stopped now."""
-    values = await context.log.prefixed("stop/")
-    return [Stopped(k.removeprefix("stop/")) for k, value in sorted(values.items()) if value % 2]
+    values = await context.log.prefixed(STOP.prefix)
+    return [Stopped(STOP.name_in(k)) for k, value in sorted(values.items()) if value % 2]
 
 
 async def _turn(context: Logged, scope: str, who: Principal, reason: str, *, stopped: bool) -> Entry | None:
     """Look again where somebody else has turned it meanwhile: two people who stop at once both succeed."""
-    name = key(scope)
+    name = STOP.of(scope)
     while True:
         value = (await context.log.values((name,)))[name]
         if (value % 2 == 1) == stopped:
@@ -62,7 +56,7 @@ async def _turn(context: Logged, scope: str, who: Principal, reason: str, *, sto
 async def _turned(
     context: Logged, scope: str, value: int, who: Principal, reason: str, stopped: bool
 ) -> Entry:
-    name = key(scope)
+    name = STOP.of(scope)
     record = context.log.draft(
         "killswitch",
         actor=actor_of(who),

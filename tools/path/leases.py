@@ -10,6 +10,7 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from audit.clock import Clock, boot_id
@@ -31,6 +32,23 @@ class LeaseUnavailable(ToolError):
 
 class LeaseBusy(LeaseUnavailable):
     """Another process holds the lease and did not let go in time; nothing was done."""
+
+
+class _Renewal:
+    """Calls `renew` every `every_s` seconds until it is stopped. A timer, no task: most leases end before the
+    first renewal is due."""
+
+    def __init__(self, every_s: float, renew: Callable[[], None]) -> None:
+        self._every_s, self._renew = every_s, renew
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(every_s, self._due)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _due(self) -> None:
+        self._renew()
+        self._timer = self._loop.call_later(self._every_s, self._due)
 
 
 class SqliteLeases:
@@ -80,13 +98,11 @@ class SqliteLeases:
     async def _hold(self, key: str) -> AsyncIterator[Held]:
         me = uuid.uuid4().hex
         held = Held(key, await self._take(key, me))
-        renewing = asyncio.create_task(self._renew(held, me))
+        renewal = _Renewal(self._ttl_s / 3, partial(self._renew, held, me))
         try:
             yield held
         finally:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewing
+            renewal.stop()
             with suppress(
                 sqlite3.Error
             ):  # not given back, it lapses: no reason to lose what was done under it
@@ -117,14 +133,12 @@ class SqliteLeases:
                 )
             await asyncio.sleep(POLL_S)
 
-    async def _renew(self, held: Held, me: str) -> None:
+    def _renew(self, held: Held, me: str) -> None:
         """A renewal that fails is tried again; should the lease lapse meanwhile, the token decides."""
-        while True:
-            await asyncio.sleep(self._ttl_s / 3)
-            with suppress(sqlite3.Error):
-                self._db.execute(
-                    sql.RENEW, {"name": held.key, "me": me, "held": held.token, "until": self._until()}
-                )
+        with suppress(sqlite3.Error):
+            self._db.execute(
+                sql.RENEW, {"name": held.key, "me": me, "held": held.token, "until": self._until()}
+            )
 
     def _until(self) -> int:
         """In microseconds of the monotonic clock, which all processes of a machine share."""

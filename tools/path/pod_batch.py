@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 from audit.errors import LogUnavailable
 from audit.record import Record
-from policies.guards.policy_epoch import key as epoch_key
+from policies.claim_keys import ENDED, POLICY_EPOCH, RESOLVING
 from tools.errors import MayHaveHappened
 from tools.path.context import Context
 from tools.path.execution import ExecutionContext
-from tools.path.journal import ends, looked_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class PodBatch:
         more may be sent, whether or not that one could fence the pods off."""
         if self.intent is None:
             return
-        keys = (looked_into(self.intent), ends(self.intent).key)
+        keys = (RESOLVING.of(self.intent.id), ENDED.of(self.intent.id))
         if any((await self._values(*keys)).values()):
             raise MayHaveHappened(
                 "another process finds out how this ended",
@@ -37,7 +36,7 @@ class PodBatch:
 
     async def halted(self) -> str | None:
         """Why no further pod may be written: the kill switch, or a policy that is not the one that allowed it."""
-        key = epoch_key(self.ctx.request.target.cluster)
+        key = POLICY_EPOCH.of(self.ctx.request.target.cluster)
         if (await self._values(key))[key] != self.ctx.gate.snapshot.epoch:
             return "another policy is in force by now"
         try:

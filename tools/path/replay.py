@@ -1,5 +1,7 @@
 """A request that ended before: its outcome out of the log, so that asking again does nothing again."""
 
+from typing import assert_never
+
 from audit.log import Entry
 from audit.record import Record
 from policies.types import Request
@@ -48,6 +50,8 @@ async def settled(journal: Journal, request: Request) -> Result:
             raise ToolError(
                 "another process took over", where=str(request.target), hint="see `flyball status`, try again"
             )
+        case never:
+            assert_never(never)
 
 
 def unknown(request: Request, intent: Entry, why: str) -> Unknown:

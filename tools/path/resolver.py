@@ -9,11 +9,12 @@ from contextlib import suppress
 from audit.errors import ClaimLost
 from audit.log import Entry
 from audit.record import Actor, Outcome, Record
+from policies.claim_keys import BUSY, FENCE, RESOLVING
 from policies.types import Claim, Target
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError
 from tools.path.context import Context
 from tools.path.evidence import Evidence, of_pods, of_workload, pods_left, spec_of
-from tools.path.journal import Final, busy, ends, looked_into
+from tools.path.journal import Final, ends
 from tools.path.leases import LeaseBusy
 from tools.path.observe import with_pods
 from tools.path.outcome import Result
@@ -53,8 +54,8 @@ class Resolver:
         )
         claims = (
             ends(intent.record),
-            Claim("set", busy(request.target.key), 0),
-            Claim("raise", f"fence/{held.key}", held.token),
+            Claim("set", BUSY.of(request.target.key), 0),
+            Claim("raise", FENCE.of(held.key), held.token),
         )
         try:
             entries = await self._c.log.commit((record,), claims)
@@ -87,9 +88,8 @@ class Resolver:
             return await self.close(intent, Evidence(says, reason, facts, seen.after), who, held)
 
     async def clear(self, target: Target, held: Held) -> None:
-        """Before a new action on the workload: resolve what stands open on it, if it can be."""
-        key = busy(target.key)
-        if (await self._c.log.values((key,)))[key] and (intent := await self.open_on(target.key)):
+        """Before a new action on a workload that is busy: resolve what stands open on it, if it can be."""
+        if intent := await self.open_on(target.key):
             await self.resolve(intent, held)
 
     async def open_on(self, resource_key: str) -> Entry | None:
@@ -109,9 +109,8 @@ class Resolver:
 
     async def open_intents(self) -> list[Entry]:
         """Every open intent of the log, one a workload."""
-        prefix = busy("")
-        marks = sorted((await self._c.log.prefixed(prefix)).items())
-        found = [await self.open_on(key.removeprefix(prefix)) for key, value in marks if value]
+        marks = sorted((await self._c.log.prefixed(BUSY.prefix)).items())
+        found = [await self.open_on(BUSY.name_in(key)) for key, value in marks if value]
         return [intent for intent in found if intent is not None]
 
     async def sweep(self) -> list[Result]:
@@ -165,7 +164,7 @@ class Resolver:
         A process that was frozen in a row of pods would read a pod anew after that conflict and write on. So
         the log says first that somebody looks; the row reads a pod and then the log, and stops.
         """
-        key = looked_into(intent)
+        key = RESOLVING.of(intent.id)
         if not (await self._c.log.values((key,)))[key]:
             await self._c.log.commit((self._c.journal.looking(intent, SYSTEM),), (Claim("set", key, 1),))
         workload = with_pods(await self._c.reader.read(target), await self._c.reader.pods(target))

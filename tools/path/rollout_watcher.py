@@ -12,6 +12,7 @@ from typing import Any
 from audit.errors import ClaimLost
 from audit.log import Entry
 from audit.record import Parent, Record
+from policies.claim_keys import SETTLED
 from policies.types import Claim, Target
 from tools.cluster.rollout import RolloutProgress, SettledState
 from tools.errors import ArgumentsInvalid, ClusterUnavailable, NotFound
@@ -92,7 +93,7 @@ class RolloutWatcher:
     async def _recorded(self, intent: Entry, found: RolloutProgress, waited_ms: int) -> Settled:
         """One process says how it ended: the first. Where the time was over before, each says so."""
         record = self._draft(intent.record, found, waited_ms)
-        ends = () if found.state in _OPEN else (Claim("once", f"settled/{intent.record.id}"),)
+        ends = () if found.state in _OPEN else (Claim("once", SETTLED.of(intent.record.id)),)
         try:
             (entry,) = await self._c.log.commit((record,), ends)
         except ClaimLost:

@@ -69,13 +69,13 @@ class Stepping:
     async def carry_out(self, walk: Walk, step: PlanStep) -> StepDone:
         """The step down the path, or why it is not its turn. Raises LogUnavailable."""
         try:
-            state = await self._c.journal.state_of(step.request)
-            if walk.stopped is not None and not isinstance(state, Final):
+            standing = await self._c.journal.standing(step.request)
+            if walk.stopped is not None and not isinstance(standing.state, Final):
                 return walk.cut_off(step)
-            if isinstance(state, New):
+            if isinstance(standing.state, New):
                 if (first := walk.stands_on(step)) is not None:
                     return StepDone(step, "not_tried", f"step {first.number} has to be done first")
-                if not await self.voted(step):
+                if not await self.voted(step, standing.votes):
                     return StepDone(step, "waiting", "it waits for an approval")
             return _done(step, await self._execute(step))
         except (ClusterUnavailable, ClusterMismatch) as e:
@@ -85,18 +85,18 @@ class Stepping:
 
     async def unvoted(self, plan: Plan) -> tuple[PlanStep, ...]:
         """The steps that still wait for votes."""
-        open = [step for step in plan.having("needs_approval") if await self.is_new(step)]
-        return tuple([step for step in open if not await self.voted(step)])
+        found = []
+        for step in plan.having("needs_approval"):
+            standing = await self._c.journal.standing(step.request)
+            if isinstance(standing.state, New) and not await self.voted(step, standing.votes):
+                found.append(step)
+        return tuple(found)
 
-    async def is_new(self, step: PlanStep) -> bool:
-        """Whether the step has neither ended nor begun."""
-        return isinstance(await self._c.journal.state_of(step.request), New)
-
-    async def voted(self, step: PlanStep) -> bool:
+    async def voted(self, step: PlanStep, votes: tuple[Approval, ...]) -> bool:
         """Whether there are votes enough to try it; whether they count is the gate's word."""
         if not step.needs:
             return True
-        votes, gate = await self._c.journal.approvals_of(step.request), await self._c.gate()
+        gate = await self._c.gate()
         now, people = self._c.now_ms(), Counter[int]()
         counted: set[tuple[int, str]] = set()
         for vote in votes:
@@ -148,7 +148,7 @@ def _done(step: PlanStep, result: Result) -> StepDone:
             return StepDone(step, "waiting", f"it asks by itself now: {handle}", result)
         case Failed(what=what):
             return StepDone(step, "failed", what, result)
-        case Unknown():
-            return StepDone(step, "in_doubt", result.why, result)
-        case _:
-            assert_never(result)
+        case Unknown(why=why):
+            return StepDone(step, "in_doubt", why, result)
+        case never:
+            assert_never(never)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from policies.claim_keys import PLAN, first_bits
 from policies.types import Principal, Request, Scalar, Wire, digest_of
 from tools.cluster.names import target
 from tools.errors import ArgumentsInvalid, ToolError
@@ -168,4 +169,4 @@ def leaving_out(steps: Sequence[PlanStep]) -> str:
 
 def marked(plan: Plan) -> tuple[str, int]:
     """The log's integer that says which proposal under this id is the newest."""
-    return f"plan/{plan.id}", int(plan.digest[:13], 16)
+    return PLAN.of(plan.id), first_bits(plan.digest)

@@ -19,11 +19,12 @@ from contextlib import suppress
 from audit.errors import LogUnavailable
 from audit.log import Entry
 from audit.record import Kind, Parent
+from policies.claim_keys import DENIED
 from policies.types import Claim, Principal, Request
 from tools.cluster.names import is_handle
 from tools.errors import ArgumentsInvalid, ClusterMismatch
 from tools.path.context import Context
-from tools.path.journal import actor_of, declined
+from tools.path.journal import actor_of
 from tools.path.outcome import Result
 from tools.path.taint import marked as tainted
 from tools.plans.apply import Stepping, Walk
@@ -242,8 +243,9 @@ class Plans:
     async def _ended(self, plan: Plan) -> str | None:
         """Why nothing more of it may begin; None where it may."""
         key, mark = marked(plan)
-        values = await self._c.log.values((key, declined(plan.id)))
-        if values[declined(plan.id)]:
+        denied = DENIED.of(plan.id)
+        values = await self._c.log.values((key, denied))
+        if values[denied]:
             return "a person declined that plan"
         return "it was planned anew since" if values[key] != mark else None
 

@@ -203,8 +203,8 @@ def _card(result: Result) -> Card:
             why = harmless(result.why, _ERROR)
             facts |= {"status": "in_doubt", "why": why, "note": "do not repeat; it is being resolved"}
             return _made("in_doubt", f"IN DOUBT  {head}  {why}", facts)
-        case _:
-            assert_never(result)
+        case never:
+            assert_never(never)
 
 
 def _applied(result: Applied, head: str, facts: dict[str, Any]) -> Card:

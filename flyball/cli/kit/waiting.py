@@ -40,9 +40,8 @@ async def until_decided(app: "App", result: "Result", patience: int) -> "Result"
         note(f"  in another terminal: flyball approve {handle}")
     while isinstance(result, Pending) and app.context.clock.mono_us() < deadline:
         await app.context.clock.sleep(POLL_S)
-        state = await app.context.journal.state_of(result.request)
-        votes = await app.context.journal.approvals_of(result.request)
-        if isinstance(state, Final) or votes:
+        standing = await app.context.journal.standing(result.request)
+        if isinstance(standing.state, Final) or standing.votes:
             result = await app.executor.execute(result.request)
     return result
 

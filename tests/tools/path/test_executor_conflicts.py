@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from policies.types import Target
+from policies.types import Request, Target
 from sandbox.api.faults import Fault, FaultKind
 from tests.crash.kit import POLICY, Rig, balanced, opened, run
 from tests.tools.path.test_executor_faults import Interloper, somebody_scales
-from tools.path.executor import TRIES
+from tools.path.attempts import TRIES
+from tools.path.journal import Standing
 from tools.path.outcome import Applied, Failed, Pending, Refused
 from tools.ports import Workload
 
@@ -100,7 +101,7 @@ def test_nobody_elses_cooldown_is_given_back(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         async with opened(folder) as other:
             other.context.reader.root_owner = elsewhere  # type: ignore[method-assign]
-            attempt, values = rig.executor._runner.run, rig.log.values
+            standing, values = rig.context.journal.standing, rig.log.values
 
             async def overtaken(keys: Sequence[str]) -> dict[str, int]:
                 found = await values(keys)
@@ -109,11 +110,14 @@ def test_nobody_elses_cooldown_is_given_back(folder: Path) -> None:
                 rig.log.values = values  # type: ignore[method-assign]
                 return found
 
-            async def running(*args: object) -> object:
-                rig.log.values = overtaken  # type: ignore[method-assign]
-                return await attempt(*args)  # type: ignore[arg-type]
+            async def under_the_lease(request: Request) -> Standing:
+                if looked:  # the first look is before the lease
+                    rig.log.values = overtaken  # type: ignore[method-assign]
+                looked.append(request)
+                return await standing(request)
 
-            rig.executor._runner.run = running  # type: ignore[method-assign, assignment]
+            looked: list[Request] = []
+            rig.context.journal.standing = under_the_lease  # type: ignore[method-assign]
             result = await rig.executor.execute(rig.scale(5, id="request-1"))
             assert isinstance(result, Refused)
             assert result.stage == "cooldown"

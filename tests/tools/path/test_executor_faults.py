@@ -18,7 +18,7 @@ from sandbox.api.faults import Fault, FaultKind
 from sandbox.api.store import Key
 from tests.crash.kit import Rig, balanced, run
 from tools.errors import ArgumentsInvalid, ClusterUnavailable
-from tools.path.executor import TRIES
+from tools.path.attempts import TRIES
 from tools.path.journal import actor_of
 from tools.path.outcome import Applied, Failed, Refused, Simulated, Unknown
 

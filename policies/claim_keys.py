@@ -1,0 +1,131 @@
+"""The log's integers that claims go by: every key is named, made and explained here, and nowhere else.
+
+To the log a claim is a key and integers (audit.claims); what a key means is said here. The names stand in every
+log that was ever written, so none of them ever changes; a new meaning takes a new name. The log keeps one key of
+its own beside these, `log/opened` (audit.log).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ClaimKind = Literal["once", "equals", "raise", "min_gap", "set"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimKey:
+    """A family of keys `prefix` + name, one integer each, 0 where nothing was ever stored.
+
+    `names` says what the name is, `means` what the integer says, `claims` how it is claimed, `set_back` who makes
+    it what it was before; "nobody" where it only ever moves on.
+    """
+
+    prefix: str
+    names: str
+    means: str
+    claims: tuple[ClaimKind, ...]
+    set_back: str = "nobody"
+
+    def of(self, name: str) -> str:
+        """The key of one integer of the family."""
+        return self.prefix + name
+
+    def has(self, key: str) -> bool:
+        """Whether the key is one of the family."""
+        return key.startswith(self.prefix)
+
+    def name_in(self, key: str) -> str:
+        """What `of` made the key from."""
+        return key.removeprefix(self.prefix)
+
+
+STOP = ClaimKey(
+    "stop/",
+    "`all`, `cluster/<name>`, or an agent as `agent:<name>`",
+    "the kill switch of a scope: a counter, odd while the scope is stopped",
+    ("equals", "set"),
+    "`flyball resume`, by counting on",
+)
+POLICY_EPOCH = ClaimKey(
+    "policy/epoch/",
+    "a cluster; its inventory is part of the policy's digest, and contexts share a log",
+    "which policy is in force: the first 52 bits of its digest",
+    ("equals", "set"),
+)
+CLOCK = ClaimKey(
+    "clock/",
+    "a cluster",
+    "the latest time at which it was changed (Unix ms of the world): time may not go back behind it",
+    ("min_gap",),
+)
+CHANGED = ClaimKey(
+    "changed/",
+    "a target's key",
+    "when it was last changed (Unix ms of the world): cooldowns count from there",
+    ("equals", "min_gap", "set"),
+    "a write that is known never to have happened",
+)
+TAINT = ClaimKey(
+    "taint/",
+    "an agent's session",
+    "when it last read what anybody may have written (Unix ms of the world); 0: it is clean",
+    ("equals", "set"),
+)
+APPROVAL = ClaimKey(
+    "approval/",
+    "the id of a vote's record",
+    "1: the vote was used",
+    ("once", "set"),
+    "a write that is known never to have happened",
+)
+ATTEMPT = ClaimKey(
+    "attempt/",
+    "a request's id, `/`, and the number of the try, from 1",
+    "1: that try of the request has begun",
+    ("once", "equals"),
+)
+NONCE = ClaimKey("nonce/", "a permit's nonce", "1: the permit was used", ("once",))
+FENCE = ClaimKey(
+    "fence/",
+    "a lease's key",
+    "the highest fencing token that has worked under the lease: a holder with a lower one is too late",
+    ("raise",),
+)
+BUSY = ClaimKey(
+    "busy/",
+    "a target's key",
+    "1: a live intent stands open on the workload, in flight or in doubt",
+    ("once", "set"),
+    "whoever says how the intent ended, in the same commit",
+)
+ENDED = ClaimKey(
+    "ended/",
+    "an intent's id",
+    "1: it was said how the intent ended, by its own process, a resolver or a person; only one of them can",
+    ("once",),
+)
+RESOLVING = ClaimKey(
+    "resolving/",
+    "an intent's id",
+    "1: a resolver looks into the intent: whoever still writes under it stops",
+    ("set",),
+)
+SETTLED = ClaimKey(
+    "settled/", "an intent's id", "1: it was said how the change ended in the cluster", ("once",)
+)
+DENIED = ClaimKey("denied/", "the id of a request or a plan", "1: a person declined it", ("equals", "set"))
+PLAN = ClaimKey(
+    "plan/",
+    "a plan's id",
+    "which proposal under this id is the newest: the first 52 bits of its digest",
+    ("equals", "set"),
+)
+
+ALL = (
+    STOP, POLICY_EPOCH, CLOCK, CHANGED, TAINT, APPROVAL, ATTEMPT, NONCE,
+    FENCE, BUSY, ENDED, RESOLVING, SETTLED, DENIED, PLAN,
+)  # fmt: skip
+
+
+def first_bits(digest: str) -> int:
+    """The first 52 bits of a digest in hex: what a record can hold as an integer (at most 2**53-1)."""
+    return int(digest[:13], 16)

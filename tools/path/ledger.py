@@ -1,0 +1,54 @@
+"""The commits of one request's attempts: what a definite conflict left to tell goes into the next one.
+
+A conflict (409) is known to be without effect. Its outcome, and the claims that it gives back, ride with the next
+intent, refusal, question or failure: one durable commit more a conflict, not two.
+"""
+
+from collections.abc import Callable, Sequence
+
+from audit.claims import Claim as Claimed
+from audit.log import Entry, Log
+from audit.record import Record
+from policies.types import Claim
+
+
+class Ledger:
+    """Lives as long as the loop over a request's attempts, under the workload's lease."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._ended: tuple[Record, ...] = ()
+        self._given_back: tuple[Claim, ...] = ()
+        self.tries = 0
+        """How many intents of this loop ended in a conflict."""
+
+    def conflict(self, outcome: Record, given_back: Sequence[Claim]) -> None:
+        """The last intent ended in a conflict; told with the next commit."""
+        self._ended, self._given_back = (outcome,), tuple(given_back)
+        self.tries += 1
+
+    @property
+    def restored(self) -> dict[str, int]:
+        """The integers as they will stand once the conflict is told: the next attempt is judged by these."""
+        return {claim.key: claim.value for claim in self._given_back}
+
+    async def commit(
+        self,
+        records: Sequence[Record],
+        claims: Sequence[Claim] = (),
+        *,
+        spend: bool = True,
+        lost: Callable[[Claimed, int], Record] | None = None,
+    ) -> Entry:
+        """As Log.commit; returns the last entry. Where it raises, the conflict is still to be told."""
+        entries = await self._log.commit(
+            (*self._ended, *records), (*self._given_back, *claims), spend=spend, lost=lost
+        )
+        self._ended, self._given_back = (), ()
+        return entries[-1]
+
+    async def settle(self) -> None:
+        """Tell a conflict that nothing else will be committed with: it must not be left in doubt. Raises
+        ClaimLost where another process has said already how it ended."""
+        if self._ended:
+            await self.commit(())

@@ -1,0 +1,177 @@
+"""One attempt that the gate allows: its intent made durable, then one write, then how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audit.claims import Claim as Claimed
+from audit.errors import ClaimLost, LogUnavailable
+from audit.log import Entry
+from audit.record import Outcome, Record, Tool
+from policies.claim_keys import APPROVAL, DENIED
+from policies.types import Claim, Decision, Permit
+from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
+from tools.path.context import Context
+from tools.path.delivery import Delivered, Delivery
+from tools.path.endings import outcome_of, refused
+from tools.path.journal import ends
+from tools.path.ledger import Ledger
+from tools.path.outcome import Applied, Failed, Refused, Result, Simulated, Unknown
+from tools.path.pod_batch import PodBatch
+from tools.path.refusals import lost_decision, lost_record
+from tools.spec import ActionSpec, schema_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """The decision, what it was made by (`values`), and what is going to be delivered under it."""
+
+    context: Context
+    ledger: Ledger
+    delivery: Delivery
+    decision: Decision
+    permit: Permit
+    values: Mapping[str, int]
+
+    async def rehearse(self) -> None:
+        """The obligation `dryRun`: the apiserver must accept all of it without effect first.
+
+        Raises DefiniteConflict and NeverHappened; no intent is open then.
+        """
+        ctx = self.delivery.ctx
+        if not ctx.live or all(o.kind != "dryRun" for o in self.decision.obligations):
+            return
+        try:
+            intent = f"rehearsal-{ctx.request.id}"
+            found = await self.delivery.send(self.permit.rehearsal(), intent, PodBatch(self.context, ctx))
+        except MayHaveHappened as e:
+            what = f"the dry run before the write got no answer ({e.what}); nothing was written"
+            hint = "try again when the cluster answers"
+            raise NeverHappened(what, where=e.where, hint=hint, code="rehearsal", http=e.http) from e
+        if found.partial:
+            what = f"the dry run was refused half-way, so nothing was written: {found.partial}"
+            raise NeverHappened(what, hint="correct what it names, then ask again", code="rehearsal")
+
+    async def write(self) -> Result:
+        """Intent, one try, outcome: two durable commits.
+
+        Raises DefiniteConflict where the object moved on (the ledger has it then), ClaimLost where another
+        process has said already how an intent of ours ended, LogUnavailable before anything was sent.
+        """
+        ctx, seen, journal = self.delivery.ctx, self.delivery.attempt.seen, self.context.journal
+        decided = journal.decision(ctx.request, self.decision, seen, _tool(ctx.spec))
+        intent = journal.intent(ctx.request, seen, decided, self.delivery.attempt.diff)
+        try:
+            entry = await self.ledger.commit(
+                (decided, intent), self._claims(), spend=ctx.live, lost=self._lost_record
+            )
+        except ClaimLost as e:
+            return await self._lost(e)
+        return await self._send(entry)
+
+    def _claims(self) -> tuple[Claim, ...]:
+        """The gate's, and the path's own: nobody has declined it, changed the workload or begun to work on it."""
+        ctx = self.delivery.ctx
+        unmoved = Claim("equals", ctx.changed, self.values[ctx.changed])
+        undenied = Claim("equals", DENIED.of(ctx.request.id), 0)
+        return (unmoved, *self.decision.claims, undenied, Claim("once", ctx.busy))
+
+    def _given_back(self, intent: Record) -> tuple[Claim, ...]:
+        """What a write that never happened gives back: the workload, spent votes, the instant of its last
+        change. Only what nobody else can have moved while the workload is ours."""
+        ctx = self.delivery.ctx
+        if not ctx.live:
+            return ()
+        votes = [Claim("set", c.key, 0) for c in self.decision.claims if APPROVAL.has(c.key)]
+        changed = Claim("set", ctx.changed, self.values[ctx.changed])
+        return (ends(intent), Claim("set", ctx.busy, 0), *votes, changed)
+
+    def _lost_record(self, claim: Claimed, _: int) -> Record:
+        request, seen = self.delivery.ctx.request, self.delivery.attempt.seen
+        return lost_record(self.context.journal, request, seen, self.decision.policy_digest, claim)
+
+    async def _lost(self, e: ClaimLost) -> Refused:
+        """The refusal is recorded; an earlier conflict of this request still has to be."""
+        await self.ledger.settle()
+        request = self.delivery.ctx.request
+        no = lost_decision(request, self.decision.policy_digest, e.claim)
+        return refused(request, no, e.seq or 0, self.delivery.attempt)
+
+    async def _send(self, intent: Entry) -> Result:
+        ctx, attempt = self.delivery.ctx, self.delivery.attempt
+        if ctx.live and not attempt.moves:
+            # Sent all the same, a PATCH of `/scale` without change would take the field from its owner, and
+            # where nobody owns it the apiserver marks no later write either (measured on 1.36).
+            return await self._written(intent, Delivered(attempt.workload))
+        try:
+            batch = PodBatch(self.context, ctx, intent.record)
+            delivered = await self.delivery.send(self.permit, intent.record.id, batch)
+        except DefiniteConflict as e:
+            ended = self.context.journal.outcome(ctx.request, intent.record, outcome_of(e, "conflict"))
+            self.ledger.conflict(ended, self._given_back(intent.record))
+            raise
+        except MayHaveHappened as e:
+            if ctx.live:
+                return Unknown(ctx.request, intent.seq, intent.record.id, attempt.diff, e.what)
+            return await self._not_written(intent, e)
+        except NeverHappened as e:
+            return await self._not_written(intent, e)
+        if delivered.partial and not ctx.live:
+            no = NeverHappened(
+                delivered.partial, where="dry run", hint="correct what it names", code="partial"
+            )
+            return await self._not_written(intent, no)
+        return await self._written(intent, delivered)
+
+    async def _written(self, intent: Entry, delivered: Delivered) -> Result:
+        ctx, attempt, after = self.delivery.ctx, self.delivery.attempt, delivered.after
+        request, view = ctx.request, ctx.spec.view(ctx.args, after)
+        outcome = Outcome(
+            status="applied" if ctx.live else "simulated", detail=delivered.partial[:4096] or None
+        )
+        record = self.context.journal.outcome(request, intent.record, outcome, view)
+        free = (ends(intent.record), Claim("set", ctx.busy, 0)) if ctx.live else ()
+        if (unknown := await self._close(intent, record, free)) is not None:
+            return unknown
+        if not ctx.live:
+            return Simulated(request, intent.seq, attempt.diff, self.decision, seen=attempt.seen)
+        return Applied(
+            request=request,
+            record=intent.seq,
+            intent=intent.record.id,
+            diff=attempt.diff,
+            before=dict(attempt.seen.view),
+            after=view,
+            ready=after.ready,
+            replicas=after.replicas,
+            decision=self.decision,
+            unchanged=not attempt.moves
+            or (after.resource_version == attempt.seen.resource_version and after.pods is None),
+            partial=delivered.partial,
+        )
+
+    async def _not_written(self, intent: Entry, e: ToolError) -> Result:
+        request = self.delivery.ctx.request
+        record = self.context.journal.outcome(request, intent.record, outcome_of(e))
+        if (unknown := await self._close(intent, record, self._given_back(intent.record))) is not None:
+            return unknown
+        return Failed(request, intent.seq, e.said, e.hint, e.code, e.http, self.delivery.attempt.diff)
+
+    async def _close(self, intent: Entry, record: Record, claims: tuple[Claim, ...]) -> Unknown | None:
+        """Make the outcome durable. Where the log refuses, the intent stays open and the resolver will look.
+
+        Raises ClaimLost where another process has said already how it ended.
+        """
+        ctx = self.delivery.ctx
+        try:
+            await self.ledger.commit((record,), claims)
+        except LogUnavailable as e:
+            if not ctx.live:
+                raise
+            why = f"the outcome could not be recorded: {e.what}"
+            return Unknown(ctx.request, intent.seq, intent.record.id, self.delivery.attempt.diff, why)
+        return None
+
+
+def _tool(spec: ActionSpec[Any]) -> Tool:
+    return Tool(name=spec.name, version=spec.version, schema_sha256=schema_digest(spec))
