@@ -45,8 +45,9 @@ async def open_chat(app: "App", endpoint: "Endpoint", mode: Mode) -> "AsyncItera
 async def read_untrusted(app: "App", thread: str) -> bool:
     """Whether the thread's session has read text that anybody may have written (it is tainted then)."""
     from agents.ops.trail import session_of
+    from policies.claim_keys import TAINT
 
-    key = f"taint/{session_of(thread)}"
+    key = TAINT.of(session_of(thread))
     return bool((await app.log.values((key,)))[key])
 
 
