@@ -15,6 +15,7 @@ from flyball import __version__
 from flyball.exits import UsageError
 from flyball.identity import LocalIdentity
 from flyball.paths import private
+from flyball.policy_cache import policy_cache
 from flyball.settings import Settings
 from policies.claim_keys import BUSY, FENCE
 from policies.errors import PolicyInvalid
@@ -145,7 +146,10 @@ def policy_paths(settings: Settings) -> tuple[Path, ...]:
 def policy_source(settings: Settings, place: Place) -> PolicySource:
     """The policy, read anew whenever its files change. Raises PolicyInvalid."""
     clusters = sorted({SANDBOX, place.context})
-    return PolicySource(policy_paths(settings), catalogue=registry.catalogue(), clusters=clusters)
+    cache = policy_cache(place.folder, settings.pinned, f"flyball {__version__}")
+    return PolicySource(
+        policy_paths(settings), catalogue=registry.catalogue(), clusters=clusters, cache=cache
+    )
 
 
 def pinned_path(settings: Settings, place: Place) -> Path:
