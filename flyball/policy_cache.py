@@ -59,7 +59,9 @@ class PrivateFile:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not _ours(os.stat(self.path.parent), 0o022):
                 return
-            handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            handle = os.open(
+                aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+            )
             try:
                 with open(handle, "wb") as file:
                     file.write(data)

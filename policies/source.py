@@ -56,9 +56,7 @@ class PolicySource:
         self._manifest, self.problem = manifest, None
 
     def _compile(self, texts: dict[str, bytes]) -> Snapshot:
-        return compile_texts(
-            texts, catalogue=self._catalogue, clusters=self._clusters, cache=self._cache
-        )
+        return compile_texts(texts, catalogue=self._catalogue, clusters=self._clusters, cache=self._cache)
 
     def _read(self) -> tuple[tuple[_Stat, ...], dict[str, bytes]]:
         """Bytes that belong to one state of the files: nothing moved between the two looks."""
