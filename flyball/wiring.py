@@ -19,7 +19,6 @@ from policies.claim_keys import BUSY, FENCE
 from policies.errors import PolicyInvalid
 from policies.types import AgentName, Principal, Scope
 from tools.actions import registry
-from tools.approvals.approvals import Approvals
 from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.leases import SqliteLeases
@@ -29,6 +28,7 @@ from tools.toolbox.recorder import JournalRecorder
 
 if TYPE_CHECKING:
     from sandbox.world import World
+    from tools.approvals.approvals import Approvals
     from tools.metrics.types import MetricsReader
     from tools.ports import ClusterReader, ClusterWriter, UsageReader
 
@@ -44,11 +44,17 @@ class App:
     place: Place
     context: Context
     executor: Executor
-    approvals: Approvals
     toolbox: GovernedToolbox
     recorder: Recorder
     identity: LocalIdentity
     world: "World | None"
+
+    @property
+    def approvals(self) -> "Approvals":
+        """Votes and plans; most commands have no need of them."""
+        from tools.approvals.approvals import Approvals
+
+        return Approvals(self.context, self.executor)
 
     @property
     def log(self) -> Log:
@@ -162,7 +168,6 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             place=place,
             context=context,
             executor=executor,
-            approvals=Approvals(context, executor),
             toolbox=toolbox,
             recorder=JournalRecorder(context),
             identity=identity,
