@@ -92,8 +92,9 @@ def test_a_command_imports_only_what_it_needs(
 
 
 def test_a_connection_takes_single_modules_of_the_client(tmp_path: Path) -> None:
-    code = "import json, sys, tools.cluster.client, flyball.wiring\n" + REPORT.splitlines()[-1].replace(
-        "code", "0"
+    code = (
+        "import json, sys, flyball.wiring, tools.cluster.client, tools.metrics.prometheus\n"
+        + REPORT.splitlines()[-1].replace("code", "0")
     )
     found, modules = run(code, [], tmp_path)
     assert found == 0
