@@ -1,63 +1,39 @@
 """The composition root: the only place that picks real parts and puts them together, and makes a writer."""
 
-import hashlib
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audit.clock import Clock, SystemClock
 from audit.log import Log
 from flyball import __version__
-from flyball.exits import UsageError
 from flyball.identity import LocalIdentity
 from flyball.paths import private
+from flyball.place import Place, log_place, pinned_path, place_of
+from flyball.policy import policy_source
 from flyball.settings import Settings
 from policies.claim_keys import BUSY, FENCE
 from policies.errors import PolicyInvalid
-from policies.source import PolicySource
 from policies.types import AgentName, Principal, Scope
-from sandbox.cluster import SimulatedCluster
-from sandbox.metrics import SimulatedMetrics
-from sandbox.world import World
-from sandbox.writer import SimulatedWriter
 from tools.actions import registry
-from tools.approvals.approvals import Approvals
-from tools.metrics.types import MetricsReader
 from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.leases import SqliteLeases
-from tools.ports import ClusterReader, ClusterWriter, UsageReader
 from tools.toolbox.governed import GovernedToolbox
 from tools.toolbox.port import Recorder
 from tools.toolbox.recorder import JournalRecorder
 
-SANDBOX = "sandbox"
+if TYPE_CHECKING:
+    from sandbox.world import World
+    from tools.approvals.approvals import Approvals
+    from tools.metrics.types import MetricsReader
+    from tools.ports import ClusterReader, ClusterWriter, UsageReader
+
 LOG = logging.getLogger("flyball")
 """Warnings for whoever runs this: the command line prints them on stderr."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a command works: the cluster's name, the namespace, and the folder of its log."""
-
-    context: str
-    namespace: str
-    folder: Path
-
-    def __str__(self) -> str:
-        return f"{self.context}/{self.namespace}"
-
-    @property
-    def simulated(self) -> bool:
-        return self.context == SANDBOX
-
-    @property
-    def log(self) -> Path:
-        return self.folder / "audit.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +44,17 @@ class App:
     place: Place
     context: Context
     executor: Executor
-    approvals: Approvals
     toolbox: GovernedToolbox
     recorder: Recorder
     identity: LocalIdentity
-    world: World | None
+    world: "World | None"
+
+    @property
+    def approvals(self) -> "Approvals":
+        """Votes and plans; most commands have no need of them."""
+        from tools.approvals.approvals import Approvals
+
+        return Approvals(self.context, self.executor)
 
     @property
     def log(self) -> Log:
@@ -90,71 +72,6 @@ class App:
         return self.identity.agent(name, self.scope(), session)
 
 
-def place_of(settings: Settings) -> Place:
-    """Which cluster and namespace, and where its log lies: real and simulated records never share one."""
-    context, namespace = settings["context"], settings["namespace"]
-    if not context or context != SANDBOX:
-        found = _kubeconfig_place(settings, context)
-        context, namespace = found[0], namespace or found[1]
-    folder = settings.state / ("sandbox" if context == SANDBOX else "real")
-    return Place(context, namespace or ("shop" if context == SANDBOX else "default"), folder)
-
-
-def log_place(settings: Settings) -> Place:
-    """Where the log lies, also while the kubeconfig cannot be read: then its clusters are real ones.
-
-    The context may be empty then. For the kill switch and for reading the log; acting takes `place_of`.
-    """
-    from tools.cluster.kubeconfig import KubeconfigInvalid
-
-    try:
-        return place_of(settings)
-    except KubeconfigInvalid:
-        return Place(settings["context"], settings["namespace"] or "default", settings.state / "real")
-
-
-def _kubeconfig_place(settings: Settings, context: str) -> tuple[str, str]:
-    """The context and its namespace as the kubeconfig has them; the sandbox where there is none."""
-    from tools.cluster import kubeconfig as kube
-    from tools.cluster.connect import IN_CLUSTER, in_pod
-
-    given = settings["kubeconfig"]
-    paths = (Path(given),) if given else kube.locations()
-    if context == IN_CLUSTER or (not context and in_pod(paths)):
-        return IN_CLUSTER, ""
-    named = bool(given or os.environ.get("KUBECONFIG"))  # a file that is named and missing is a mistake
-    if not context and not named and not any(path.exists() for path in paths):
-        return SANDBOX, ""
-    config = kube.read(paths)
-    chosen = config.context(context or None)
-    return chosen, config.namespace(chosen) or ""
-
-
-def policy_paths(settings: Settings) -> tuple[Path, ...]:
-    """The operator's folder, else the shipped policies."""
-    if given := settings["policies"]:
-        path = Path(given)
-        if not path.exists():
-            raise UsageError(
-                "no such folder of policies", where=given, hint="give --policies DIR, or leave it out"
-            )
-        return (path,)
-    return (Path(str(resources.files("policies") / "default")),)
-
-
-def policy_source(settings: Settings, place: Place) -> PolicySource:
-    """The policy, read anew whenever its files change. Raises PolicyInvalid."""
-    clusters = sorted({SANDBOX, place.context})
-    return PolicySource(policy_paths(settings), catalogue=registry.catalogue(), clusters=clusters)
-
-
-def pinned_path(settings: Settings, place: Place) -> Path:
-    """Where this log's newest checkpoint is kept a second time: by the log's place on disk, so that a log
-    that was exchanged for another one is found out too."""
-    there = hashlib.sha256(str(place.folder.resolve()).encode()).hexdigest()[:12]
-    return settings.pinned / f"{place.folder.name}-{there}"
-
-
 async def open_log(settings: Settings, place: Place, clock: Clock) -> Log:
     """The log of a place. Raises LogUnavailable, LogTampered."""
     private(settings.state, place.folder)
@@ -162,11 +79,13 @@ async def open_log(settings: Settings, place: Place, clock: Clock) -> Log:
     return await Log.open(place.log, clock=clock, pinned=pinned_path(settings, place), software=software)
 
 
-def open_world(place: Place) -> World:
+def open_world(place: Place) -> "World":
     """The simulated cluster. Where it is gone and its log is not, says that another one begins.
 
     Raises WorldUnavailable.
     """
+    from sandbox.world import World
+
     world = World.open(place.folder)
     if world.begun and place.log.exists():
         LOG.warning(
@@ -249,7 +168,6 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             place=place,
             context=context,
             executor=executor,
-            approvals=Approvals(context, executor),
             toolbox=toolbox,
             recorder=JournalRecorder(context),
             identity=identity,
@@ -259,15 +177,19 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    reader: ClusterReader
-    usage: UsageReader
-    metrics: MetricsReader
-    writer: ClusterWriter
+    reader: "ClusterReader"
+    usage: "UsageReader"
+    metrics: "MetricsReader"
+    writer: "ClusterWriter"
     clock: Clock
-    world: World | None
+    world: "World | None"
 
 
 async def _sandbox(stack: AsyncExitStack, place: Place) -> _Parts:
+    from sandbox.cluster import SimulatedCluster
+    from sandbox.metrics import SimulatedMetrics
+    from sandbox.writer import SimulatedWriter
+
     world = open_world(place)
     stack.callback(world.close)
     clock = world.clock()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from policies.bounds import bounds_of
 from policies.compiler import EVERYONE, READ, WRITE, expand_actions
-from policies.documents import Document
+from policies.document import Document
 from policies.errors import PolicyError
 from policies.kinds import ActionPolicy, Kind, RoleBinding
 from policies.tightening import check_tainted

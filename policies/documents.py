@@ -7,7 +7,6 @@ the final `...` (YAML's end of document), which a half-written file lacks.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +14,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from policies.document import Document, Path
 from policies.errors import PolicyError
 
-Path = tuple[str | int, ...]
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,18})\.[0-9]{1,9}", re.ASCII)
@@ -25,22 +24,6 @@ _MAX_BYTES = 8 * 2**20
 _MAX_DEPTH = 24
 _MAX_BRACKETS = 200
 _BRACKET = re.compile(r"[\[\]{}]")
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One YAML document: plain data (tuples for sequences), its file, and the line of each key and item."""
-
-    file: str
-    line: int
-    data: dict[str, Any]
-    lines: dict[Path, int] = field(repr=False)
-
-    def where(self, path: Path = ()) -> str:
-        """`file:line` of the nearest thing on `path` that exists."""
-        while path and path not in self.lines:
-            path = path[:-1]
-        return f"{self.file}:{self.lines.get(path, self.line)}"
 
 
 def parse(raw: bytes, file: str) -> list[Document]:

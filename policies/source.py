@@ -7,6 +7,7 @@ from pathlib import Path
 
 from policies.errors import PolicyError, PolicyInvalid
 from policies.loader import compile_texts, files_of, read
+from policies.parsed import ParsedCache
 from policies.snapshot import Snapshot
 from policies.types import ActionInfo
 
@@ -22,9 +23,15 @@ class PolicySource:
     """
 
     def __init__(
-        self, paths: Sequence[Path], *, catalogue: Sequence[ActionInfo], clusters: Sequence[str]
+        self,
+        paths: Sequence[Path],
+        *,
+        catalogue: Sequence[ActionInfo],
+        clusters: Sequence[str],
+        cache: ParsedCache | None = None,
     ) -> None:
         self._paths, self._catalogue, self._clusters = tuple(paths), tuple(catalogue), tuple(clusters)
+        self._cache = cache
         self.problem: PolicyInvalid | None = None
         self._manifest, texts = self._read()
         self._digest = _digest(texts)
@@ -49,7 +56,7 @@ class PolicySource:
         self._manifest, self.problem = manifest, None
 
     def _compile(self, texts: dict[str, bytes]) -> Snapshot:
-        return compile_texts(texts, catalogue=self._catalogue, clusters=self._clusters)
+        return compile_texts(texts, catalogue=self._catalogue, clusters=self._clusters, cache=self._cache)
 
     def _read(self) -> tuple[tuple[_Stat, ...], dict[str, bytes]]:
         """Bytes that belong to one state of the files: nothing moved between the two looks."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from policies.bounds import bounds_of
-from policies.documents import Document
+from policies.document import Document
 from policies.errors import PolicyError
 from policies.kinds import ActionPolicy, TaintedSpec
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from policies.documents import Document, Path
+from policies.document import Document, Path
 from policies.errors import PolicyError
 from policies.kinds import KINDS, Kind
 from policies.testcase import TestCase

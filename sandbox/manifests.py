@@ -5,9 +5,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from sandbox.api.errors import SandboxError
 from sandbox.api.store import Json
 from sandbox.load.manifest import embedded
@@ -42,6 +39,9 @@ def read(path: Path) -> list[Json]:
 
 
 def _parse(text: str, where: str) -> list[Json]:
+    from ruamel.yaml import YAML  # only a world that begins, or a file that is loaded, needs it
+    from ruamel.yaml.error import YAMLError
+
     try:
         documents = [d for d in YAML(typ="safe", pure=True).load_all(text) if d is not None]
         # Through JSON: what is stored must be JSON, and an unquoted date in YAML is none.

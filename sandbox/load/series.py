@@ -11,23 +11,23 @@ from itertools import pairwise
 from pathlib import Path
 
 from forecasting.errors import BadTrace
-from forecasting.recorded import rows
-from forecasting.recorded.rows import Accepts
-from forecasting.recorded.text import text_of
 from sandbox.api.errors import SandboxError
 
 _SIZE_MAX = 32 << 20
-_ACCEPTS = Accepts(gaps="none", unordered=False, unit="the demand in the series' unit")
 POINTS_MAX = 1_000_000
 
 
 def read(path: Path) -> str:
     """The file, packed. Raises SandboxError: no file, no times and values, a line that is no number or that goes
     back in time."""
+    from forecasting.recorded import rows  # arrays, which a world that lives on does not need
+    from forecasting.recorded.text import text_of
+
+    accepts = rows.Accepts(gaps="none", unordered=False, unit="the demand in the series' unit")
     try:
         with path.open("rb") as file:
             raw = file.read(_SIZE_MAX + 1)
-        found = rows.read(text_of(raw, str(path), _SIZE_MAX), str(path), ("value",), _ACCEPTS)
+        found = rows.read(text_of(raw, str(path), _SIZE_MAX), str(path), ("value",), accepts)
     except OSError as e:
         raise SandboxError(f"the series cannot be read: {e.strerror}", where=str(path)) from e
     except BadTrace as e:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from flyball import wiring
 from flyball.cli.main import main
 from policies.types import Permit, Target
+from sandbox import writer
 from sandbox.api.store import Key
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
@@ -55,7 +55,7 @@ class Command:
                             await asyncio.sleep(0.01)
                     return await super().apply(permit, intent, target, patch, precondition)
 
-            wiring.SimulatedWriter = SlowWriter  # type: ignore[misc]
+            writer.SimulatedWriter = SlowWriter  # type: ignore[misc]
             code = main(argv)
         finally:
             os._exit(code)

@@ -10,8 +10,9 @@ import pytest
 
 from audit.clock import SystemClock
 from flyball.exits import UsageError
+from flyball.place import place_of
 from flyball.settings import load
-from flyball.wiring import open_log, place_of
+from flyball.wiring import open_log
 from tests.security.kit import App, flags, kinds, within
 
 

@@ -6,6 +6,10 @@ the whole request, and its `request` follows redirects, which a governed write m
 # The client ships py.typed, but its configuration half is not annotated.
 # mypy: disable-error-code="no-untyped-call"
 
+from tools.cluster import client_packages  # noqa: F401 - before anything of the client is imported
+
+# isort: split
+
 import asyncio
 import binascii
 import ssl

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
 from tools.errors import ClusterUnavailable
 
 Section = dict[str, Any]
@@ -100,6 +97,9 @@ def read(paths: Sequence[Path]) -> Kubeconfig:
 
 
 def _parse(path: Path) -> Section:
+    from ruamel.yaml import YAML  # the sandbox has no kubeconfig to read
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
     try:
         loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

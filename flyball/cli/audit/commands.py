@@ -13,7 +13,7 @@ from flyball.exits import Exit, Stop, UsageError
 if TYPE_CHECKING:
     from audit.note import Verifier
     from audit.store.read import Reader
-    from flyball.wiring import Place
+    from flyball.place import Place
 
 app = typer.Typer(help="Read, verify and prove the log. Example: flyball audit verify", no_args_is_help=True)
 key = typer.Typer(help="Show the log's key. Example: flyball audit key show", no_args_is_help=True)
@@ -203,13 +203,13 @@ class _Progress:
 
 
 def _kept(opts: Options) -> Path:
-    from flyball.wiring import pinned_path
+    from flyball.place import pinned_path
 
     return pinned_path(opts.settings, _place(opts))
 
 
 def _place(opts: Options) -> "Place":
-    from flyball.wiring import log_place
+    from flyball.place import log_place
 
     return log_place(opts.settings)
 

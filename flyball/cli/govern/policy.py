@@ -194,7 +194,8 @@ def schema() -> None:
 
 def _policy(opts: Options) -> "tuple[Snapshot, str, str]":
     """The policy in force, the cluster and the namespace that questions are about. Raises PolicyInvalid."""
-    from flyball.wiring import place_of, policy_source
+    from flyball.place import place_of
+    from flyball.policy import policy_source
 
     place = place_of(opts.settings)
     return policy_source(opts.settings, place).current(), place.context, place.namespace

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from flyball.cli.kit.naming import Named
     from flyball.cli.look.person import Looking
-    from flyball.wiring import App, Place
+    from flyball.place import Place
+    from flyball.wiring import App
     from policies.types import Target
     from tools.diagnosis.snapshot import Row
     from tools.metrics.types import Metric

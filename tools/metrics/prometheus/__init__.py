@@ -8,7 +8,7 @@ Which series a Prometheus needs: tools/metrics/presets.py.
 import logging
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audit.clock import Clock
 from policies.types import Target, digest_of
@@ -16,11 +16,13 @@ from tools.errors import MetricsUnavailable
 from tools.metrics.numbers import COVERED_PPM, Measured, number, whole
 from tools.metrics.prometheus import answers
 from tools.metrics.prometheus.access import Access
-from tools.metrics.prometheus.client import Caps, Client
 from tools.metrics.prometheus.failures import strange
 from tools.metrics.spans import aligned, chunks
 from tools.metrics.templates import Query, Templates
 from tools.metrics.types import SKEW_S, SPECS, Metric, Number, Series, Span
+
+if TYPE_CHECKING:
+    from tools.metrics.prometheus.client import Caps, Client
 
 CHUNK_POINTS = 1440
 """Points a request: a day at one a minute, some 150 kB. Prometheus refuses more than 11,000 (web/api/v1/api.go)."""
@@ -34,13 +36,26 @@ class PrometheusMetrics:
 
     source = "prometheus"
 
-    def __init__(self, access: Access, templates: Templates, clock: Clock, caps: Caps | None = None) -> None:
+    def __init__(
+        self, access: Access, templates: Templates, clock: Clock, caps: "Caps | None" = None
+    ) -> None:
         self._access, self._templates, self._clock = access, templates, clock
-        self._client = Client(access, caps or Caps())
+        self._tls, self._caps = access.tls(), caps
+        self._opened: Client | None = None
         self._warned: dict[str, None] = {}
 
     async def close(self) -> None:
-        await self._client.close()
+        if self._opened is not None:
+            await self._opened.close()
+
+    @property
+    def _client(self) -> "Client":
+        """Opened at the first question: most commands have none, and the HTTP library costs as much as they do."""
+        if self._opened is None:
+            from tools.metrics.prometheus.client import Caps, Client
+
+            self._opened = Client(self._access, self._tls, self._caps or Caps())
+        return self._opened
 
     def fingerprint(self, metric: Metric) -> str:
         """What an answer depends on besides target and span: where it comes from, and the template."""

@@ -62,11 +62,13 @@ class Access:
                 code="Token",
             ) from None
 
-    def tls(self) -> ssl.SSLContext:
+    def tls(self) -> ssl.SSLContext | None:
         """Trusts the given CA alone where there is one, else the system's; not what SSL_CERT_FILE says.
 
-        Raises MetricsConfigInvalid.
+        None where the address is http. Raises MetricsConfigInvalid.
         """
+        if self.address.scheme != "https":
+            return None
         where = "prometheus_ca"
         try:
             context = ssl.create_default_context(cafile=str(self.ca)) if self.ca else _system()

@@ -6,6 +6,7 @@ Proxies, certificates and netrc from the environment are not used: where metrics
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any
 
 import httpx2
@@ -30,13 +31,12 @@ class Caps:
 
 
 class Client:
-    """Connections to one Prometheus. Close it at the end. Raises MetricsConfigInvalid for its certificates."""
+    """Connections to one Prometheus, over `tls` where its address is https. Close it at the end."""
 
-    def __init__(self, access: Access, caps: Caps) -> None:
+    def __init__(self, access: Access, tls: SSLContext | None, caps: Caps) -> None:
         self._access, self._caps = access, caps
-        tls: Any = access.tls() if access.address.scheme == "https" else False
         self._http = httpx2.AsyncClient(
-            verify=tls,
+            verify=tls or access.address.scheme == "https",
             trust_env=False,
             follow_redirects=False,
             timeout=httpx2.Timeout(caps.silent_s, connect=caps.connect_s),
