@@ -126,7 +126,7 @@ def test_no_round_loses_or_repeats_anything(
     for seed in range(rounds(35)):
         one_round(folder, seed, tally)
     asyncio.run(total(folder))
-    record_property("tally", tally)
+    record_property("tally", str(tally))
     print(f"{weather}: {tally}")
     assert tally.killed > tally.rounds // 4, "the moments must fall into the path, or nothing is tried"
     assert tally.in_doubt > 0, "no round was caught between intent and outcome"
