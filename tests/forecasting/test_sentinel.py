@@ -264,6 +264,7 @@ def test_few_series_without_a_leak_raise_an_alarm_and_fewer_than_with_predict_li
     assert ours * 4 < theirs
 
 
+@pytest.mark.slow
 def test_demand_as_it_is_raises_few_alarms_below_a_limit_that_it_never_reaches() -> None:
     """The bar of 5 % is for what pods use; raw demand, which leaks nowhere, is beyond it (docs/sentinel.md)."""
     ours, theirs, count = 0, 0, 0

@@ -109,6 +109,7 @@ def test_a_constant_is_not_worse() -> None:
     assert verify(Series(0, 60, np.full(DAY, 3.0)), (DAY - 70) * 60).worse is False
 
 
+@pytest.mark.slow
 def test_few_changes_are_rolled_back_for_nothing_and_fewer_than_by_ranks() -> None:
     wrong, ranks, found, less, count = 0, 0, 0, 0, 0
     for name, demand in traces().items():

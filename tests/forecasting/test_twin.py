@@ -187,6 +187,7 @@ def hpa(per_pod: float, target: float = 0.6):  # type: ignore[no-untyped-def]
     return ask
 
 
+@pytest.mark.slow
 def test_it_says_what_happened() -> None:
     """Every minute of two days on each 1-minute trace, the second half judged: its utilisation is near the true
     one, and what it reports of its error is not better than the truth."""

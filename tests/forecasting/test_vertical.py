@@ -270,6 +270,7 @@ if TRACES:
     BARS["all"] = Bar(_public, 0.6, 0.5, 1.0, 0.55)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bar", BARS.values(), ids=BARS)
 def test_bars(bar: Bar) -> None:
     """In place and restarts against VPA; what does not reach its bar is held where it is."""
