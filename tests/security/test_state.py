@@ -12,7 +12,7 @@ from audit.clock import SystemClock
 from flyball.exits import UsageError
 from flyball.settings import load
 from flyball.wiring import open_log, place_of
-from tests.security.kit import App, flags, kinds, within
+from tests.kit.installation import App, flags, kinds, within
 
 
 async def _nothing(app: App) -> None:
