@@ -1,28 +1,56 @@
-"""The `real` tests: they run with `--real` or FLYBALL_REAL=1, and then a skipped one fails the run
-(unless USE_EXISTING_CLUSTER=true: a cluster that is not ours cannot be frozen)."""
+"""What every test runs under.
+
+`real` tests run with `--real` or FLYBALL_REAL=1, and then a skipped one fails the run (unless
+USE_EXISTING_CLUSTER=true: a cluster that is not ours cannot be frozen). `slow` tests run with `--all`.
+"""
 
 import os
-from collections.abc import Generator
+import shutil
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.kit import effort, yaml
 from tests.real import existing
 from tests.real.fixtures import control_plane, kube, prometheus
 
 __all__ = ["control_plane", "kube", "prometheus"]
 
-_REASON = "needs the real control plane: run with --real or FLYBALL_REAL=1"
+_REAL = "needs the real control plane: run with --real or FLYBALL_REAL=1"
+_SLOW = "takes long: run it with ./dev test --all"
+_MEMORY = Path("/dev/shm")
+_ROOM = 512 << 20
+"""Bytes that must be free there; the quick run takes up 21 MB at most, for what passed is removed at once."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real", action="store_true", help="build and start a real Kubernetes control plane")
+    parser.addoption(
+        "--all", action="store_true", help="the slow tests as well, with more examples and rounds"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--all"):
+        os.environ[effort.ALL] = "1"
+    effort.load_profile()
+    if "PYTEST_DEBUG_TEMPROOT" not in os.environ and _has_room(_MEMORY):
+        # Thousands of small databases sync each commit: what a disk takes for that is most of the waiting.
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_MEMORY)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not _wanted(config):
-        for item in items:
-            if item.get_closest_marker("real"):
-                item.add_marker(pytest.mark.skip(reason=_REASON))
+    """The real tests share one control plane: they go to one worker, and begin first, for they take longest."""
+    for item in items:
+        if item.get_closest_marker("real"):
+            if _wanted(config):
+                item.add_marker(pytest.mark.xdist_group("real"))
+            else:
+                item.add_marker(pytest.mark.skip(reason=_REAL))
+        elif item.get_closest_marker("slow") and not effort.everything():
+            item.add_marker(pytest.mark.skip(reason=_SLOW))
+    items.sort(key=lambda item: item.get_closest_marker("real") is None)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -38,5 +66,16 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _parsed_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        yaml.remember(patch)
+        yield
+
+
 def _wanted(config: pytest.Config) -> bool:
     return bool(config.getoption("--real")) or os.environ.get("FLYBALL_REAL", "") not in ("", "0")
+
+
+def _has_room(folder: Path) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK) and shutil.disk_usage(folder).free > _ROOM

@@ -13,7 +13,7 @@ from forecasting.replicas.sizing import DAY_S, ahead, carried, not_lowered_blind
 from forecasting.types import Demand, Floats, Ints, Shape
 
 ALPHA, BETA, GAMMA = 0.9, 0.001, 0.1
-"""Smoothing of level, trend and season: the least absolute error of a grid on half of shared/traces/demand_1min
+"""Smoothing of level, trend and season: the least absolute error of a grid on half of the public traces a minute
 (docs/backtest.md names it)."""
 
 

@@ -15,7 +15,7 @@ from agents.ops.events import Event
 from audit.clock import SystemClock
 from policies.types import Mode
 from tests.agents.fakes import HUMAN, FakeRecorder, FakeToolbox, FileLeases
-from tests.e2e.scripted_model import ScriptedModel, Step
+from tests.kit.scripted_model import ScriptedModel, Step
 from tools.toolbox.port import Toolbox
 
 

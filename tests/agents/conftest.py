@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flyball.cli.main import main
-from tests.e2e.scripted_model import ScriptedModel
+from tests.kit.scripted_model import ScriptedModel
 
 Flyball = Callable[..., tuple[int, str, str]]
 

@@ -20,7 +20,7 @@ from flyball.cli.chat import person
 from flyball.cli.tune.run import run
 from forecasting.hpa.formula import Unknown
 from tests.agents.conftest import Flyball
-from tests.e2e.scripted_model import say, serving
+from tests.kit.scripted_model import say, serving
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 CHAT, TUNING = (DOCS / "chat.md").read_text(), (DOCS / "tuning.md").read_text()

@@ -14,7 +14,7 @@ from agents.models.types import Reply
 from agents.models.wire import from_wire, to_wire
 from agents.ops import history
 from tests.agents.chat import client
-from tests.e2e.scripted_model import ScriptedModel, Step, say
+from tests.kit.scripted_model import ScriptedModel, Step, say
 
 TOOLS = [{"type": "function", "function": {"name": "scale", "parameters": {}, "strict": True}}]
 

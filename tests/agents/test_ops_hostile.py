@@ -14,7 +14,7 @@ from agents.ops.budget import Budget
 from agents.ops.events import Asked, CardShown, Said, Stopped
 from tests.agents.chat import chatting, one_turn, run, said
 from tests.agents.fakes import FakeToolbox
-from tests.e2e.scripted_model import Step, call, deep, huge, malformed, say, scale
+from tests.kit.scripted_model import Step, call, deep, huge, malformed, say, scale
 from tools.toolbox.port import Call, Card
 
 

@@ -23,7 +23,7 @@ from agents.ops.events import Asked, CardShown, Event, Said, Stopped
 from agents.ops.threads import Threads
 from tests.agents.chat import agent, chatting, client, leases_of, run, said
 from tests.agents.fakes import DiskToolbox, FakeToolbox, LeaseTaken, lines
-from tests.e2e.scripted_model import ScriptedModel, Step, call, say, scale
+from tests.kit.scripted_model import ScriptedModel, Step, call, say, scale
 from tools.toolbox.port import Call
 
 ROOT = Path(__file__).resolve().parents[2]

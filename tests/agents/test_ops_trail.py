@@ -10,7 +10,7 @@ from agents.ops.events import Asked, Event, Stopped
 from audit.errors import LogUnavailable
 from tests.agents.chat import chatting, run, said
 from tests.agents.fakes import FakeRecorder, FakeToolbox
-from tests.e2e.scripted_model import Step, call, say, scale
+from tests.kit.scripted_model import Step, call, say, scale
 
 
 def test_nothing_is_shown_that_is_not_recorded(tmp_path: Path) -> None:

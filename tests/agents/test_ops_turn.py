@@ -9,7 +9,7 @@ from typing import Any
 from agents.ops.events import Asked, CardShown, Event, Said, Stopped, Waiting
 from tests.agents.chat import chatting, one_turn, run, said
 from tests.agents.fakes import FakeToolbox
-from tests.e2e.scripted_model import Step, call, say, scale
+from tests.kit.scripted_model import Step, call, say, scale
 
 
 def cards(events: list[Event]) -> list[str]:

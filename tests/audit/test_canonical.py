@@ -5,13 +5,14 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.canonical import MAX_DEPTH, MAX_INT, MAX_LEAF, decode, encode
 from audit.errors import LogTampered, RecordInvalid
 from audit.record import Record
-from tests.audit.kit import AGENT
+from tests.kit.effort import examples
+from tests.kit.logs import AGENT
 
 
 def record(**fields: Any) -> Record:
@@ -35,7 +36,7 @@ values = st.recursive(
 
 
 @given(st.dictionaries(keys, values, max_size=5), text)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_the_bytes_are_those_of_rfc_8785_and_read_back(args: dict[str, Any], reason: str) -> None:
     made = record(args=args, reason=reason)
     body = encode(made)

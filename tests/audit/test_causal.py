@@ -6,7 +6,7 @@ import pytest
 
 from audit.log import Log
 from audit.record import Outcome, Parent, Verdict
-from tests.audit.kit import AGENT, ToldClock, checked, checks, fill, read_record, with_log
+from tests.kit.logs import AGENT, ToldClock, checked, checks, fill, read_record, with_log
 
 
 def test_an_outcome_without_its_intent(path: Path) -> None:

@@ -9,7 +9,7 @@ from audit.claims import settle
 from audit.errors import ClaimLost
 from audit.log import Log
 from audit.record import Record
-from tests.audit.kit import AGENT, Told, checked, read_record, with_log
+from tests.kit.logs import AGENT, Told, checked, read_record, with_log
 
 CASES = [
     # claim, stored, what stands afterwards (None: lost)

@@ -8,7 +8,7 @@ import pytest
 
 from audit.log import Log
 from flyball.cli.main import main
-from tests.audit.kit import AGENT, act, attacker, fill, verifier_of, with_log
+from tests.kit.logs import AGENT, act, attacker, fill, verifier_of, with_log
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ import pytest
 from audit.errors import LogUnavailable
 from audit.log import Log
 from audit.store import sqlite
-from tests.audit.kit import Told, checked, fill, read_record, with_log
+from tests.kit.logs import Told, checked, fill, read_record, with_log
 
 STRACE = shutil.which("strace")
 needs_strace = pytest.mark.skipif(STRACE is None, reason="NO STRACE: install it, or durability is not proven")

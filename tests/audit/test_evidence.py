@@ -14,7 +14,7 @@ from audit.note import opened
 from audit.proofs import included
 from audit.store.read import Reader
 from audit.tree import leaf_hash
-from tests.audit.kit import act, attacker, fill, verifier_of, with_log
+from tests.kit.logs import act, attacker, fill, verifier_of, with_log
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from audit.errors import LogUnavailable
 from audit.keys import KeyInvalid, KeySigner, create_file, from_environment, from_file
-from tests.audit.kit import fill, with_log
+from tests.kit.logs import fill, with_log
 
 
 def test_the_file_is_private_from_its_first_moment(tmp_path: Path) -> None:

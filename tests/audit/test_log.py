@@ -11,7 +11,7 @@ from audit.errors import ClaimLost, LogTampered, LogUnavailable, RecordInvalid
 from audit.keys import KeySigner
 from audit.log import Log
 from audit.record import Resource
-from tests.audit.kit import AGENT, WEB, Told, ToldClock, act, checked, fill, read_record, run, with_log
+from tests.kit.logs import AGENT, WEB, Told, ToldClock, act, checked, fill, read_record, run, with_log
 
 
 def test_a_new_log_begins_with_log_opened_as_record_0(path: Path) -> None:

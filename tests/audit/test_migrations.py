@@ -35,9 +35,9 @@ from audit.store.migrations import MIGRATIONS, Migration
 from audit.store.migrations.run import migrate
 from audit.store.read import Reader
 from audit.verify import verify
-from tests.audit.kit import fill, with_log
 from tests.audit.test_processes import drained, forked
 from tests.audit.writing import counted
+from tests.kit.logs import fill, with_log
 
 DATA = Path(__file__).parent / "data"
 RECORDS = 85

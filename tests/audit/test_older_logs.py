@@ -11,8 +11,8 @@ from audit.errors import LogUnavailable
 from audit.log import Log
 from audit.store import schema
 from audit.verify import verify
-from tests.audit.kit import Told, read_record, run
-from tests.flyball.driver import make_flyball
+from tests.kit.command_line import make_flyball
+from tests.kit.logs import Told, read_record, run
 
 DATA = Path(__file__).parent / "data"
 RECORDS = 85

@@ -14,7 +14,7 @@ from audit.log import Log
 from audit.note import Checkpoint, opened
 from audit.pinned_checkpoint import contradiction, keep, read
 from audit.tree import Tree, leaf_hash
-from tests.audit.kit import checked, fill, with_log
+from tests.kit.logs import checked, fill, with_log
 
 SIGNER = KeySigner.generate()
 

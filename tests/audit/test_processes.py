@@ -13,8 +13,8 @@ from pathlib import Path
 
 from audit.clock import SystemClock
 from audit.log import Log
-from tests.audit.kit import Told, checked, fill, read_record, with_log
 from tests.audit.writing import counted, endless
+from tests.kit.logs import Told, checked, fill, read_record, with_log
 
 ROUNDS = int(os.environ.get("FLYBALL_CRASH_ROUNDS", "15"))
 

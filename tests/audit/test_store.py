@@ -9,7 +9,7 @@ import pytest
 
 from audit.errors import LogUnavailable
 from audit.store import sqlite
-from tests.audit.kit import act, checked, fill, verifier_of, with_log
+from tests.kit.logs import act, checked, fill, verifier_of, with_log
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from audit.errors import LogTampered
 from audit.keys import KeySigner, from_file
 from audit.log import Log
 from audit.tree import leaf_hash
-from tests.audit.kit import (
+from tests.kit.logs import (
     act,
     attacker,
     checked,

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pymerkle
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.proofs import consistency_proof, consistent, included, inclusion_proof, root_at
 from audit.tree import EMPTY_ROOT, TILE_WIDTH, Tile, Tree, leaf_hash, node_hash, root_of
+from tests.kit.effort import examples
 
 
 def h(data: bytes) -> bytes:
@@ -117,7 +118,7 @@ def test_pymerkle_accepts_our_proofs() -> None:
 
 
 @given(st.integers(0, 700))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_a_tree_restored_from_tiles_is_the_same_and_grows_the_same(count: int) -> None:
     stored = Stored(count)
     again = Tree.restore(count, stored.edge)

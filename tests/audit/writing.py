@@ -9,7 +9,7 @@ from pathlib import Path
 from audit.clock import SystemClock
 from audit.errors import LogUnavailable
 from audit.log import Log
-from tests.audit.kit import Told, act, read_record
+from tests.kit.logs import Told, act, read_record
 
 
 async def endless(path: Path, pinned: Path | None, acknowledge: Callable[[str], object]) -> None:

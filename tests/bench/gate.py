@@ -22,7 +22,7 @@ from policies.patterns import k8s_match, sel_match
 from policies.snapshot import Snapshot
 from policies.types import Request, Situation
 from tests.bench.report import Row
-from tests.policies.kit import NOW, Doc, agent, ask, binding, policy, rule, seen, values
+from tests.kit.policies import NOW, Doc, agent, ask, binding, policy, rule, seen, values
 
 TEAMS, NAMESPACES = 20, 50
 COLD_US, WARM_US = 50.0, 30.0

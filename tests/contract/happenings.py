@@ -1,8 +1,9 @@
 """What the cluster does by itself and tells of: events, quotas, autoscalers, restarts."""
 
 from policies.types import Target
-from tests.contract.harness import ClusterUnderTest, Hand, Json, at_rest, made, workload
+from tests.contract.harness import ClusterUnderTest, Hand, at_rest, made
 from tests.contract.suite import case
+from tests.kit.manifests import Json, workload
 from tools.ports import ApiEvent, Patch
 
 

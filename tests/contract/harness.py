@@ -1,6 +1,5 @@
 """What a cluster must offer to be put to the contract: the ports, and a way to act as somebody else."""
 
-import copy
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -17,27 +16,12 @@ from policies.types import (
     digest_of,
     mint_permit,
 )
+from tests.kit.manifests import Json, workload
 from tools.ports import ClusterReader, ClusterWriter, Patch, Pod, Precondition, UsageReader, Workload
 
-Json = dict[str, Any]
 Check = Callable[[], Awaitable[bool]]
 Pressure = Literal["", "Deferred", "Infeasible", "Error"]
 """How a node takes a resize: as it has room (empty), or as if it had none now, never, or failed to carry it out."""
-
-APP: Json = {
-    "name": "app",
-    "image": "registry.example/app:1",
-    "env": [{"name": "MODE", "value": "live"}],
-    "resources": {
-        "requests": {"cpu": "100m", "memory": "64Mi"},
-        "limits": {"cpu": "200m", "memory": "128Mi"},
-    },
-}
-SIDECAR: Json = {
-    "name": "sidecar",
-    "image": "registry.example/sidecar:1",
-    "resources": {"requests": {"cpu": "10m"}, "limits": {"memory": "32Mi"}},
-}
 
 
 class Refused(Exception):
@@ -172,32 +156,6 @@ class Hand:
         now_ms = self.cluster.now_ms()
         situation = Situation(now_ms=now_ms, values={}, lease=("contract", 1), nonce=uuid.uuid4().hex)
         return mint_permit(request, observation, situation, now_ms + for_ms)
-
-
-def workload(
-    name: str,
-    *,
-    kind: str = "Deployment",
-    replicas: int = 2,
-    containers: tuple[Json, ...] = (APP, SIDECAR),
-    **more: Any,
-) -> Json:
-    """A manifest; `more` goes into its metadata."""
-    extra = {"serviceName": name} if kind == "StatefulSet" else {}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": kind,
-        "metadata": {"name": name, "labels": {"app": name}, **more},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": {"app": name}},
-                "spec": {"containers": copy.deepcopy(list(containers))},
-            },
-            **extra,
-        },
-    }
 
 
 async def made(cluster: ClusterUnderTest, name: str = "web", **spec: Any) -> Target:

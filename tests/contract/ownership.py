@@ -3,8 +3,9 @@
 import pytest
 
 from policies.types import Target
-from tests.contract.harness import ClusterUnderTest, Hand, Refused, at_rest, made, resources_patch, workload
+from tests.contract.harness import ClusterUnderTest, Hand, Refused, at_rest, made, resources_patch
 from tests.contract.suite import case
+from tests.kit.manifests import workload
 from tools.errors import DefiniteConflict
 from tools.ports import Patch
 

@@ -5,7 +5,8 @@ import time
 
 from audit.clock import SystemClock
 from policies.types import Target
-from tests.contract.harness import Body, Check, Json, Pressure, Refused
+from tests.contract.harness import Body, Check, Pressure, Refused
+from tests.kit.manifests import Json
 from tests.real.cluster import Namespace, eventually
 from tests.real.node import CPU, NODES
 from tests.real.rest import APPLY

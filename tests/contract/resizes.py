@@ -5,16 +5,9 @@ from typing import Any
 import pytest
 
 from policies.types import Target
-from tests.contract.harness import (
-    APP,
-    ClusterUnderTest,
-    Hand,
-    Pressure,
-    Refused,
-    made,
-    resize_patch,
-)
+from tests.contract.harness import ClusterUnderTest, Hand, Pressure, Refused, made, resize_patch
 from tests.contract.suite import case
+from tests.kit.manifests import APP
 from tools.errors import DefiniteConflict, NeverHappened
 from tools.ports import Patch, Pod, Precondition
 

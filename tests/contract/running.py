@@ -1,8 +1,9 @@
 """What follows from a write: pods, and what they use."""
 
 from policies.types import Target
-from tests.contract.harness import APP, ClusterUnderTest, Hand, at_rest, made, resources_patch
+from tests.contract.harness import ClusterUnderTest, Hand, at_rest, made, resources_patch
 from tests.contract.suite import case
+from tests.kit.manifests import APP
 
 
 @case

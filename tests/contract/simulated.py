@@ -14,7 +14,8 @@ from sandbox.controllers.pods import oom_kill, workload_of
 from sandbox.controllers.workloads import settle
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
-from tests.contract.harness import Body, Check, Json, Pressure, Refused
+from tests.contract.harness import Body, Check, Pressure, Refused
+from tests.kit.manifests import Json
 from tools.ports import ClusterReader, ClusterWriter, UsageReader
 
 _STEP_S = 5

@@ -1,5 +1,5 @@
 """Every crash test works on an installation of its own."""
 
-from tests.crash.fixtures import folder, made_world
+from tests.kit.states import folder, made_world
 
 __all__ = ["folder", "made_world"]

@@ -16,7 +16,7 @@ from sandbox import writer
 from sandbox.api.store import Key
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
-from tests.crash.forks import LONGEST_S
+from tests.kit.forks import LONGEST_S
 from tools.ports import Patch, Precondition, Workload
 
 ACT = ["act", "scale", "deploy/web", "--replicas", "8", "--yes", "--context", "sandbox"]

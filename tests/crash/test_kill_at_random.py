@@ -18,11 +18,14 @@ from typing import Any
 import pytest
 
 from sandbox.api.faults import FaultKind, Seeded
-from tests.crash.forks import Child
-from tests.crash.kit import Rig, balanced, opened
+from tests.kit.forks import Child
+from tests.kit.rig import Rig, balanced, opened
 from tools.path.outcome import Result, Unknown
 
 ACTIONS = 4
+ROUNDS = int(os.environ.get("FLYBALL_CRASH_ROUNDS") or 500)
+"""In each weather."""
+
 LONGEST_S = 0.1
 """A little longer than an undisturbed child works, so that some of them finish."""
 
@@ -35,12 +38,6 @@ FAULTS = (
     FaultKind.TIMEOUT_BEFORE,
     FaultKind.TIMEOUT_AFTER,
 )
-
-
-def rounds(plain: int) -> int:
-    """In each weather: a few in the plain suite, 500 with the real cluster, or as FLYBALL_CRASH_ROUNDS says."""
-    real = os.environ.get("FLYBALL_REAL", "") not in ("", "0")
-    return int(os.environ.get("FLYBALL_CRASH_ROUNDS") or (500 if real else plain))
 
 
 @dataclass
@@ -116,6 +113,7 @@ async def total(folder: Path) -> None:
         await balanced(rig)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weather", ["calm", "stormy"])
 def test_no_round_loses_or_repeats_anything(
     folder: Path, weather: str, record_property: Callable[[str, object], None]
@@ -123,10 +121,10 @@ def test_no_round_loses_or_repeats_anything(
     tally = Tally()
     if weather == "stormy":
         asyncio.run(stir(folder))
-    for seed in range(rounds(35)):
+    for seed in range(ROUNDS):
         one_round(folder, seed, tally)
     asyncio.run(total(folder))
-    record_property("tally", tally)
+    record_property("tally", str(tally))
     print(f"{weather}: {tally}")
     assert tally.killed > tally.rounds // 4, "the moments must fall into the path, or nothing is tried"
     assert tally.in_doubt > 0, "no round was caught between intent and outcome"

@@ -13,8 +13,8 @@ import pytest
 from audit.record import Record
 from audit.store.read import Reader
 from tests.crash.proxy import HoldingProxy
-from tests.e2e.console import Console
 from tests.e2e.policy import write
+from tests.kit.console import Console
 from tests.real.cluster import Namespace
 from tools.path.journal import ENDS
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.crash.proxy import HoldingProxy
 from tests.crash.test_real_crashes import records
-from tests.e2e.console import Console
 from tests.e2e.test_real_path import opened
+from tests.kit.console import Console
 from tests.real.cluster import Namespace
 from tools.path.journal import ENDS
 

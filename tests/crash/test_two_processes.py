@@ -10,13 +10,15 @@ import pytest
 
 from policies.types import Permit, Target
 from sandbox.api.faults import Fault, FaultKind
-from tests.crash.forks import Child
-from tests.crash.kit import Rig, balanced, opened, run
+from tests.kit.forks import Child
+from tests.kit.rig import Rig, balanced, opened, run
 from tools.path import kill_switch
 from tools.path.outcome import Applied, Failed
 from tools.ports import ClusterWriter, Patch, Precondition, Workload
 
 PROCESSES = 4
+UNHURRIED = {"ttl_s": 30.0, "wait_s": 60.0}
+"""Nobody dies here, so nobody may lose a lease because the machine is busy."""
 
 
 def test_one_request_in_many_processes_has_one_effect(folder: Path) -> None:
@@ -25,7 +27,7 @@ def test_one_request_in_many_processes_has_one_effect(folder: Path) -> None:
     async def work(rig: Rig, tell: Any) -> None:
         tell(await rig.executor.execute(rig.scale(9, id="the-request")))
 
-    children = [Child(folder, work) for _ in range(PROCESSES)]
+    children = [Child(folder, work, **UNHURRIED) for _ in range(PROCESSES)]
     assert [c.wait() for c in children] == [0] * PROCESSES
     said = [line for c in children for line in c.said()]
     assert len(said) == PROCESSES
@@ -45,7 +47,7 @@ def test_many_requests_on_one_workload_take_turns(folder: Path) -> None:
                 await rig.executor.execute(rig.scale(1 + (os.getpid() + n) % 12, id=f"{os.getpid()}-0000{n}"))
             )
 
-    children = [Child(folder, work) for _ in range(PROCESSES)]
+    children = [Child(folder, work, **UNHURRIED) for _ in range(PROCESSES)]
     assert [c.wait() for c in children] == [0] * PROCESSES
     assert {s["is"] for c in children for s in c.said()} == {"Applied"}
     b = run(folder, balanced)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.console import Console
 from tests.e2e.test_real_path import opened
+from tests.kit.console import Console
 from tests.real.cluster import Namespace, eventually
 from tests.real.hpa import cpu
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.console import Console
-from tests.e2e.scripted_model import Step, call, say, scale, serving
 from tests.e2e.test_real_path import opened
+from tests.kit.console import Console
+from tests.kit.scripted_model import Step, call, say, scale, serving
 from tests.real.cluster import Namespace
 
 pytestmark = pytest.mark.real

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.console import Console
 from tests.e2e.policy import write
+from tests.kit.console import Console
 from tests.real.cluster import Namespace, eventually
 from tests.real.monitoring import SCRAPE_S, Prometheus
 

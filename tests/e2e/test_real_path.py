@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.console import Console
 from tests.e2e.policy import write
+from tests.kit.console import Console
 from tests.real.cluster import Namespace, eventually, rule
 
 pytestmark = pytest.mark.real

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.console import Console
 from tests.e2e.test_real_path import opened
+from tests.kit.console import Console
 from tests.real.cluster import Namespace, eventually
 
 pytestmark = pytest.mark.real

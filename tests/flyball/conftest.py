@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flyball.driver import Flyball, make_flyball
+from tests.kit.command_line import Flyball, make_flyball
 
 
 @pytest.fixture

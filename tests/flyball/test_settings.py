@@ -7,7 +7,7 @@ import pytest
 
 from flyball.exits import Exit, UsageError
 from flyball.settings import TABLE, load
-from tests.flyball.driver import Flyball
+from tests.kit.command_line import Flyball
 
 
 def test_the_order(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

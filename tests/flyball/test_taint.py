@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from flyball.cli.chat.turns import TAINTED
-from tests.e2e.scripted_model import call, say, scale, serving
-from tests.flyball.driver import Flyball
+from tests.kit.command_line import Flyball
+from tests.kit.scripted_model import call, say, scale, serving
 
 EVENTS = call("get_events", workload="deployment/web")
 

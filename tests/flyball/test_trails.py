@@ -21,7 +21,7 @@ from flyball.settings import load
 from flyball.tuning import tune
 from flyball.wiring import App, open_app
 from policies.types import Mode
-from tests.e2e.scripted_model import Step, call, say, scale, serving
+from tests.kit.scripted_model import Step, call, say, scale, serving
 
 _OURS = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(r-)?[0-9a-f]{12,64}(\.\d+)?\b")
 """Run ids, request ids, digests, ids of messages, the cluster's UID."""

@@ -1,7 +1,7 @@
-"""Series for the sentinel: public traces made into what pods use, some with leaks, some with what looks like one.
+"""Series for the sentinel: traces made into what pods use, some with leaks, some with what looks like one.
 
-The traces lie outside of this repo (FLYBALL_TRACES, or ../shared/traces). Which are for choosing parameters and
-which for judging goes by a hash of the trace's name.
+The traces are our own (tests/kit/traces.py), or the public ones of the folder that FLYBALL_TRACES names. Of those,
+which are for choosing parameters and which for judging goes by a hash of the trace's name.
 """
 
 import csv
@@ -14,14 +14,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from forecasting.sentinel.series import Series
 from forecasting.types import Floats
+from tests.kit import traces as our
 
-FOLDER = Path(os.environ.get("FLYBALL_TRACES", Path(__file__).parents[3] / "shared" / "traces"))
-needs_traces = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no traces in {FOLDER}: set FLYBALL_TRACES")
-DAY = 1440
+FOLDER = os.environ.get("FLYBALL_TRACES")
+DAY = our.DAY
 START_S = 1_699_920_000
 
 
@@ -39,32 +38,52 @@ class Case:
 
 
 def judged(name: str) -> bool:
-    """Half of the traces are for judging, the others for choosing parameters."""
+    """Half of the public traces are for judging, the others for choosing parameters; ours chose none."""
+    return not FOLDER or half(name)
+
+
+def half(name: str) -> bool:
     return zlib.crc32(name.encode()) % 2 == 0
 
 
 @cache
 def traces() -> dict[str, Floats]:
-    """Demand a minute by name; coarser ones interpolated to minutes, scaled to 0..1."""
+    """Demand a minute by name; coarser ones and gaps interpolated to minutes, scaled to 0..1."""
+    if not FOLDER:
+        ours = {name: our.demand(name) for name in our.DEMAND}
+        return {name: _scaled(np.arange(len(v)) * 60.0, v) for name, v in ours.items()}
     found: dict[str, Floats] = {}
-    for path in sorted(FOLDER.glob("*/*.csv*")):
-        if path.parent.name not in ("demand_1min", "demand_5min", "anomaly", "vertical"):
-            continue
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-            rows = list(csv.DictReader(file))
-        ts = np.array([float(r["ts"]) for r in rows])
-        for column in rows[0].keys() - {"ts"}:
-            v = np.array([float(r[column]) if r[column] else np.nan for r in rows])
-            known = np.isfinite(v)
-            if known.sum() < 1000:
-                continue
-            grid = np.arange(ts[0], ts[-1], 60.0)
-            v = np.interp(grid, ts[known], v[known])
-            low, high = np.percentile(v, [0.5, 99.5])
-            found[f"{path.name.split('.')[0]}:{column}"] = np.clip(
-                (v - low) / max(high - low, 1e-9), -0.2, 1.5
-            )
+    for path in sorted(Path(FOLDER).glob("*/*.csv*")):
+        if path.parent.name in ("demand_1min", "demand_5min", "anomaly", "vertical"):
+            found |= _public(path)
+    assert found, f"no traces in FLYBALL_TRACES={FOLDER}"
     return dict(sorted(found.items()))
+
+
+def minutely() -> dict[str, Floats]:
+    """The ones that were recorded each minute."""
+    if not FOLDER:
+        return traces()
+    return {name: v for name, v in traces().items() if name.startswith(("crane", "alibaba"))}
+
+
+def _public(path: Path) -> dict[str, Floats]:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        rows = list(csv.DictReader(file))
+    ts = np.array([float(r["ts"]) for r in rows])
+    found = {}
+    for column in rows[0].keys() - {"ts"}:
+        v = np.array([float(r[column]) if r[column] else np.nan for r in rows])
+        if np.isfinite(v).sum() >= 1000:
+            found[f"{path.name.split('.')[0]}:{column}"] = _scaled(ts, v)
+    return found
+
+
+def _scaled(ts: Floats, values: Floats) -> Floats:
+    known = np.isfinite(values)
+    v = np.interp(np.arange(ts[0], ts[-1], 60.0), ts[known], values[known])
+    low, high = np.percentile(v, [0.5, 99.5])
+    return np.asarray(np.clip((v - low) / max(high - low, 1e-9), -0.2, 1.5))
 
 
 def smoothed(values: Floats, minutes: float) -> Floats:

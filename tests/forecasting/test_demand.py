@@ -45,7 +45,7 @@ def test_the_future_does_not_change_the_past_when_refitted_in_between() -> None:
     assert replicas(given)[: 1440 + 6].tolist() == replicas(other)[: 1440 + 6].tolist()
 
 
-@pytest.mark.parametrize("index", [3, 5, 8])
+@pytest.mark.parametrize("index", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (5, 8))])
 @pytest.mark.parametrize("own", [True, False])
 def test_live_is_as_replayed(index: int, own: bool) -> None:
     given = changed(demand(index), PLAYED + 100, np.nan)
@@ -183,7 +183,7 @@ def test_a_longer_start_asks_for_more() -> None:
     assert slow.mean() > replicas(given, own=False).mean()
 
 
-@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("own", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_coverage_is_as_said(own: bool) -> None:
     """Over traces that were not trained on (another seed): of each rung within 5 points, of the high ones 2.5."""
     pairs = np.mean([forecast(demand(i), SHAPE, own).coverage(1440) for i in range(6)], axis=0)

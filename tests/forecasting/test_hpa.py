@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.hpa import ahead
@@ -30,6 +30,7 @@ from forecasting.hpa.rules import (
     stabilised_both_ways,
 )
 from forecasting.hpa.spec import Spec, parsed
+from tests.kit.effort import examples
 
 NOW = 1_000_000_000
 MINUTE = 60_000
@@ -306,7 +307,7 @@ _BEHAVIORS: list[dict[str, Any]] = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     usages=st.lists(st.integers(0, 2000), min_size=1, max_size=60),
     replicas=st.integers(2, 6),

@@ -7,13 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.queueing import QUANTILES, RHO_MAX, erlang_c, quantiles, sojourn_above, sojourn_quantile
 from sandbox.load.manifest import Load
 from sandbox.serving.pods import PodState
 from sandbox.serving.queue import TICK_S, groups_of, latency_us, line, serve
+from tests.kit.effort import examples
 
 SERVERS = (1, 2, 3, 8, 40)
 LOADS = (0.05, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
@@ -87,7 +88,7 @@ def pod(name: str, limit: int | None) -> PodState:
     )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     work=st.lists(st.integers(0, 20_000), min_size=1, max_size=60),
     capacity=st.integers(0, 9_000),
@@ -104,7 +105,7 @@ def test_nothing_is_lost_or_made_in_the_line(work: list[int], capacity: int, roo
         assert a <= max(room, 0)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     offered=st.lists(st.integers(0, 12_000), min_size=1, max_size=40),
     limits=st.lists(st.sampled_from([100, 250, 1000, None]), max_size=5),

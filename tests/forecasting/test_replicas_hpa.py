@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.hpa.controller import Seen, sync
@@ -13,6 +13,7 @@ from forecasting.hpa.rules import Bounds, Memory
 from forecasting.hpa.spec import MetricTarget, Spec
 from forecasting.replicas.hpa import REQUEST, Hpa, loop
 from forecasting.types import Demand, Floats, Ints, Shape
+from tests.kit.effort import examples
 
 SYNC_MS = 15_000
 
@@ -79,7 +80,7 @@ def loads(draw: st.DrawFn) -> Floats:
     return np.array(values) * REQUEST
 
 
-@settings(max_examples=150, deadline=None)
+@examples(50, 750)
 @given(
     loads(),
     st.integers(1, 30),

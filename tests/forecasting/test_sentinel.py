@@ -17,7 +17,7 @@ from forecasting.sentinel.rule import RULE, fitted
 from forecasting.sentinel.series import Series, blocks, gridded, row_medians
 from forecasting.sentinel.trend import trends
 from forecasting.types import Floats
-from tests.forecasting.sentinel_series import Case, cases, judged, needs_traces, traces
+from tests.forecasting.sentinel_series import Case, cases, half, judged, traces
 
 DAY = 1440
 NOISE = np.random.default_rng(5).normal(0, 0.002, 4 * DAY)
@@ -241,7 +241,6 @@ def alarms(case: Case) -> list[Any]:
     return [f for f in scan(case.series, case.limit) if f.found_s >= since]
 
 
-@needs_traces
 def test_leaks_are_found_early_and_right() -> None:
     found = [(case, alarms(case)) for case in cases(True, 1, leaks=True)]
     hit = [(case, said[0]) for case, said in found if said]
@@ -257,7 +256,6 @@ def test_leaks_are_found_early_and_right() -> None:
     assert np.median(errors) <= 0.15
 
 
-@needs_traces
 def test_few_series_without_a_leak_raise_an_alarm_and_fewer_than_with_predict_linear() -> None:
     without = list(cases(True, 1, leaks=False))
     ours = sum(bool(alarms(case)) for case in without)
@@ -266,7 +264,7 @@ def test_few_series_without_a_leak_raise_an_alarm_and_fewer_than_with_predict_li
     assert ours * 4 < theirs
 
 
-@needs_traces
+@pytest.mark.slow
 def test_demand_as_it_is_raises_few_alarms_below_a_limit_that_it_never_reaches() -> None:
     """The bar of 5 % is for what pods use; raw demand, which leaks nowhere, is beyond it (docs/sentinel.md)."""
     ours, theirs, count = 0, 0, 0
@@ -284,4 +282,4 @@ def test_demand_as_it_is_raises_few_alarms_below_a_limit_that_it_never_reaches()
 
 
 def test_the_split_is_by_name_and_both_halves_are_used() -> None:
-    assert {judged(name) for name in "abcd"} == {True, False}
+    assert {half(name) for name in "abcd"} == {True, False}

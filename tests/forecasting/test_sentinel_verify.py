@@ -7,7 +7,7 @@ from forecasting.sentinel.baselines import mann_whitney
 from forecasting.sentinel.series import Series
 from forecasting.sentinel.verify import verify
 from forecasting.types import Floats
-from tests.forecasting.sentinel_series import judged, needs_traces, traces
+from tests.forecasting.sentinel_series import judged, traces
 
 DAY = 1440
 
@@ -109,7 +109,7 @@ def test_a_constant_is_not_worse() -> None:
     assert verify(Series(0, 60, np.full(DAY, 3.0)), (DAY - 70) * 60).worse is False
 
 
-@needs_traces
+@pytest.mark.slow
 def test_few_changes_are_rolled_back_for_nothing_and_fewer_than_by_ranks() -> None:
     wrong, ranks, found, less, count = 0, 0, 0, 0, 0
     for name, demand in traces().items():

@@ -8,7 +8,7 @@ from forecasting.demand.stream import along, highest_so_far
 from forecasting.errors import ForecastError
 from forecasting.twin.fleet import UNKNOWN_SPREAD, Outlook, candidates, outlook, path_of, rehearsed, spread_of
 from forecasting.types import Floats
-from tests.forecasting.sentinel_series import judged, needs_traces, traces
+from tests.forecasting.sentinel_series import judged, traces
 
 DAY = 1440
 CHANCE = np.random.default_rng(6)
@@ -97,9 +97,8 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
             outlook(history, each, HORIZONS[: len(each)], 120)
 
 
-@needs_traces
 def test_what_it_says_will_happen_does_as_often_as_it_says() -> None:
-    """Two hours with as many replicas all along, at moments of public traces."""
+    """Two hours with as many replicas all along, at moments of the traces."""
     said, was = [], []
     for name, demand in traces().items():
         if not judged(name) or len(demand) < 9 * DAY:

@@ -6,7 +6,7 @@ It shares no code with the gate: no rows, no Casbin, no compiled bounds, no memo
 import re
 from typing import Any
 
-from tests.policies.kit import Doc
+from tests.kit.policies import Doc
 
 
 def fits(value: str, patterns: list[str]) -> bool:

@@ -11,7 +11,7 @@ from policies.compiler import MODEL, Row, Rules, rows_of
 from policies.kinds import ActionPolicy
 from policies.patterns import UNSEEN, Labels, k8s_match, sel_match
 from policies.roles import RoleClosure
-from tests.policies.kit import (
+from tests.kit.policies import (
     NOW,
     PEOPLE,
     ask,

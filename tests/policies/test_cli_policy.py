@@ -9,7 +9,7 @@ import pytest
 from flyball.cli.main import main
 from policies.cases import run
 from policies.loader import compile_texts
-from tests.policies.kit import CATALOGUE, PEOPLE, rule, text
+from tests.kit.policies import CATALOGUE, PEOPLE, rule, text
 
 MANUAL = Path(__file__).parents[2] / "docs" / "policy.md"
 

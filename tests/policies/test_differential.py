@@ -1,11 +1,12 @@
 """The gate against an independent evaluator of the same YAML: they never differ."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from policies.types import Decision, Delta, Principal, Scope, VerdictKind
+from tests.kit.effort import examples
+from tests.kit.policies import PEOPLE, Doc, ask, binding, decide, doc, policy, rule, seen, target
 from tests.policies import oracle
-from tests.policies.kit import PEOPLE, Doc, ask, binding, decide, doc, policy, rule, seen, target
 
 RANK = {VerdictKind.DENY: 0, VerdictKind.NEEDS_APPROVAL: 1, VerdictKind.ALLOW: 2}
 ROLES = ["operator", "scaler", "junior", "lead"]
@@ -146,13 +147,13 @@ def near(draw: st.DrawFn) -> tuple[list[Doc], list[Doc]]:
     return documents, draw(st.lists(some_asks, min_size=3, max_size=8))
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@examples(60, 1000, skipping=[HealthCheck.too_slow])
 @given(worlds(), st.lists(asks, min_size=1, max_size=6))
 def test_the_gate_says_what_the_documents_say(documents: list[Doc], questions: list[Doc]) -> None:
     agree(documents, questions)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@examples(40, 500, skipping=[HealthCheck.too_slow])
 @given(near())
 def test_a_tainted_request_gets_what_the_documents_say_and_never_more(
     found: tuple[list[Doc], list[Doc]],

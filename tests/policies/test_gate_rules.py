@@ -3,7 +3,7 @@
 import pytest
 
 from policies.types import Delta, Headroom
-from tests.policies.kit import (
+from tests.kit.policies import (
     NOW,
     PEOPLE,
     agent,

@@ -6,7 +6,7 @@ import pytest
 
 from policies.gate import Gate
 from policies.types import Claim, Decision, Delta
-from tests.policies.kit import (
+from tests.kit.policies import (
     NOW,
     PEOPLE,
     Doc,

@@ -6,7 +6,7 @@ import pytest
 
 from policies.errors import PolicyInvalid
 from policies.loader import compile_texts, load
-from tests.policies.kit import (
+from tests.kit.policies import (
     CATALOGUE,
     CLUSTERS,
     NOW,

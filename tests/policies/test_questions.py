@@ -11,7 +11,7 @@ from policies.explain import explain
 from policies.lint import lint
 from policies.questions import Question, judge, numbers
 from policies.schema import schema
-from tests.policies.kit import PEOPLE, Doc, agent, binding, deny, doc, policy, rule, target
+from tests.kit.policies import PEOPLE, Doc, agent, binding, deny, doc, policy, rule, target
 
 UP = Question("human:anna", "scale", target(), {"replicas": 8}, {"replicas": 4})
 

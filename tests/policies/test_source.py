@@ -7,7 +7,7 @@ import pytest
 
 from policies.errors import PolicyInvalid
 from policies.source import PolicySource
-from tests.policies.kit import CATALOGUE, CLUSTERS, PEOPLE, Doc, ask, decide, deny, rule, text
+from tests.kit.policies import CATALOGUE, CLUSTERS, PEOPLE, Doc, ask, decide, deny, rule, text
 
 BLOCK = b"""\
 apiVersion: flyball/v1

@@ -25,7 +25,7 @@ from policies.questions import Question, judge
 from policies.schema import schema
 from policies.snapshot import Snapshot
 from policies.types import ActionInfo, Claim, Decision, Delta, Headroom
-from tests.policies.kit import (
+from tests.kit.policies import (
     CATALOGUE,
     CLUSTERS,
     NOW,

@@ -1,4 +1,4 @@
-"""What `--real` and its absence do to a run; on a small suite of its own."""
+"""What `--real` and `--all` and their absence do to a run; on a small suite of its own."""
 
 import os
 import subprocess
@@ -15,23 +15,38 @@ import pytest
 def test_real():
     {body}
 
+@pytest.mark.slow
+def test_slow():
+    pass
+
 def test_other():
     pytest.skip("not today")
 """
-CONFTEST = (
-    "from tests.conftest import pytest_addoption, pytest_collection_modifyitems, pytest_runtest_makereport\n"
+CONFTEST = """
+from tests.conftest import (
+    pytest_addoption, pytest_collection_modifyitems, pytest_configure, pytest_runtest_makereport
 )
+"""
 
 
 @pytest.mark.parametrize(
     ("options", "environ", "body", "exit_code", "said"),
     [
         ([], {}, "assert False", 0, "needs the real control plane"),
-        (["--real"], {}, "pass", 0, "1 passed, 1 skipped"),
+        ([], {}, "assert False", 0, "run it with ./dev test --all"),
+        (["--all"], {}, "assert False", 0, "1 passed, 2 skipped"),
+        (["--real"], {}, "pass", 0, "1 passed, 2 skipped"),
+        (
+            ["--real", "-n2", "--dist=loadgroup"],
+            {},
+            "pytest.skip('no cluster')",
+            1,
+            "a real test was skipped",
+        ),
         (["--real"], {}, "pytest.skip('no cluster')", 1, "a real test was skipped"),
         ([], {"FLYBALL_REAL": "1"}, "pytest.skip('no cluster')", 1, "a real test was skipped"),
         ([], {"FLYBALL_REAL": "0"}, "assert False", 0, "needs the real control plane"),
-        (["--real"], {"USE_EXISTING_CLUSTER": "true"}, "pytest.skip('not ours')", 0, "2 skipped"),
+        (["--real"], {"USE_EXISTING_CLUSTER": "true"}, "pytest.skip('not ours')", 0, "3 skipped"),
     ],
 )
 def test_a_run(
@@ -39,11 +54,11 @@ def test_a_run(
 ) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_suite.py").write_text(SUITE.format(body=body))
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = real\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = real\n  slow\n")
     clean = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("FLYBALL_REAL", "USE_EXISTING_CLUSTER")
+        if name not in ("FLYBALL_REAL", "FLYBALL_TEST_ALL", "USE_EXISTING_CLUSTER")
     }
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", *options, str(tmp_path)],

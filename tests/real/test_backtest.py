@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.console import Console
 from tests.e2e.policy import write
+from tests.kit.console import Console
 from tests.real import assets, modules
 from tests.real.cluster import Namespace
 from tests.real.written import Scrapes, Written

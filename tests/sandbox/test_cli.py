@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flyball.cli.main import main
-from tests.contract.harness import workload
+from tests.kit.manifests import workload
 
 
 def flyball(state: Path, *args: str) -> int:

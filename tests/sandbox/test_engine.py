@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import history
@@ -19,6 +19,7 @@ from sandbox.manifests import read as read_file
 from sandbox.metrics import SimulatedMetrics
 from sandbox.serving.demand import demand
 from sandbox.world import START_MS, World
+from tests.kit.effort import examples
 from tests.sandbox.actors import read, run, scale, shop
 from tests.sandbox.test_world import UID
 from tools.metrics.types import Metric, Span
@@ -153,7 +154,7 @@ def test_bursts_come_as_often_as_said_and_their_tail_is_heavy() -> None:
     assert 3.0 < np.quantile(peaks, 0.9) / np.quantile(peaks, 0.05) < 9.0
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30, 300)
 @given(
     cut=st.integers(1, 239),
     seed=st.integers(0, 50),
@@ -280,7 +281,7 @@ def test_history_is_what_was_measured_at_the_time(world: World) -> None:
     assert replicas.values == (4, 4, 8, 8)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30, 300)
 @given(
     columns=st.lists(
         st.lists(st.just(-1) | st.integers(0, 2**45), min_size=15, max_size=15), min_size=1, max_size=300

@@ -10,7 +10,7 @@ from sandbox.api.store import Key
 from sandbox.cluster import SimulatedCluster
 from sandbox.controllers import events
 from sandbox.world import World
-from tests.contract.harness import workload
+from tests.kit.manifests import workload
 from tests.sandbox.actors import read, run, scale, shop
 from tools.ports import ApiEvent, Pod
 

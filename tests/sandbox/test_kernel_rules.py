@@ -9,7 +9,7 @@ from forecasting.throttling import PERIOD_US, throttled
 from sandbox.api.store import Key
 from sandbox.cluster import SimulatedCluster
 from sandbox.world import World
-from tests.contract.harness import APP, workload
+from tests.kit.manifests import APP, workload
 from tests.sandbox.actors import run, shop
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.types import Target
@@ -19,7 +19,9 @@ from sandbox.controllers.node_room import CPU_MANAGER
 from sandbox.controllers.workloads import settle
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
-from tests.contract.harness import APP, resize_patch, workload
+from tests.contract.harness import resize_patch
+from tests.kit.effort import examples
+from tests.kit.manifests import APP, workload
 from tests.sandbox.actors import hand, read, run, scale, shop
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened
 from tools.ports import Pod
@@ -329,7 +331,7 @@ def sent(world: World, pod: str, body: Json) -> ApiError | None:
     return None
 
 
-@settings(max_examples=150, deadline=None)
+@examples(40, 500)
 @given(body=_BODIES)
 def test_no_resize_breaks_the_world(tmp_path_factory: pytest.TempPathFactory, body: Json) -> None:
     """Whatever is sent is refused in words or is a resize that the node deals with: never a traceback, never a

@@ -11,7 +11,7 @@ from sandbox.api.errors import ApiError
 from sandbox.api.merge import merged
 from sandbox.api.ownership import UPDATE_MANAGERS_MAX, Owner
 from sandbox.api.selectors import matches
-from tests.contract.harness import workload
+from tests.kit.manifests import workload
 
 APP = {"name": "app", "image": "a:1", "env": [{"name": "X", "value": "1"}]}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.api.errors import ApiError, SandboxError
@@ -15,7 +15,8 @@ from sandbox.cluster import SimulatedCluster
 from sandbox.manifests import default_world
 from sandbox.manifests import read as read_file
 from sandbox.world import START_MS, World
-from tests.contract.harness import workload
+from tests.kit.effort import examples, rounds
+from tests.kit.manifests import workload
 from tests.sandbox.actors import read, run, scale, shop
 
 UID = "11111111-2222-4333-8444-555555555555"
@@ -84,8 +85,9 @@ def test_one_long_advance_is_many_short_ones(tmp_path: Path) -> None:
     for world in worlds:
         world.reset(cluster_uid=UID)
         scale(world, shop("web"), 8, intent="same-intent")
-    worlds[0].advance(26 * 3600)
-    for _ in range(26 * 60):
+    hours = rounds(4, 26)
+    worlds[0].advance(hours * 3600)
+    for _ in range(hours * 60):
         worlds[1].advance(60)
     assert dump(worlds[0]) == dump(worlds[1])
 
@@ -271,7 +273,7 @@ _PATHS = (
 )  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@examples(40, 400)
 @given(
     path=st.sampled_from(_PATHS),
     value=_JSON,

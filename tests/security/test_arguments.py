@@ -12,7 +12,7 @@ import pytest
 
 from audit.errors import RecordInvalid
 from flyball.cli.kit.output import safe
-from tests.security.kit import ask, installation, kinds, proposed, replicas, scale, within
+from tests.kit.installation import ask, installation, kinds, proposed, replicas, scale, within
 from tools.path.executor import Executor
 from tools.path.outcome import Refused
 

@@ -21,7 +21,7 @@ from policies.types import (
     Scope,
     Target,
 )
-from tests.policies.kit import (
+from tests.kit.policies import (
     CLUSTERS,
     NOW,
     PEOPLE,

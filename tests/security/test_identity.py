@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from policies.types import Principal, Request, Scope
-from tests.security.kit import App, ask, installation, kinds, proposed, replicas, scale
+from tests.kit.installation import App, ask, installation, kinds, proposed, replicas, scale
 from tools.approvals.approvals import NoSuchQuestion, VoteRefused
 from tools.path.journal import RequestReused
 from tools.path.outcome import Applied, Pending, Refused

@@ -8,7 +8,7 @@ import pytest
 from flyball.settings import load
 from flyball.wiring import open_switch
 from policies.types import Principal
-from tests.security.kit import (
+from tests.kit.installation import (
     App,
     ask,
     flags,

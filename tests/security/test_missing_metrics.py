@@ -18,7 +18,7 @@ from agents.tuner.run import Pass, TunerPass
 from agents.tuner.strategy import Aim
 from flyball.tuning import TUNER
 from policies.types import Target
-from tests.security.kit import App, installation
+from tests.kit.installation import App, installation
 from tools.errors import ClusterUnavailable, MetricsUnavailable
 from tools.ports import PodUsage, UsageReader
 

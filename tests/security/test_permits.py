@@ -15,7 +15,7 @@ import pytest
 from audit.clock import SystemClock
 from policies.types import Permit
 from sandbox.writer import SimulatedWriter
-from tests.security.kit import App, installation, proposed, replicas
+from tests.kit.installation import App, installation, proposed, replicas
 from tools.cluster.writer import KubernetesWriter
 from tools.errors import NeverHappened
 from tools.ports import Patch, Precondition, Workload

@@ -14,7 +14,7 @@ from policies.types import Permit
 from sandbox.api.apiserver import Write
 from sandbox.api.store import Key
 from sandbox.writer import SimulatedWriter
-from tests.security.kit import App, ask, installation
+from tests.kit.installation import App, ask, installation
 from tools.actions import registry
 from tools.cluster.writer import KubernetesWriter
 from tools.errors import DefiniteConflict, NeverHappened

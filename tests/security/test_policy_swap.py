@@ -10,7 +10,7 @@ import pytest
 
 from flyball.settings import TABLE, load
 from policies.errors import PolicyInvalid
-from tests.security.kit import (
+from tests.kit.installation import (
     LOCAL,
     OPS,
     allow,

@@ -10,7 +10,18 @@ import pytest
 from audit.errors import LogUnavailable
 from flyball.cli.kit.output import safe
 from policies.types import Target
-from tests.security.kit import LOCAL, OPS, App, allow, ask, deny, installation, kinds, target, write_policy
+from tests.kit.installation import (
+    LOCAL,
+    OPS,
+    App,
+    allow,
+    ask,
+    deny,
+    installation,
+    kinds,
+    target,
+    write_policy,
+)
 from tools.errors import ReadRefused
 from tools.reading.governed_reads import GovernedReads
 from tools.toolbox.governed import GovernedToolbox

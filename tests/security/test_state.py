@@ -13,7 +13,7 @@ from flyball.exits import UsageError
 from flyball.place import place_of
 from flyball.settings import load
 from flyball.wiring import open_log
-from tests.security.kit import App, flags, kinds, within
+from tests.kit.installation import App, flags, kinds, within
 
 
 async def _nothing(app: App) -> None:

@@ -21,9 +21,7 @@ from agents.ops.budget import Budget
 from agents.ops.events import CardShown, Event
 from audit.errors import LogUnavailable
 from policies.types import Principal
-from tests.e2e.scripted_model import ScriptedModel, Step, call, say
-from tests.e2e.scripted_model import scale as scaling
-from tests.security.kit import (
+from tests.kit.installation import (
     LOCAL,
     OPS,
     App,
@@ -36,6 +34,8 @@ from tests.security.kit import (
     within,
     write_policy,
 )
+from tests.kit.scripted_model import ScriptedModel, Step, call, say
+from tests.kit.scripted_model import scale as scaling
 from tests.security.planting import ORDER, event
 from tools.path.journal import RequestReused
 from tools.path.outcome import Applied, Failed, Pending, Refused

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.security.kit import (
+from tests.kit.installation import (
     LOCAL,
     OPS,
     App,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flyball.cli.kit.output import safe
-from tests.security.kit import App, ask, installation, replicas
+from tests.kit.installation import App, ask, installation, replicas
 from tests.security.planting import event
 from tools.actions import registry
 from tools.toolbox.schema import strict_schema

@@ -1,5 +1,5 @@
 """The path's own tests work on an installation on a simulated world."""
 
-from tests.crash.fixtures import folder, made_world
+from tests.kit.states import folder, made_world
 
 __all__ = ["folder", "made_world"]

@@ -12,7 +12,7 @@ from audit.log import Log
 from flyball.identity import LocalIdentity
 from policies.source import PolicySource
 from policies.types import Permit, Principal, Scope, Target
-from tests.audit.kit import ToldClock
+from tests.kit.logs import ToldClock
 from tests.tools.workloads import workload
 from tools.actions import registry
 from tools.errors import NotFound, ToolError

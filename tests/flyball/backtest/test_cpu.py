@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flyball.driver import Flyball
+from tests.kit.command_line import Flyball
 
 MONDAY = 1_699_833_600
 

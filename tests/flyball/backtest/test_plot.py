@@ -13,7 +13,7 @@ from flyball.cli.backtest.plot import drawn
 from forecasting.backtest.compare import Comparison, Row
 from forecasting.backtest.policies import Setting
 from forecasting.types import Score
-from tests.flyball.driver import Flyball
+from tests.kit.command_line import Flyball
 
 PNG = b"\x89PNG\r\n\x1a\n"
 BAR = re.compile("[━╸]+")

@@ -20,7 +20,7 @@ from typing import get_args
 import pytest
 
 from forecasting.backtest.names import Name
-from tests.flyball.driver import Flyball
+from tests.kit.command_line import Flyball
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/backtest.md").read_text()

@@ -7,8 +7,8 @@ import pytest
 from flyball.exits import Exit
 from flyball.settings import load
 from flyball.wiring import open_app
-from tests.flyball.driver import Flyball
-from tests.security.kit import proposed
+from tests.kit.command_line import Flyball
+from tests.kit.installation import proposed
 
 FIVE = "act scale deploy/web --replicas 5"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flyball.exits import Exit
-from tests.flyball.driver import Done, Flyball
+from tests.kit.command_line import Done, Flyball
 
 BUSY = "tune run --dry-run --cpu-percent 30"
 """On the default world: search and worker alone, web with an approval."""

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.agents.conftest import Flyball
-from tests.e2e.scripted_model import Step, call, say, scale, serving
+from tests.kit.scripted_model import Step, call, say, scale, serving
 
 ROOT = Path(__file__).resolve().parents[3]
 

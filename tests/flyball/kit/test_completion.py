@@ -15,8 +15,8 @@ import pytest
 
 from flyball.cli.kit import shown
 from flyball.exits import Exit
-from tests.flyball.driver import Flyball
-from tests.security.kit import LOCAL, allow, write_policy
+from tests.kit.command_line import Flyball
+from tests.kit.installation import LOCAL, allow, write_policy
 
 ROOT = Path(__file__).parents[3]
 SHOWN = ["deploy/checkout", "deploy/payments", "deploy/report", "deploy/search", "deploy/web", "sts/worker"]

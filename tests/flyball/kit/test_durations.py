@@ -9,7 +9,7 @@ from base.errors import FlyballError
 from flyball.exits import Exit
 from policies.errors import PolicyInvalid
 from policies.loader import load
-from tests.flyball.driver import Flyball
+from tests.kit.command_line import Flyball
 from tools.actions.read_metrics import MetricsArgs
 from tools.actions.registry import catalogue, parse
 from tools.errors import ArgumentsInvalid

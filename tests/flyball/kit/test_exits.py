@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flyball.exits import MEANING, Exit
-from tests.flyball.driver import Flyball
+from tests.kit.command_line import Flyball
 
 MISTAKES: dict[str, tuple[str, Exit]] = {
     "no such command": ("frobnicate", Exit.USAGE),

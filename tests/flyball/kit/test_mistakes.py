@@ -12,7 +12,7 @@ import typer
 
 from flyball.cli.app import app
 from flyball.exits import Exit
-from tests.flyball.driver import Done, Flyball
+from tests.kit.command_line import Done, Flyball
 
 Node = tuple[str, Any]
 

@@ -11,7 +11,7 @@ import pytest
 from flyball.cli.app import COMMANDS
 from flyball.cli.kit import output
 from flyball.exits import Exit
-from tests.flyball.driver import Flyball, Typist
+from tests.kit.command_line import Flyball, Typist
 
 ROOT = Path(__file__).parents[3]
 HEAVY = (

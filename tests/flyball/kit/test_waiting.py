@@ -13,7 +13,7 @@ from flyball.cli.kit import render
 from flyball.exits import Exit
 from flyball.settings import load
 from flyball.wiring import open_app
-from tests.flyball.driver import Flyball
+from tests.kit.command_line import Flyball
 from tools.path.outcome import Applied
 from tools.path.rollout_watcher import Settled
 
@@ -57,7 +57,7 @@ def test_what_was_done_in_part_is_no_success(flyball: Flyball) -> None:
 def _applied() -> Applied:
     async def act() -> Applied:
         async with open_app(load({"context": "sandbox"})) as app:
-            from tests.security.kit import proposed
+            from tests.kit.installation import proposed
 
             result = await app.executor.execute(proposed(app, 5))
             assert isinstance(result, Applied)
@@ -122,7 +122,7 @@ def test_a_terminal_sees_one_line_that_is_written_over(
     flyball: Flyball, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from flyball.cli.kit import output
-    from tests.flyball.driver import Typist
+    from tests.kit.command_line import Typist
 
     screen = Typist()
     monkeypatch.setattr(sys, "stderr", screen)

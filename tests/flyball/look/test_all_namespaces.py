@@ -8,8 +8,8 @@ import pytest
 
 from flyball.exits import Exit
 from sandbox.cluster import SimulatedCluster
-from tests.flyball.driver import Flyball
-from tests.security.kit import LOCAL, allow, deny, target, write_policy
+from tests.kit.command_line import Flyball
+from tests.kit.installation import LOCAL, allow, deny, target, write_policy
 from tools.errors import NeverHappened
 from tools.ports import Workload
 

@@ -15,8 +15,8 @@ from flyball.exits import Exit
 from sandbox.api.store import Key
 from sandbox.metrics import SimulatedMetrics
 from sandbox.world import World
-from tests.flyball.driver import Flyball, Typist
-from tests.security.kit import LOCAL, allow, deny, target, write_policy
+from tests.kit.command_line import Flyball, Typist
+from tests.kit.installation import LOCAL, allow, deny, target, write_policy
 from tools.errors import MetricsUnavailable
 
 ROOT = Path(__file__).parents[3]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.types import digest_of
-from tests.security.kit import LOCAL, OPS, allow
+from tests.kit.installation import LOCAL, OPS, allow
 from tests.tools.rig import WEB, Rig, rig
 from tools.actions import registry
 from tools.actions.read_metrics import NAMES

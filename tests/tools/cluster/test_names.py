@@ -1,9 +1,10 @@
 """`deploy/web` as kubectl writes it, and nothing that is not exactly a name: rejected, never normalised."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kit.effort import examples
 from tests.security.test_arguments import NAMES
 from tools.cluster.names import KINDS, namespace_target, target
 from tools.errors import ArgumentsInvalid
@@ -24,7 +25,7 @@ def test_every_alias_of_kubectl_is_its_kind(alias: str) -> None:
     assert (found.kind, found.name, found.key) == (kind, "web-1.a", f"sandbox/shop/{kind}/web-1.a")
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.text(max_size=30))
 def test_a_name_is_taken_as_it_is_or_not_at_all(name: str) -> None:
     try:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.security.kit import LOCAL, OPS, allow, deny, target
+from tests.kit.installation import LOCAL, OPS, allow, deny, target
 from tests.tools.rig import WEB, Rig, rig
 from tests.tools.workloads import workload
 from tools.actions import changes as changes_tool

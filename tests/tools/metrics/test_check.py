@@ -4,7 +4,7 @@ import pytest
 
 from policies.types import Target
 from sandbox.metrics import SimulatedMetrics
-from tests.flyball.driver import Flyball
+from tests.kit.command_line import Flyball
 from tools.errors import MetricsUnavailable
 from tools.metrics.hints import hint, reason
 from tools.metrics.types import SPECS, Metric, Number

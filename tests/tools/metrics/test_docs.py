@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from tests.flyball.driver import Flyball
+from tests.kit.command_line import Flyball
 from tools.metrics.presets import PRESETS
 from tools.metrics.template_file import load
 from tools.metrics.templates import PLACEHOLDERS, Templates

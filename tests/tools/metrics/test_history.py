@@ -10,9 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kit.effort import examples
 from tests.tools.metrics.kit import NOW
 from tools.metrics.history import APPLICATION, SLOT, HistoryStore, HistoryUnavailable
 from tools.metrics.packing import Damaged, Point, pack, unpack
@@ -62,7 +63,7 @@ writes = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(writes)
 def test_a_store_is_a_map_in_which_gaps_do_not_replace_values(
     done: list[tuple[int, list[int | None]]],

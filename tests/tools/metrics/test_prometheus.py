@@ -256,7 +256,7 @@ def test_a_fault_says_what_where_and_the_hint(name: str) -> None:
 def test_silence_is_not_waited_for() -> None:
     fake = fresh()
     fake.hold = True
-    assert "silent for 0.2 s" in refusal(fake).what
+    assert "silent for 0.2 s" in refusal(fake, Caps(silent_s=0.2)).what
 
 
 def test_the_whole_question_has_a_deadline() -> None:

@@ -16,7 +16,7 @@ import pytest
 from sandbox.api.apiserver import Write
 from sandbox.api.faults import Fault, FaultKind
 from sandbox.api.store import Key
-from tests.crash.kit import Rig, balanced, run
+from tests.kit.rig import Rig, balanced, run
 from tools.errors import ArgumentsInvalid, ClusterUnavailable
 from tools.path.attempts import TRIES
 from tools.path.journal import actor_of

@@ -24,7 +24,7 @@ import pytest
 
 from audit.record import Outcome, Record
 from policies.types import Request
-from tests.security.kit import LOCAL, OPS, allow
+from tests.kit.installation import LOCAL, OPS, allow
 from tests.tools.rig import WEB, Rig, Seen, rig
 from tests.tools.workloads import RESOURCES, pod, with_pods, workload
 from tools.actions import registry

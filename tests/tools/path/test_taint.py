@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from policies.types import Request
-from tests.security.kit import LOCAL, OPS, allow
+from tests.kit.installation import LOCAL, OPS, allow
 from tests.tools.rig import WEB, Rig, rig
 from tests.tools.workloads import pod, workload
 from tools.cluster.owners import owner_of, resources_owner_of

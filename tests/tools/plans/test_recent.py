@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from audit.log import Entry
-from tests.security.kit import LOCAL, OPS
+from tests.kit.installation import LOCAL, OPS
 from tests.tools.rig import Rig, rig
 from tools.plans.plan import LIFE_MS
 from tools.plans.recent import FIRST, SLACK_MS, not_older

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from policies.types import Request
-from tests.security.kit import LOCAL, App, Doc, allow, doc, installation, kinds, proposed, write_policy
+from tests.kit.installation import LOCAL, App, Doc, allow, doc, installation, kinds, proposed, write_policy
 from tools.path.outcome import Result
 from tools.plans.plan import PlanStep
 

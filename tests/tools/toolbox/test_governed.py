@@ -8,7 +8,7 @@ from typing import Any
 
 from flyball.cli.kit.output import safe
 from policies.types import Target
-from tests.security.kit import LOCAL, OPS, App, allow, ask, installation, scale
+from tests.kit.installation import LOCAL, OPS, App, allow, ask, installation, scale
 from tests.tools.rig import Rig, rig
 from tests.tools.workloads import pod, workload
 from tools.actions import registry

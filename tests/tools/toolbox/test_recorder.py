@@ -7,7 +7,7 @@ import pytest
 
 from audit.errors import RecordInvalid
 from policies.types import Principal
-from tests.security.kit import App, within
+from tests.kit.installation import App, within
 from tools.toolbox.port import ModelCall
 from tools.toolbox.recorder import RecordRefused
 

@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kit.effort import examples
 from tests.security.test_arguments import SHAPES
 from tools.actions import registry
 from tools.errors import ArgumentsInvalid
@@ -36,7 +37,7 @@ def test_what_has_no_single_reading_is_refused(name: str) -> None:
     assert refused.value.hint
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), plain, max_size=8))
 def test_what_has_one_reading_comes_back(value: dict[str, object]) -> None:
     for ascii_only in (True, False):
@@ -45,7 +46,7 @@ def test_what_has_one_reading_comes_back(value: dict[str, object]) -> None:
             assert decode(text) == value
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.text(alphabet='{}[]":,\\0123456789.eE+-truefalsn \n\t\ud800', max_size=60))
 def test_any_text_is_an_object_or_refused(text: str) -> None:
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from policies.types import Mode
-from tests.security.kit import App, ask, installation, replicas, scale
+from tests.kit.installation import App, ask, installation, replicas, scale
 from tools.arguments import Args, ScaleArgs
 from tools.path.outcome import Applied, Pending, Refused, Simulated
 from tools.toolbox.port import Answer, TypedCall

@@ -18,7 +18,7 @@ from sandbox.cluster import SimulatedCluster
 from sandbox.endpoint import Arrival
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
-from tests.contract.harness import workload
+from tests.kit.manifests import workload
 from tools.actions import registry
 from tools.approvals.approvals import Approvals
 from tools.path.context import Context

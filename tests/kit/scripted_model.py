@@ -1,6 +1,6 @@
 """An OpenAI-compatible server that answers from a script, for tests and for trying the chat without a model.
 
-    python -m tests.e2e.scripted_model --port 8089 [--script FILE]
+    python -m tests.kit.scripted_model --port 8089 [--script FILE]
     FLYBALL_MODEL_URL=http://127.0.0.1:8089/v1 FLYBALL_MODEL_NAME=scripted flyball chat -m "scale web up"
 
 A script is a list of steps, one a request; the last one is repeated for ever. It can do its worst: unknown

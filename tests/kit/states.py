@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.kit import new_world
+from tests.kit.rig import new_world
 
 
 @pytest.fixture(scope="session")
