@@ -21,7 +21,7 @@ from policies.loader import compile_texts
 from policies.parsed import ParsedCache
 from policies.snapshot import Snapshot
 from policies.source import PolicySource
-from tests.policies.kit import CATALOGUE, CLUSTERS, PEOPLE, Doc, ask, decide, deny, rule, text
+from tests.kit.policies import CATALOGUE, CLUSTERS, PEOPLE, Doc, ask, decide, deny, rule, text
 
 SOFTWARE = "flyball test"
 
