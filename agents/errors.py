@@ -26,7 +26,7 @@ class ModelUnavailable(ModelError):
 
 
 class ReplyMalformed(ModelError):
-    """What came back is no Chat Completions reply."""
+    """What came back is not a Chat Completions reply."""
 
 
 class ThreadInvalid(AgentError):
@@ -40,4 +40,4 @@ class StrategyUnknown(AgentError):
 
 
 class StrategyBroken(AgentError):
-    """A strategy answered about other workloads than it was asked about, or with what is no number of replicas."""
+    """A strategy answered about other workloads than it was asked about, or with what is not a number of replicas."""

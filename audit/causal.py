@@ -35,7 +35,7 @@ def faults(seq: int, body: dict[str, Any], known: Callable[[str], Known | None])
     found = [(parent["rel"], parent, known(parent["id"])) for parent in parents]
     for rel, parent, record in found:
         if record is None or record.seq >= seq:
-            yield f"its {rel} {parent['id']} is no earlier record"
+            yield f"its {rel} {parent['id']} is not an earlier record"
         elif parent.get("leaf") not in (None, record.leaf_hash.hex()):
             yield f"its {rel} is record {record.seq}, but of another content"
     yield from _missing(body, [(rel, record) for rel, _, record in found if record and record.seq < seq])

@@ -20,7 +20,7 @@ INTERVAL_S = 0.25
 """Seconds between two writes under load: each costs the disk a sync that appends want."""
 
 _logger = logging.getLogger(__name__)
-HINT = "flyball audit verify; where the log was replaced lawfully, move the pinned checkpoint away"
+HINT = "flyball audit verify; where the log was replaced lawfully, remove the pinned checkpoint"
 
 
 def read(path: Path) -> str | None:

@@ -91,7 +91,7 @@ class Record(_Part):
     """One entry of the log; its canonical bytes are the leaf. Made by `Log.draft`, never changed after.
 
     `v` is the version of the shape: 2 names the claims as audit.claims does, 1 named three of them otherwise
-    (`audit.replay`). What is stored is never written anew, so every version stays readable.
+    (`audit.replay`). What is stored is never written again, so every version stays readable.
 
     `ts` is RFC 3339 UTC with milliseconds; `world_ts` the simulated world's time; `mono_us` counts within
     one `boot_id`. Fields that a kind has no use for are None and left out of the stored bytes.

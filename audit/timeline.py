@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 TOLERANCE_MS = 1_000
-"""A step back of a leap second, or less, is no anomaly."""
+"""A step back of a leap second, or less, is not an anomaly."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -120,7 +120,7 @@ class _Verification:
             body = orjson.loads(row.body)
             differing = scan.differing_column(row, body)
         except (ValueError, TypeError, KeyError, AttributeError):
-            self._report.found("leaves", row.seq, "its body is no record")
+            self._report.found("leaves", row.seq, "its body is not a record")
             return
         if differing:
             self._report.found("columns", row.seq, differing)
@@ -179,7 +179,7 @@ class _Verification:
                 self._report.found("claims", seq, what)
             self._clock(seq, body)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            self._report.found("leaves", seq, f"its body is no record: {error}")
+            self._report.found("leaves", seq, f"its body is not a record: {error}")
 
     def _clock(self, seq: int, body: dict[str, Any]) -> None:
         now = Stamp.of(body)

@@ -10,7 +10,7 @@ _GO_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ns|us|µs|ms|s|m|h)", re.ASCII)
 
 
 class DurationInvalid(ValueError):
-    """The text is no duration."""
+    """The text is not a duration."""
 
 
 def seconds(text: str) -> int:

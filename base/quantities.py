@@ -26,7 +26,7 @@ SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("G", "T"
 
 
 class QuantityInvalid(ValueError):
-    """The text is no Kubernetes quantity."""
+    """The text is not a Kubernetes quantity."""
 
 
 def parse(text: str | int | float) -> Decimal:
@@ -37,7 +37,7 @@ def parse(text: str | int | float) -> Decimal:
     matched = _GRAMMAR.fullmatch(str(text))
     if matched is None or isinstance(text, bool):
         raise QuantityInvalid(
-            f"`{str(text)[:64]}` is no Kubernetes quantity (such as 250m, 1.5, 512Mi or 1e3)"
+            f"`{str(text)[:64]}` is not a Kubernetes quantity (such as 250m, 1.5, 512Mi or 1e3)"
         )
     number, suffix, exponent = matched.groups()
     scale = Decimal(10) ** int(exponent) if exponent else SUFFIXES[suffix or ""]

@@ -30,7 +30,7 @@ MEANING = {
     Exit.WAITING: "waits for approval",
     Exit.IN_DOUBT: "in doubt: sent, the effect is not known yet",
     Exit.TAMPERED: "tampering found",
-    Exit.UNAVAILABLE: "a needed part is away (cluster, log); nothing was sent",
+    Exit.UNAVAILABLE: "a needed part cannot be reached (cluster, log); nothing was sent",
     Exit.DECLINED: "declined by the person",
     Exit.DIFFERENT: "differences, only with --exit-code",
     Exit.INTERRUPTED: "interrupted with nothing in flight",

@@ -25,7 +25,7 @@ def policy_paths(settings: Settings) -> tuple[Path, ...]:
 
 
 def policy_source(settings: Settings, place: Place) -> PolicySource:
-    """The policy, read anew whenever its files change. Raises PolicyInvalid, UsageError."""
+    """The policy, read again whenever its files change. Raises PolicyInvalid, UsageError."""
     clusters = sorted({SANDBOX, place.context})
     cache = policy_cache(place.folder, settings.pinned, f"flyball {__version__}")
     return PolicySource(

@@ -45,7 +45,7 @@ TABLE = (
         "prometheus_url", "", "base URL of Prometheus, e.g. http://127.0.0.1:9090 (unset: metrics.k8s.io)"
     ),
     Setting("prometheus_token", "", "bearer token for it", secret=True),
-    Setting("prometheus_token_file", "", "file with the bearer token, read anew for each question"),
+    Setting("prometheus_token_file", "", "file with the bearer token, read again for each question"),
     Setting("prometheus_ca", "", "PEM file of the CA that signed its certificate (unset: the system's CAs)"),
     Setting("prometheus_cert", "", "PEM file of the client certificate for it"),
     Setting("prometheus_key", "", "PEM file of that certificate's key"),
@@ -130,7 +130,9 @@ def _parse(path: Path) -> dict[str, str]:
     names = [s.name for s in TABLE]
     for key, value in table.items():
         if key not in names:
-            raise UsageError(f"`{key}` is no setting", where=str(path), hint="settings: " + ", ".join(names))
+            raise UsageError(
+                f"`{key}` is not a setting", where=str(path), hint="settings: " + ", ".join(names)
+            )
         if not isinstance(value, str):
             raise UsageError(f"`{key}` must be a string", where=str(path), hint=f'write {key} = "{value}"')
     return table

@@ -48,7 +48,7 @@ def _run(snapshot: Snapshot, document: ActionPolicy, case: TestCase, reached: li
         question = question_of(case, snapshot, case.cluster or reached[0])
         decision = judge(snapshot, question)
     except (RequestInvalid, ValidationError) as error:
-        return Result(name, where, case, "", f"is no request: {str(error).splitlines()[0]}")
+        return Result(name, where, case, "", f"is not a request: {str(error).splitlines()[0]}")
     said = f"{decision.verdict.value} ({decision.rule or decision.stage}: {decision.detail})"
     return Result(name, where, case, said, _problem(case, decision, said))
 

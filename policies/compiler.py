@@ -3,7 +3,7 @@
 Casbin decides who, where, which action, on what: allow or deny. Its model is pinned here. Rows are concrete
 (clusters and actions are expanded over inventory and catalogue; with `==` in the matcher a deny whose action
 was `*` would match nothing). Casbin's own enforcer reads every row at every question and interprets the
-matcher anew; here the matcher that Casbin parsed is compiled once and asked only about rows that can match,
+matcher again; here the matcher that Casbin parsed is compiled once and asked only about rows that can match,
 and the verdict is Casbin's effector's. A differential test holds this equal to the stock enforcer.
 """
 
@@ -128,7 +128,7 @@ class Rules:
         return found
 
     def forget(self) -> None:
-        """Drop the memo; every answer is worked out anew."""
+        """Drop the memo; every answer is worked out again."""
         self._memo.clear()
 
     def _seen(self, labels: Labels) -> object:

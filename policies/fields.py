@@ -56,7 +56,7 @@ def _zone(value: Any) -> str:
     try:
         ZoneInfo(value)
     except (KeyError, OSError, ValueError) as error:
-        raise ValueError(f"`{value}` is no IANA time zone, e.g. Europe/Berlin") from error
+        raise ValueError(f"`{value}` is not an IANA time zone, e.g. Europe/Berlin") from error
     return value
 
 

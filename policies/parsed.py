@@ -1,9 +1,9 @@
 """Parsed policy files, kept between two starts: parsing YAML costs more than every decision of a command.
 
 What is kept is the documents' plain data, never a verdict, a row or code: it is validated, checked and compiled
-anew each time. It is believed only under a MAC whose key lies elsewhere, and only for exactly these files' bytes,
-this Flyball, this Python, this parser and this YAML library. Anything else is no error and no policy: the files
-are parsed. So who can write where this is kept, and not the policy folder, can cost time and nothing more.
+again each time. It is believed only under a MAC whose key lies elsewhere, and only for exactly these files' bytes,
+this Flyball, this Python, this parser and this YAML library. Anything else is neither an error nor a policy: the
+files are parsed. So who can write where this is kept, and not the policy folder, can cost time and nothing more.
 
 Version rule: FORMAT moves on when the same bytes would be read differently.
 """

@@ -1,4 +1,4 @@
-"""The policy as its files are now: read anew when they change, swapped whole, the last good one kept."""
+"""The policy as its files are now: read again when they change, swapped whole, the last good one kept."""
 
 import hashlib
 import os

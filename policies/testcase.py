@@ -35,7 +35,7 @@ class TestCase(Spec):
     @model_validator(mode="before")
     @classmethod
     def _action_is_a_key(cls, data: Any) -> Any:
-        """`scale: 40` names the action and its value in one key: the one key that is no field."""
+        """`scale: 40` names the action and its value in one key: the one key that is not a field."""
         if not isinstance(data, dict) or "action" in data:
             return data
         fields = {field.alias or name for name, field in cls.model_fields.items()}

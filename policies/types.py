@@ -45,7 +45,7 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", ignored_types=(cached_property,))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy derives its digest and keys anew: those kept by the original must not vouch for other content."""
+        """A copy derives its digest and keys again: those kept by the original must not vouch for other content."""
         copied = super().model_copy(update=update, deep=deep)
         for kept in copied.__dict__.keys() - type(self).model_fields.keys():
             del copied.__dict__[kept]

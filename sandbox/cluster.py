@@ -124,12 +124,12 @@ class SimulatedCluster:
             raise read_error(answer_of(error, "GET", where)) from error
         except (endpoint.NotSent, endpoint.NoAnswer) as error:
             raise ClusterUnavailable(
-                str(error), where=where, hint="flyball sandbox status", code="Away"
+                str(error), where=where, hint="flyball sandbox status", code="Unavailable"
             ) from error
 
 
 def key_for(target: Target) -> Key:
-    """Where the target lives in the world. Raises NotFound for a kind that is no workload."""
+    """Where the target lives in the world. Raises NotFound for a kind that is not a workload."""
     if target.kind not in WORKLOADS or not target.namespace:
         raise NotFound(
             f"no workload of kind `{target.kind}`", where=str(target), hint=f"kinds: {', '.join(WORKLOADS)}"

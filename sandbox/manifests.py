@@ -30,7 +30,7 @@ def read(path: Path) -> list[Json]:
             raise SandboxError("the file is larger than 4 MiB", where=str(path))
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as e:
-        why = e.strerror if isinstance(e, OSError) else "it is no UTF-8"
+        why = e.strerror if isinstance(e, OSError) else "it is not UTF-8"
         raise SandboxError(f"the file cannot be read: {why}", where=str(path)) from e
     documents = _parse(text, str(path))
     if not documents:
@@ -48,7 +48,7 @@ def _parse(text: str, where: str) -> list[Json]:
         documents = json.loads(json.dumps(documents, allow_nan=False))
     except (YAMLError, TypeError, ValueError, RecursionError) as e:
         raise SandboxError(
-            f"the file is no YAML that can be read: {str(e).splitlines()[0]}", where=where
+            f"the file is not YAML that can be read: {str(e).splitlines()[0]}", where=where
         ) from e
     return [one for document in documents for one in _unfold(document, where)]
 

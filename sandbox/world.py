@@ -79,7 +79,7 @@ class World:
         history_s: int = HISTORY_S,
         progress: Progress | None = None,
     ) -> None:
-        """Begin anew, as another cluster: with `documents` on bare nodes, or with the default world (None).
+        """Begin again, as another cluster: with `documents` on bare nodes, or with the default world (None).
 
         It has lived through `history_s` seconds (an hour at least) before it begins; objects annotated with NEW
         came an hour before. The same seed, cluster UID, start and history make the same world, byte for byte.

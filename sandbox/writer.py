@@ -124,7 +124,7 @@ class SimulatedWriter:
             raise write_error(answer_of(error, "PATCH", where)) from error
         except endpoint.NotSent as error:
             raise NeverHappened(
-                str(error), where=where, hint="flyball sandbox status", code="Away"
+                str(error), where=where, hint="flyball sandbox status", code="Unavailable"
             ) from error
         except endpoint.NoAnswer as error:
             hint = "do not repeat it: the resolver reads the object and finds out"

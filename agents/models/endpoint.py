@@ -30,4 +30,4 @@ class Endpoint:
             raise ModelMissing("no model is connected", where=where, hint=_CONNECT)
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ModelMissing(f"`{self.url}` is no http(s) address", where="model_url", hint=_CONNECT)
+            raise ModelMissing(f"`{self.url}` is not an http(s) address", where="model_url", hint=_CONNECT)

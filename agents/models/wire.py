@@ -96,7 +96,7 @@ def from_wire(body: bytes, where: str) -> Reply:
         first = e.errors(include_url=False, include_input=False)[0]
         path = ".".join(str(part) for part in first["loc"]) or "body"
         raise ReplyMalformed(
-            f"the reply is no Chat Completions reply ({path}: {first['msg']})",
+            f"the reply is not a Chat Completions reply ({path}: {first['msg']})",
             where=where,
             hint="check that model_url ends where /chat/completions begins, usually in /v1",
         ) from e

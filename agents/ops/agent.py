@@ -94,8 +94,8 @@ class OpsAgent:
         """One turn of the person in `thread`. `heard`: what the person did by commands since the last turn.
 
         A turn that was cut off before is closed first; none of its calls is sent again (see `resume`).
-        Raises ThreadInvalid, LeaseBusy, and what toolbox and recorder raise when log or cluster are away: then the
-        turn stays unfinished, and `resume` goes on where it was, with the same request ids.
+        Raises ThreadInvalid, LeaseBusy, and what toolbox and recorder raise when log or cluster fail: the
+        turn stays unfinished then, and `resume` goes on where it was, with the same request ids.
         """
         async with self._leases.hold(_lease(thread)):
             state = await self._pinned(thread)
@@ -186,7 +186,7 @@ class OpsAgent:
 def _lease(thread: str) -> str:
     if not _NAME.match(thread):
         hint = "letters, digits, `-`, `_` and `.`, at most 64"
-        raise ThreadInvalid(f"`{thread[:64]}` is no thread name", hint=hint)
+        raise ThreadInvalid(f"`{thread[:64]}` is not a thread name", hint=hint)
     return f"thread/{thread}"
 
 

@@ -172,4 +172,4 @@ def scaling(proposal: Proposal) -> ScaleArgs | None:
     try:
         return ScaleArgs(workload=target, replicas=proposal.proposed, current_replicas=proposal.now)
     except ValidationError as e:
-        raise StrategyBroken(f"{proposal.proposed!r} is no number of replicas", where=target) from e
+        raise StrategyBroken(f"{proposal.proposed!r} is not a number of replicas", where=target) from e

@@ -17,7 +17,7 @@ def strategy(name: str, aim: Aim) -> Strategy:
     """The strategy of this name. Raises StrategyUnknown."""
     if name not in STRATEGIES:
         raise StrategyUnknown(
-            f"`{name[:64]}` is no strategy",
+            f"`{name[:64]}` is not a strategy",
             where="--strategy",
             hint="strategies: " + ", ".join(sorted(STRATEGIES)),
         )

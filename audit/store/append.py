@@ -91,7 +91,7 @@ class Appender:
     def _still_there(self) -> None:
         """A file that was deleted or replaced stays writable through our connection, and what goes in is lost."""
         if _identity(self._path) != self._file:
-            hint = "stop this process; put the file back, or begin anew in another place"
+            hint = "stop this process; put the file back, or begin again in another place"
             raise LogUnavailable("the log's file was deleted or replaced", where=str(self._path), hint=hint)
 
     def _still_this_version(self) -> None:

@@ -1,6 +1,6 @@
 """The head of the log as it is stored now: the tree to append to, and when its last record happened.
 
-Any number of processes append, so the head is read anew in every transaction. What this process saw before is
+Any number of processes append, so the head is read again in every transaction. What this process saw before is
 only a short cut, and a witness: the tree never shrinks, and what it grew by must follow from what was there.
 """
 
@@ -63,7 +63,7 @@ class Head:
         try:
             return Stamp.of(orjson.loads(body))
         except (ValueError, KeyError, TypeError) as error:
-            raise tampered(f"record {seq} is no record: {error}", self._path) from error
+            raise tampered(f"record {seq} is not a record: {error}", self._path) from error
 
     def _edge(self, level: int, start: int, stop: int) -> list[bytes]:
         if level == 0:

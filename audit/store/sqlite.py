@@ -185,7 +185,7 @@ def fold(connection: sqlite3.Connection) -> None:
     """Fold the write-ahead log into the database, as far as readers allow, without waiting for them.
 
     Done by the writer between commits: inside one it would cost two more syncs before the acknowledgement, and
-    beside them it would never reach the end of a log that grows, so that the log could not begin anew. What
+    beside them it would never reach the end of a log that grows, so that the log could not begin again. What
     cannot be folded now (no room, a reader) stays readable where it is, and is folded the next time.
     """
     with suppress(sqlite3.Error):

@@ -2,7 +2,7 @@
 
 Each trace multiplies a rhythm (day, week), wandering, hours of near idleness and bursts, adds jobs that start by
 the clock, and passes the result through what measuring does (a plateau where the service saturates, noise, and
-five-minute sampling, whose minutes between are most often drawn straight). Each quantity is drawn anew for each
+five-minute sampling, whose minutes between are most often drawn straight). Each quantity is drawn again for each
 trace, so that the weights learn what holds over all of them.
 """
 

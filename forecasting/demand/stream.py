@@ -65,7 +65,7 @@ def checked(demand: Demand, shape: Shape) -> Floats:
 
 
 def in_replicas(values: Floats, shape: Shape) -> Floats:
-    """Demand in replicas; what is no measurement (infinite, negative) is NaN."""
+    """Demand in replicas; what is not a measurement (infinite, negative) is NaN."""
     usable = np.isfinite(values) & (values >= 0)
     return np.where(usable, values, np.nan) / shape.per_replica
 

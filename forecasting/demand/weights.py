@@ -105,4 +105,4 @@ def _digest(body: Mapping[str, Any]) -> str:
 
 
 def _refused(what: str, where: str) -> ForecastError:
-    return ForecastError(what, where=where, hint="train anew: flyball tune train --out FILE")
+    return ForecastError(what, where=where, hint="train again: flyball tune train --out FILE")

@@ -40,20 +40,20 @@ def instant(text: str, where: str) -> tuple[float, bool]:
     if at is None:
         at, bare = _moment(text, where)
     if not math.isfinite(at) or at < 0:
-        raise BadTrace(f"`{text[:40]}` is no time", where, _HINT)
+        raise BadTrace(f"`{text[:40]}` is not a time", where, _HINT)
     if at > _MOST_S:
         hint = "these look like milliseconds: divide them by 1000"
-        raise BadTrace(f"`{text[:40]}` is no time in seconds", where, hint)
+        raise BadTrace(f"`{text[:40]}` is not a time in seconds", where, hint)
     return at, bare
 
 
 def _moment(text: str, where: str) -> tuple[float, bool]:
     found = _MOMENT.fullmatch(text)
     if found is None:
-        raise BadTrace(f"`{text[:40]}` is no time", where, _HINT)
+        raise BadTrace(f"`{text[:40]}` is not a time", where, _HINT)
     day, clock, offset = found.groups()
     try:
         at = datetime.fromisoformat(f"{day}T{clock}{(offset or '').upper()}")
     except ValueError as e:
-        raise BadTrace(f"`{text[:40]}` is no time: {e}", where, _HINT) from e
+        raise BadTrace(f"`{text[:40]}` is not a time: {e}", where, _HINT) from e
     return (at if offset else at.replace(tzinfo=UTC)).timestamp(), not offset

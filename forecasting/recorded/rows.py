@@ -66,7 +66,7 @@ def read(
                 found.take(row, rows.line_num)
     except csv.Error as e:
         hint = "give lines such as `ts,value`"
-        raise BadTrace(f"this is no CSV: {e}", f"{name}:{rows.line_num}", hint) from e
+        raise BadTrace(f"this is not CSV: {e}", f"{name}:{rows.line_num}", hint) from e
     return found.samples()
 
 
@@ -132,13 +132,13 @@ def _value(text: str, where: str, accepts: Accepts) -> float:
     gaps = accepts.gaps != "none"
     empty = ", or leave the cell empty where it is unknown" if gaps else ""
     if value is None or (math.isnan(value) and not gaps):
-        raise BadTrace(f"`{text[:40]}` is no number", where, f"give {accepts.unit}{empty}")
+        raise BadTrace(f"`{text[:40]}` is not a number", where, f"give {accepts.unit}{empty}")
     if math.isinf(value) and accepts.gaps == "any":
         return math.nan
     if value < 0 and not accepts.negative:
         hint = f"a counter's reset? give its rate{empty}"
         raise BadTrace(f"negative value `{text[:40]}`", where, hint)
     if abs(value) > accepts.most:
-        what = f"`{text[:40]}` is no measurement: larger than {accepts.most:g}"
+        what = f"`{text[:40]}` is not a measurement: larger than {accepts.most:g}"
         raise BadTrace(what, where, f"give {accepts.unit}{empty}")
     return value

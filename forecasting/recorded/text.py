@@ -42,7 +42,7 @@ def _unpacked(raw: bytes, name: str, most: int) -> bytes:
 
 def _no_text(name: str) -> BadTrace:
     hint = "give a CSV in UTF-8 whose first line is such as `ts,value`, or such a one as .csv.gz"
-    return BadTrace("this is no text", name, hint)
+    return BadTrace("this is not text", name, hint)
 
 
 def stem(name: str) -> str:

@@ -2,7 +2,7 @@
 
 Formula: Holt (1957), Winters (1960), the additive method in its error-correction form as in Hyndman &
 Athanasopoulos, Forecasting: Principles and Practice (3rd ed.), 8.3 and 8.5. With less than a day of history there
-is no season (Holt's linear method).
+is not a season (Holt's linear method).
 """
 
 import math

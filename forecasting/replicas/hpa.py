@@ -60,7 +60,7 @@ class Hpa:
 
 def _factor(demand: Demand) -> int:
     if demand.step_s % SYNC_S:
-        raise ValueError(f"a step of {demand.step_s} s is no multiple of the {SYNC_S} s between two syncs")
+        raise ValueError(f"a step of {demand.step_s} s is not a multiple of the {SYNC_S} s between two syncs")
     return demand.step_s // SYNC_S
 
 

@@ -38,7 +38,7 @@ def estimate(found: Blocks, limit: float, rule: Rule) -> Estimates:
     for other in bases[1:]:
         used = _longer(used, other, near, columns)
     net, young = _net(values, near.slope, size, columns)
-    # What ran full a day ago is no cycle to be excused: it leaks, and restarts.
+    # What ran full a day ago is not a cycle to be excused: it leaks, and restarts.
     again = ran_full(values, cut, limit, DAY_S // size)
     net, young = np.where(again, near.slope, net), young & ~again
     left = np.maximum(limit - near.level, 0)

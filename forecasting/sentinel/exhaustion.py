@@ -4,7 +4,7 @@ Theil-Sen's slope and Mann-Kendall's trend over two hours of 5-minute medians; t
 on the moment, ten minutes apart where the trend is clean and half an hour where it is not.
 What only looks like a leak is held back:
 - a restart begins a new window, which needs an hour of its own;
-- growth that slows down (a cache that warms up) is no leak unless it reaches the limit slowing down as it does:
+- growth that slows down (a cache that warms up) is not a leak unless it reaches the limit slowing down as it does:
   halves that rise by r < 1 of one another have r / (1 - r) of the newer one's rise to come;
 - growth that the same hours of the day before showed as well is the day's cycle. What counts is what comes on
   top of it, or what stayed from yesterday to today.

@@ -99,7 +99,7 @@ def _capacity(share: Floats, limit: float | None) -> float | None:
     if top <= 0 or len(known) < 100 or len(piled) < max(5, 0.01 * len(known)):
         return None
     plateau = float(np.median(piled))
-    # A flat line is no plateau that was reached from below.
+    # A flat line is not a plateau that was reached from below.
     if plateau < 1.05 * float(np.median(known)):
         return None
     if limit is None:

@@ -7,7 +7,7 @@ def identity(ask: ScreenInput) -> Refusal | None:
     """An agent must be one that policy names; whoever asks, a human must stand behind it."""
     principal = ask.request.principal
     if principal.agent is not None and principal.agent not in ask.snapshot.agents:
-        return Refusal("agent", None, f"{principal.agent} is no agent of this policy")
+        return Refusal("agent", None, f"{principal.agent} is not an agent of this policy")
     if principal.on_behalf_of is None:
         return Refusal("human", None, "nobody stands behind this request: name the human it acts for")
     return None

@@ -19,7 +19,7 @@ def observation(case: DecisionInput) -> Refusal | None:
         return Refusal("observation", None, f"what was read is {age} ms old: read it again")
     info = case.snapshot.catalogue.get(request.action)
     if info is None or info.access != "write":
-        return Refusal("observation", None, f"{request.action} is no writing action of this policy")
+        return Refusal("observation", None, f"{request.action} is not a writing action of this policy")
     if info.dimensions and not seen.deltas:
         return Refusal("observation", None, f"the numbers that {request.action} moves are unknown")
     for delta in seen.deltas:

@@ -154,7 +154,7 @@ class _Timers:
         return None
 
     def until(self, until_ms: int) -> list[Key]:
-        """In the order of time, namespace and name; they stay due until somebody sets them anew."""
+        """In the order of time, namespace and name; they stay due until somebody sets them again."""
         found: dict[Key, tuple[int, str, str, str]] = {}
         while (due := self.next()) is not None and due <= until_ms:
             entry = heapq.heappop(self._heap)

@@ -16,7 +16,7 @@ class WorldUnavailable(SandboxError):
 
 
 class WorldDamaged(WorldUnavailable):
-    """The world's file is no world, or is damaged."""
+    """The world's file is not a world, or is damaged."""
 
 
 class ApiError(Exception):

@@ -66,7 +66,9 @@ def key_of(manifest: Json) -> Key:
     namespace = str(names.get("namespace") or "default") if kind.namespaced else ""
     for field, name in (("name", names.get("name")), ("namespace", namespace or "none")):
         if not isinstance(name, str) or _DNS.fullmatch(name) is None:
-            raise SandboxError(f"a {kind.name} whose metadata.{field} is no DNS name", hint="such as web-1")
+            raise SandboxError(
+                f"a {kind.name} whose metadata.{field} is not a DNS name", hint="such as web-1"
+            )
     return Key(kind.name.lower(), namespace, names["name"])
 
 

@@ -14,7 +14,7 @@ _SPLIT = re.compile(r",(?![^(]*\))")
 
 
 def matches(selector: str, labels: Mapping[str, str]) -> bool:
-    """Whether the labels satisfy every requirement. Raises ApiError 400 for text that is no selector."""
+    """Whether the labels satisfy every requirement. Raises ApiError 400 for text that is not a selector."""
     return all(_holds(part.strip(), labels) for part in _SPLIT.split(selector) if selector.strip())
 
 

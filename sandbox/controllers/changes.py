@@ -79,7 +79,7 @@ def _at(text: Any, when: str, where: str) -> int:
             return seconds(str(text)) * 1000
         found = _CLOCK.fullmatch(str(text))
         if found is None:
-            raise ValueError(f"`{text}` is no time of day such as 10:30")
+            raise ValueError(f"`{text}` is not a time of day such as 10:30")
         return (int(found[1]) * 60 + int(found[2])) * 60_000
     except ValueError as e:
         raise SandboxError(f"spec.{when}: {e}", where=where) from e

@@ -197,7 +197,7 @@ def carry_out(api: ApiServer, key: Key, target: Key, decision: Decision, *, was_
 
 
 def refresh(txn: Transaction, key: Key, decision: Decision, now_ms: int) -> None:
-    """Bring an HPA's figures up to date. It is no write that others could meet: resourceVersion stays."""
+    """Bring an HPA's figures up to date. It is not a write that others could meet: resourceVersion stays."""
     hpa = txn.get(key)
     if hpa is not None:
         txn.put(key, hpa | {"status": status(hpa, decision, now_ms)})

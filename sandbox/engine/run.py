@@ -65,7 +65,7 @@ class Engine:
         self.changed(now_ms + TICK_MS)
 
     def changed(self, from_ms: int) -> None:
-        """Objects were changed: the ticks before `from_ms` are as they were, those from it on are anew."""
+        """Objects were changed: the ticks before `from_ms` are as they were, those from it on are computed again."""
         touched = self._txn.drain_touched()
         self._refresh({k for one in touched for k in self._concerned(one)}, from_ms)
 
@@ -175,7 +175,7 @@ class Engine:
         return tuple(self._state(key, pod) for pod in self._txn.pods_of(key))
 
     def _state(self, home: Key, pod: Json) -> PodState:
-        """A pod as it stands; read anew when it was written."""
+        """A pod as it stands; read again when it was written."""
         meta = pod["metadata"]
         key, version = Key("pod", home.namespace, meta["name"]), meta["resourceVersion"]
         known = self._states.get(key)

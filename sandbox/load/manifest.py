@@ -67,8 +67,8 @@ class Disturbance:
 class Load:
     """Demand of one workload: `cpu` mean millicores in all, shares in ppm, times of day in ms, `memory` bytes
     a pod, `per_core` bytes for each core that a pod uses, `leak` bytes an hour and pod, `startup_s` seconds from
-    start to ready, `service_us` CPU microseconds a request (None: work that is no requests), `timeout_s` how
-    long a request waits before it fails, `series` a recorded demand (packed), `created_ms` when it was made."""
+    start to ready, `service_us` CPU microseconds a request (None: work that does not come as requests), `timeout_s`
+    how long a request waits before it fails, `series` a recorded demand (packed), `created_ms` when it was made."""
 
     cpu: int | None = None
     swing: int = 0
@@ -131,7 +131,7 @@ def embedded(manifest: Json, folder: Path) -> Json:
 def _ppm(text: Any) -> int:
     number, percent, _ = str(text).partition("%")
     if not percent or not 0 <= float(number) < 1e6:
-        raise ValueError(f"`{text}` is no percentage such as 5%")
+        raise ValueError(f"`{text}` is not a percentage such as 5%")
     return round(float(number) * 10_000)
 
 
@@ -145,7 +145,7 @@ def _share(text: Any) -> int:
 def _time_of_day(text: Any) -> int:
     found = re.fullmatch(r"([01]?[0-9]|2[0-4]):([0-5][0-9])", str(text))
     if found is None:
-        raise ValueError(f"`{text}` is no time of day such as 14:00")
+        raise ValueError(f"`{text}` is not a time of day such as 14:00")
     return (int(found[1]) * 60 + int(found[2])) * 60_000
 
 
@@ -166,7 +166,7 @@ def _window(text: Any) -> tuple[int, int]:
 
 def _known(block: Any, names: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(block, dict) or not all(isinstance(name, str) for name in block):
-        raise ValueError(f"`{block}` is no mapping of {', '.join(names)}")
+        raise ValueError(f"`{block}` is not a mapping of {', '.join(names)}")
     if unknown := block.keys() - set(names):
         raise ValueError(f"`{min(unknown)}` is unknown, known: {', '.join(names)}")
     return block
@@ -216,7 +216,7 @@ def _series(block: Any) -> str:
 def _micros(text: Any) -> int:
     found = go_microseconds(str(text))
     if found <= 0:
-        raise ValueError(f"`{text}` is no time of service such as 20ms")
+        raise ValueError(f"`{text}` is not a time of service such as 20ms")
     return found
 
 

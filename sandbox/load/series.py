@@ -18,7 +18,7 @@ POINTS_MAX = 1_000_000
 
 
 def read(path: Path) -> str:
-    """The file, packed. Raises SandboxError: no file, no times and values, a line that is no number or that goes
+    """The file, packed. Raises SandboxError: no file, no times and values, a line that is not a number or that goes
     back in time."""
     from forecasting.recorded import rows  # arrays, which a world that lives on does not need
     from forecasting.recorded.text import text_of

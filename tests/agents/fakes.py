@@ -70,7 +70,7 @@ class FakeToolbox:
             text = json.dumps({"workloads": self.replicas, "labels": {"app": self.label}})
             return Card("ok", f"{len(self.replicas)} workloads", text, record=len(self.calls))
         if call.name != "scale":
-            return _card("invalid", f"`{call.name[:64]}` is no tool")
+            return _card("invalid", f"`{call.name[:64]}` is not a tool")
         if len(call.arguments) > MAX_ARGUMENTS:
             return _card("invalid", "the arguments are too long")
         try:

@@ -14,7 +14,7 @@ from audit.timeline import Stamp, rfc3339, wall_ms, went_back_ms
         (Stamp(20_000, 10_000_000, "b"), Stamp(10_000, 0, "b"), 0),  # drafted earlier, stored later
         (Stamp(20_000, 0, "b"), Stamp(19_000, 0, "b"), 0),  # a leap second
         (Stamp(20_000, 0, "b"), Stamp(18_999, 0, "b"), 1_001),
-        (Stamp(20_000, 9_000_000, "b"), Stamp(30_000, 1_000, "c"), 0),  # another boot counts from anew
+        (Stamp(20_000, 9_000_000, "b"), Stamp(30_000, 1_000, "c"), 0),  # another boot counts from zero
         (Stamp(20_000, 9_000_000, "b"), Stamp(10_000, 1_000, "c"), 10_000),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a command costs to run: CPU (user and system) of its whole process, started anew each time as a person does.
+"""What a command costs to run: CPU (user and system) of its whole process, started again each time as a person does.
 
 Against `python -c pass`, which every command pays, and on a real cluster against `kubectl get` of the same
 deployments. The commands take turns, so that other work on the machine falls on all of them; medians over the rounds.

@@ -1,7 +1,7 @@
 """One whole decision of the gate against stock pycasbin and cedarpy over the same rules, in one run.
 
 A decision is: request digest, agent, human and task evaluated whole, every guard, claims, permit. `cold` has
-no memo at all: the rules' answer and the request's digest are made anew. `memo hits` has both, as in the path,
+no memo at all: the rules' answer and the request's digest are made again. `memo hits` has both, as in the path,
 where the digest is asked for before the gate is; the row below it tells what a new digest adds. CPU is this
 process's; the figure is the best batch of many, since other work on the machine only ever adds. The two others
 answer the bare rule question, twice (agent, human).

@@ -207,7 +207,7 @@ def test_another_policy_stops_a_row(row: Path) -> None:
 
 
 def test_a_log_that_goes_away_in_a_row_is_a_doubt(row: Path) -> None:
-    class Away(Log):
+    class Unreachable(Log):
         gone = False
 
         async def values(self, keys: Sequence[str]) -> dict[str, int]:
@@ -216,17 +216,17 @@ def test_a_log_that_goes_away_in_a_row_is_a_doubt(row: Path) -> None:
             return await super().values(keys)
 
     async def away() -> None:
-        Away.gone = True
+        Unreachable.gone = True
 
     async def work(rig: Rig) -> None:
         result = await rig.executor.execute(resize(rig))
         assert isinstance(result, Unknown)
-        Away.gone = False
+        Unreachable.gone = False
         (found,) = await rig.executor.resolver.sweep()
         assert isinstance(found, Applied)
         await ended_well(rig, 1)
 
-    run(row, work, **at(-1, away), log_class=Away)
+    run(row, work, **at(-1, away), log_class=Unreachable)
 
 
 def test_some_had_it_already(row: Path) -> None:

@@ -26,7 +26,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def rows(text: str, heading: str) -> list[tuple[str, ...]]:
-    """The cells of the tables under the heading, without their heads. An escaped pipe is no border."""
+    """The cells of the tables under the heading, without their heads. An escaped pipe is not a border."""
     section = re.split(rf"^#+ {re.escape(heading)}$", text, flags=re.MULTILINE)[1]
     section = re.split(r"^#+ ", section, flags=re.MULTILINE)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
@@ -75,7 +75,7 @@ class Step:
                 raise LookupError(f"{self.file} has no `{self.name}`")
             scope = found[-1]
         if isinstance(scope, ast.Module | ast.ClassDef):
-            raise LookupError(f"`{self.name}` of {self.file} is no function")
+            raise LookupError(f"`{self.name}` of {self.file} is not a function")
         return scope
 
 

@@ -46,7 +46,7 @@ def test_its_commits_are_in_the_history(recipe: str) -> None:
 
 
 def _git(*words: str) -> str:
-    """What git says; empty where there is no git, or this is no repository."""
+    """What git says; empty where there is no git, or this is not a repository."""
     if shutil.which("git") is None:
         return ""
     done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)

@@ -80,13 +80,13 @@ COMMAND = re.compile(r"(?:^\$? *|`|\./dev run |^ +\w+: +)flyball ((?:[\w./{}=-]+
 
 
 def _said(text: str) -> Iterator[list[str]]:
-    """The words behind `flyball`, up to whatever is no plain word; quotes and dots end them."""
+    """The words behind `flyball`, up to whatever is not a plain word; quotes and dots end them."""
     for match in COMMAND.finditer(text):
         yield match[1].split()
 
 
 def _unknown(words: list[str]) -> str | None:
-    """The first word that is no command or option where it stands; None where all are known."""
+    """The first word that is not a command or option where it stands; None where all are known."""
     command = typer.main.get_command(app)
     for word in words:
         if word == "--":  # no option but an arrow, or the end of all options

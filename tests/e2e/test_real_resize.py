@@ -103,7 +103,7 @@ def test_it_is_undone(kube: Namespace, console: Console) -> None:
 
 
 def test_what_the_node_never_has_is_refused_and_nothing_is_written(kube: Namespace, console: Console) -> None:
-    """The apiserver's 403 is no missing right."""
+    """The apiserver's 403 is not a missing right."""
     node = kube.node("300m")
     kube.workload("web", 1, on=node)
     kube.settled("web")

@@ -1,4 +1,4 @@
-"""Queueing against the textbook, written anew here, and against seeded arrivals that really wait in line."""
+"""Queueing against the textbook, written again here, and against seeded arrivals that really wait in line."""
 
 import heapq
 import math

@@ -1,4 +1,4 @@
-"""The twin: against a textbook's queue written anew, against workloads that really lived, and its own report."""
+"""The twin: against a textbook's queue written again, against workloads that really lived, and its own report."""
 
 import random
 

@@ -144,7 +144,7 @@ def attacker(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def rebuild(connection: sqlite3.Connection, signer: KeySigner) -> None:
-    """Tiles and one checkpoint anew over the rows as they are now, signed by `signer`."""
+    """Tiles and one checkpoint again over the rows as they are now, signed by `signer`."""
     connection.execute("DELETE FROM audit_tile")
     connection.execute("DELETE FROM audit_checkpoint")
     tree = Tree()

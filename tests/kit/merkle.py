@@ -1,6 +1,6 @@
 """The Merkle tree of RFC 6962, section 2.1, as it is written there: recursive, slow, and nothing of audit/ in it.
 
-`python -m tests.kit.merkle` writes the vectors of tests/audit/data/rfc6962.json anew: every proof in the tree of
+`python -m tests.kit.merkle` writes the vectors of tests/audit/data/rfc6962.json again: every proof in the tree of
 eight leaves that implementations of RFC 6962 are tested with, and each proof spoiled in every way that a forger may.
 """
 

@@ -83,7 +83,7 @@ def hanging_together(chance: Generator, size: int, spread: float, memory: float)
 
 
 def bursts(chance: Generator, size: int, a_step: float, size_of: float = 1.0, length: float = 8) -> Floats:
-    """Sudden rises that fade; how high and how long is drawn anew for each."""
+    """Sudden rises that fade; how high and how long is drawn again for each."""
     found = np.zeros(size)
     for at in np.flatnonzero(chance.random(size) < a_step):
         fading = np.exp(-np.arange(size - at) / (length * chance.uniform(0.3, 3)))

@@ -16,7 +16,7 @@ Parse = Callable[[YAML, Any], Iterator[Any]]
 
 
 def remember(patch: pytest.MonkeyPatch) -> None:
-    """From now on; text that is no YAML raises each time anew."""
+    """From now on; text that is not YAML raises each time again."""
     patch.setattr(YAML, "compose_all", _once(YAML.compose_all, copied=False))
     patch.setattr(YAML, "load_all", _once(YAML.load_all, copied=True))
 

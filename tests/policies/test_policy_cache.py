@@ -147,7 +147,7 @@ def test_a_cached_allow_where_the_file_says_deny(home: Home, forgery: Callable[[
     assert home.parses()
     assert same(home)
     assert decide(home.start(), ask()).verdict == "deny"
-    assert not home.parses(), "it is made anew"
+    assert not home.parses(), "it is made again"
 
 
 def test_every_byte_counts(home: Home) -> None:

@@ -70,7 +70,7 @@ def test_cases_pass_and_fail_by_the_real_gate() -> None:
     problems = [r.problem for r in run(policy(document, *PEOPLE))]
     assert [p is None for p in problems] == [True, True, False, False, False, True, True, True, True]
     assert problems[2] == "the gate says allow (web: allowed by web)"
-    assert problems[4] == "is no request: `set_resources` does not take one number"
+    assert problems[4] == "is not a request: `set_resources` does not take one number"
 
 
 def test_numbers_are_exact_or_refused() -> None:

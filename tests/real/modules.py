@@ -1,6 +1,6 @@
 """The Go modules under go/: which versions of Kubernetes, etcd, kube-state-metrics and Prometheus are built.
 
-They are committed; `pin` writes them anew when a version moves on.
+They are committed; `pin` writes them again when a version moves on.
 """
 
 import hashlib

@@ -289,7 +289,7 @@ def test_restarts_and_kills_are_exact_or_missing(
 
 @scene
 def _statefulset(on: Cluster) -> None:
-    """A pod of the same name is made anew: its count begins at zero again."""
+    """A pod of the same name is made again: its count begins at zero again."""
     for uid, told, times in (("a", (5, ""), on.times(OLD_S, 1800)), ("b", (2, "OOMKilled"), on.times(1770))):
         on.put("kube_pod_start_time", {"namespace": on.name, "pod": PODS[0], "uid": uid}, times,
                         (on.now_ms / 1000) - (1790 if uid == "b" else 2 * OLD_S))  # fmt: skip

@@ -74,7 +74,7 @@ def test_old_events_leave_the_store(world: World) -> None:
 
 
 def test_no_name_leads_to_another_workloads_events(world: World) -> None:
-    """`web` and `web-admin` share a prefix, and `w.b` is no pattern."""
+    """`web` and `web-admin` share a prefix, and `w.b` is not a pattern."""
     world.load([workload("web-admin", namespace="shop"), workload("w.b", namespace="shop")])
     assert not [e for e in told(world) if "admin" in e.about]
     assert {e.about.partition("/")[2][:4] for e in told(world, "w.b")} == {"w.b", "w.b-"}

@@ -120,7 +120,7 @@ def test_a_cleared_world_is_empty_in_the_same_transaction(store: Store) -> None:
 
 
 def scanned(txn: Transaction) -> dict[str, Any]:
-    """The indices, made anew by looking at every pod."""
+    """The indices, made again by looking at every pod."""
     found: dict[str, Any] = {"nodes": {}, "waiting": [], "workloads": {}}
     for one in txn.all("pod"):
         meta, cpu = one["metadata"], one["spec"]["containers"][0]["resources"]["requests"]["cpu"]

@@ -1,1 +1,1 @@
-"""The stores' SQL, compiled from their models into modules that are checked in: `./dev sql` writes them anew."""
+"""The stores' SQL, compiled from their models into modules that are checked in: `./dev sql` writes them again."""

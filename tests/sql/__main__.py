@@ -1,4 +1,4 @@
-"""`./dev sql`: write the stores' compiled SQL anew."""
+"""`./dev sql`: write the stores' compiled SQL again."""
 
 from tests.sql.compiled import STORES
 

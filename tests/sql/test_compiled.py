@@ -25,7 +25,7 @@ LOG = STORES[0]
 
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.path.stem)
 def test_what_is_checked_in_is_what_the_models_compile_to(store: Store) -> None:
-    assert store.path.read_text(encoding="utf-8") == store.source(), "write it anew: ./dev sql"
+    assert store.path.read_text(encoding="utf-8") == store.source(), "write it again: ./dev sql"
 
 
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.path.stem)

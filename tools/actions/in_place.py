@@ -111,7 +111,7 @@ def kubectl(args: SetResourcesArgs, workload: Workload) -> str:
 
 def settled(args: SetResourcesArgs, workload: Workload, pods: Sequence[Pod]) -> RolloutProgress:
     """By what each pod's node has given it (`status.containerStatuses[].resources`) and its conditions, of those
-    pods whose spec asks for it: a row of writes may have stopped half-way. A pod that is gone is no failure:
+    pods whose spec asks for it: a row of writes may have stopped half-way. A pod that is gone is not a failure:
     what took its place has the template's values."""
     name = container_of(args, workload.containers).name
     alive = [pod for pod in pods if not pod.deleting and _asked(args, name, pod)]

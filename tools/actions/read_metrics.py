@@ -30,7 +30,7 @@ class MetricsArgs(Args):
     def _known(self) -> Self:
         if self.metric not in NAMES:
             raise ArgumentsInvalid(
-                f"`{self.metric[:32]}` is no metric", where="metric", hint="one of " + ", ".join(NAMES)
+                f"`{self.metric[:32]}` is not a metric", where="metric", hint="one of " + ", ".join(NAMES)
             )
         self.span_s()
         return self

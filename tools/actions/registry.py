@@ -50,7 +50,7 @@ def action(name: str) -> ActionSpec[Any]:
         return ACTIONS[name]
     except KeyError:
         raise UnknownTool(
-            f"`{name[:64]}` is no action", hint="actions: " + ", ".join(sorted(ACTIONS))
+            f"`{name[:64]}` is not an action", hint="actions: " + ", ".join(sorted(ACTIONS))
         ) from None
 
 

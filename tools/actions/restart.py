@@ -34,7 +34,7 @@ def _view(_: RestartArgs, workload: Workload) -> dict[str, object]:
 
 
 def _time_or_digest(text: str) -> str:
-    """An annotation is anybody's text: what is no time is told apart, and not passed on."""
+    """An annotation is anybody's text: what is not a time is told apart, and not passed on."""
     return text if not text or _RFC3339.fullmatch(text) else f"sha256:{digest_of(text)[:16]}"
 
 

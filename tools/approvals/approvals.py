@@ -78,7 +78,7 @@ class Approvals:
         """The question with this handle (at least 8 hex digits). Raises NoSuchQuestion."""
         if not is_handle(handle):
             raise NoSuchQuestion(
-                f"`{handle[:80]}` is no handle", hint="at least 8 hex digits, from `flyball pending`"
+                f"`{handle[:80]}` is not a handle", hint="at least 8 hex digits, from `flyball pending`"
             )
         found = [w for w in await self.waiting() if w.request.digest.startswith(handle)]
         if len(found) != 1:
@@ -101,7 +101,7 @@ class Approvals:
     ) -> Result:
         """Vote yes, then carry it out if the votes suffice: it re-enters the path from the top.
 
-        `shown` is the question as the person saw it: a yes to it is none to what was asked anew meanwhile.
+        `shown` is the question as the person saw it: a yes to it is none to what was asked again meanwhile.
         """
         waiting = await self.one(handle)
         if shown is not None and shown.entry.seq != waiting.entry.seq:
@@ -160,7 +160,7 @@ class Approvals:
         plan, left_out = recorded.plan, excluded(recorded.plan, exclude)
         await self.plans.keeps_out(plan, left_out)
         if plan.votes_until_ms <= self._c.now_ms():
-            hint = "plan anew; what needs no approval: flyball tune apply " + plan.handle
+            hint = "plan again; what needs no approval: flyball tune apply " + plan.handle
             raise VoteRefused("the time for its approval has passed", where=plan.handle, hint=hint)
         open = await self._open(plan, left_out)
         not_for = await self._not_for(open, voter)
@@ -230,7 +230,7 @@ class Approvals:
     async def _commit_votes(
         self, recorded: Recorded, steps: Sequence[PlanStep], voter: Principal, reason: str
     ) -> None:
-        """One commit, and none where the plan was declined or planned anew a moment ago."""
+        """One commit, and none where the plan was declined or planned again a moment ago."""
         plan, journal = recorded.plan, self._c.journal
         votes = [
             journal.vote(

@@ -54,10 +54,10 @@ class Answer:
         return 200 <= self.http < 300
 
     def document(self) -> dict[str, Any]:
-        """Raises ValueError where the body is no JSON object."""
+        """Raises ValueError where the body is not a JSON object."""
         loaded = orjson.loads(self.body)
         if not isinstance(loaded, dict):
-            raise ValueError("the answer is no JSON object")
+            raise ValueError("the answer is not a JSON object")
         return loaded
 
     def status(self) -> Mapping[str, Any] | None:

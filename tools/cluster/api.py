@@ -53,7 +53,7 @@ class Api:
             answer = await self.send(question, query or {}, {"Accept": accept})
         except NO_ANSWER as error:
             raise ClusterUnavailable(
-                cause_of(error), where=question.where, hint=hint_of(error), code="Away"
+                cause_of(error), where=question.where, hint=hint_of(error), code="Unavailable"
             ) from error
         if not answer.ok:
             raise read_error(answer)

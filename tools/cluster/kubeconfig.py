@@ -128,7 +128,7 @@ def _entries(document: Section, section: str, path: Path) -> list[Section]:
         if not isinstance(one, dict) or not isinstance(one.get("name"), str):
             raise KubeconfigInvalid(f"{section}[{number}] has no name", where=str(path))
         if not isinstance(one.setdefault(singular, {}), dict):
-            raise KubeconfigInvalid(f"{section}[{number}].{singular} is no mapping", where=str(path))
+            raise KubeconfigInvalid(f"{section}[{number}].{singular} is not a mapping", where=str(path))
         _absolute(one[singular], _FILES.get(section, ()), path.parent)
     return list(entries)
 

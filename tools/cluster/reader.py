@@ -209,7 +209,7 @@ def _keep(kept: OrderedDict[str, T], key: str, value: T) -> None:
 
 
 def _owner_target(below: Target, reference: objects.Object) -> Target | None:
-    """The owner that a reference names; None where it holds what is no name: anybody wrote it."""
+    """The owner that a reference names; None where it holds what is not a name: anybody wrote it."""
     try:
         return Target(
             cluster=below.cluster,
@@ -226,7 +226,7 @@ def _pod_target(target: Target, name: str) -> Target:
     try:
         return Target(cluster=target.cluster, namespace=target.namespace, kind="pod", name=name)
     except ValueError:
-        raise NotFound(f"`{name[:80]}` is no pod's name", where=str(target)) from None
+        raise NotFound(f"`{name[:80]}` is not a pod's name", where=str(target)) from None
 
 
 def _is_known(reference: objects.Object) -> bool:

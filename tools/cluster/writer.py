@@ -152,7 +152,7 @@ def _pod_of(target: Target, pod: str) -> Target:
     try:
         return target.model_validate({**target.model_dump(), "kind": "pod", "name": pod})
     except ValueError as error:
-        raise NeverHappened(f"`{pod[:80]}` is no pod's name", where=str(target), code="PodName") from error
+        raise NeverHappened(f"`{pod[:80]}` is not a pod's name", where=str(target), code="PodName") from error
 
 
 def _owners(seen: Workload) -> tuple[str | None, str | None]:

@@ -1,7 +1,7 @@
 """HistoryStore: series that were asked for once, kept in a SQLite file; several processes may share it.
 
 A row is a chunk of SLOT points of one series on its grid (packing.py). The file is a cache: all of it can be asked
-for again. So a damaged one, or one of another format version, is moved aside to `<name>.damaged` and begun anew;
+for again. So a damaged one, or one of another format version, is moved aside to `<name>.damaged` and begun again;
 another program's database is left alone, with an error. Writes are transactions (WAL, synchronous=NORMAL): a
 process that is killed leaves what was committed, at worst without the newest.
 """
@@ -21,7 +21,7 @@ from tools.metrics.packing import Damaged, Point, pack, unpack
 from tools.metrics.types import Span
 
 FORMAT = 1
-"""Any other number in `user_version` is another format: its file is begun anew."""
+"""Any other number in `user_version` is another format: its file is begun again."""
 APPLICATION = 0x666C7962
 SLOT = 512
 """Points a chunk: 8.5 hours at one a minute."""
@@ -189,7 +189,7 @@ class HistoryStore:
         with self._lock():
             here = self._path.stat().st_ino if self._path.exists() else 0
             if here and here == self._inode:
-                _logger.warning("%s is begun anew: %s", self._path, why)
+                _logger.warning("%s is begun again: %s", self._path, why)
                 os.replace(self._path, f"{self._path}.damaged")
                 for sibling in ("-wal", "-shm"):
                     Path(f"{self._path}{sibling}").unlink(missing_ok=True)
@@ -197,7 +197,7 @@ class HistoryStore:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """One process at a time opens the file or begins it anew. The kernel lets go when a process dies."""
+        """One process at a time opens the file or begins it again. The kernel lets go when a process dies."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(f"{self._path}.lock", "w", opener=_private) as file:
             fcntl.flock(file, fcntl.LOCK_EX)

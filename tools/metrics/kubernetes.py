@@ -72,7 +72,7 @@ class KubernetesMetrics:
 
 
 def used(metric: Metric, pods: Sequence[Pod], samples: Sequence[PodUsage], now_ms: int) -> Measured:
-    """The sum over the workload's own pods. A sample that is too old, or of no container, is no sample; it covers
+    """The sum over the workload's own pods. A sample that is too old, or of no container, is not a sample; it covers
     the ready pods of which each container has one."""
     own = [one for one in samples if one.containers and one.pod in {pod.name for pod in pods}]
     fresh = [one for one in own if one.at_ms >= now_ms - STALE_S * 1000]

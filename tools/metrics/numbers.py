@@ -64,7 +64,7 @@ def _missing(metric: Metric, said: Measured, now_ms: int) -> tuple[Missing, int 
 
 
 def whole(metric: Metric, text: str) -> int | None:
-    """The figure in the metric's unit, rounded to its safer side; None for what is no number that a measurement
+    """The figure in the metric's unit, rounded to its safer side; None for what is not a number that a measurement
     can have: NaN, an infinity, less than nothing, more than a record holds.
 
     Less than a millionth of the unit is a binary fraction's noise (0.18 cores come as 0.18000000000000002).

@@ -98,7 +98,7 @@ class _Reading:
         texts = {name: self._text(f"{key}.{name}", text) for name, text in fields.items()}
         if _SELECTOR.fullmatch(texts["sample"]) is None:
             hint = "write a selector such as name{…}: without functions, ranges or offset"
-            self._fail("`sample` is no plain selector", f"{key}.sample", hint)
+            self._fail("`sample` is not a plain selector", f"{key}.sample", hint)
         return Template(**texts)
 
     def _text(self, key: str, text: object) -> str:
@@ -107,7 +107,7 @@ class _Reading:
         used = placeholders(text)
         if unknown := sorted(used - PLACEHOLDERS):
             known = ", ".join(f"${name}" for name in sorted(PLACEHOLDERS))
-            self._fail(f"`${unknown[0]}` is no placeholder", key, f"placeholders: {known}; a dollar is $$")
+            self._fail(f"`${unknown[0]}` is not a placeholder", key, f"placeholders: {known}; a dollar is $$")
         if not key.endswith((".measured", ".expected")):
             self._confined(key, used)
         return text.strip()
@@ -125,7 +125,7 @@ class _Reading:
         labels = self._mapping(value, "labels")
         for name, text in labels.items():
             if _LABEL.fullmatch(name) is None or name.startswith("__"):
-                self._fail(f"`{name}` is no label's name", "labels", "letters, digits and _ only")
+                self._fail(f"`{name}` is not a label's name", "labels", "letters, digits and _ only")
             if not isinstance(text, str):
                 self._fail("a label's value is text", f"labels.{name}", f'write {name} = "{text}"')
         return dict(labels)

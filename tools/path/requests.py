@@ -36,7 +36,7 @@ def build(
     undoes: str | None = None,
     run_id: str | None = None,
 ) -> Request:
-    """One governed action. Raises ArgumentsInvalid for what is no name, number or id."""
+    """One governed action. Raises ArgumentsInvalid for what is not a name, number or id."""
     spec = registry.action(tool)
     where = target(cluster, namespace, str(getattr(args, "workload", "")))
     try:

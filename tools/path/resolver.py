@@ -161,7 +161,7 @@ class Resolver:
     async def _look_at_pods(self, intent: Record, target: Target) -> Evidence:
         """Each pod that bears no marker is fenced, so that a write still in flight to it gets 409.
 
-        A process that was frozen in a row of pods would read a pod anew after that conflict and write on. So
+        A process that was frozen in a row of pods would read a pod once more after that conflict and write on. So
         the log says first that somebody looks; the row reads a pod and then the log, and stops.
         """
         key = RESOLVING.of(intent.id)

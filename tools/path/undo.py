@@ -177,5 +177,5 @@ async def _intent(context: Context, record: int) -> Entry:
         raise ArgumentsInvalid(f"there is no record {record}", hint="flyball audit tail") from e
     if entry.record.kind != "action.intent":
         hint = "give the number that was printed behind `undo:`"
-        raise ArgumentsInvalid(f"record {record} is no change", where=entry.record.kind, hint=hint)
+        raise ArgumentsInvalid(f"record {record} is not a change", where=entry.record.kind, hint=hint)
     return entry

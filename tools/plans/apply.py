@@ -14,12 +14,12 @@ from tools.plans.plan import Plan, PlanStep, StepDone, StepStatus, StopOn
 from tools.plans.preview import Preview
 
 TRIES = 3
-"""How often a step is begun anew whose process died before it had any effect."""
+"""How often a step is begun again whose process died before it had any effect."""
 
 _STOPS: dict[StopOn, frozenset[StepStatus]] = {
-    "doubt": frozenset({"in_doubt", "away"}),
-    "failure": frozenset({"in_doubt", "away", "failed"}),
-    "refusal": frozenset({"in_doubt", "away", "failed", "refused"}),
+    "doubt": frozenset({"in_doubt", "unavailable"}),
+    "failure": frozenset({"in_doubt", "unavailable", "failed"}),
+    "refusal": frozenset({"in_doubt", "unavailable", "failed", "refused"}),
 }
 
 
@@ -79,7 +79,7 @@ class Stepping:
                     return StepDone(step, "waiting", "it waits for an approval")
             return _done(step, await self._execute(step))
         except (ClusterUnavailable, ClusterMismatch) as e:
-            return StepDone(step, "away", e.what)
+            return StepDone(step, "unavailable", e.what)
         except ToolError as e:  # its workload is another process's just now, say: the next try may do it
             return StepDone(step, "failed", e.what)
 
@@ -111,7 +111,7 @@ class Stepping:
 
     async def _execute(self, step: PlanStep) -> Result:
         """A try that a crash cut off before it had any effect is no end of the step: the log says `not_applied`,
-        late writes are fenced off, and the step begins anew, under an id that follows from the last one."""
+        late writes are fenced off, and the step begins again, under an id that follows from the last one."""
         request = step.request
         result = await self._path.execute(request)
         for _ in range(TRIES - 1):

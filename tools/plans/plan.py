@@ -27,7 +27,7 @@ PlanVerdict = Literal["allow", "needs_approval", "deny", "later"]
 """What the gate said at planning. `later`: it undoes what is under an earlier step, and is judged at its turn."""
 
 StepStatus = Literal[
-    "applied", "simulated", "refused", "waiting", "failed", "in_doubt", "away", "excluded", "not_tried"
+    "applied", "simulated", "refused", "waiting", "failed", "in_doubt", "unavailable", "excluded", "not_tried"
 ]
 """How a step ended. `waiting` for votes; `away`: cluster or log could not be asked, nothing was sent."""
 

@@ -110,13 +110,13 @@ class Plans:
         """The plan of this handle (at least 8 hex digits of its digest) and its records.
 
         Raises NoSuchPlan where there is none or more than one, or it has expired, was declined or planned
-        anew; ClusterMismatch where it was made on another cluster; LogTampered where its records are not
+        again; ClusterMismatch where it was made on another cluster; LogTampered where its records are not
         those of its digest.
         """
         found = await self.named(handle)
         if len(found) != 1:
             what = "names no plan" if not found else f"names {len(found)} plans"
-            raise NoSuchPlan(f"`{handle[:80]}` {what}", hint="give more of its digits, or plan anew")
+            raise NoSuchPlan(f"`{handle[:80]}` {what}", hint="give more of its digits, or plan again")
         recorded = await self._read(found[0])
         await self._stands(recorded.plan)
         return recorded
@@ -125,7 +125,7 @@ class Plans:
         """Every recorded plan whose digest begins so, whatever became of it."""
         if not is_handle(handle):
             hint = "at least 8 hex digits, as they were printed"
-            raise NoSuchPlan(f"`{handle[:80]}` is no handle", hint=hint)
+            raise NoSuchPlan(f"`{handle[:80]}` is not a handle", hint=hint)
         return await self._c.log.find(kinds=("plan.proposed",), request_digest_prefix=handle)
 
     async def waiting(self) -> list[WaitingPlan]:
@@ -229,16 +229,16 @@ class Plans:
                 return StepDone(step, "refused", ended)
             return await self._stepping.carry_out(walk, step)
         except LogUnavailable as e:
-            return walk.cut_off(step) if walk.stopped else StepDone(step, "away", e.what)
+            return walk.cut_off(step) if walk.stopped else StepDone(step, "unavailable", e.what)
 
     async def _stands(self, plan: Plan) -> None:
         if plan.cluster_uid != self._c.cluster.uid or plan.cluster != self._c.cluster.name:
-            what, hint = f"that plan was made on `{plan.cluster}`, another cluster", "plan anew on this one"
+            what, hint = f"that plan was made on `{plan.cluster}`, another cluster", "plan again on this one"
             raise ClusterMismatch(what, where=plan.handle, hint=hint)
         if plan.expires_ms <= self._c.now_ms():
-            raise NoSuchPlan("that plan has expired", where=plan.handle, hint="plan anew")
+            raise NoSuchPlan("that plan has expired", where=plan.handle, hint="plan again")
         if (ended := await self._ended(plan)) is not None:
-            raise NoSuchPlan(ended, where=plan.handle, hint="flyball pending; or plan anew")
+            raise NoSuchPlan(ended, where=plan.handle, hint="flyball pending; or plan again")
 
     async def _ended(self, plan: Plan) -> str | None:
         """Why nothing more of it may begin; None where it may."""
@@ -247,7 +247,7 @@ class Plans:
         values = await self._c.log.values((key, denied))
         if values[denied]:
             return "a person declined that plan"
-        return "it was planned anew since" if values[key] != mark else None
+        return "it was planned again since" if values[key] != mark else None
 
     async def _read(self, entry: Entry) -> Recorded:
         count = int((entry.record.args or {}).get("steps", 0))

@@ -150,7 +150,7 @@ def _untangled(steps: Sequence[PlanStep]) -> tuple[PlanStep, ...]:
         if step.verdict == "later" and base is not None and base.verdict == "deny":
             step = _denied(step, f"step {base.number} comes first, and it is refused")
         elif step.verdict in ("allow", "needs_approval") and twin is not None:
-            step = _denied(step, f"step {twin} changes the same: plan this anew when that is done")
+            step = _denied(step, f"step {twin} changes the same: plan this again when that is done")
         if step.verdict != "deny":
             views.setdefault((step.chain, step.view_digest), step.number)
         if step.request.undoes is not None:

@@ -93,7 +93,7 @@ class GovernedReads:
         found = await self._usage.usage(target)
         if any(type(v) is not int for one in found for pair in one.containers.values() for v in pair):
             raise MetricsUnavailable(
-                "a sample is no whole number", where=str(target), hint="look at what serves metrics.k8s.io"
+                "a sample is not a whole number", where=str(target), hint="look at what serves metrics.k8s.io"
             )
         return found
 

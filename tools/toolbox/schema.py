@@ -79,7 +79,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _none_such(text: str) -> Any:
-    raise ArgumentsInvalid(f"`{text[:32]}` is no whole number", where="arguments", hint="write an integer")
+    raise ArgumentsInvalid(f"`{text[:32]}` is not a whole number", where="arguments", hint="write an integer")
 
 
 def _plain(value: object) -> str:

@@ -5,7 +5,7 @@ its version table and its script environment are not used, since
 
 - an opening of the log then costs one PRAGMA and no import of alembic;
 - the number is in the transaction that migrates, as a version table would be, and there is one truth, not two;
-- the log holds evidence only: a table that is no part of it would have to be excused by verification, and its rows
+- the log holds evidence only: a table that is not part of it would have to be excused by verification, and its rows
   could be rewritten, which here only claims can;
 - alembic's directed graph of revisions serves branches; a log's versions are a line of integers.
 

@@ -50,7 +50,7 @@ def backtest_cpu(
 
     if not LEAST_UNIT <= unit <= MOST_UNIT:
         raise UsageError(
-            f"{unit:g} is no unit",
+            f"{unit:g} is not a unit",
             where="--unit",
             hint="give how much of the column is one core, 1e-9 to 1e15",
         )

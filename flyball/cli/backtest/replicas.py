@@ -79,7 +79,7 @@ def backtest(
             "give --trace FILE.csv, or a workload", hint="flyball tune backtest deploy/web --since 14d"
         )
     if out is not None and (plot is not None or metric_noise):
-        raise UsageError("--plot and --metric-noise belong to the table", hint="leave --out away")
+        raise UsageError("--plot and --metric-noise belong to the table", hint="leave --out out")
     size = _size(per_replica)
     for wanted in _results(out, plot, trace or []):
         files.check(wanted, trace or [])
@@ -108,7 +108,7 @@ def _plottable(opts: Options, wanted: Path | None) -> None:
 
     if wanted == play.TERMINAL and opts.json:
         raise UsageError(
-            "`--plot -` is for a person", where="--plot", hint="leave -o json away, or name a file"
+            "`--plot -` is for a person", where="--plot", hint="leave -o json out, or name a file"
         )
     if wanted not in (None, play.TERMINAL):
         from flyball.cli.backtest import plot
@@ -134,7 +134,7 @@ def _size(text: str) -> float | None:
     least, most = SIZES
     if not least <= size <= most:
         hint = f"give CPU cores from {least:g} to {most:g}, or auto"
-        raise UsageError(f"`{text}` is no size of a replica", where="--per-replica", hint=hint)
+        raise UsageError(f"`{text}` is not a size of a replica", where="--per-replica", hint=hint)
     return size
 
 

@@ -35,7 +35,7 @@ def spread(work: Callable[[In], Out], items: Sequence[In]) -> Iterator[Out]:
     if count < 2:
         yield from _told(map(partial(_tried, work), items), len(items))
         return
-    # Processes are begun anew, not forked: arithmetic libraries have threads of their own.
+    # Processes are begun again, not forked: arithmetic libraries have threads of their own.
     pool = ProcessPoolExecutor(count, get_context("spawn"), _dependent)
     before = signal.signal(signal.SIGTERM, _terminated)
     try:

@@ -29,7 +29,7 @@ _WORDS: dict[str, tuple[str, Tone]] = {
     "waiting": ("waits", "wait"),
     "failed": ("failed", "bad"),
     "in_doubt": ("IN DOUBT", "bad"),
-    "away": ("away", "bad"),
+    "unavailable": ("unavailable", "bad"),
     "excluded": ("left out", "dim"),
     "not_tried": ("not tried", "dim"),
 }
@@ -82,11 +82,11 @@ def ended(done: "StepDone") -> str:
 
 
 def code_of(carried: "Carried") -> Exit:
-    """The first of in doubt, away, failed; what was refused or waits is a count."""
+    """The first of in doubt, unavailable, failed; what was refused or waits is a count."""
     counts = carried.counts()
     if counts.get("in_doubt"):
         return Exit.IN_DOUBT
-    if counts.get("away"):
+    if counts.get("unavailable"):
         return Exit.UNAVAILABLE
     return Exit.FAILED if counts.get("failed") else Exit.DONE
 
@@ -107,7 +107,7 @@ def next_steps(carried: "Carried") -> list[str]:
     if failed is not None and counts.get("not_tried"):
         without = plan.handle + leaving_out([*out, failed.step])
         found.append(f"  without it:  flyball tune apply {without}")
-    if counts.get("away"):
+    if counts.get("unavailable"):
         found.append(f"  go on: flyball tune apply {named}")
     if counts.get("applied"):
         found.append(f"  undo:  flyball undo --run {plan.run_id}")

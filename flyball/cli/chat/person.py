@@ -55,7 +55,7 @@ class Commands:
             case "help":
                 say(HELP)
             case _:
-                raise UsageError(f"/{name} is no command", hint="/help")
+                raise UsageError(f"/{name} is not a command", hint="/help")
         return None
 
     async def _approve(self, handle: str) -> None:
@@ -63,7 +63,9 @@ class Commands:
         request = waiting.request
         if not sys.stdin.isatty():
             hint = f"flyball approve {waiting.handle} --yes"
-            raise UsageError("nobody is there to be asked", where="standard input is no terminal", hint=hint)
+            raise UsageError(
+                "nobody is there to be asked", where="standard input is not a terminal", hint=hint
+            )
         say(f"{self._app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}")
         if (self._ask("approve? [y/N] ") or "").strip().lower() not in ("y", "yes"):
             note("nothing was done")

@@ -211,7 +211,9 @@ def _question(
 
     action = action.replace("-", "_")  # `set-resources`, as `flyball act` spells it
     if action not in snapshot.catalogue:
-        raise UsageError(f"`{action}` is no action", hint="actions: " + ", ".join(sorted(snapshot.catalogue)))
+        raise UsageError(
+            f"`{action}` is not an action", hint="actions: " + ", ".join(sorted(snapshot.catalogue))
+        )
     if who != "local" and not who.startswith(("agent:", "human:")):
         raise UsageError(f"`{who}` is nobody", where="--as", hint="local, agent:NAME or human:NAME")
     mine = not who.startswith("human:")

@@ -10,7 +10,7 @@ from flyball.exits import Exit, Stop, UsageError
 def somebody(hint: str) -> None:
     """Raises UsageError where no terminal is there to answer."""
     if not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked", where="standard input is no terminal", hint=hint)
+        raise UsageError("nobody is there to be asked", where="standard input is not a terminal", hint=hint)
 
 
 def confirm(opts: Options, shown: str, question: str) -> None:

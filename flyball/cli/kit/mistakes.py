@@ -53,7 +53,7 @@ def no_such_command(ctx: Any, word: str, siblings: Sequence[str]) -> UsageError:
     near = like(word, siblings)
     first = f"did you mean {near}?" if near else f"one of: {', '.join(siblings)}"
     where = "" if ctx.parent is None else _path(ctx)
-    return UsageError(f"{quoted(word)} is no command", where=where, hint=f"{first}\n{help_of(ctx)}")
+    return UsageError(f"{quoted(word)} is not a command", where=where, hint=f"{first}\n{help_of(ctx)}")
 
 
 def left_over(ctx: Any, rest: Sequence[str]) -> UsageError:
@@ -78,7 +78,7 @@ def _no_such_option(e: Any) -> UsageError:
         hint = f"options go behind the subcommand, one of: {', '.join(subcommands)}\n{help_of(e.ctx)}"
     else:
         hint = help_of(e.ctx)
-    return UsageError(f"{quoted(e.option_name)} is no option", where=_path(e.ctx), hint=hint)
+    return UsageError(f"{quoted(e.option_name)} is not an option", where=_path(e.ctx), hint=hint)
 
 
 def _missing(e: Any) -> UsageError:
@@ -100,9 +100,9 @@ def _bad(e: BadParameter) -> str:
     bounds = found.get("ctx", {})
     match found["type"]:
         case "int_parsing" | "int_from_float":
-            return f"{given} is no whole number"
+            return f"{given} is not a whole number"
         case "float_parsing":
-            return f"{given} is no number"
+            return f"{given} is not a number"
         case "greater_than_equal":
             return f"{given} is less than {bounds['ge']}"
         case "less_than_equal":

@@ -80,7 +80,7 @@ def _kind_of(name: str, known: Sequence[str], *, alone: bool) -> str:
         raise UsageError(f"{quoted(name)} names {' and '.join(fits)}", hint=f"write {' or '.join(fits)}")
     near = like(name, [*ALIASES, *(one.partition("/")[2] for one in known)])
     did = f"did you mean {near}? " if near else ""
-    either = "neither a kind nor a workload here" if alone else "no workload here"
+    either = "neither a kind nor a workload here" if alone else "not a workload here"
     hint = f"{did}write deploy/NAME, deploy NAME, or a kind: {SHORT}"
     raise UsageError(f"{quoted(name)} is {either}", hint=hint)
 
@@ -98,7 +98,7 @@ def _kind(word: str) -> str:
         return ALIASES[word]
     near = like(word, ALIASES)
     hint = f"did you mean {near}? " if near else ""
-    raise UsageError(f"{quoted(word)} is no kind of workload", hint=f"{hint}kinds: {SHORT}")
+    raise UsageError(f"{quoted(word)} is not a kind of workload", hint=f"{hint}kinds: {SHORT}")
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ class Options:
             raise (e if isinstance(e, KeyboardInterrupt) else Stop(Exit.TERMINATED)) from None
 
     def switch(self, work: "Callable[[Switch], Awaitable[T]]") -> T:
-        """Open the log alone: what the kill switch needs, whatever else is broken or away."""
+        """Open the log alone: what the kill switch needs, whatever else is broken or unreachable."""
         import asyncio
 
         from flyball.wiring import open_switch

@@ -13,7 +13,7 @@ _MOST_BYTES = 256 << 20
 
 
 def read(path: Path, columns: Sequence[str], accepts: "Accepts", optional: str | None = None) -> "Samples":
-    """The samples of a CSV or .csv.gz. Raises UsageError: it cannot be read; BadTrace: it is no series."""
+    """The samples of a CSV or .csv.gz. Raises UsageError: it cannot be read; BadTrace: it is not a series."""
     from forecasting.recorded.rows import read as parsed
     from forecasting.recorded.text import text_of
 

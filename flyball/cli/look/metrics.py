@@ -43,12 +43,12 @@ def check(opts: Options, target: Name = None) -> None:
     async def work(app: "App") -> None:
         reads = app.toolbox.reads(app.identity.by_hand())
         where = await _target(app, reads, name)
-        found, away = await _asked(reads, where)
+        found, silent = await _asked(reads, where)
         if opts.json:
-            document(_document(where, found, away))
+            document(_document(where, found, silent))
         else:
-            _print(where, found, away)
-        if away:
+            _print(where, found, silent)
+        if silent:
             raise Stop(Exit.UNAVAILABLE)
 
     opts.run(work)
@@ -76,24 +76,26 @@ async def _asked(
     from tools.metrics.types import Metric
 
     found: dict[Metric, tuple[Number, str]] = {}
-    away: dict[Metric, MetricsUnavailable] = {}
+    silent: dict[Metric, MetricsUnavailable] = {}
     for metric in Metric:
         try:
             number = await reads.metric(where, metric)
         except MetricsUnavailable as e:
-            away[metric] = e
+            silent[metric] = e
             if e.code in _HOPELESS:
                 break  # the others would wait as long for the same answer
         else:
             found[metric] = (number, hint(number, reads.source))
-    return found, away
+    return found, silent
 
 
-_HOPELESS = frozenset({"Away", "Unresolved", "ForbiddenAddress", "Redirect", "Token", "HTTP401", "HTTP403"})
+_HOPELESS = frozenset(
+    {"Unavailable", "Unresolved", "ForbiddenAddress", "Redirect", "Token", "HTTP401", "HTTP403"}
+)
 
 
 def _print(
-    where: "Target", found: "dict[Metric, tuple[Number, str]]", away: "dict[Metric, MetricsUnavailable]"
+    where: "Target", found: "dict[Metric, tuple[Number, str]]", silent: "dict[Metric, MetricsUnavailable]"
 ) -> None:
     from tools.metrics.hints import shared
 
@@ -101,7 +103,7 @@ def _print(
     rows = [_row(number, what) for number, what in found.values()]
     for line in table(("METRIC", "VALUE", "AGE", "WINDOW", "COVERAGE", "MISSING", "HINT"), rows):
         say(line)
-    told = {metric.value: f"{e.what}\0{e.where}\0{e.hint}" for metric, e in away.items()}
+    told = {metric.value: f"{e.what}\0{e.where}\0{e.hint}" for metric, e in silent.items()}
     for why, names in shared(told).items():
         what, place, hint = why.split("\0")
         error(f"{tone(', '.join(names), 'bad')}: {what}", place, hint)
@@ -118,7 +120,7 @@ def _row(number: "Number", what: str) -> tuple[object, ...]:
 
 
 def _document(
-    where: "Target", found: "dict[Metric, tuple[Number, str]]", away: "dict[Metric, MetricsUnavailable]"
+    where: "Target", found: "dict[Metric, tuple[Number, str]]", silent: "dict[Metric, MetricsUnavailable]"
 ) -> dict[str, Any]:
     from flyball.cli.kit.shapes import number as shape
     from tools.metrics.hints import reason
@@ -132,8 +134,8 @@ def _document(
             metric.value: shape(one) | {"reason": reason(one) or None, "hint": what or None}
             for metric, (one, what) in found.items()
         },
-        "away": [
+        "unavailable": [
             {"metric": metric.value, "what": e.what, "where": e.where, "hint": e.hint}
-            for metric, e in away.items()
+            for metric, e in silent.items()
         ],
     }

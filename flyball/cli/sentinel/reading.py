@@ -19,7 +19,7 @@ def samples(
 ) -> "Samples":
     """Times and the columns, with any gaps; `choose`: there is an option that names another column.
 
-    Raises UsageError or BadTrace: a file that is no series, a column of which nothing was measured.
+    Raises UsageError or BadTrace: a file that is not a series, a column of which nothing was measured.
     """
     from flyball.cli.kit import recorded
     from forecasting.recorded.rows import Accepts
@@ -61,5 +61,5 @@ def _quantity(text: str) -> float:
         bound = math.nan
     if not 0 < bound <= _VALUE_MAX:
         hint = "give a positive number, or bytes such as 512Mi or 2Gi"
-        raise UsageError(f"`{text[:40]}` is no limit", where="--limit", hint=hint)
+        raise UsageError(f"`{text[:40]}` is not a limit", where="--limit", hint=hint)
     return bound

@@ -75,9 +75,9 @@ def test_document_and_files(flyball: Flyball, home: Path) -> None:
         ("ts,cpu\n1,2\n", [], "one column `value` is needed"),
         ("ts,value\n9999999999,1\n", [], "lies in the future"),
         ("ts,value\n1,1\n2,-1\n", [], "negative value"),
-        ("ts,value\n1,1\n", ["--unit", "0"], "0 is no unit"),
-        ("ts,value\n1,1\n", ["--unit", "1e-300"], "1e-300 is no unit"),
-        ("\x1f\x8b", [], "this is no text"),
+        ("ts,value\n1,1\n", ["--unit", "0"], "0 is not a unit"),
+        ("ts,value\n1,1\n", ["--unit", "1e-300"], "1e-300 is not a unit"),
+        ("\x1f\x8b", [], "this is not text"),
     ],
 )  # fmt: skip
 def test_what_is_no_trace_is_refused(

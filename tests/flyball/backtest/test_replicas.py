@@ -149,7 +149,7 @@ def test_the_document_is_of_integers(flyball: Flyball, traces: None) -> None:
     [
         (None, "--trace web.csv", "error: web.csv: No such file or directory"),
         ("", "--trace web.csv", "error: web.csv:1: one column `ts` is needed"),
-        ("ts,value\n0,1\n60,x\n", "--trace web.csv", "error: web.csv:3: `x` is no number"),
+        ("ts,value\n0,1\n60,x\n", "--trace web.csv", "error: web.csv:3: `x` is not a number"),
         ("ts,value\n0,1\n60,-1\n", "--trace web.csv", "error: web.csv:3: negative value `-1`"),
         (
             "ts,value\n0,1\n99999999999,1\n",
@@ -162,9 +162,9 @@ def test_the_document_is_of_integers(flyball: Flyball, traces: None) -> None:
         (
             "ts,value\n0,1\n",
             "--trace web.csv --per-replica 0",
-            "error: --per-replica: `0` is no size of a replica",
+            "error: --per-replica: `0` is not a size of a replica",
         ),
-        ("ts,value\n0,1\n", "--trace web.csv --per-replica nan", "`nan` is no size"),
+        ("ts,value\n0,1\n", "--trace web.csv --per-replica nan", "`nan` is not a size"),
         ("ts,value\n0,1\n", "--trace web.csv --risk 0", "error: --risk: 0 is not between 0.0001 and 0.5"),
         ("ts,value\n0,1\n", "--trace web.csv --risk nan", "error: --risk: nan is not between"),
         ("ts,value\n0,1\n", "--trace web.csv --target-util 85", "error: --target-util: 85 is not between"),
@@ -186,7 +186,7 @@ def test_bytes_that_are_no_text_are_refused(flyball: Flyball, home: Path) -> Non
     Path("web.csv").write_bytes(b"\x1f\x8b\xff\xfe")
     done = flyball("tune backtest --trace web.csv")
     assert done.code == 2
-    assert "error: web.csv: this is no text" in done.err
+    assert "error: web.csv: this is not text" in done.err
 
 
 def test_what_grafana_saves_is_read_and_compressed_too(flyball: Flyball, traces: None) -> None:

@@ -126,7 +126,7 @@ def test_a_session(flyball: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "text approves nothing" in err
         assert "waits:" in out
         assert '"status": "pending"' in out
-        assert "/nope is no command" in err
+        assert "/nope is not a command" in err
         assert len(model.requests) == 1
 
         types(

@@ -38,7 +38,7 @@ MISTAKES: dict[str, tuple[str, Exit]] = {
     "undo both": ("undo 3 --last --yes", Exit.USAGE),
     "undo nothing": ("undo --last --yes", Exit.USAGE),
     "undo no record": ("undo 9999 --yes", Exit.USAGE),
-    "undo a record that is no change": ("undo 0 --yes", Exit.USAGE),
+    "undo a record that is not a change": ("undo 0 --yes", Exit.USAGE),
     "approve no handle": ("approve zz --yes", Exit.USAGE),
     "approve nothing": ("approve 00000000 --yes", Exit.USAGE),
     "deny without a reason": ("deny 00000000", Exit.USAGE),

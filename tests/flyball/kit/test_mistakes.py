@@ -91,7 +91,7 @@ def test_the_tree_is_whole() -> None:
 @pytest.mark.parametrize("words", COMMANDS)
 def test_an_unknown_option(flyball: Flyball, words: str) -> None:
     problem = told(flyball(f"{words} --frobnicate -o json"), f"flyball {words}")
-    assert problem["what"] == "`--frobnicate` is no option"
+    assert problem["what"] == "`--frobnicate` is not an option"
     assert problem["where"] == f"flyball {words}"
 
 
@@ -130,15 +130,15 @@ def test_an_unknown_subcommand(flyball: Flyball, words: str) -> None:
 @pytest.mark.parametrize(
     ("line", "where", "what", "help_of"),
     [
-        ("act scale deploy/web --replicas x", "--replicas", "`x` is no whole number", "act scale"),
+        ("act scale deploy/web --replicas x", "--replicas", "`x` is not a whole number", "act scale"),
         ("act scale deploy/web -o json --replicas", "--replicas", "a value is missing", "act scale"),
         ("status --debug=yes", "--debug", "it takes no value", "status"),
         ("tune run --cpu-percent 5000", "--cpu-percent", "`5000` is more than 1000", "tune run"),
         ("tune run --cpu-percent 0", "--cpu-percent", "`0` is less than 1", "tune run"),
-        ("audit tail --lines 1.5", "--lines", "`1.5` is no whole number", "audit tail"),
-        ("tune backtest --risk x", "--risk", "`x` is no number", "tune backtest"),
+        ("audit tail --lines 1.5", "--lines", "`1.5` is not a whole number", "audit tail"),
+        ("tune backtest --risk x", "--risk", "`x` is not a number", "tune backtest"),
         ("status -o json -o yaml", "--output", "`yaml` is none of: table, json", "status"),
-        ("audit --frob verify", "flyball audit", "`--frob` is no option", "audit"),
+        ("audit --frob verify", "flyball audit", "`--frob` is not an option", "audit"),
     ],
 )
 def test_a_bad_value(flyball: Flyball, line: str, where: str, what: str, help_of: str) -> None:

@@ -38,8 +38,8 @@ def test_one_workload(words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "what", "hint"),
     [
-        ("deplo/web", "`deplo` is no kind of workload", "did you mean deploy?"),
-        ("svc/web", "`svc` is no kind of workload", "kinds: deploy,"),
+        ("deplo/web", "`deplo` is not a kind of workload", "did you mean deploy?"),
+        ("svc/web", "`svc` is not a kind of workload", "kinds: deploy,"),
         ("deploy/web web", "`deploy/web` names its kind and `web` does not", "deploy a b"),
         ("web deploy/web", "`deploy/web` names its kind and `web` does not", "deploy a b"),
         ("deploy deploy/web", "`deploy/web` names its kind and `deploy` does not", "deploy a b"),
@@ -62,7 +62,7 @@ def test_what_get_refuses(words: str, what: str, hint: str) -> None:
         ("deploi", "`deploi` has no kind", "did you mean deploy/NAME?"),
         ("deploy", "`deploy` names no workload", "deploy web"),
         ("all", "`all` names no workload", "deploy web"),
-        ("deplo web", "`deplo` is no kind of workload", "did you mean deploy?"),
+        ("deplo web", "`deplo` is not a kind of workload", "did you mean deploy?"),
         ("deploy a b", "`deploy` `a` `b` are several workloads", "name one"),
         ("deploy/a deploy/b", "`deploy/a` `deploy/b` are several workloads", "name one"),
         ("a b c", "`a` `b` `c` are several workloads", "name one"),
@@ -89,7 +89,7 @@ def test_bare_names_get_the_kind_that_they_have() -> None:
         ),
         (("wep",), "`wep` is neither a kind nor a workload here", "did you mean web?"),
         (("deplo",), "`deplo` is neither a kind nor a workload here", "did you mean deploy?"),
-        (("web", "zz"), "`zz` is no workload here", "write deploy/NAME"),
+        (("web", "zz"), "`zz` is not a workload here", "write deploy/NAME"),
     ],
 )
 def test_bare_names_that_are_nobodys_or_twos(bare: tuple[str, ...], what: str, hint: str) -> None:

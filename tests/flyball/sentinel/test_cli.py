@@ -96,7 +96,7 @@ def test_what_was_corrected_is_said(scan: Scan, capsys: pytest.CaptureFixture[st
         ("ts,value\n1,2\n61,2\n", ["--limit", "１Gi"], "no limit"),
         ("ts,value\n1,2\n61,2\n", ["--limit", "NaN"], "no limit"),
         ("ts,value\n1,2\n61,2\n", ["--limit", "1e19"], "no limit"),
-        ("ts,value\n1,2\n61,2\n", ["--limit", "9", "--now", "soon"], "error: --now: `soon` is no time"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "9", "--now", "soon"], "error: --now: `soon` is not a time"),
     ],
 )
 def test_what_is_no_series_is_a_usage_error(

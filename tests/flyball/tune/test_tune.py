@@ -100,5 +100,5 @@ def test_a_strategy_by_name(flyball: Flyball) -> None:
     assert flyball("tune", "run", "--dry-run", "--strategy", "hpa")[0] == 0
     code, out, err = flyball("tune", "run", "--strategy", "holt")
     assert (code, out) == (2, "")
-    assert "`holt` is no strategy" in err
+    assert "`holt` is not a strategy" in err
     assert "strategies: hpa" in err

@@ -70,7 +70,7 @@ def test_a_vote_is_for_the_view_that_was_shown(folder: Path) -> None:
 
 
 def test_a_yes_is_to_the_question_that_was_shown(folder: Path) -> None:
-    """It is asked anew while the person reads `2 -> 18`: their yes is none to `5 -> 18`."""
+    """It is asked again while the person reads `2 -> 18`: their yes is none to `5 -> 18`."""
 
     async def work(rig: Rig) -> None:
         asked = await ask(rig)

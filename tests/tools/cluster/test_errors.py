@@ -64,7 +64,7 @@ READS = [
     (answering(200, "<html>login</html>"), ClusterUnavailable, "HTTP200"),
     (answering(200, "[]"), ClusterUnavailable, "HTTP200"),
     (answering(302, "", Location="/elsewhere"), ClusterUnavailable, "HTTP302"),
-    (dropping, ClusterUnavailable, "Away"),
+    (dropping, ClusterUnavailable, "Unavailable"),
 ]
 WRITES = [
     (answering(409, status(409, "Conflict")), DefiniteConflict, "Conflict"),

@@ -323,7 +323,7 @@ def test_uid_and_version_go_with_the_body(tmp_path: Path) -> None:
     (pod() | {"metadata": meta(POD)}, "a pod of nobody"),
     (404, "gone"),
     (403, "may not be read"),
-    (503, "away"),
+    (503, "unavailable"),
 ], ids=lambda v: v if isinstance(v, str) else "")  # fmt: skip
 def test_a_strangers_pod_is_never_written(tmp_path: Path, found: Any, code: str) -> None:
     async def work(cluster: KubernetesCluster, fake: FakeServer) -> list[str]:

@@ -198,7 +198,7 @@ def test_who_may_not_describe_it_learns_nothing_of_it(tmp_path: Path, name: str,
 @pytest.mark.parametrize(("name", "arguments"), TOOLS)
 def test_a_cluster_that_is_away_is_said_and_taints_nobody(tmp_path: Path, name: str, arguments: Any) -> None:
     async def work(one: Rig) -> None:
-        one.cluster.script = [ClusterUnavailable("away", code="Away")]
+        one.cluster.script = [ClusterUnavailable("away", code="Unavailable")]
         assert (await one.call(name, arguments, "a" * 40)).status == "failed"
         assert not any((await one.log.prefixed("taint/")).values())
 

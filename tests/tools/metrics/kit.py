@@ -18,7 +18,7 @@ NOW = 1_767_225_600_000
 """2026-01-01T00:00:00Z, on the grid of every step that divides a day."""
 WEB = Target(cluster="prod", namespace="shop", kind="deployment", name="web")
 PATIENT = Caps(connect_s=60.0, silent_s=60.0, total_s=120.0)
-"""A busy machine is no fault of the server: only tests of deadlines give shorter ones."""
+"""A busy machine is not a fault of the server: only tests of deadlines give shorter ones."""
 
 
 class SetClock(SystemClock):

@@ -39,7 +39,7 @@ async def _half(_: object, metric: Metric, target: Target, now_ms: int) -> Numbe
 
 async def _away(*_: object) -> Number:
     raise MetricsUnavailable(
-        "silent for 15 s", where="http://p/api/v1/query", hint="check that it is up", code="Away"
+        "silent for 15 s", where="http://p/api/v1/query", hint="check that it is up", code="Unavailable"
     )
 
 
@@ -68,7 +68,7 @@ def test_one_document_says_the_same(flyball: Flyball, monkeypatch: pytest.Monkey
     assert done.document["kind"] == "Metrics"
     assert done.document["metrics"]["cpu_usage"]["value"] == 1500
     assert done.document["metrics"]["throttled_ratio"]["missing"] == "partial"
-    assert done.document["away"][0]["metric"] == "latency_p50"
+    assert done.document["unavailable"][0]["metric"] == "latency_p50"
     assert done.code == 7
 
 
@@ -82,7 +82,7 @@ def test_a_source_that_is_away_is_asked_once(flyball: Flyball, monkeypatch: pyte
 async def _garbage(_: object, metric: Metric, target: Target, now_ms: int) -> Number:
     where = f"http://p/api/v1/query ({metric.value} of {target})"
     raise MetricsUnavailable(
-        "the answer is no JSON", where=where, hint="is it Prometheus?", code="Unreadable"
+        "the answer is not JSON", where=where, hint="is it Prometheus?", code="Unreadable"
     )
 
 
@@ -92,8 +92,8 @@ def test_a_reason_is_told_once_for_all_metrics_that_it_concerns(
 ) -> None:
     monkeypatch.setattr(SimulatedMetrics, "latest", _garbage)
     done = flyball(f"{words} deploy/web --context sandbox")
-    assert done.err.count("the answer is no JSON") == 1
-    assert done.out.count("the answer is no JSON") <= 1
+    assert done.err.count("the answer is not JSON") == 1
+    assert done.out.count("the answer is not JSON") <= 1
     assert "http://p/api/v1/query (… of deployment/web)" in done.err
     assert all(metric.value in done.err for metric in Metric) or "all metrics" in done.err
 

@@ -194,8 +194,8 @@ def test_no_series_from_a_server_whose_clock_is_off(off_ms: int) -> None:
 FAULTS = {
     "503 of a proxy": (answer(503, "<html>no upstream</html>", kind="text/html"), "503", "try again"),
     "HTML": (answer(200, "<!doctype html><title>Sign in</title>", kind="text/html"), "200", "prometheus_url"),
-    "HTML that says it is JSON": (answer(200, "<html>"), "no JSON", "prometheus_url"),
-    "half JSON": (answer(200, '{"status":"success","data":{"resultT'), "no JSON", "prometheus_url"),
+    "HTML that says it is JSON": (answer(200, "<html>"), "not JSON", "prometheus_url"),
+    "half JSON": (answer(200, '{"status":"success","data":{"resultT'), "not JSON", "prometheus_url"),
     "a cut answer": (answer(200, document("vector", []))[:-5], "peer closed|incomplete|closed", "is up"),
     "no HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n", "", "is up"),
     "a bad template, 400": (
@@ -228,7 +228,7 @@ FAULTS = {
         "not asked",
         "",
     ),
-    "a figure that is no text": (
+    "a figure that is not text": (
         answer(200, document("vector", [{"metric": {"flyball": "value"}, "value": [1, 2]}])),
         "sample",
         "",
@@ -238,7 +238,7 @@ FAULTS = {
         "histogram",
         "histogram_quantile",
     ),
-    "deep JSON": (answer(200, "[" * 100_000), "no JSON", ""),
+    "deep JSON": (answer(200, "[" * 100_000), "not JSON", ""),
     "compressed": (answer(200, b"\x1f\x8b", Content_Encoding="gzip"), "compressed", ""),
 }
 
@@ -308,7 +308,7 @@ def test_a_closed_port_is_away() -> None:
         async with asking(fake) as reader:
             with pytest.raises(MetricsUnavailable) as caught:
                 await reader.latest(Metric.CPU_USAGE, WEB, NOW)
-        assert caught.value.code == "Away"
+        assert caught.value.code == "Unavailable"
         assert "is up" in caught.value.hint
 
     asyncio.run(run())

@@ -314,7 +314,7 @@ def test_the_given_ca_alone_is_trusted_and_our_certificate_shown(tmp_path: Path)
                 assert (await reader.latest(Metric.CPU_USAGE, WEB, NOW)).v == 180
             count = len(fake.seen)
             assert "certificate" in (await _refused_by(fake, url=url)).what
-            assert (await _refused_by(fake, url=url, ca=ca)).code == "Away"
+            assert (await _refused_by(fake, url=url, ca=ca)).code == "Unavailable"
             assert len(fake.seen) == count
 
     asyncio.run(run())

@@ -127,7 +127,7 @@ def test_an_old_gap_is_asked_for_again_now_and_then(case: Case) -> None:
 
 
 def test_what_the_source_has_lost_is_still_known(case: Case) -> None:
-    """As after a Prometheus that was installed anew."""
+    """As after a Prometheus that was installed again."""
     before = case.ask(24)
     case.source.figures.clear()
     after = case.ask(24)

@@ -63,7 +63,7 @@ def test_the_read_and_the_mark_are_one_commit_before_release(tmp_path: Path) -> 
 
 
 def test_where_the_mark_cannot_be_made_nothing_is_released(tmp_path: Path) -> None:
-    """A session whose name is no key of the log: the commit is refused, and with it the text."""
+    """A session whose name is not a key of the log: the commit is refused, and with it the text."""
 
     async def work(one: Rig) -> None:
         card = await one.call("get_events", EVENTS, "a" * 40, principal=one.agent("sé\n"))
@@ -153,7 +153,7 @@ def test_other_reads_leave_a_session_clean(tmp_path: Path) -> None:
 
 def test_an_error_on_the_way_to_the_events_taints_nobody_and_is_recorded(tmp_path: Path) -> None:
     async def work(one: Rig) -> None:
-        one.cluster.script = [ClusterUnavailable("away", code="Away")]
+        one.cluster.script = [ClusterUnavailable("away", code="Unavailable")]
         assert (await one.call("get_events", EVENTS, "a" * 40)).status == "failed"
         (read,) = await one.log.find(kinds=("tool.read",))
         assert read.record.observation == {"error": "ClusterUnavailable", "code": "Away"}

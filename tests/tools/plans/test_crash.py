@@ -3,7 +3,7 @@
 | dies in the second of three steps | applied again |
 |---|---|
 | before the intent's commit | that step and the third are done |
-| after it, before the send | the step never happened: it is begun anew |
+| after it, before the send | the step never happened: it is begun again |
 | after the send, before the outcome | it was applied: the third is done |
 | between two steps | the third is done |
 """

@@ -207,9 +207,9 @@ def test_planned_anew_under_its_id_the_older_one_is_void(folder: Path) -> None:
         old = await planned(rig, {"web": 18}, id="c0ffee00" * 4)
         new = await planned(rig, {"web": 19}, id="c0ffee00" * 4)
         assert old.handle != new.handle
-        with pytest.raises(NoSuchPlan, match="anew"):
+        with pytest.raises(NoSuchPlan, match="again"):
             await applied(rig, old)
-        with pytest.raises(NoSuchPlan, match="anew"):
+        with pytest.raises(NoSuchPlan, match="again"):
             await rig.approvals.approve_plan(old, rig.identity.by_hand())
         assert [w.plan.handle for w in await rig.approvals.plans.waiting()] == [new.handle]
         await rig.approvals.approve_plan(new, rig.identity.by_hand())

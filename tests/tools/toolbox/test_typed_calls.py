@@ -1,5 +1,5 @@
 """The typed door: code's proposal and a model's call of the same leave the same records, meet the same gate, and
-nothing that is no valid argument model comes through.
+nothing that is not a valid argument model comes through.
 """
 
 import asyncio

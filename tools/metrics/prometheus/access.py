@@ -32,7 +32,7 @@ class Access:
             usable(self.token, "prometheus_token")
         if self.tenant and not _header(self.tenant):
             raise _invalid(
-                "it is no header's text", "prometheus_tenant", "printable ASCII without spaces around it"
+                "it is not a header's text", "prometheus_tenant", "printable ASCII without spaces around it"
             )
         self._transport()
 
@@ -46,7 +46,7 @@ class Access:
             raise _invalid("a token would cross the network readable", "prometheus_url", hint)
 
     def bearer(self) -> str:
-        """The token, its file read anew each time, as a kubelet rotates it. Raises MetricsUnavailable, without it."""
+        """The token, read from its file each time, since a kubelet rotates it. Raises MetricsUnavailable."""
         if self.token_file is None:
             return self.token
         try:
@@ -95,7 +95,7 @@ def _no_password() -> str:
 def usable(token: str, where: str) -> str:
     """A token as RFC 6750 has it, so that it cannot end its header. Raises MetricsConfigInvalid, without it."""
     if not 0 < len(token) <= MAX_SECRET or not _header(token) or " " in token:
-        raise _invalid("it is no bearer token", where, "one line of printable ASCII without spaces")
+        raise _invalid("it is not a bearer token", where, "one line of printable ASCII without spaces")
     return token
 
 

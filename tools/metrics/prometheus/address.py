@@ -1,4 +1,4 @@
-"""Where Prometheus may be: one address, from configuration only, that is no door to a machine's own secrets.
+"""Where Prometheus may be: one address, from configuration only, that is not a door to a machine's own secrets.
 
 Cloud metadata services (169.254.169.254 and its kin) hand out credentials to whoever asks from inside. So the
 host is resolved here, each address is looked at, and the connection goes to one of those that were looked at: a
@@ -56,7 +56,7 @@ def parse(text: str) -> Address:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise _invalid("it is no URL") from error
+        raise _invalid("it is not a URL") from error
     if not text.isascii() or any(c.isspace() or not c.isprintable() for c in text):
         raise _invalid("it holds characters that a URL does not have")
     if parts.scheme not in _PORTS:

@@ -137,7 +137,7 @@ class Client:
             hint = "set prometheus_ca to the CA that signed it, and use the host that it names"
         else:
             what = str(error) or type(error).__name__
-        return MetricsUnavailable(what, where=where, hint=hint, code="Away")
+        return MetricsUnavailable(what, where=where, hint=hint, code="Unavailable")
 
 
 async def _parts(response: httpx2.Response) -> AsyncIterator[bytes]:
@@ -154,7 +154,7 @@ def _document(response: httpx2.Response, body: bytes, where: str) -> dict[str, A
             loaded = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             if response.status_code == 200:
-                raise strange("the answer is no JSON, or breaks off", where) from error
+                raise strange("the answer is not JSON, or breaks off", where) from error
     document = loaded if isinstance(loaded, dict) else None
     if response.status_code != 200 or document is None or document.get("status") != "success":
         raise failed(response.status_code, response.headers.get("location", ""), document, body, where)

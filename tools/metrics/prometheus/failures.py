@@ -35,7 +35,7 @@ _TRY_AGAIN = (
 def failed(
     http: int, location: str, document: dict[str, Any] | None, body: bytes, where: str
 ) -> MetricsUnavailable:
-    """What an answer that is no success says."""
+    """What an answer that is not a success says."""
     kind = (document or {}).get("errorType")
     if isinstance(kind, str) and kind:
         said = shown(str((document or {}).get("error", "")))
