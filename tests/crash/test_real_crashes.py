@@ -16,7 +16,7 @@ from tests.crash.proxy import HoldingProxy
 from tests.e2e.policy import write
 from tests.kit.console import Console
 from tests.real.cluster import Namespace
-from tools.path.journal import ENDS
+from tools.path.standing import ENDS
 
 pytestmark = pytest.mark.real
 PROCESSES = 30

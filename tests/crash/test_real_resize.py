@@ -10,7 +10,7 @@ from tests.crash.test_real_crashes import records
 from tests.e2e.test_real_path import opened
 from tests.kit.console import Console
 from tests.real.cluster import Namespace
-from tools.path.journal import ENDS
+from tools.path.standing import ENDS
 
 pytestmark = pytest.mark.real
 PODS = 3

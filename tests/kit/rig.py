@@ -23,9 +23,9 @@ from tools.actions import registry
 from tools.approvals.approvals import Approvals
 from tools.path.context import Context
 from tools.path.executor import Executor
-from tools.path.journal import ENDS
 from tools.path.leases import SqliteLeases
 from tools.path.requests import build
+from tools.path.standing import ENDS
 from tools.ports import ClusterWriter
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ import pytest
 from policies.types import Principal, Request, Scope
 from tests.kit.installation import App, ask, installation, kinds, proposed, replicas, scale
 from tools.approvals.approvals import NoSuchQuestion, VoteRefused
-from tools.path.journal import RequestReused
 from tools.path.outcome import Applied, Pending, Refused
+from tools.path.standing import RequestReused
 
 Forge = Callable[[App], Principal]
 

@@ -37,8 +37,8 @@ from tests.kit.installation import (
 from tests.kit.scripted_model import ScriptedModel, Step, call, say
 from tests.kit.scripted_model import scale as scaling
 from tests.security.planting import ORDER, event
-from tools.path.journal import RequestReused
 from tools.path.outcome import Applied, Failed, Pending, Refused
+from tools.path.standing import RequestReused
 from tools.path.undo import proposal
 
 READ = {"workload": "deployment/web"}

@@ -13,8 +13,9 @@ from tools.cluster.names import is_handle
 from tools.errors import ToolError
 from tools.path.context import Context
 from tools.path.executor import Executor
-from tools.path.journal import New, RequestReused, actor_of, ballot
+from tools.path.journal import actor_of
 from tools.path.outcome import Result
+from tools.path.standing import New, RequestReused, ballot
 from tools.plans.plan import Carried, Plan, PlanStep, StopOn, Voted, excluded, marked
 from tools.plans.plans import Plans, Told
 from tools.plans.recent import not_older

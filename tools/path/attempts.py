@@ -12,11 +12,11 @@ from tools.path.context import Context, denied
 from tools.path.delivery import Delivery
 from tools.path.endings import manual, outcome_of, refused
 from tools.path.execution import Attempt, ExecutionContext
-from tools.path.journal import Standing
 from tools.path.ledger import Ledger
 from tools.path.observe import observe
 from tools.path.outcome import Failed, Pending, Refused, Result
 from tools.path.rollback import restores
+from tools.path.standing import Standing
 from tools.path.writing import Writing
 from tools.ports import ClusterWriter
 

@@ -12,12 +12,12 @@ from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, U
 from tools.path.attempts import AttemptRunner
 from tools.path.context import Context, denied
 from tools.path.execution import ExecutionContext
-from tools.path.journal import Final, InDoubt, New, RequestReused
 from tools.path.outcome import Result
 from tools.path.refusals import lost_decision
 from tools.path.replay import replayed, settled
 from tools.path.requests import parsed
 from tools.path.resolver import Resolver
+from tools.path.standing import Final, InDoubt, New, RequestReused
 from tools.ports import ClusterWriter, Held
 
 

@@ -6,8 +6,9 @@ from audit.log import Entry
 from audit.record import Record
 from policies.types import Request
 from tools.errors import ToolError
-from tools.path.journal import Final, InDoubt, Journal, New
+from tools.path.journal import Journal
 from tools.path.outcome import Applied, Failed, Refused, Result, Simulated, Unknown
+from tools.path.standing import Final, InDoubt, New
 
 
 def replayed(request: Request, final: Final) -> Result:

@@ -14,11 +14,12 @@ from policies.types import Claim, Target
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError
 from tools.path.context import Context
 from tools.path.evidence import Evidence, of_pods, of_workload, pods_left, spec_of
-from tools.path.journal import Final, ends
+from tools.path.journal import ends
 from tools.path.leases import LeaseBusy
 from tools.path.observe import with_pods
 from tools.path.outcome import Result
 from tools.path.replay import replayed, settled, unknown
+from tools.path.standing import Final
 from tools.ports import ClusterWriter, Held
 
 SYSTEM = Actor(type="system", id="flyball:resolver")

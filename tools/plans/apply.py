@@ -7,9 +7,9 @@ from typing import assert_never
 from policies.types import Approval, Principal, Request
 from tools.errors import ClusterMismatch, ClusterUnavailable, ToolError
 from tools.path.context import Context
-from tools.path.journal import Final, InDoubt, New
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.requests import request_id
+from tools.path.standing import Final, InDoubt, New
 from tools.plans.plan import Plan, PlanStep, StepDone, StepStatus, StopOn
 from tools.plans.preview import Preview
 

@@ -7,8 +7,9 @@ from audit.record import Kind, Record
 from policies.types import Target
 from tools.cluster.objects import unix_ms
 from tools.errors import ToolError
-from tools.path.journal import ENDS, parent_of
+from tools.path.journal import parent_of
 from tools.path.rollback import inverse
+from tools.path.standing import ENDS
 from tools.ports import Change
 
 _LIMIT = 1000

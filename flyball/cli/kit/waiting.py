@@ -28,8 +28,8 @@ def span(text: str, where: str) -> int:
 
 async def until_decided(app: "App", result: "Result", patience: int) -> "Result":
     """While the request waits for an approval, look again until it is decided or patience ends."""
-    from tools.path.journal import Final
     from tools.path.outcome import Pending
+    from tools.path.standing import Final
 
     deadline = app.context.clock.mono_us() + patience * 1_000_000
     if isinstance(result, Pending):

@@ -14,8 +14,8 @@ from sandbox.api.store import Key
 from tests.kit.forks import Child
 from tests.kit.rig import POLICY, Rig, balanced, run
 from tools.approvals.approvals import NoSuchQuestion, VoteRefused
-from tools.path.journal import RequestReused
 from tools.path.outcome import Applied, Failed, Pending, Refused, Simulated
+from tools.path.standing import RequestReused
 
 
 async def ask(rig: Rig, id: str = "the-request", replicas: int = 18) -> Pending:

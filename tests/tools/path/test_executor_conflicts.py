@@ -20,8 +20,8 @@ from sandbox.api.faults import Fault, FaultKind
 from tests.kit.rig import POLICY, Rig, balanced, opened, run
 from tests.tools.path.test_executor_faults import Interloper, somebody_scales
 from tools.path.attempts import TRIES
-from tools.path.journal import Standing
 from tools.path.outcome import Applied, Failed, Pending, Refused
+from tools.path.standing import Standing
 from tools.ports import Workload
 
 

@@ -156,7 +156,7 @@ def test_an_error_on_the_way_to_the_events_taints_nobody_and_is_recorded(tmp_pat
         one.cluster.script = [ClusterUnavailable("away", code="Unavailable")]
         assert (await one.call("get_events", EVENTS, "a" * 40)).status == "failed"
         (read,) = await one.log.find(kinds=("tool.read",))
-        assert read.record.observation == {"error": "ClusterUnavailable", "code": "Away"}
+        assert read.record.observation == {"error": "ClusterUnavailable", "code": "Unavailable"}
         assert not any((await one.log.prefixed("taint/")).values())
 
     within(tmp_path, work)
