@@ -16,7 +16,7 @@ from audit.errors import LogTampered
 from audit.note import Checkpoint, Verifier, opened
 from audit.replay import Replay
 from audit.report import Report
-from audit.signatures import Head, Signatures
+from audit.signature_checks import Head, Signatures
 from audit.store import scan
 from audit.store.scan import Row
 from audit.store.sqlite import unavailable

@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from policies.parsed import KEY_BYTES, ParsedCache
+from policies.parsed_cache import KEY_BYTES, ParsedCache
 
 _KEY = "policy-cache.key"
 _CACHE = "policy.cache"

@@ -16,7 +16,7 @@ from typing import cast
 
 import numpy as np
 
-from forecasting.chance import Floats
+from forecasting.seeded_random import Floats
 
 RHO_MAX = 0.98
 """Beyond it the line does not settle within a tick; the engine adds the backlog that it keeps itself."""

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from forecasting.chance import Floats
+from forecasting.seeded_random import Floats
 
 PERIOD_US = 100_000
 _SIZE = 512

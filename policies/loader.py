@@ -8,7 +8,7 @@ from policies.checks import Loaded, check
 from policies.document import Document
 from policies.errors import PolicyError, PolicyInvalid
 from policies.kinds import Kind
-from policies.parsed import ParsedCache
+from policies.parsed_cache import ParsedCache
 from policies.snapshot import Snapshot, build
 from policies.types import ActionInfo
 from policies.validation import validate
@@ -84,7 +84,7 @@ def compile_texts(
 
 
 def _parsed(texts: Mapping[str, bytes]) -> Iterator[Document | PolicyError]:
-    from policies.documents import parse  # the YAML library, which a cached policy does not need
+    from policies.yaml_documents import parse  # the YAML library, which a cached policy does not need
 
     for name, raw in texts.items():
         try:

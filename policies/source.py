@@ -7,7 +7,7 @@ from pathlib import Path
 
 from policies.errors import PolicyError, PolicyInvalid
 from policies.loader import compile_texts, files_of, read
-from policies.parsed import ParsedCache
+from policies.parsed_cache import ParsedCache
 from policies.snapshot import Snapshot
 from policies.types import ActionInfo
 

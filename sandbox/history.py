@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.chance import Ints
+from forecasting.seeded_random import Ints
 from sandbox.api.store import Key, Transaction
 from sandbox.api.world_sql import CREATE_HISTORY
 from tools.metrics.types import Metric

@@ -168,7 +168,7 @@ class _Source:
         return round(value * (1 + wrong.noise / 1e6 * (2 * self._chance(f"{metric}/noise", index) - 1)))
 
     def _chance(self, what: str, index: int) -> float:
-        from forecasting.chance import seed_of, uniform_at
+        from forecasting.seeded_random import seed_of, uniform_at
 
         return uniform_at(seed_of(f"{self._seed}/{what}"), index)
 

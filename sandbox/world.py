@@ -17,10 +17,10 @@ from sandbox.api.apiserver import ApiServer, Write
 from sandbox.api.errors import SandboxError
 from sandbox.api.faults import Fault, Seeded
 from sandbox.api.store import Json, Key, Store, Transaction
+from sandbox.apply_manifests import put, refuse_idle_loads
 from sandbox.controllers.workloads import advance_to, settle
 from sandbox.endpoint import Arrival
-from sandbox.loading import put, refuse_idle_loads
-from sandbox.manifests import base, default_world
+from sandbox.manifest_files import base, default_world
 
 Progress = Callable[[int, int], None]
 

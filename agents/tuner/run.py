@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from agents.errors import AgentError, StrategyBroken
 from agents.request_id import of_step
-from agents.tuner.passed_over import skip_reason
 from agents.tuner.ports import Observer
+from agents.tuner.skipped import skip_reason
 from agents.tuner.strategy import Observed, Proposal, Strategy, skipped
 from audit.clock import Clock
 from audit.errors import RecordInvalid

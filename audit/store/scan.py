@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from audit.causal import Known
-from audit.signatures import Head
+from audit.signature_checks import Head
 from audit.store import schema, sql
 from audit.store.sqlite import connect_reading
 from audit.timeline import wall_ms

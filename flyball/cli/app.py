@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from flyball.cli.kit.argv import normalize_argv
-from flyball.cli.kit.tree import Group, adopt
+from flyball.cli.kit.tree import Group, loaded
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "status": (
@@ -63,12 +63,7 @@ class LazyGroup(Group):
 
 def _load(name: str) -> Any:
     module = import_module(COMMANDS[name][0])
-    app: Any = module.build() if hasattr(module, "build") else module.app
-    app.rich_markup_mode = None  # plain help, as kubectl prints it
-    app._add_completion = False
-    loaded = typer.main.get_command(adopt(app))
-    loaded.name = name
-    return loaded
+    return loaded(module.build() if hasattr(module, "build") else module.app, name)
 
 
 app = typer.Typer(

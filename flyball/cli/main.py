@@ -75,7 +75,7 @@ def _run(argv: list[str]) -> int:
     from flyball import packages
     from flyball.cli.app import app
     from flyball.cli.kit.argv import normalize_argv
-    from flyball.cli.kit.mistakes import told
+    from flyball.cli.kit.usage_errors import told
 
     packages.verify()
     command = typer.main.get_command(app)

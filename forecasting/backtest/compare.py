@@ -8,7 +8,7 @@ import numpy as np
 
 from forecasting.backtest.curve import cost_at, violations_at
 from forecasting.backtest.names import Name
-from forecasting.backtest.policies import Setting, curve, default, played
+from forecasting.backtest.recommenders import Setting, curve, default, played
 from forecasting.backtest.score import score
 from forecasting.backtest.trace import Trace
 from forecasting.types import Demand, Floats, Score, Shape

@@ -1,7 +1,7 @@
 """What a policy asks for at each minute of a trace's second half, as the text of a CSV; pure."""
 
 from forecasting.backtest.compare import Case
-from forecasting.backtest.policies import Setting
+from forecasting.backtest.recommenders import Setting
 
 
 def recommended(setting: Setting, case: Case) -> str:

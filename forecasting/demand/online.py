@@ -14,7 +14,7 @@ import numpy as np
 from forecasting.demand.choice import WARM_UP, Chooser
 from forecasting.demand.fan import EVERY, Calibration, ladder
 from forecasting.demand.features import FLOOR, REACH, ahead, features
-from forecasting.demand.policy import QuantilePolicy
+from forecasting.demand.recommender import QuantilePolicy
 from forecasting.demand.stream import (
     LASTING,
     along,

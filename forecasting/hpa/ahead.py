@@ -11,11 +11,11 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.chance import Ints
 from forecasting.hpa.controller import SYNC_S
 from forecasting.hpa.formula import Tolerances
 from forecasting.hpa.rules import DOWNSCALE_WINDOW_S, Change, Memory
 from forecasting.hpa.spec import MetricTarget, Spec
+from forecasting.seeded_random import Ints
 
 Flags = npt.NDArray[np.bool_]
 NONE = -1

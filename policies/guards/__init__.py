@@ -5,7 +5,7 @@ from collections.abc import Callable
 from policies.guards.approval import approval
 from policies.guards.autonomy import autonomy
 from policies.guards.ceiling import ceiling
-from policies.guards.clock import clock
+from policies.guards.clock_jump import clock
 from policies.guards.cooldown import cooldown
 from policies.guards.drift import drift
 from policies.guards.freeze import freeze

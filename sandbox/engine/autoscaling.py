@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from forecasting.chance import Ints, seed_of, uniform
 from forecasting.hpa import ahead
 from forecasting.hpa.ahead import Crowd
 from forecasting.hpa.controller import Decision, Seen, sync
 from forecasting.hpa.pods import INITIALIZATION_MS, PodView, Usage
 from forecasting.hpa.rules import Change, Memory
 from forecasting.hpa.spec import Spec
+from forecasting.seeded_random import Ints, seed_of, uniform
 from sandbox.api.apiserver import ApiServer, Write
 from sandbox.api.kinds import rfc3339
 from sandbox.api.store import Json, Key, Transaction

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from forecasting.chance import Floats, Ints
+from forecasting.seeded_random import Floats, Ints
 from sandbox.history import COLUMNS, MISSING
 from sandbox.load.manifest import IDLE, Load
 from sandbox.serving.pods import PodState

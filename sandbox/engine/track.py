@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from forecasting.chance import Ints
+from forecasting.seeded_random import Ints
 from sandbox.api.store import Key
 from sandbox.engine import record
 from sandbox.engine.autoscaling import Scene, Watch

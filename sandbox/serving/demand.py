@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from forecasting.chance import Floats, Ints, seed_of, uniform
+from forecasting.seeded_random import Floats, Ints, seed_of, uniform
 from sandbox.load.manifest import DAY_MS, Bursts, Load, Step
 from sandbox.load.series import unpack
 

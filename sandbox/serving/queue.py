@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.chance import Floats, Ints
 from forecasting.queueing import quantiles
+from forecasting.seeded_random import Floats, Ints
 from forecasting.throttling import PERIOD_US, throttled
 from sandbox.load.manifest import HOUR_MS, IDLE, Load
 from sandbox.serving.pods import PodState

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from forecasting.chance import seed_of, uniform_at
+from forecasting.seeded_random import seed_of, uniform_at
 from sandbox.api.kinds import rfc3339
 from sandbox.api.store import Json, Key, Transaction
 from sandbox.load.manifest import IDLE, SCRAPE_MS, load_of

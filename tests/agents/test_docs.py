@@ -13,10 +13,10 @@ import pytest
 
 from agents.ops.budget import Budget
 from agents.ops.events import Reason
-from agents.tuner import passed_over
+from agents.tuner import skipped
 from agents.tuner.strategies import DEFAULT, STRATEGIES
 from agents.tuner.strategy import Aim
-from flyball.cli.chat import person
+from flyball.cli.chat import commands as chat_commands
 from flyball.cli.tune.run import run
 from forecasting.hpa.formula import Unknown
 from tests.agents.conftest import Flyball
@@ -66,15 +66,15 @@ def test_budgets_in_words() -> None:
 
 def test_the_persons_commands() -> None:
     named = set(re.findall(r"^\| `(/[a-z]+)", CHAT, re.MULTILINE))
-    handled = {f"/{name}" for name in re.findall(r'case "([a-z]+)"', inspect.getsource(person))}
-    helped = set(re.findall(r"^(/[a-z]+)", person.HELP, re.MULTILINE))
+    handled = {f"/{name}" for name in re.findall(r'case "([a-z]+)"', inspect.getsource(chat_commands))}
+    helped = set(re.findall(r"^(/[a-z]+)", chat_commands.HELP, re.MULTILINE))
     assert named == handled == helped
 
 
 def test_why_codes() -> None:
     table = TUNING.split("## Why")[1].split("Exit code")[0]
     modules = {sys.modules[type(make(Aim(80))).__module__] for make in STRATEGIES.values()}
-    source = "".join(map(inspect.getsource, [passed_over, *modules]))
+    source = "".join(map(inspect.getsource, [skipped, *modules]))
     documented = set(re.findall(r"`([a-z-]+)`", table)) | {"owned-by-"}
     written = set(re.findall(r'f?"([a-z]+(?:-[a-z]+)+-?)[{"]', source)) | {
         "paused",

@@ -7,10 +7,10 @@ import pymerkle
 import pytest
 
 from audit.errors import LogTampered
-from audit.evidence import prove, verify_proof
 from audit.keys import KeySigner
 from audit.log import Log
 from audit.note import opened
+from audit.proof_file import prove, verify_proof
 from audit.proofs import included
 from audit.store.read import Reader
 from audit.tree import leaf_hash

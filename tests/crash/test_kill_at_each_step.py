@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from sandbox.api.faults import Fault, FaultKind
+from tests.kit.crash_rig import Rig, balanced, run
 from tests.kit.forks import Child, MortalWriter, mortal_log
-from tests.kit.rig import Rig, balanced, run
 from tools.path.outcome import Applied, Failed, Pending, Result, Unknown
 
 KILLED = -9

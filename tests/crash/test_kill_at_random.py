@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from sandbox.api.faults import FaultKind, Seeded
+from tests.kit.crash_rig import Rig, balanced, opened
 from tests.kit.forks import Child
-from tests.kit.rig import Rig, balanced, opened
 from tools.path.outcome import Result, Unknown
 
 ACTIONS = 4

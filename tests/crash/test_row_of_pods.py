@@ -21,8 +21,8 @@ from audit.log import Log
 from policies.types import Permit, Target
 from sandbox.api.apiserver import Write
 from sandbox.api.store import Key
+from tests.kit.crash_rig import NAMESPACE, Rig, books, opened, run
 from tests.kit.forks import Child, die
-from tests.kit.rig import NAMESPACE, Rig, books, opened, run
 from tools.path import kill_switch
 from tools.path.evidence import Evidence
 from tools.path.journal import actor_of

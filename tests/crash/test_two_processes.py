@@ -10,8 +10,8 @@ import pytest
 
 from policies.types import Permit, Target
 from sandbox.api.faults import Fault, FaultKind
+from tests.kit.crash_rig import Rig, balanced, opened, run
 from tests.kit.forks import Child
-from tests.kit.rig import Rig, balanced, opened, run
 from tools.path import kill_switch
 from tools.path.outcome import Applied, Failed
 from tools.ports import ClusterWriter, Patch, Precondition, Workload

@@ -15,10 +15,10 @@ import pytest
 from agents.models.endpoint import Endpoint
 from agents.tuner.hpa import Hpa
 from agents.tuner.strategy import Aim
-from flyball.chatting import open_chat
 from flyball.cli.main import main
+from flyball.open_chat import open_chat
 from flyball.settings import load
-from flyball.tuning import tune
+from flyball.tuning_pass import tune
 from flyball.wiring import App, open_app
 from policies.types import Mode
 from tests.kit.scripted_model import Step, call, say, scale, serving

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from forecasting.backtest.compare import Case, compare, summed
-from forecasting.backtest.policies import PEERS, PERCENTS, RISKS, Setting, curve, default, played
 from forecasting.backtest.recommend import recommended
+from forecasting.backtest.recommenders import PEERS, PERCENTS, RISKS, Setting, curve, default, played
 from forecasting.backtest.score import score
 from forecasting.backtest.trace import Trace
 from forecasting.replicas.hpa import Hpa

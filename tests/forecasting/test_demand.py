@@ -7,7 +7,7 @@ import pytest
 
 from forecasting.demand.generated import trace
 from forecasting.demand.online import Online
-from forecasting.demand.policy import QuantilePolicy
+from forecasting.demand.recommender import QuantilePolicy
 from forecasting.demand.stream import EVERY, forecast, horizon_of
 from forecasting.errors import ForecastError
 from forecasting.types import Demand, Floats, Ints, Shape

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forecasting.backtest.names import Name
-from forecasting.backtest.policies import Setting, played
+from forecasting.backtest.recommenders import Setting, played
 from forecasting.backtest.score import score
 from forecasting.replicas.floored import Floored
 from forecasting.replicas.holt_winters import HoltWinters

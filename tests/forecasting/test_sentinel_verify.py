@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from forecasting.sentinel.baselines import mann_whitney
+from forecasting.sentinel.change_effect import verify
 from forecasting.sentinel.series import Series
-from forecasting.sentinel.verify import verify
 from forecasting.types import Floats
 from tests.forecasting.sentinel_series import judged, traces
 

@@ -12,7 +12,7 @@ from audit.claims import Claim
 from audit.log import Entry, Log
 from audit.record import Record
 from policies.types import Permit, Target
-from tests.kit.rig import Rig, opened
+from tests.kit.crash_rig import Rig, opened
 from tools.path.outcome import Result
 from tools.ports import ClusterWriter, Patch, Precondition, Workload
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.rig import new_world
+from tests.kit.crash_rig import new_world
 
 
 @pytest.fixture(scope="session")

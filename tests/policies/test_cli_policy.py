@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from flyball.cli.main import main
-from policies.cases import run
 from policies.loader import compile_texts
+from policies.rule_tests import run
 from tests.kit.policies import CATALOGUE, PEOPLE, rule, text
 
 MANUAL = Path(__file__).parents[2] / "docs" / "policy.md"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import policies
-from policies.cases import run
 from policies.lint import lint
 from policies.loader import load
 from policies.questions import Question, judge
+from policies.rule_tests import run
 from policies.snapshot import Snapshot
 from policies.types import Decision, Target
 from tools.actions.registry import catalogue

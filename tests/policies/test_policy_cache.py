@@ -15,10 +15,10 @@ import pytest
 
 from flyball import policy_cache as kept
 from flyball.policy_cache import PrivateFile, policy_cache
-from policies import documents, parsed
+from policies import parsed_cache, yaml_documents
 from policies.errors import PolicyInvalid
 from policies.loader import compile_texts
-from policies.parsed import ParsedCache
+from policies.parsed_cache import ParsedCache
 from policies.snapshot import Snapshot
 from policies.source import PolicySource
 from tests.kit.policies import CATALOGUE, CLUSTERS, PEOPLE, Doc, ask, decide, deny, rule, text
@@ -86,10 +86,10 @@ def test_a_second_start_parses_nothing_and_decides_the_same(
     home.write(rule(), rule("resources", actions=["set_resources"], limits=limits), deny(target=target))
     first = home.start()
 
-    def refuse(raw: bytes, file: str) -> list[documents.Document]:
+    def refuse(raw: bytes, file: str) -> list[yaml_documents.Document]:
         raise AssertionError(f"{file} was parsed")
 
-    monkeypatch.setattr(documents, "parse", refuse)
+    monkeypatch.setattr(yaml_documents, "parse", refuse)
     second = home.start()
     assert (second.digest, second.epoch, second.files) == (first.digest, first.epoch, first.files)
     assert second.documents == first.documents
@@ -109,7 +109,7 @@ def _allow_in_its_place(home: Home) -> bytes:
     raw = (home.policy / "p.yaml").read_bytes()
     name = str(home.policy / "p.yaml")
     other = ParsedCache(PrivateFile(home.file), b"k" * 32, SOFTWARE)
-    other.put({name: raw}, documents.parse(text([rule(), *PEOPLE]), name))
+    other.put({name: raw}, yaml_documents.parse(text([rule(), *PEOPLE]), name))
     return home.file.read_bytes()
 
 
@@ -207,7 +207,7 @@ def test_another_flyball_python_parser_or_library_parses_anew(
     home.start()
     for name, value in (("sys.version", "3.99"), ("FORMAT", 99), ("_source_digest", lambda module: "other")):
         with monkeypatch.context() as patch:
-            patch.setattr(f"policies.parsed.{name}", value)
+            patch.setattr(f"policies.parsed_cache.{name}", value)
             assert home.parses()
         assert not home.parses()
 
@@ -335,7 +335,7 @@ def test_what_was_kept_is_validated_like_fresh_text(home: Home) -> None:
     name = str(home.policy / "p.yaml")
     cache = policy_cache(home.cache, home.keys, SOFTWARE)
     assert cache is not None
-    cache.put({name: raw}, documents.parse(text([rule(limits=None), *PEOPLE]), name))
+    cache.put({name: raw}, yaml_documents.parse(text([rule(limits=None), *PEOPLE]), name))
     with pytest.raises(PolicyInvalid):
         compile_texts({name: raw}, catalogue=CATALOGUE, clusters=CLUSTERS, cache=cache)
 
@@ -346,19 +346,19 @@ def test_text_that_json_would_change_is_not_kept(home: Home) -> None:
     name = "p.yaml"
     cache = policy_cache(home.cache, home.keys, SOFTWARE)
     assert cache is not None
-    found = documents.parse(apart, name)
+    found = yaml_documents.parse(apart, name)
     cache.put({name: apart}, found)
     back = cache.get({name: apart})
     assert back is None or back == found
 
 
 def test_the_shipped_policies_come_back_the_same(home: Home) -> None:
-    folder = Path(documents.__file__).parent / "default"
+    folder = Path(yaml_documents.__file__).parent / "default"
     texts = {str(path): path.read_bytes() for path in sorted(folder.glob("*.yaml"))}
     cache = policy_cache(home.cache, home.keys, SOFTWARE)
     assert cache is not None
-    fresh = [one for name, raw in texts.items() for one in documents.parse(raw, name)]
+    fresh = [one for name, raw in texts.items() for one in yaml_documents.parse(raw, name)]
     cache.put(texts, fresh)
     assert cache.get(texts) == fresh
     body = json.loads(home.file.read_bytes()[32:])
-    assert body["bound"][0] == parsed.FORMAT
+    assert body["bound"][0] == parsed_cache.FORMAT

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from policies.cases import run
 from policies.errors import RequestInvalid
 from policies.explain import explain
 from policies.lint import lint
 from policies.questions import Question, judge, numbers
+from policies.rule_tests import run
 from policies.schema import schema
 from tests.kit.policies import PEOPLE, Doc, agent, binding, deny, doc, policy, rule, target
 

@@ -15,13 +15,13 @@ from dataclasses import replace
 
 import pytest
 
-from policies.cases import run
 from policies.errors import PolicyInvalid
 from policies.explain import explain
 from policies.gate import Gate
 from policies.lint import lint
 from policies.loader import compile_texts
 from policies.questions import Question, judge
+from policies.rule_tests import run
 from policies.schema import schema
 from policies.snapshot import Snapshot
 from policies.types import ActionInfo, Claim, Decision, Delta, Headroom

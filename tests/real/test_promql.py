@@ -16,7 +16,7 @@ from tests.real import assets, modules
 from tests.real.exported import OLD_S, Cluster
 from tests.real.test_metrics import asking
 from tests.real.written import Scrapes, Written
-from tools.metrics.presets import PRESETS
+from tools.metrics.shipped_templates import PRESETS
 from tools.metrics.templates import Templates
 from tools.metrics.types import Metric, Number, Series, Span
 

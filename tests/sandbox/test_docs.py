@@ -7,7 +7,7 @@ import pytest
 
 from flyball.cli.main import main
 from sandbox.load.manifest import FIELDS
-from sandbox.manifests import default_world
+from sandbox.manifest_files import default_world
 
 TEXT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 

@@ -15,7 +15,7 @@ from sandbox.api.store import Json, Key
 from sandbox.cluster import SimulatedCluster
 from sandbox.load import series as recorded
 from sandbox.load.manifest import Bursts, Load, Step, parse
-from sandbox.manifests import read as read_file
+from sandbox.manifest_files import read as read_file
 from sandbox.metrics import SimulatedMetrics
 from sandbox.serving.demand import demand
 from sandbox.world import START_MS, World

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sandbox.api.errors import ApiError, SandboxError
 from sandbox.api.store import Key
 from sandbox.cluster import SimulatedCluster
-from sandbox.manifests import default_world
-from sandbox.manifests import read as read_file
+from sandbox.manifest_files import default_world
+from sandbox.manifest_files import read as read_file
 from sandbox.world import START_MS, World
 from tests.kit.effort import examples, rounds
 from tests.kit.manifests import workload

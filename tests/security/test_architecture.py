@@ -182,7 +182,7 @@ RULES = (
     rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.path.writing",
          "context.journal.intent(r, s, d, '')"),
     rule("approve", lambda t: _attributes(t, r"approvals\.(approve|deny|approve_plan|deny_plan|vote_plan)$"),
-         "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.person",
+         "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.commands",
          "await app.approvals.approve(h, who)"),
     rule("out of the process", _leaves, "tools.cluster.client tools.metrics.prometheus.access"
          " tools.metrics.prometheus.address tools.metrics.prometheus.client", "import subprocess"),

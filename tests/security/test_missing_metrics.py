@@ -16,7 +16,7 @@ import pytest
 from agents.tuner.hpa import Hpa
 from agents.tuner.run import Pass, TunerPass
 from agents.tuner.strategy import Aim
-from flyball.tuning import TUNER
+from flyball.tuning_pass import TUNER
 from policies.types import Target
 from tests.kit.installation import App, installation
 from tools.errors import ClusterUnavailable, MetricsUnavailable

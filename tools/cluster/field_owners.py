@@ -23,7 +23,7 @@ CACHED = {"resourceVersion": "0"}
 
 
 @dataclass(frozen=True, slots=True)
-class Keepers:
+class FieldOwners:
     """ScaledObjects, HPAs and VPAs. `resizers` is None where VPAs are served and may not be listed."""
 
     scalers: list[Any] = field(default_factory=list)
@@ -40,31 +40,31 @@ class Keepers:
         return owner, resources_owner_of(target, _within(self.resizers, here))
 
 
-class KeepersReader:
-    """Reads keepers once for a pass over a namespace: one that came within the last second may be missed. A
+class FieldOwnersReader:
+    """Reads owners once for a pass over a namespace: one that came within the last second may be missed. A
     reader that may not list scalers may not judge: the 403 goes up."""
 
     def __init__(self, pages: Pages, clock: Clock) -> None:
         self._pages, self._clock = pages, clock
         self._served: dict[str, tuple[int, bool]] = {}
-        self._kept: dict[str | None, tuple[int, Keepers]] = {}
+        self._kept: dict[str | None, tuple[int, FieldOwners]] = {}
 
-    def kept(self, namespace: str | None) -> Keepers | None:
+    def kept(self, namespace: str | None) -> FieldOwners | None:
         """What `read` would give without asking the cluster."""
-        until, keepers = self._kept.get(namespace, (0, Keepers()))
-        return keepers if self._clock.mono_us() < until else None
+        until, owners = self._kept.get(namespace, (0, FieldOwners()))
+        return owners if self._clock.mono_us() < until else None
 
-    async def read(self, namespace: str | None) -> Keepers:
-        now, keepers = self._clock.mono_us(), self.kept(namespace)
-        if keepers is None:
+    async def read(self, namespace: str | None) -> FieldOwners:
+        now, owners = self._clock.mono_us(), self.kept(namespace)
+        if owners is None:
             scalers, autoscalers, resizers = await asyncio.gather(
                 self._scalers(namespace),
                 self._pages.list(AUTOSCALERS, namespace, CACHED),
                 self._resizers(namespace),
             )
-            keepers = Keepers(scalers, autoscalers, resizers)
-            self._kept[namespace] = (now + KEEPERS_US, keepers)
-        return keepers
+            owners = FieldOwners(scalers, autoscalers, resizers)
+            self._kept[namespace] = (now + KEEPERS_US, owners)
+        return owners
 
     async def resizable(self) -> bool:
         """Whether `pods/resize` is served, by discovery of the core group."""

@@ -9,7 +9,7 @@ from policies.types import Target
 from tools.cluster import objects
 from tools.cluster.api import METADATA_ONLY, Api
 from tools.cluster.events import events_of
-from tools.cluster.field_owners import Keepers, KeepersReader
+from tools.cluster.field_owners import FieldOwners, FieldOwnersReader
 from tools.cluster.kinds import CONTROLLERS, NAMESPACES, POD_METRICS, PODS, WORKLOADS, path_of
 from tools.cluster.owners import aimed_at
 from tools.cluster.pages import Pages
@@ -29,7 +29,7 @@ class KubernetesCluster:
         self.api, self.name, self._clock = api, name, clock
         self._identity: ClusterIdentity | None = None
         self._pages = Pages(api.get, api.server)
-        self._keepers = KeepersReader(self._pages, clock)
+        self._owners = FieldOwnersReader(self._pages, clock)
         self._seen: OrderedDict[str, Workload] = OrderedDict()
         self._own: OrderedDict[str, dict[str, str]] = OrderedDict()
         self._roots: dict[str, tuple[int, Target]] = {}
@@ -49,12 +49,12 @@ class KubernetesCluster:
     async def read(self, target: Target) -> Workload:
         """The workload and who keeps its replicas and resources."""
         path = self._path(target)
-        keepers = self._keepers.kept(target.namespace)
-        if keepers is None:
-            obj, keepers = await asyncio.gather(self.api.get(path), self._keepers.read(target.namespace))
+        owners = self._owners.kept(target.namespace)
+        if owners is None:
+            obj, owners = await asyncio.gather(self.api.get(path), self._owners.read(target.namespace))
         else:  # nothing else to ask: no task for it
             obj = await self.api.get(path)
-        seen = self._pages.parse(lambda: self._workload(target.kind, obj, keepers), path)
+        seen = self._pages.parse(lambda: self._workload(target.kind, obj, owners), path)
         _keep(self._seen, target.key, seen)
         return seen
 
@@ -67,10 +67,10 @@ class KubernetesCluster:
         """Deployments, then StatefulSets, each in the API's order."""
         query = {"labelSelector": selector} if selector else {}
         lists = [self._pages.list(kind, namespace, query) for kind in WORKLOADS.values()]
-        keepers, items = await asyncio.gather(self._keepers.read(namespace), asyncio.gather(*lists))
+        owners, items = await asyncio.gather(self._owners.read(namespace), asyncio.gather(*lists))
         found = list(zip(WORKLOADS, items, strict=True))
         return self._pages.parse(
-            lambda: [self._workload(kind, obj, keepers) for kind, each in found for obj in each],
+            lambda: [self._workload(kind, obj, owners) for kind, each in found for obj in each],
             f"workloads of {namespace or 'all namespaces'}",
         )
 
@@ -132,21 +132,21 @@ class KubernetesCluster:
 
     async def events(self, target: Target) -> list[ApiEvent]:
         """From core `v1` with field selectors; what is older than the apiserver keeps (an hour) is gone."""
-        keepers, pods = await asyncio.gather(self._keepers.read(target.namespace), self.pods(target))
-        hpa = self._pages.parse(lambda: aimed_at(target, keepers.autoscalers), f"HPA of {target}")
+        owners, pods = await asyncio.gather(self._owners.read(target.namespace), self.pods(target))
+        hpa = self._pages.parse(lambda: aimed_at(target, owners.autoscalers), f"HPA of {target}")
         name = hpa["metadata"]["name"] if hpa else None
         return await events_of(self._pages, target, name, [pod.name for pod in pods])
 
     async def autoscaler(self, target: Target) -> Autoscaler | None:
         """As it was at most a second ago."""
-        keepers = await self._keepers.read(target.namespace)
+        owners = await self._owners.read(target.namespace)
         what = f"HPA of {target}"
-        hpa = self._pages.parse(lambda: aimed_at(target, keepers.autoscalers), what)
+        hpa = self._pages.parse(lambda: aimed_at(target, owners.autoscalers), what)
         return self._pages.parse(lambda: objects.autoscaler(hpa), what) if hpa else None
 
     async def resizable(self) -> bool:
         """Whether the cluster serves `pods/resize`; remembered for a minute."""
-        return await self._keepers.resizable()
+        return await self._owners.resizable()
 
     async def usage(self, target: Target) -> list[PodUsage]:
         """Samples of the pods that the workload's selector finds, as an HPA takes them."""
@@ -185,10 +185,10 @@ class KubernetesCluster:
         """A pod that a write returned. Raises ClusterUnavailable where it is not what the API documents."""
         return self._pages.parse(lambda: objects.pod(obj), "pod")
 
-    def _workload(self, kind: str, obj: objects.Object, keepers: Keepers) -> Workload:
+    def _workload(self, kind: str, obj: objects.Object, owners: FieldOwners) -> Workload:
         meta = obj["metadata"]
         target = Target(cluster=self.name, namespace=meta["namespace"], kind=kind, name=meta["name"])
-        return objects.workload(self.name, kind, obj, *keepers.of(target, obj))
+        return objects.workload(self.name, kind, obj, *owners.of(target, obj))
 
     async def _selector(self, path: str) -> str:
         obj = await self.api.get(path)

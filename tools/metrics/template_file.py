@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tools.errors import ToolError
-from tools.metrics.presets import PRESETS
+from tools.metrics.shipped_templates import PRESETS
 from tools.metrics.templates import (
     PER_WINDOW,
     PLACEHOLDERS,

@@ -21,7 +21,7 @@ from tools.path.writing import Writing
 from tools.ports import ClusterWriter
 
 TRIES = 3
-"""How often a definite conflict (409) is decided again on a fresh read."""
+"""How many attempts a request has in all: after a definite conflict (409) it is decided again on a fresh read."""
 PAUSE_S = 0.05
 """Pause after the first conflict; the second is twice as long."""
 DAY_S = 86_400

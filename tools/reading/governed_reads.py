@@ -11,7 +11,7 @@ from tools.metrics.series import digest, summary
 from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
 from tools.path.context import Context
 from tools.ports import ApiEvent, Autoscaler, Change, Pod, PodUsage, UsageReader, Workload
-from tools.reading.everywhere import Everywhere, EverywhereReader
+from tools.reading.all_namespaces import Everywhere, EverywhereReader
 from tools.reading.overview import Overview
 from tools.reading.own_changes import own_changes
 from tools.reading.screening import Reading

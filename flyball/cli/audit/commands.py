@@ -119,7 +119,7 @@ def prove(
     vkey: Vkey = None,
 ) -> None:
     """Write a proof of one record that needs no log to check. Example: flyball audit prove 18204 --to p.json"""
-    from audit.evidence import prove as make
+    from audit.proof_file import prove as make
 
     path = _path(opts, log)
     with _reading(opts, log) as reader:
@@ -152,7 +152,7 @@ def verify_proof(
 ) -> None:
     """Check a proof, offline and without a log. Example: flyball audit verify-proof p.json --vkey KEY"""
     from audit.errors import LogTampered
-    from audit.evidence import verify_proof as check
+    from audit.proof_file import verify_proof as check
     from flyball.cli.audit.view import lines_of, proven_json
 
     trusted = _parsed(vkey) if vkey else None

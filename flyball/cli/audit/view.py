@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from audit.canonical import encode
-from audit.evidence import Proven
+from audit.proof_file import Proven
 from audit.record import Record
 from audit.report import Finding, Report
 from audit.store.read import Entry

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from forecasting.backtest.compare import Comparison, Row
-    from forecasting.backtest.policies import Setting
+    from forecasting.backtest.recommenders import Setting
     from forecasting.types import Score
 
 _LEAST, _MOST = 48, 100

@@ -81,13 +81,13 @@ def _cases(paths: "Sequence[Path]", columns: "Sequence[str]", unit: float) -> "l
 
 
 def _of_file(path: Path, columns: "Sequence[str]", unit: float, now_s: int) -> "list[Case]":
-    from flyball.cli.kit import recorded
+    from flyball.cli.kit import series_files
     from forecasting.backtest.rows import accepts, ordered
     from forecasting.recorded.text import stem
     from forecasting.vertical.compare import Case
     from forecasting.vertical.grid import gridded
 
-    samples = recorded.read(path, columns, accepts(now_s))
+    samples = series_files.read(path, columns, accepts(now_s))
     whole, several = stem(path.name), len(samples.columns) > 1
     cases = []
     for name in samples.columns:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 def read(paths: Sequence[Path], column: str, now_s: int) -> "list[Trace]":
     """The traces of these files. Raises UsageError or BadTrace, with file and line, for one that cannot be used."""
-    from flyball.cli.kit import recorded
+    from flyball.cli.kit import series_files
     from forecasting.backtest.rows import accepts, ordered
     from forecasting.backtest.trace import on_the_minute
     from forecasting.recorded.text import stem
 
     distinct((stem(path.name), path) for path in paths)
-    found = (recorded.read(path, (column,), accepts(now_s)) for path in paths)
+    found = (series_files.read(path, (column,), accepts(now_s)) for path in paths)
     return [on_the_minute(ordered(samples, column)) for samples in found]
 
 

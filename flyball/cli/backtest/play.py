@@ -20,8 +20,8 @@ def write(opts: Options, out: Path, cases: "Sequence[Case]", name: Name, risk: f
     """The replicas that one policy asks for, a file a trace."""
     from flyball.cli.backtest import files, show, spread
     from flyball.cli.kit.output import document, note, say
-    from forecasting.backtest.policies import default
     from forecasting.backtest.recommend import recommended
+    from forecasting.backtest.recommenders import default
 
     setting = default(name, cases[0].shape, risk, percent)
     texts = spread.spread(partial(recommended, setting), cases)
@@ -49,7 +49,7 @@ def compare(
     from flyball.cli.backtest import show, spread
     from flyball.cli.kit.output import document
     from forecasting.backtest.compare import compare as compared
-    from forecasting.backtest.policies import PEERS
+    from forecasting.backtest.recommenders import PEERS
 
     names: tuple[Name, ...] = ("quantile", *PEERS)
     if policy is not None:

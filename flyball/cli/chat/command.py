@@ -34,10 +34,10 @@ def chat(
     how, endpoint = mode(dry_run), _endpoint(opts)
 
     async def work(app: "App") -> None:
-        from flyball.chatting import open_chat
         from flyball.cli.chat.repl import Repl
         from flyball.cli.chat.show import chosen
         from flyball.cli.chat.turns import Chat
+        from flyball.open_chat import open_chat
 
         name = thread or _new_name(app)
         async with open_chat(app, endpoint, how) as ops:

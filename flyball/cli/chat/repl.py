@@ -5,7 +5,7 @@ import sys
 
 from agents.errors import AgentError
 from audit.errors import AuditError
-from flyball.cli.chat.person import Commands
+from flyball.cli.chat.commands import Commands
 from flyball.cli.chat.turns import TAINTED, Chat
 from flyball.cli.kit import output
 from flyball.cli.kit.output import note

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 from agents.ops.agent import OpsAgent
 from agents.ops.events import CardShown, Event
-from flyball.chatting import read_untrusted
 from flyball.cli.chat.ends import code_of
 from flyball.cli.chat.show import Show
 from flyball.cli.kit.output import note
 from flyball.exits import Exit
+from flyball.open_chat import read_untrusted
 from flyball.wiring import App
 
 TAINTED = "this thread has read untrusted text (events or the like): tighter limits hold for it from now on"

@@ -129,7 +129,7 @@ def can_i(
 @command
 def test(opts: Options) -> None:
     """Run the tests in the policy files. Example: flyball policy test --policies ./policies"""
-    from policies.cases import run
+    from policies.rule_tests import run
 
     snapshot, _, _ = _policy(opts)
     results = list(run(snapshot))

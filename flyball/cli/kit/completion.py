@@ -93,10 +93,10 @@ class _Here:
     @property
     def shown(self) -> dict[str, list[str]]:
         """What was shown of that context, by namespace."""
-        from flyball.cli.kit import shown
+        from flyball.cli.kit import remembered_names
 
         folder = self.settings.state / ("sandbox" if self.context == "sandbox" else "real")
-        return shown.read(folder, self.context)
+        return remembered_names.read(folder, self.context)
 
     @property
     def own_namespace(self) -> str:

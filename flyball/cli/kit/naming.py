@@ -7,7 +7,7 @@ want its kind; `get` also takes bare names and finds their kinds in a governed l
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from flyball.cli.kit.mistakes import like, quoted
+from flyball.cli.kit.usage_errors import like, quoted
 from flyball.exits import UsageError
 from tools.cluster.names import ALIASES, SHORT
 

@@ -1,6 +1,6 @@
 """The nodes of the command tree: what is typed beside a command's name is told in our own words.
 
-Everything else that the library finds wrong with a command line becomes three parts in `mistakes`.
+Everything else that the library finds wrong with a command line becomes three parts in `usage_errors`.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typer._click.exceptions import UsageError
 from typer._click.shell_completion import CompletionItem
 from typer.core import TyperCommand, TyperGroup
 
-from flyball.cli.kit import mistakes
+from flyball.cli.kit import usage_errors
 
 
 class Command(TyperCommand):
@@ -24,7 +24,7 @@ class Command(TyperCommand):
         with _placed(ctx):
             rest = super().parse_args(ctx, args)
         if rest and not ctx.resilient_parsing:
-            raise mistakes.left_over(ctx, rest)
+            raise usage_errors.left_over(ctx, rest)
         return rest
 
 
@@ -49,7 +49,7 @@ class Group(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Raises UsageError where there is no such subcommand."""
         if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
-            raise mistakes.no_such_command(ctx, args[0], self.list_commands(ctx))
+            raise usage_errors.no_such_command(ctx, args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
 
@@ -73,3 +73,13 @@ def adopt(app: typer.Typer) -> typer.Typer:
         if group.typer_instance is not None:
             adopt(group.typer_instance)
     return app
+
+
+def loaded(app: typer.Typer, name: str) -> Any:
+    """The command of a module's typer app, under `name`: plain help as kubectl prints it, mistakes in our words."""
+    plain: Any = app
+    plain.rich_markup_mode = None
+    plain._add_completion = False
+    command = typer.main.get_command(adopt(app))
+    command.name = name
+    return command

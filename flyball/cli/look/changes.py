@@ -32,7 +32,7 @@ def changes(opts: Options, target: Target, since: Since = "2h") -> None:
 
     async def work(app: "App") -> None:
         from flyball.cli.kit import missing
-        from flyball.cli.look.person import Looking
+        from flyball.cli.look.reads import Looking
         from tools.cluster.names import target as named
 
         where = named(app.place.context, app.place.namespace, name)

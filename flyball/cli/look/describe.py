@@ -29,7 +29,7 @@ def describe(opts: Options, target: Target) -> None:
     async def work(app: "App") -> None:
         from flyball.cli.kit import missing
         from flyball.cli.look.permissions import may
-        from flyball.cli.look.person import ALL, Looking
+        from flyball.cli.look.reads import ALL, Looking
         from tools.cluster.names import target as named
 
         where = named(app.place.context, app.place.namespace, name)
@@ -186,19 +186,19 @@ def _may(allowed: list[dict[str, str]]) -> Iterator[str]:
 
 
 def _document(facts: "Facts", allowed: list[dict[str, str]]) -> dict[str, Any]:
-    from flyball.cli.kit import shapes
+    from flyball.cli.kit import workload_json
     from flyball.cli.kit.render import instant
     from tools.diagnosis.pods import drift
 
     return {
         "kind": "WorkloadDescription",
-        **shapes.workload(facts.workload),
+        **workload_json.workload(facts.workload),
         "at": instant(facts.now_ms),
-        "autoscaler": shapes.autoscaler(facts.autoscaler),
-        "pods": [shapes.pod(p) for p in facts.pods],
+        "autoscaler": workload_json.autoscaler(facts.autoscaler),
+        "pods": [workload_json.pod(p) for p in facts.pods],
         "drift": [f.evidence for f in drift(facts)],
-        "metrics": shapes.numbers(facts.numbers),
-        "events": [shapes.event(e) for e in facts.events],
+        "metrics": workload_json.numbers(facts.numbers),
+        "events": [workload_json.event(e) for e in facts.events],
         "may": allowed,
         "missing": dict(facts.missing),
     }

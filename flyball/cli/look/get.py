@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flyball.cli.kit.naming import Named
-    from flyball.cli.look.person import Looking
+    from flyball.cli.look.reads import Looking
     from flyball.place import Place
     from flyball.wiring import App
     from policies.types import Target
@@ -69,7 +69,7 @@ def get(
         raise UsageError("a workload is named, and -l selects by labels", hint="leave one of the two out")
 
     async def work(app: "App") -> None:
-        from flyball.cli.look.person import Looking
+        from flyball.cli.look.reads import Looking
 
         asked = _Asked(Looking(app), app.place, named, selector, all_namespaces, output == "wide")
         rows = await asked.rows()
@@ -111,7 +111,7 @@ class _Asked:
         return ("NAMESPACE", *head) if self.everywhere else head
 
     async def rows(self) -> "list[Row]":
-        from flyball.cli.look.person import OVERVIEW, WIDE
+        from flyball.cli.look.reads import OVERVIEW, WIDE
 
         metrics = WIDE if self.wide else OVERVIEW
         if self.named.single is None:
@@ -181,12 +181,12 @@ def _cells(asked: _Asked, row: "Row", now: int) -> tuple[object, ...]:
 
 
 def _item(row: "Row") -> dict[str, Any]:
-    from flyball.cli.kit import shapes
+    from flyball.cli.kit import workload_json
 
     return {
-        **shapes.workload(row.workload),
-        "autoscaler": shapes.autoscaler(row.autoscaler),
-        "metrics": shapes.numbers(row.numbers),
+        **workload_json.workload(row.workload),
+        "autoscaler": workload_json.autoscaler(row.autoscaler),
+        "metrics": workload_json.numbers(row.numbers),
         "missing": dict(row.missing),
     }
 

@@ -122,7 +122,7 @@ def _row(number: "Number", what: str) -> tuple[object, ...]:
 def _document(
     where: "Target", found: "dict[Metric, tuple[Number, str]]", silent: "dict[Metric, MetricsUnavailable]"
 ) -> dict[str, Any]:
-    from flyball.cli.kit.shapes import number as shape
+    from flyball.cli.kit.workload_json import number as shape
     from tools.metrics.hints import reason
 
     return {

@@ -27,7 +27,7 @@ def why(opts: Options, target: Target) -> None:
 
     async def work(app: "App") -> None:
         from flyball.cli.kit import missing
-        from flyball.cli.look.person import ALL, Looking
+        from flyball.cli.look.reads import ALL, Looking
         from tools.cluster.names import target as named
         from tools.diagnosis.control import LATELY_S
         from tools.diagnosis.snapshot import diagnosis

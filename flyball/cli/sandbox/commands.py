@@ -83,7 +83,7 @@ def advance(opts: Options, span: Span) -> None:
 def load(opts: Options, file: File) -> None:
     """Add or change objects, as kubectl apply does. Example: flyball sandbox load shop.yaml"""
     from sandbox.api.errors import ApiError, SandboxError, WorldUnavailable
-    from sandbox.manifests import read
+    from sandbox.manifest_files import read
 
     try:
         touched = _world(opts).load(read(file))

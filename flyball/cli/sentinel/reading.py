@@ -21,12 +21,12 @@ def samples(
 
     Raises UsageError or BadTrace: a file that is not a series, a column of which nothing was measured.
     """
-    from flyball.cli.kit import recorded
+    from flyball.cli.kit import series_files
     from forecasting.recorded.rows import Accepts
 
     hint = "name another with --column" if choose else ""
     accepts = Accepts(gaps="any", negative=True, most=_VALUE_MAX, choose=hint)
-    found = recorded.read(path, columns, accepts, optional)
+    found = series_files.read(path, columns, accepts, optional)
     for name in columns:
         if not any(map(math.isfinite, found.columns[name])):
             hint = "leave out what was not measured, or name another with --column"

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from flyball.cli.kit.tree import Group, adopt
+from flyball.cli.kit.tree import Group, loaded
 from flyball.cli.tune.apply import apply_plan
 from flyball.cli.tune.run import run
 
@@ -39,12 +39,7 @@ class LazyGroup(Group):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in LATER:
             return super().get_command(ctx, cmd_name)
-        later = _later(cmd_name)
-        later.rich_markup_mode = None  # plain help, as kubectl prints it
-        later._add_completion = False
-        loaded = typer.main.get_command(adopt(later))
-        loaded.name = cmd_name
-        return loaded
+        return loaded(_later(cmd_name), cmd_name)
 
     def summaries(self, ctx: Any) -> dict[str, str]:  # noqa: ARG002
         return {name: one.get_short_help_str(80) for name, one in self.commands.items()} | LATER

@@ -27,7 +27,7 @@ def run(opts: Options, dry_run: DryRun = None, cpu_percent: Percent = 80, strate
 
     async def work(app: "App") -> None:
         from flyball.cli.tune.show import code_of, document, text
-        from flyball.tuning import tune
+        from flyball.tuning_pass import tune
 
         tuned = await tune(app, chosen, how)
         document(app, tuned) if opts.json else text(app, tuned)

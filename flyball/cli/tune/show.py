@@ -6,11 +6,11 @@ from flyball.cli.change import plan_view
 from flyball.cli.kit import output
 from flyball.cli.kit.output import safe, say, table
 from flyball.exits import Exit
-from flyball.tuning import TUNER
+from flyball.tuning_pass import TUNER
 
 if TYPE_CHECKING:
     from agents.tuner.run import Pass, Row
-    from flyball.tuning import Tuned
+    from flyball.tuning_pass import Tuned
     from flyball.wiring import App
 
 

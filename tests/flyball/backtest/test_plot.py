@@ -11,7 +11,7 @@ import pytest
 from flyball.cli.backtest import bars
 from flyball.cli.backtest.plot import drawn
 from forecasting.backtest.compare import Comparison, Row
-from forecasting.backtest.policies import Setting
+from forecasting.backtest.recommenders import Setting
 from forecasting.types import Score
 from tests.kit.command_line import Flyball
 

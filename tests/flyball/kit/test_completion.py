@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flyball.cli.kit import shown
+from flyball.cli.kit import remembered_names
 from flyball.exits import Exit
 from tests.kit.command_line import Flyball
 from tests.kit.installation import LOCAL, allow, write_policy
@@ -165,7 +165,7 @@ def test_broken_files_are_silent(seen: Flyball, shell: Shell, home: Path, name: 
         (home / ".kube").mkdir()
         (home / ".kube/config").write_text("kind: [", "utf-8")
     else:
-        (home / ".local/state/flyball/sandbox" / shown.FILE).write_text(
+        (home / ".local/state/flyball/sandbox" / remembered_names.FILE).write_text(
             '{"format": 1, "contexts": [[', "utf-8"
         )
     for line in ("flyball get --context ", "flyball get -n ", "flyball get deploy/"):
@@ -206,10 +206,10 @@ def test_bash_itself_completes(seen: Flyball, home: Path, tmp_path: Path) -> Non
 
 
 def test_the_names_are_bounded_and_private(tmp_path: Path) -> None:
-    shown.keep(tmp_path, "c", {"a": [f"deployment/n{n}" for n in range(5000)]}, whole=True)
-    assert len(shown.read(tmp_path, "c")["a"]) == 1000
-    shown.keep(tmp_path, "c", {f"s{n}": ["deployment/x"] for n in range(500)}, whole=False)
-    assert len(shown.read(tmp_path, "c")) == 200
-    assert (tmp_path / shown.FILE).stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == [shown.FILE]
-    shown.keep(tmp_path / "nowhere", "c", {"a": ["deployment/x"]}, whole=True)
+    remembered_names.keep(tmp_path, "c", {"a": [f"deployment/n{n}" for n in range(5000)]}, whole=True)
+    assert len(remembered_names.read(tmp_path, "c")["a"]) == 1000
+    remembered_names.keep(tmp_path, "c", {f"s{n}": ["deployment/x"] for n in range(500)}, whole=False)
+    assert len(remembered_names.read(tmp_path, "c")) == 200
+    assert (tmp_path / remembered_names.FILE).stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == [remembered_names.FILE]
+    remembered_names.keep(tmp_path / "nowhere", "c", {"a": ["deployment/x"]}, whole=True)

@@ -312,7 +312,7 @@ def test_metrics_that_are_silent_are_not_waited_for_any_longer(
 ) -> None:
     import asyncio
 
-    from flyball.cli.look import person
+    from flyball.cli.look import reads
     from tools.diagnosis import snapshot
 
     async def silent(*_: object) -> None:
@@ -320,7 +320,7 @@ def test_metrics_that_are_silent_are_not_waited_for_any_longer(
 
     monkeypatch.setattr(SimulatedMetrics, "latest", silent)
     monkeypatch.setattr(snapshot, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(person, "QUIET_S", 0.1)
+    monkeypatch.setattr(reads, "QUIET_S", 0.1)
     done = flyball("describe deploy/web")
     assert done.code == Exit.DONE, done.err
     assert "waiting for figures" in done.err

@@ -11,8 +11,8 @@ from policies.types import Principal, Scope
 from sandbox.api.apiserver import Write
 from sandbox.api.faults import Fault, FaultKind
 from sandbox.api.store import Key
+from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tests.kit.forks import Child
-from tests.kit.rig import POLICY, Rig, balanced, run
 from tools.approvals.approvals import NoSuchQuestion, VoteRefused
 from tools.path.outcome import Applied, Failed, Pending, Refused, Simulated
 from tools.path.standing import RequestReused

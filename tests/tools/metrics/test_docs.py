@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from tests.kit.command_line import Flyball
-from tools.metrics.presets import PRESETS
+from tools.metrics.shipped_templates import PRESETS
 from tools.metrics.template_file import load
 from tools.metrics.templates import PLACEHOLDERS, Templates
 from tools.metrics.types import SPECS, Metric, Missing

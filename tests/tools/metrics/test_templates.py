@@ -12,7 +12,7 @@ from tests.tools.metrics.kit import WEB
 from tools.errors import MetricsUnavailable
 from tools.metrics.numbers import whole
 from tools.metrics.pods import SAFE, pattern
-from tools.metrics.presets import PRESETS
+from tools.metrics.shipped_templates import PRESETS
 from tools.metrics.template_file import MetricsConfigInvalid, load
 from tools.metrics.templates import Templates, escaped, placeholders
 from tools.metrics.types import Metric

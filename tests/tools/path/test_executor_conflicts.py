@@ -17,7 +17,7 @@ import pytest
 
 from policies.types import Request, Target
 from sandbox.api.faults import Fault, FaultKind
-from tests.kit.rig import POLICY, Rig, balanced, opened, run
+from tests.kit.crash_rig import POLICY, Rig, balanced, opened, run
 from tests.tools.path.test_executor_faults import Interloper, somebody_scales
 from tools.path.attempts import TRIES
 from tools.path.outcome import Applied, Failed, Pending, Refused

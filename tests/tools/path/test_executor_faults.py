@@ -3,7 +3,7 @@
 | fault                        | result             | effect |
 |------------------------------|--------------------|--------|
 | refused, 429                 | Failed             | none   |
-| 409, up to three             | decided again      | one    |
+| 409, one or two              | decided again      | one    |
 | no answer or 500, before     | Unknown, not applied | none |
 | no answer or 500, after      | Unknown, applied   | one    |
 | overwritten before the look  | Unknown, a person  | gone   |
@@ -16,7 +16,7 @@ import pytest
 from sandbox.api.apiserver import Write
 from sandbox.api.faults import Fault, FaultKind
 from sandbox.api.store import Key
-from tests.kit.rig import Rig, balanced, run
+from tests.kit.crash_rig import Rig, balanced, run
 from tools.errors import ArgumentsInvalid, ClusterUnavailable
 from tools.path.attempts import TRIES
 from tools.path.journal import actor_of

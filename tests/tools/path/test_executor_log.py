@@ -9,7 +9,7 @@ from audit.errors import LogUnavailable
 from audit.store import sqlite as store
 from flyball.cli.main import main
 from policies.types import Permit, Target
-from tests.kit.rig import Rig, balanced, run
+from tests.kit.crash_rig import Rig, balanced, run
 from tools.path.outcome import Applied, Unknown
 from tools.path.undo import proposal
 from tools.ports import ClusterWriter, Patch, Precondition, Workload

@@ -9,7 +9,7 @@ import pytest
 
 from audit.log import Log
 from policies.types import Target
-from tests.kit.rig import Rig, balanced, run
+from tests.kit.crash_rig import Rig, balanced, run
 from tests.tools.path.test_executor_faults import Interloper
 from tools.path import kill_switch
 from tools.path.outcome import Applied, Pending, Refused

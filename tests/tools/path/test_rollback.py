@@ -8,7 +8,7 @@ from policies.types import Request
 from sandbox.api.apiserver import Write
 from sandbox.api.faults import Fault, FaultKind
 from sandbox.api.store import Key
-from tests.kit.rig import POLICY, Rig, balanced, run
+from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tools.errors import ArgumentsInvalid
 from tools.path import kill_switch
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.rig import POLICY, Rig, balanced, run
+from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tests.tools.plans.test_plans import ALONE, applied, ended, planned, somebody_scales
 from tools.errors import ArgumentsInvalid
 from tools.path.outcome import Applied

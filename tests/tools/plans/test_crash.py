@@ -15,8 +15,8 @@ import pytest
 
 from audit.record import Record
 from policies.types import Permit, Target
+from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tests.kit.forks import Child, die, mortal_log
-from tests.kit.rig import POLICY, Rig, balanced, run
 from tests.tools.plans.test_plans import ALONE, applied, ended, planned
 from tools.plans.plan import Plan
 from tools.ports import ClusterWriter, Patch, Precondition, Workload

@@ -14,10 +14,10 @@ from audit.errors import LogTampered
 from audit.record import Record
 from policies.types import Claim, Principal, Scope
 from sandbox.world import World
+from tests.kit.crash_rig import NAMESPACE, POLICY, Rig, balanced, run
 from tests.kit.effort import rounds
 from tests.kit.installation import App, within
 from tests.kit.manifests import workload
-from tests.kit.rig import NAMESPACE, POLICY, Rig, balanced, run
 from tests.tools.plans.test_plans import applied, ended, planned
 from tools.approvals.approvals import NoSuchQuestion, VoteRefused
 from tools.errors import ClusterMismatch

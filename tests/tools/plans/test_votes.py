@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.rig import POLICY, Rig, balanced, run
+from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tests.tools.plans.test_plans import applied, ended, planned, somebody_scales
 from tools.approvals.approvals import VoteRefused
 from tools.path.outcome import Refused

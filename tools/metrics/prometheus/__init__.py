@@ -2,7 +2,7 @@
 
 `latest` evaluates at the server's own time and asks for the newest sample's time too, also a little ahead of it:
 so a clock that is wrong on either side shows as `stale` or `future` instead of as a figure of another time.
-Which series a Prometheus needs: tools/metrics/presets.py.
+Which series a Prometheus needs: tools/metrics/shipped_templates.py.
 """
 
 import logging

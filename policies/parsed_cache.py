@@ -24,7 +24,7 @@ FORMAT = 1
 KEY_BYTES = 32
 _DOMAIN = b"flyball/policy-cache\0"
 _MAC_BYTES = 32
-_PARSERS = ("policies.documents", "ruamel.yaml")
+_PARSERS = ("policies.yaml_documents", "ruamel.yaml")
 
 
 class Store(Protocol):

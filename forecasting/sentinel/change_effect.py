@@ -24,7 +24,7 @@ _LEAST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ChangeTest:
     """`after_s` are judged, leaving `settle_s` after the change out, against `long_s` and `short_s` before it; an
     effect counts above `effect` (a share) and where at most the share `chance` of the placebos of up to `days`
     days reach it; with fewer than `least_placebos`, above `mads` of the blocks before."""
@@ -40,11 +40,11 @@ class Rule:
     mads: float = 2.0
 
 
-RULE = Rule()
+RULE = ChangeTest()
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ChangeVerdict:
     """`worse` (True, False, or None: cannot be judged, and `why`); `effect`, the share by which it rose in every
     comparison at least; `chance`, the share of moments without a change that show as much (None: too few), and
     how many `placebos` there were."""
@@ -56,13 +56,13 @@ class Verdict:
     placebos: int = 0
 
 
-def verify(series: Series, changed_s: int, rule: Rule = RULE) -> Verdict:
+def verify(series: Series, changed_s: int, rule: ChangeTest = RULE) -> ChangeVerdict:
     """Judge a change made at `changed_s` from samples up to `changed_s + settle_s + after_s`."""
     found = blocks(series)
     size = found.size_s
     half = rule.after_s // 2 // size
     if min(half, rule.short_s // size) < _LEAST:
-        return Verdict(None, f"blocks of {size} s are too coarse for {rule.short_s} s before")
+        return ChangeVerdict(None, f"blocks of {size} s are too coarse for {rule.short_s} s before")
     # The first block that ends after the change, and the first that begins once it has settled.
     i = int(np.searchsorted(found.ends_s, changed_s, "right"))
     j = int(np.searchsorted(found.ends_s - size, changed_s + rule.settle_s, "left"))
@@ -72,14 +72,14 @@ def verify(series: Series, changed_s: int, rule: Rule = RULE) -> Verdict:
     return _judged(logs, i - first, j - i, half, size, rule)
 
 
-def _judged(logs: Floats, i: int, gap: int, half: int, size: int, rule: Rule) -> Verdict:
+def _judged(logs: Floats, i: int, gap: int, half: int, size: int, rule: ChangeTest) -> ChangeVerdict:
     """For a change before block `i` of `logs`, settled `gap` blocks later."""
     long, short = rule.long_s // size, rule.short_s // size
     after, afters = _medians(logs, half), (gap + half - 1, gap + 2 * half - 1)
     shifts = [_moved(after, -k) - _moved(_medians(logs, n), 1) for n in (long, short) for k in afters]
     least = np.minimum.reduce([*(s - _usual(s, size, rule.days) for s in shifts), *shifts[2:]])
     if i >= len(least) or np.isnan(least[i]):
-        return Verdict(None, "fewer than half of the blocks before or after the change are known")
+        return ChangeVerdict(None, "fewer than half of the blocks before or after the change are known")
     effect = float(least[i])
     # Of earlier moments those whose time after was over by the change.
     past = least[max(0, i - rule.days * DAY_S // size) : max(0, i - gap - 2 * half + 1)]
@@ -91,7 +91,7 @@ def _judged(logs: Floats, i: int, gap: int, half: int, size: int, rule: Rule) ->
         chance = float((1 + (placebos >= effect).sum()) / (1 + len(placebos)))
         beyond = chance <= rule.chance
     why = "worse beyond chance" if rose and beyond else "within what happens without a change"
-    return Verdict(bool(rose and beyond), why, float(np.expm1(effect)), chance, len(placebos))
+    return ChangeVerdict(bool(rose and beyond), why, float(np.expm1(effect)), chance, len(placebos))
 
 
 def _usual(shift: Floats, size: int, days: int) -> Floats:

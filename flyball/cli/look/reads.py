@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flyball.cli.kit import shown
+from flyball.cli.kit import remembered_names
 from flyball.cli.kit.output import note, transient
 from policies.types import Target
 from tools.diagnosis import snapshot
@@ -12,7 +12,7 @@ from tools.diagnosis.snapshot import ALL, Row
 from tools.diagnosis.types import Facts
 from tools.errors import ReadRefused
 from tools.metrics.types import Metric
-from tools.reading.everywhere import Everywhere
+from tools.reading.all_namespaces import Everywhere
 
 if TYPE_CHECKING:
     from flyball.wiring import App
@@ -77,7 +77,7 @@ class Looking:
         spaces = {forget: list[str]()} if forget else {}
         for target in targets:
             spaces.setdefault(target.namespace or "", []).append(str(target))
-        shown.keep(self._place.folder, self._place.context, spaces, whole=bool(forget))
+        remembered_names.keep(self._place.folder, self._place.context, spaces, whole=bool(forget))
 
 
 async def _told(work: Coroutine[Any, Any, T]) -> T:

@@ -50,7 +50,7 @@ class Setting:
         percent = int(self.value)
         match self.name:
             case "quantile":
-                from forecasting.demand.policy import QuantilePolicy
+                from forecasting.demand.recommender import QuantilePolicy
 
                 return QuantilePolicy(self.value)
             case "hpa":
