@@ -9,11 +9,17 @@ R = TypeVar("R")
 Interrupted = Literal["answers", "raises"]
 
 
+def interrupted() -> bool:
+    """Whether the task that asks was cancelled while a write of its own ran to its end: it begins nothing new."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def shield_until_done(work: Coroutine[Any, Any, R], *, interrupted: Interrupted) -> R:
     """Run `work` to its end, however often the caller is cancelled meanwhile; then what an interrupt does:
 
-    - `answers`: nothing. The result is what the caller needs most (how a write ended, say), and it sees the
-      interrupt in `asyncio.current_task().cancelling()`.
+    - `answers`: nothing yet. The result is what the caller needs most (how a write ended, say); it asks
+      `interrupted` before it begins anything else.
     - `raises`: CancelledError. The caller stops here, and who needs the result finds it where `work` left it.
 
     Raises what `work` raises, unless the interrupt is raised in its place.

@@ -1,5 +1,6 @@
 """A tuning pass: look at each workload, ask the strategy, and send each proposal down the governed path."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,13 +8,15 @@ from dataclasses import asdict, dataclass
 
 from pydantic import ValidationError
 
-from agents.errors import AgentError, StrategyBroken
+from agents.errors import StrategyBroken
 from agents.request_id import of_step
 from agents.tuner.ports import Observer
 from agents.tuner.skipped import skip_reason
 from agents.tuner.strategy import Observed, Proposal, Strategy, skipped
 from audit.clock import Clock
 from audit.errors import RecordInvalid
+from base.errors import FlyballError
+from base.interrupts import interrupted, shield_until_done
 from policies.types import Mode, Principal
 from tools.arguments import ScaleArgs
 from tools.errors import ToolError
@@ -88,8 +91,10 @@ class TunerPass:
         await self._recorder.run_started(self._who, run_id, self._detail(namespace))
         try:
             rows = await self._rows(run_id, namespace)
-        except (AgentError, ToolError) as e:
-            await self._recorder.run_finished(self._who, run_id, {"error": e.what})
+        except (FlyballError, asyncio.CancelledError) as e:
+            ended = {"error": e.what if isinstance(e, FlyballError) else "interrupted"}
+            finished = self._recorder.run_finished(self._who, run_id, ended)
+            await shield_until_done(finished, interrupted="answers")
             raise
         done = Pass(run_id, self._mode, rows)
         await self._recorder.run_finished(self._who, run_id, dict(done.counts()))
@@ -134,6 +139,8 @@ class TunerPass:
         for proposal, args in zip(plan, typed, strict=True):
             asks = args if all(row.status != "in_doubt" for row in rows) else None
             rows.append(Row(proposal, await self._tried(run_id, proposal, asks) if asks else None))
+            if interrupted():  # this write ran to its end; the next does not begin
+                raise asyncio.CancelledError
         return rows
 
     async def _tried(self, run_id: str, proposal: Proposal, args: ScaleArgs) -> Answer:

@@ -360,3 +360,23 @@ def test_where_the_run_cannot_be_recorded_nothing_is_looked_at() -> None:
     with pytest.raises(LogUnavailable):
         asyncio.run(tuner.run("r-1", "shop"))
     assert (observer.asked, box.calls) == ([], [])
+
+
+def test_an_interrupt_proposes_nothing_more_and_ends_the_run() -> None:
+    """The call that was under way ends; the next one is not made, and the log tells that the run is over."""
+    observer = FakeObserver({"api": [1_200] * 4, "web": [1_200] * 4}, [workload("api"), workload("web")])
+    box, recorder = FakeToolbox(), FakeRecorder()
+
+    async def work() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        box.before = lambda _: bool(task.cancel()) and None
+        tuner = TunerPass(
+            box, observer, recorder, strategy=HPA, principal=WHO, mode="live", clock=FixedClock()
+        )
+        await tuner.run("r-1", "shop")
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(work())
+    assert len(box.calls) == 1
+    assert recorder.kinds() == ["run.started", "run.finished"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from audit.errors import AuditError
-from base.interrupts import shield_until_done
+from base.interrupts import interrupted, shield_until_done
 from policies.types import Approval, Decision, Observation, Permit, Request, Situation, VerdictKind
 from tools.errors import ArgumentsInvalid, DefiniteConflict, NeverHappened, NotFound, ToolError, WriteError
 from tools.path.context import Context, denied
@@ -45,10 +45,11 @@ class AttemptRunner:
             return await self._attempts(ctx, standing, values, ledger)
         except asyncio.CancelledError:
             with suppress(AuditError):  # the commit that was cut short may have stored it already
-                await shield_until_done(ledger.settle(), interrupted="answers")
+                await shield_until_done(ledger.flush(), interrupted="answers")
             raise
-        except ToolError:  # the cluster went away between two tries
-            await ledger.settle()
+        except Exception:  # the cluster or the log went away between two tries, or a mistake of our own
+            with suppress(AuditError):
+                await ledger.flush()
             raise
 
     async def _attempts(
@@ -69,13 +70,17 @@ class AttemptRunner:
             if decision.verdict is VerdictKind.NEEDS_APPROVAL or decision.permit is None:
                 return await self._ask(ctx.request, decision, attempt, standing, ledger)
             if ctx.confirmed not in (None, attempt.seen.view_digest):
-                no = denied(ctx.gate, ctx.request, "drift", "it has changed since you were asked: look again")
+                no = denied(
+                    ctx.gate, ctx.request, "drift", "it has changed since you were asked: read it again"
+                )
                 return await self.refuse(ctx.request, no, attempt, ledger)
             result = await self._written(ctx, attempt, decision, decision.permit, values, ledger)
             if result is not None:  # None: a definite conflict; the ledger has it, if an intent was open
                 return result
+            if interrupted():
+                raise asyncio.CancelledError
         error = NeverHappened(
-            "somebody else keeps changing it", code="conflict", http=409, hint="try again later"
+            "another writer keeps changing it", code="conflict", http=409, hint="try again later"
         )
         return await self._failed(ctx, error, ledger)
 
@@ -91,7 +96,7 @@ class AttemptRunner:
         """Rehearse where policy asks for it, then intent, write and outcome; None after a definite conflict."""
         try:
             patches = ctx.spec.patches(ctx.args, attempt.workload)
-        except (DefiniteConflict, ArgumentsInvalid) as e:  # its own precondition: looking again is no use
+        except (DefiniteConflict, ArgumentsInvalid) as e:  # its own precondition: looking again does not help
             return await self._failed(ctx, e, ledger, attempt)
         delivery = Delivery(self._c.reader, self._writer, ctx, attempt, patches)
         writing = Writing(self._c, ledger, delivery, decision, permit, values)
@@ -171,7 +176,7 @@ class AttemptRunner:
         """Put the question to people, once: the same one that still stands open is not put again."""
         journal, seen, now = self._c.journal, attempt.seen, self._c.now_ms()
         if (asked := standing.asked(seen, now)) is not None:
-            await ledger.settle()
+            await ledger.flush()
             expires = (asked.record.approval or {})["expires_ms"]
         else:
             expires = now + 1000 * min((n.expires_s for n in decision.approvals), default=DAY_S)

@@ -19,6 +19,7 @@ from contextlib import suppress
 from audit.errors import LogUnavailable
 from audit.log import Entry
 from audit.record import Kind, Parent
+from base.interrupts import interrupted
 from policies.claim_keys import DENIED
 from policies.types import Claim, Principal, Request
 from tools.cluster.names import is_handle
@@ -167,8 +168,12 @@ class Plans:
             done = await self._tried(walk, step)
             walk.add(done)
             told(done)
+            if interrupted():  # this step's write ran to its end; the next does not begin
+                break
         carried = Carried(plan, tuple(walk.done))
         await self._finish(recorded, by, carried)
+        if interrupted():
+            raise asyncio.CancelledError
         return carried
 
     async def keeps_out(self, plan: Plan, left_out: frozenset[int]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from base.interrupts import interrupted
 from flyball.cli.kit.numbers import whole
 from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.waiting import span
@@ -152,6 +153,9 @@ async def carry_out(opts: Options, app: "App", request: "Request", yes: bool, pa
     if request.mode == "live" and not yes:
         confirmed = await _asked(opts, app, request)
     result = await app.executor.execute(request, confirmed=confirmed)
+    patience = (
+        0 if interrupted() else patience
+    )  # the write ran to its end and is shown; nothing is waited for
     if patience:
         result = await until_decided(app, result, patience)
     if not opts.json:

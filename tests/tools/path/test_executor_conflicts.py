@@ -12,6 +12,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,3 +130,26 @@ def test_nobody_elses_cooldown_is_given_back(folder: Path) -> None:
 
 async def elsewhere(target: Target) -> Target:
     return target.model_copy(update={"name": "elsewhere"})
+
+
+def test_an_interrupt_during_the_write_that_conflicts_is_the_last_try(folder: Path) -> None:
+    """The write ran to its end, which was a conflict: nothing is sent after Ctrl-C."""
+
+    async def work(rig: Rig) -> None:
+        runner, tries = rig.executor._runner, 0
+        writer = Interloper(rig, 4)
+
+        class Interrupted:
+            async def apply(self, *given: Any) -> Workload:
+                nonlocal tries
+                tries += 1
+                task.cancel()
+                return await writer.apply(*given)
+
+        runner._writer = Interrupted()  # type: ignore[assignment]
+        task = asyncio.create_task(rig.executor.execute(rig.scale(5, id="request-1")))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (tries, (await balanced(rig)).statuses()) == (1, {"conflict": 1})
+
+    run(folder, work)

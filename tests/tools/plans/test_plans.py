@@ -1,6 +1,7 @@
 """Plans: looked at together, digested, applied once whoever asks, in order; drift, a no, a failure, doubt;
 exclusions; one approval for all of it; replayed, resumed, stopped."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tools.approvals.approvals import NoSuchQuestion
 from tools.errors import ArgumentsInvalid
 from tools.path.outcome import Applied, Refused
 from tools.plans.plan import Carried, NoSuchPlan, Plan, StepStatus
+from tools.ports import ClusterWriter, Workload
 
 ALONE = {"worker": 4, "search": 5, "queue": 3}
 
@@ -303,5 +305,31 @@ def test_a_handle_that_is_none(folder: Path, handle: str) -> None:
             await rig.approvals.plans.one(handle)
         with pytest.raises((NoSuchPlan, NoSuchQuestion)):
             await rig.approvals.named(handle)
+
+    run(folder, work)
+
+
+class _Interrupted:
+    """A writer during whose first write the person presses Ctrl-C."""
+
+    def __init__(self, writer: ClusterWriter, task: "asyncio.Task[Carried]") -> None:
+        self._writer, self._task = writer, task
+
+    async def apply(self, *given: Any) -> Workload:
+        self._task.cancel()
+        return await self._writer.apply(*given)
+
+
+def test_an_interrupt_lets_the_write_end_and_begins_no_other(folder: Path) -> None:
+    async def work(rig: Rig) -> None:
+        plan = await planned(rig)
+        runner = rig.executor._runner
+        task = asyncio.create_task(applied(rig, plan))
+        runner._writer = _Interrupted(runner._writer, task)  # type: ignore[assignment]
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await balanced(rig)).statuses() == {"applied": 1}
+        (finished,) = await rig.log.find(kinds=("run.finished",))
+        assert finished.record.args is not None
 
     run(folder, work)
