@@ -50,9 +50,12 @@ class PolicySource:
         manifest, texts = self._read()
         digest = _digest(texts)
         if digest != self._digest:
-            self._manifest = manifest  # an invalid text is not parsed again until it changes
-            self._snapshot = self._compile(texts)
-            self._digest = digest
+            try:
+                snapshot = self._compile(texts)
+            except PolicyInvalid:
+                self._manifest = manifest  # an invalid text is not parsed again until it changes
+                raise
+            self._snapshot, self._digest = snapshot, digest
         self._manifest, self.problem = manifest, None
 
     def _compile(self, texts: dict[str, bytes]) -> Snapshot:

@@ -13,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from flyball import policy_cache as kept
-from flyball.policy_cache import PrivateFile, policy_cache
+from flyball import private_file
+from flyball.policy_cache import policy_cache
+from flyball.private_file import PrivateFile
 from policies import parsed_cache, yaml_documents
 from policies.errors import PolicyInvalid
 from policies.loader import compile_texts
 from policies.parsed_cache import ParsedCache
 from policies.snapshot import Snapshot
 from policies.source import PolicySource
+from policies.types import VerdictKind
 from tests.kit.policies import CATALOGUE, CLUSTERS, PEOPLE, Doc, ask, decide, deny, rule, text
 
 SOFTWARE = "flyball test"
@@ -227,6 +229,11 @@ def _pipe(home: Home) -> None:
     os.mkfifo(home.file, 0o600)
 
 
+def _folder(home: Home) -> None:
+    home.file.unlink()
+    home.file.mkdir()
+
+
 UNTRUSTED: dict[str, Callable[[Home], object]] = {
     "readable by others": lambda home: home.file.chmod(0o604),
     "readable by the group": lambda home: home.file.chmod(0o640),
@@ -235,6 +242,7 @@ UNTRUSTED: dict[str, Callable[[Home], object]] = {
     "a symbolic link": _link,
     "a hard link": _hard_link,
     "a pipe": _pipe,
+    "a folder": _folder,
 }
 
 
@@ -262,7 +270,7 @@ def test_another_users_file_is_passed_over(home: Home, monkeypatch: pytest.Monke
             return found
         return os.stat_result([*found[:4], found.st_uid + 1, *found[5:]])
 
-    monkeypatch.setattr(kept.os, "fstat", fstat)
+    monkeypatch.setattr(private_file.os, "fstat", fstat)
     assert PrivateFile(theirs).load() is None
     assert same(home)
 
@@ -362,3 +370,36 @@ def test_the_shipped_policies_come_back_the_same(home: Home) -> None:
     assert cache.get(texts) == fresh
     body = json.loads(home.file.read_bytes()[32:])
     assert body["bound"][0] == parsed_cache.FORMAT
+
+
+def test_a_process_that_runs_sees_a_deny_though_its_cache_was_spoiled(home: Home) -> None:
+    """An error on the way to the new policy must not leave the old one in force as if it were the newest."""
+    home.write(rule())
+    source = home.source()
+    assert decide(source.current(), ask()).verdict is VerdictKind.ALLOW
+    _folder(home)
+    home.write(rule(), deny())
+    for _ in range(2):
+        assert decide(source.current(), ask()).verdict is VerdictKind.DENY
+
+
+def test_what_cannot_be_read_is_not_taken_for_seen(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.write(rule())
+    source = home.source()
+
+    def broken(_: object) -> Snapshot:
+        raise OSError("stale file handle")
+
+    home.write(rule(), deny())
+    with monkeypatch.context() as patch:
+        patch.setattr(source, "_compile", broken)
+        for _ in range(2):
+            with pytest.raises(OSError, match="stale"):
+                source.current()
+    assert decide(source.current(), ask()).verdict is VerdictKind.DENY
+
+
+def test_key_and_cache_in_one_place_are_no_cache(home: Home) -> None:
+    assert policy_cache(home.cache, home.cache, SOFTWARE) is None
+    assert policy_cache(home.cache, home.cache / "keys", SOFTWARE) is None
+    assert policy_cache(home.keys / "cache", home.keys, SOFTWARE) is None

@@ -15,12 +15,14 @@ from tests.kit.installation import (
     OPS,
     allow,
     ask,
+    deny,
     flags,
     installation,
     kinds,
     proposed,
     replicas,
     scale,
+    target,
     within,
     write_policy,
 )
@@ -178,3 +180,22 @@ def test_the_pinned_checkpoint_finds_a_log_that_was_exchanged(tmp_path: Path) ->
     with pytest.raises(Exception, match=r".") as found:
         within(tmp_path, kinds)
     assert type(found.value).__name__ in ("LogTampered", "KeyInvalid")
+
+
+def test_a_policy_that_is_tightened_while_the_lease_is_waited_for_binds(tmp_path: Path) -> None:
+    """Half a minute may pass there, and nobody else has announced the new policy in the log."""
+    policies = write_policy(tmp_path / "policies", _limits(20))
+
+    async def run() -> None:
+        async with installation(tmp_path, policies) as app:
+            request = proposed(app, 8)
+            root = await app.context.reader.root_owner(request.target)
+            async with app.context.leases.hold(root.key):
+                waiting = asyncio.create_task(app.executor.execute(request))
+                await asyncio.sleep(0.3)
+                nobody = deny("nobody", ["scale"], target())
+                write_policy(policies, [*_limits(20), nobody])
+            assert isinstance(await waiting, Refused)
+            assert await replicas(app) == 4
+
+    asyncio.run(run())

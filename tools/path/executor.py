@@ -4,6 +4,7 @@ request → strict parse → identity, kill switch, names → lease → what the
 gate → {decision, intent} with their claims in one durable commit → one write → outcome.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
 from audit.errors import ClaimLost, LogUnavailable
@@ -14,7 +15,7 @@ from tools.path.context import Context, denied
 from tools.path.execution import ExecutionContext
 from tools.path.outcome import Result
 from tools.path.refusals import lost_decision
-from tools.path.replay import replayed, settled
+from tools.path.replay import replayed, taken_over
 from tools.path.requests import parsed
 from tools.path.resolver import Resolver
 from tools.path.standing import Final, InDoubt, New, RequestReused
@@ -61,9 +62,12 @@ class Executor:
         except (NotFound, NeverHappened):  # the look under the lease says why; the log may know how it ended
             root = request.target
         async with c.leases.hold(root.key) as held:
-            return await self._under_lease(
-                ExecutionContext(request, spec, args, cluster, gate, held, confirmed)
-            )
+            # The wait may have been long: what the files say now counts, and the names are judged by it again.
+            waited, gate = gate.snapshot.digest, await c.gate()
+            if gate.snapshot.digest != waited and (later := await c.screened(gate, request)):
+                return await self._runner.refuse(request, later)
+            ctx = ExecutionContext(request, spec, args, cluster, gate, held, confirmed)
+            return await self._under_lease(ctx)
 
     async def _ended(self, request: Request) -> Result | None:
         """How it ended, for its own people: a kill switch thrown since does not make it undone."""
@@ -96,7 +100,7 @@ class Executor:
         if (no := await c.screened(gate, request)) is not None:
             return no
         ctx = ExecutionContext(request, spec, args, c.cluster, gate, Held("", 0))
-        return await self._runner.judge(ctx, seen)
+        return replace(await self._runner.judge(ctx, seen), permit=None)  # nothing is sent under it
 
     async def _under_lease(self, ctx: ExecutionContext) -> Result:
         """What the log knows of the request is asked once, here: nobody else works on the workload now."""
@@ -115,7 +119,7 @@ class Executor:
                 try:
                     return await self._runner.run(ctx, standing, values)
                 except ClaimLost:  # we slept past our lease, and another process found out how it ended
-                    return await settled(self._c.journal, ctx.request)
+                    return await taken_over(self._c.journal, ctx.request)
             case never:
                 assert_never(never)
 

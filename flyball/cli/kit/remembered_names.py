@@ -6,10 +6,11 @@ alone, in the log's own folder (0700); it is a cache: whatever is wrong with it,
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from flyball.private_file import PrivateFile
 
 FILE = "shown.json"
 _FORMAT = 1
@@ -34,14 +35,21 @@ def keep(folder: Path, context: str, shown: Mapping[str, Iterable[str]], *, whol
         before = [] if whole else spaces.pop(namespace, [])
         spaces[namespace] = sorted({*before, *names})[:_NAMES]
     known[context] = dict(list(spaces.items())[-_NAMESPACES:])
-    with suppress(OSError):
-        _store(folder, dict(list(known.items())[-_CONTEXTS:]))
+    _store(folder, dict(list(known.items())[-_CONTEXTS:]))
+
+
+def replace(folder: Path, context: str, shown: Mapping[str, Iterable[str]]) -> None:
+    """What was shown is all that may be seen of the context: every other name of it is forgotten."""
+    known = _load(folder)
+    known.pop(context, None)
+    spaces = {namespace: sorted(set(names))[:_NAMES] for namespace, names in shown.items()}
+    known[context] = dict(list(spaces.items())[-_NAMESPACES:])
+    _store(folder, dict(list(known.items())[-_CONTEXTS:]))
 
 
 def _load(folder: Path) -> dict[str, Spaces]:
-    with suppress(OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        with (folder / FILE).open(encoding="utf-8") as file:
-            found = json.loads(file.read(_BYTES))
+    with suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        found = json.loads((PrivateFile(folder / FILE).load() or b"")[:_BYTES])
         if found["format"] == _FORMAT:
             return {
                 str(context): {str(space): [str(name) for name in names] for space, names in spaces.items()}
@@ -52,8 +60,4 @@ def _load(folder: Path) -> dict[str, Spaces]:
 
 def _store(folder: Path, contexts: Mapping[str, Spaces]) -> None:
     """In one step: a reader sees the old file or the new one, also while two commands write."""
-    text = json.dumps({"format": _FORMAT, "contexts": contexts})
-    fresh = folder / f"{FILE}.{os.getpid()}"
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(folder / FILE)
+    PrivateFile(folder / FILE).save(json.dumps({"format": _FORMAT, "contexts": contexts}).encode())

@@ -40,43 +40,52 @@ class Looking:
 
     async def rows(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
         """The namespace's workloads with their figures, as one governed read."""
-        try:
-            rows: list[Row] = await _told(self._reads.overview(namespace, selector, metrics))
-        except ReadRefused:
-            self._shown([], forget=namespace)
-            raise
+        rows: list[Row] = await self._released(self._reads.overview(namespace, selector, metrics), namespace)
         self._shown([row.workload.target for row in rows], forget="" if selector else namespace)
         return rows
 
     async def everywhere(self, here: str, selector: str, metrics: Sequence[Metric]) -> Everywhere:
         """The workloads of every namespace that the person may list."""
         found: Everywhere = await _told(self._reads.everywhere(here, selector, metrics))
-        self._shown([row.workload.target for row in found.rows])
+        self._shown([row.workload.target for row in found.rows], everywhere=not selector)
         return found
 
     async def workloads(self, namespace: str) -> list[Target]:
         """Which workloads of the namespace the person may see, as one governed read."""
-        found = [one.target for one in await _told(self._reads.workloads(namespace))]
+        found = [one.target for one in await self._released(self._reads.workloads(namespace), namespace)]
         self._shown(found, forget=namespace)
         return found
 
     async def row(self, target: Target, metrics: Sequence[Metric]) -> Row:
         """One workload. Raises ReadRefused, NotFound, ClusterUnavailable."""
-        found = await _told(snapshot.row(self._reads, target, metrics))
+        found = await self._released(snapshot.row(self._reads, target, metrics), target.namespace or "")
         self._shown([target])
         return found
 
     async def facts(self, target: Target, metrics: Sequence[Metric], *, since_ms: int) -> Facts:
         """All that is known of one workload. Raises ReadRefused, NotFound, ClusterUnavailable."""
-        found = await _told(snapshot.facts(self._reads, target, metrics, since_ms=since_ms))
+        looked = snapshot.facts(self._reads, target, metrics, since_ms=since_ms)
+        found = await self._released(looked, target.namespace or "")
         self._shown([target])
         return found
 
-    def _shown(self, targets: Sequence[Target], *, forget: str = "") -> None:
-        """What was released is what completion may offer; `forget` is a namespace of which that is all there is."""
+    async def _released(self, work: Coroutine[Any, Any, T], namespace: str) -> T:
+        """What policy refuses now is not offered by completion any more, whatever was shown before."""
+        try:
+            return await _told(work)
+        except ReadRefused:
+            self._shown([], forget=namespace)
+            raise
+
+    def _shown(self, targets: Sequence[Target], *, forget: str = "", everywhere: bool = False) -> None:
+        """What was released is what completion may offer; `forget` is a namespace of which that is all there is,
+        and `everywhere` says so of all namespaces."""
         spaces = {forget: list[str]()} if forget else {}
         for target in targets:
             spaces.setdefault(target.namespace or "", []).append(str(target))
+        if everywhere:
+            remembered_names.replace(self._place.folder, self._place.context, spaces)
+            return
         remembered_names.keep(self._place.folder, self._place.context, spaces, whole=bool(forget))
 
 
