@@ -77,8 +77,8 @@ class Log:
     ) -> "Log":
         """Open the log at `path`, or begin one: its folder (0700), file (0600), key and first record.
 
-        Without a `signer` the key is the file beside the log (`path` with the suffix `.key`). `kept` is where
-        the newest checkpoint is kept a second time, `software` what each record says wrote it. Raises
+        Without a `signer` the key is the file beside the log (`path` with the suffix `.key`). `pinned` is where
+        the newest checkpoint is stored a second time, `software` what each record says wrote it. Raises
         LogTampered where what is stored does not fit its signature or the pinned checkpoint, LogUnavailable
         where it cannot be used, KeyInvalid for a bad key.
         """
@@ -188,7 +188,7 @@ class Log:
 
     @property
     def pinned_error(self) -> str | None:
-        """Why the newest checkpoint is not kept in its second place; None where it is."""
+        """Why the newest checkpoint is not stored in its second place; None where it is."""
         error = self._pinned.error if self._pinned else None
         return f"{error.where}: {error.what}" if error else None
 

@@ -79,7 +79,7 @@ class Checkpoint:
             raise ValueError("not a checkpoint: origin, size and root are expected, a line each")
         root = decode64(lines[2])
         if len(root) != HASH_SIZE or not all(lines[3:-1]):
-            raise ValueError("not a checkpoint: the root is not an SHA-256 hash, or a line is empty")
+            raise ValueError("not a checkpoint: the root is not a SHA-256 hash, or a line is empty")
         return cls(lines[0], int(lines[1]), root)
 
 

@@ -1,7 +1,7 @@
 """The pinned checkpoint: the newest signed tree head in a second place, best on another disk or host.
 
-Local verification cannot see a log that was cut short or rewritten by somebody who has the key. A kept
-checkpoint can: it only ever moves forward, and only to a head that contains the one kept before.
+Local verification cannot see a log that was cut short or rewritten by somebody who has the key. A pinned
+checkpoint can: it only ever moves forward, and only to a head that contains the one pinned before.
 """
 
 import fcntl
@@ -20,11 +20,11 @@ INTERVAL_S = 0.25
 """Seconds between two writes under load: each costs the disk a sync that appends want."""
 
 _logger = logging.getLogger(__name__)
-HINT = "flyball audit verify; where the log was replaced lawfully, remove the pinned checkpoint"
+HINT = "flyball audit verify; where the log was replaced on purpose, remove the pinned checkpoint"
 
 
 def read(path: Path) -> str | None:
-    """The kept note, not yet verified; None where nothing is kept. Raises LogUnavailable."""
+    """The pinned note, not yet verified; None where nothing is pinned. Raises LogUnavailable."""
     try:
         with path.open(encoding="utf-8") as file:
             return file.read(MAX_NOTE + 1)
@@ -34,12 +34,16 @@ def read(path: Path) -> str | None:
         raise LogUnavailable(f"the pinned checkpoint cannot be read: {error}", where=str(path)) from error
 
 
-def contradiction(kept: Checkpoint, size: int, root_at: Callable[[int], bytes]) -> str | None:
+def contradiction(pinned: Checkpoint, size: int, root_at: Callable[[int], bytes]) -> str | None:
     """Why a log of `size` records does not contain the pinned checkpoint; None where it does."""
-    if kept.size > size:
-        return f"the pinned checkpoint has {kept.size} records, the log {size}: it was cut short or replaced"
-    if kept.size and root_at(kept.size) != kept.root:
-        return f"the first {kept.size} records are not those of the pinned checkpoint: history was rewritten"
+    if pinned.size > size:
+        return (
+            f"the pinned checkpoint has {pinned.size} records, the log {size}: it was cut short or replaced"
+        )
+    if pinned.size and root_at(pinned.size) != pinned.root:
+        return (
+            f"the first {pinned.size} records are not those of the pinned checkpoint: history was rewritten"
+        )
     return None
 
 
@@ -57,7 +61,7 @@ class PinnedCheckpoint:
         self._thread.start()
 
     def offer(self, note: str) -> None:
-        """Take note of a newer head; returns at once. Of several offers the newest is kept."""
+        """Take note of a newer head; returns at once. Of several offers the newest is pinned."""
         with self._offered:
             self._newest = note
             self._offered.notify()
@@ -88,32 +92,32 @@ class PinnedCheckpoint:
 
 
 def keep(path: Path, note: str, verifier: Verifier, root_at: Callable[[int], bytes]) -> None:
-    """Replace the kept note by a newer one of the same history, atomically and durably.
+    """Replace the pinned note by a newer one of the same history, atomically and durably.
 
-    Raises LogTampered, and leaves what is kept alone, where the log does not contain it any more; raises
+    Raises LogTampered, and leaves what is pinned alone, where the log does not contain it any more; raises
     LogUnavailable where the place cannot be written.
     """
     new = opened(note, verifier)
     try:
         with _locked(path):
             old = read(path)
-            kept = opened(old, verifier) if old is not None else None
-            if kept and kept.size > new.size:
+            pinned = opened(old, verifier) if old is not None else None
+            if pinned and pinned.size > new.size:
                 return  # another process is ahead; its own log check is behind it
-            if kept and (why := contradiction(kept, new.size, root_at)):
+            if pinned and (why := contradiction(pinned, new.size, root_at)):
                 raise LogTampered(why, where=str(path), hint=HINT)
-            if old is None or (kept and kept.size < new.size):
+            if old is None or (pinned and pinned.size < new.size):
                 _replace(path, note)
     except OSError as error:
-        what = f"the checkpoint cannot be kept: {error.strerror}"
+        what = f"the checkpoint cannot be pinned: {error.strerror}"
         raise LogUnavailable(
-            what, where=str(path), hint="make the place writable, or name another"
+            what, where=str(path), hint="make the folder writable, or set another with `pinned`"
         ) from error
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Between processes: reading what is kept and replacing it are one step."""
+    """Between processes: reading what is pinned and replacing it are one step."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = path.with_name(f"{path.name}.lock")
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -62,7 +62,7 @@ def _anchor(path: Path | None, verifier: Verifier, report: Report) -> Checkpoint
     note = pinned_checkpoint.read(path) if path else None
     if note is None:
         if path:
-            report.noted("pinned", None, f"no checkpoint is kept at {path}")
+            report.noted("pinned", None, f"no checkpoint is stored at {path}")
         return None
     try:
         return opened(note, verifier)
@@ -142,12 +142,12 @@ class _Verification:
                     self._report.found("tiles", at, what)
         size = self._tree.size
         if self._anchor and self._anchor.size == size and not self._broken:
-            self._kept(self._anchor)
+            self._compared(self._anchor)
         while self._head and self._head.size <= size and seq + 1 == size:
             self._checkpoint(self._head)
             self._head = next(self._heads, None)
 
-    def _kept(self, anchor: Checkpoint) -> None:
+    def _compared(self, anchor: Checkpoint) -> None:
         if anchor.root == self._tree.root():
             self._report.pinned_records = anchor.size
         else:

@@ -29,7 +29,7 @@ Queue = Literal["requests", "faults", "held"]
 
 # SQLite's result codes: https://sqlite.org/rescode.html
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_MENDS = {
+_HINTS = {
     sqlite3.SQLITE_BUSY: "another process works in it: try again",
     sqlite3.SQLITE_FULL: "free space on its disk, then try again; the world is as it was",
     sqlite3.SQLITE_IOERR: "see whether its disk is full or broken, then try again",
@@ -261,7 +261,7 @@ def _explained(error: sqlite3.Error, path: Path) -> WorldUnavailable:
     if code in _DAMAGED or "no such table" in str(error):
         return _damaged(str(error), path)
     what = {sqlite3.SQLITE_FULL: "its disk is full", sqlite3.SQLITE_BUSY: "it is busy"}.get(code, str(error))
-    hint = _MENDS.get(code, "see what is wrong with the file, then try again")
+    hint = _HINTS.get(code, "see what is wrong with the file, then try again")
     return WorldUnavailable(f"the sandbox world cannot be used: {what}", where=str(path), hint=hint)
 
 

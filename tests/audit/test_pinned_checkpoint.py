@@ -116,7 +116,7 @@ def test_a_second_place_that_fails_is_said_and_holds_nothing_up(
 
     monkeypatch.setattr(kept, "_replace", full)
     log = with_log(path, work, pinned=tmp_path / "kept.note")
-    assert "cannot be kept: No space left" in (log.pinned_error or "")
+    assert "cannot be pinned: No space left" in (log.pinned_error or "")
     assert checked(path).records == 4
     monkeypatch.undo()
     log = with_log(path, work, pinned=tmp_path / "kept.note")

@@ -1,4 +1,4 @@
-"""A process killed in the middle of a row of pods, on a real kube-apiserver: what was done is found out."""
+"""A process killed in the middle of a batch of pods, on a real kube-apiserver: what was done is found out."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -43,9 +43,11 @@ def test_it_moves_and_the_tools_see_it(kube: Namespace, console: Console) -> Non
 
 
 def _limited(console: Console) -> dict | None:
-    """It wants more than its bounds let it have."""
+    """It wants more than its bounds let it have, and its status has caught up with the workload: it writes both
+    at its next sync only."""
     seen = console.ask("describe", "deploy/web", code=0)
-    return seen if (seen["autoscaler"] or {}).get("limited") else None
+    scaler = seen["autoscaler"] or {}
+    return seen if scaler.get("limited") and scaler["current"] == seen["replicas"] else None
 
 
 def test_a_scale_of_ours_is_refused_and_names_the_autoscaler(kube: Namespace, console: Console) -> None:
@@ -66,5 +68,6 @@ def test_it_without_metrics_is_told_as_not_working(kube: Namespace, console: Con
 
 
 def _inactive(console: Console) -> dict | None:
+    """Not working, and it says why: one that was made a moment ago has no conditions yet."""
     scaler = console.ask("describe", "deploy/web", code=0)["autoscaler"]
-    return scaler if scaler and not scaler["active"] else None
+    return scaler if scaler and not scaler["active"] and scaler["reasons"] else None

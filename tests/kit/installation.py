@@ -40,8 +40,8 @@ Doc = dict[str, Any]
 
 def flags(folder: Path, policies: Path | None = None) -> dict[str, str | None]:
     given = str(policies) if policies else None
-    state, kept = str(folder / "state"), str(folder / "pinned")
-    return {"context": "sandbox", "state": state, "pinned": kept, "policies": given}
+    state, pinned = str(folder / "state"), str(folder / "pinned")
+    return {"context": "sandbox", "state": state, "pinned": pinned, "policies": given}
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Delivers one intent: one write to the workload, or one to each of its pods in turn.
 
 A request is whole or not there as far as the cluster lets it: everything is rehearsed first where policy asks
-for that, and what stops a row of pods half-way is part of the outcome, never hidden.
+for that, and what stops a batch of pods half-way is part of the outcome, never hidden.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The workload afterwards. `partial` says what was not done, where a row of pods stopped half-way."""
+    """The workload afterwards. `partial` says what was not done, where a batch of pods stopped half-way."""
 
     after: Workload
     partial: str = ""

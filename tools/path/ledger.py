@@ -47,7 +47,7 @@ class Ledger:
         self._ended, self._given_back = (), ()
         return entries[-1]
 
-    async def settle(self) -> None:
+    async def flush(self) -> None:
         """Tell a conflict that nothing else will be committed with: it must not be left in doubt. Raises
         ClaimLost where another process has said already how it ended."""
         if self._ended:

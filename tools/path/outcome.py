@@ -22,7 +22,7 @@ class Applied:
     replayed: bool = False
     unchanged: bool = False
     partial: str = ""
-    """What was not done, where a row of pods stopped half-way; what was done is in `after`."""
+    """What was not done, where a batch of pods stopped half-way; what was done is in `after`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a row of pods asks before each pod: is the intent still ours, and may it go on? Asked of the log."""
+"""What a batch of pods asks before each pod: is the intent still ours, and may it go on? Asked of the log."""
 
 from dataclasses import dataclass
 

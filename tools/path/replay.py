@@ -40,7 +40,7 @@ def replayed(request: Request, final: Final) -> Result:
     )
 
 
-async def settled(journal: Journal, request: Request) -> Result:
+async def taken_over(journal: Journal, request: Request) -> Result:
     """Where a request stands when another process took it over. Raises ToolError where it had not begun."""
     match await journal.state_of(request):
         case Final() as final:
@@ -65,7 +65,7 @@ def _diff(intent: Entry) -> str:
 
 
 def _partial(end: Record) -> str:
-    """What was not done of a row of pods, as its own process or the resolver said it."""
+    """What was not done of a batch of pods, as its own process or the resolver said it."""
     said = (end.outcome.detail if end.outcome else None) or ""
     if end.kind == "action.outcome":
         return said

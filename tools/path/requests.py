@@ -11,7 +11,7 @@ from tools.cluster.names import target
 from tools.errors import ArgumentsInvalid
 from tools.spec import ActionSpec, Args
 
-_MENDS = {
+_HINTS = {
     "id": "8 to 64 lower-case letters, digits and `-`, the first no `-`",
     "reason": "at most 2048 characters of plain text",
 }
@@ -56,7 +56,7 @@ def build(
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         field = str(first["loc"][0])
-        raise ArgumentsInvalid(first["msg"], where=field, hint=_MENDS.get(field, "")) from e
+        raise ArgumentsInvalid(first["msg"], where=field, hint=_HINTS.get(field, "")) from e
 
 
 def parsed(request: Request) -> tuple[ActionSpec[Any], Any]:

@@ -18,7 +18,7 @@ from tools.path.journal import ends
 from tools.path.leases import LeaseBusy
 from tools.path.observe import with_pods
 from tools.path.outcome import Result
-from tools.path.replay import replayed, settled, unknown
+from tools.path.replay import replayed, taken_over, unknown
 from tools.path.standing import Final
 from tools.ports import ClusterWriter, Held
 
@@ -61,7 +61,7 @@ class Resolver:
         try:
             entries = await self._c.log.commit((record,), claims)
         except ClaimLost:  # we slept past our lease: whoever holds it now says how it ended
-            return await settled(self._c.journal, request)
+            return await taken_over(self._c.journal, request)
         return replayed(request, Final(entries[-1], intent))
 
     async def by_hand(self, intent: Entry, says: str, reason: str, who: Actor) -> Result:
@@ -127,7 +127,7 @@ class Resolver:
                         results.append(await self.resolve(intent, held))
             except LeaseBusy:  # somebody is at work on it; the others need not wait for that
                 with suppress(ToolError):  # its try ended in a conflict meanwhile: nothing is in doubt
-                    results.append(await settled(self._c.journal, request))
+                    results.append(await taken_over(self._c.journal, request))
         return results
 
     async def lease_key(self, target: Target) -> str:
@@ -162,7 +162,7 @@ class Resolver:
     async def _look_at_pods(self, intent: Record, target: Target) -> Evidence:
         """Each pod that bears no marker is fenced, so that a write still in flight to it gets 409.
 
-        A process that was frozen in a row of pods would read a pod once more after that conflict and write on. So
+        A process that was frozen in a batch of pods would read a pod once more after that conflict and write on. So
         the log says first that somebody looks; the row reads a pod and then the log, and stops.
         """
         key = RESOLVING.of(intent.id)

@@ -61,7 +61,7 @@ async def proposal(
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class NotUndone:
     """A change of a run that is not put back, and why; `hint` is what a person can do instead."""
 
     record: int
@@ -75,7 +75,7 @@ class Inverses:
     """The requests that put a run's changes back, newest first, and the changes for which there is none."""
 
     requests: tuple[Request, ...]
-    kept: tuple[Kept, ...]
+    left: tuple[NotUndone, ...]
 
 
 async def inverses(context: Context, of_run: str, *, principal: Principal, run_id: str) -> Inverses:
@@ -88,7 +88,7 @@ async def inverses(context: Context, of_run: str, *, principal: Principal, run_i
     undone = await _undone(context, since=intents[-1].seq) if intents else {}
     ones = [await _inverse(context, one, undone, principal, of_run, run_id) for one in intents]
     requests = tuple([one for one in ones if isinstance(one, Request)])
-    return Inverses(requests, tuple([one for one in ones if isinstance(one, Kept)]))
+    return Inverses(requests, tuple([one for one in ones if isinstance(one, NotUndone)]))
 
 
 async def _inverse(
@@ -98,20 +98,20 @@ async def _inverse(
     principal: Principal,
     of_run: str,
     run_id: str,
-) -> Request | Kept | None:
+) -> Request | NotUndone | None:
     """None for a rehearsal, and for what was not applied: there is nothing to say of it."""
     record, where = intent.record, intent.record.resource
     if record.mode != "live" or where is None:
         return None
     what = f"{tool_of(record)} {where.kind}/{where.name} {(record.labels or {}).get('diff', '')}".rstrip()
     if where.cluster_uid != context.cluster.uid:
-        return Kept(intent.seq, what, f"it was on another cluster, `{where.cluster}`")
+        return NotUndone(intent.seq, what, f"it was on another cluster, `{where.cluster}`")
     if (by := undone.get(record.id)) is not None:
-        return Kept(intent.seq, what, f"undone already by record {by}")
+        return NotUndone(intent.seq, what, f"undone already by record {by}")
     if (end := await applied_end(context.journal, intent)) is None:
         return await _unapplied(context, intent, what)
     if end.after == (record.before or {}).get("fields"):
-        return Kept(intent.seq, what, "it changed nothing")
+        return NotUndone(intent.seq, what, "it changed nothing")
     reason = f"undo of record {intent.seq}, run {of_run}"
     try:
         return await proposal(
@@ -124,13 +124,13 @@ async def _inverse(
             run_id=run_id,
         )
     except ArgumentsInvalid as e:
-        return Kept(intent.seq, what, e.what, e.hint)
+        return NotUndone(intent.seq, what, e.what, e.hint)
 
 
-async def _unapplied(context: Context, intent: Entry, what: str) -> Kept | None:
+async def _unapplied(context: Context, intent: Entry, what: str) -> NotUndone | None:
     if await context.journal.of_intent(intent.record):
         return None
-    return Kept(intent.seq, what, "it is in doubt", "flyball audit in-doubt, then again")
+    return NotUndone(intent.seq, what, "it is in doubt", "flyball audit in-doubt, then again")
 
 
 async def _undone(context: Context, since: int) -> dict[str, int]:

@@ -92,7 +92,7 @@ class Writing:
 
     async def _lost(self, e: ClaimLost) -> Refused:
         """The refusal is recorded; an earlier conflict of this request still has to be."""
-        await self.ledger.settle()
+        await self.ledger.flush()
         request = self.delivery.ctx.request
         no = lost_decision(request, self.decision.policy_digest, e.claim)
         return refused(request, no, e.seq or 0, self.delivery.attempt)

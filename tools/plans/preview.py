@@ -17,6 +17,9 @@ from tools.plans.plan import LATER, PlanStep, PlanVerdict
 AT_ONCE = 8
 """Looks in flight at a time: they share commits, and the apiserver is not flooded."""
 
+PASSING = frozenset({"in-doubt", "lease", "request", "permit", "policy", "claim"})
+"""Stages of a refusal that may be over by the time that the plan is applied: the gate is asked again."""
+
 
 class Preview(Protocol):
     """The executor, as plans need it. `preview` leaves a `tool.read` with the view's digest under the request's
@@ -71,14 +74,14 @@ class Looking:
         match found:
             case Simulated(seen=Observation() as seen, diff=diff):
                 return _step(number, request, seen.view_digest, diff, await self._path.judge(request, seen))
-            case Refused(decision=Decision() as no, diff=diff):
+            case Refused(decision=Decision() as no, diff=diff) if no.stage not in PASSING:
                 return _step(number, request, None, diff, no)
-            case Failed(what=what):
+            case Failed(what=what, code=code) if code != "conflict":
                 return _unseen(number, request, "deny", "look", what[:2048])
-            case Simulated() | Refused() | Applied() | Pending() | Unknown():
+            case Simulated() | Refused() | Failed() | Applied() | Pending() | Unknown():
                 return None
-            case _:
-                assert_never(found)
+            case never:
+                assert_never(never)
 
     async def _look(self, plan_id: str, number: int, request: Request) -> PlanStep:
         """Under an id of its own: the read is not yet the step, whose content it becomes a part of."""

@@ -1,6 +1,7 @@
 """The Toolbox: a model's calls, parsed strictly, and typed ones; each down the governed path, to a card."""
 
 import json
+from dataclasses import replace
 from typing import Any, assert_never
 
 from audit.errors import RecordInvalid
@@ -84,11 +85,11 @@ class GovernedToolbox:
             args = registry.parse(spec.args, dict(call.args))  # pydantic can make a model unvalidated
             result = await self._carry_out(self._built(call, spec.name, args))
         except (ArgumentsInvalid, UnknownTool) as e:
-            size = len(call.args.model_dump_json(warnings=False))
+            size = len(repr(dict(call.args)))
             return Answer(await self._rejected(call, call.action, size, e), None)
         except (NotFound, NeverHappened, ClusterUnavailable) as e:
             return Answer(_told("failed", e, None), None)
-        return Answer(_card(result), result)
+        return Answer(_card(result), _without_permit(result))
 
     async def _carry_out(self, request: Request) -> Result:
         return await self._executor.execute(await marked(self._c, request))
@@ -168,6 +169,13 @@ def _told(status: CardStatus, e: ToolError, record: int | None) -> Card:
     what = harmless(e.what, _ERROR)
     text = {"status": status, "error": what, "where": e.where, "hint": e.hint, "record": record}
     return Card(status, printable(f"{e.where}: {what}" if e.where else what), json.dumps(text), record)
+
+
+def _without_permit(result: Result) -> Result:
+    """For an agent: it sees what was decided, and holds nothing that a writer would take."""
+    if isinstance(result, Unknown | Failed) or result.decision is None:
+        return result
+    return replace(result, decision=replace(result.decision, permit=None))
 
 
 def _card(result: Result) -> Card:

@@ -83,7 +83,7 @@ def verify(
     ] = False,
     log: LogFile = None,
     vkey: Vkey = None,
-    kept: Annotated[
+    pinned: Annotated[
         Path | None, typer.Option("--pinned", help="The pinned checkpoint (unset: that of the settings).")
     ] = None,
 ) -> None:
@@ -93,7 +93,11 @@ def verify(
     from flyball.cli.audit.view import report_json, report_lines
 
     path = _path(opts, log)
-    anchor = kept or (None if log else _kept(opts))
+    if pinned and not pinned.exists():
+        raise UsageError(
+            "no pinned checkpoint is there", where=str(pinned), hint="name the file, or omit --pinned"
+        )
+    anchor = pinned or (None if log else _pinned(opts))
     try:
         report = check(path, _trusted(path, vkey), pinned_path=anchor, full=full, progress=_Progress())
     except AuditError as problem:
@@ -202,7 +206,7 @@ class _Progress:
             note(f"verified {done} of {total} records")
 
 
-def _kept(opts: Options) -> Path:
+def _pinned(opts: Options) -> Path:
     from flyball.place import pinned_path
 
     return pinned_path(opts.settings, _place(opts))

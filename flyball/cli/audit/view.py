@@ -119,10 +119,10 @@ def report_lines(report: Report) -> list[str]:
     else:
         number = len(report.findings)
         first = f"TAMPERED  {number} finding{'s' * (number != 1)}; verified to {report.records - 1}"
-    kept = "no pinned checkpoint was compared"
+    compared = "no pinned checkpoint was compared"
     if report.pinned_records is not None:
-        kept = f"pinned checkpoint agrees to {report.pinned_records - 1}"
-    evidence = f"  {report.checkpoints} checkpoints, {report.signatures} signatures verified; {kept}"
+        compared = f"pinned checkpoint agrees to {report.pinned_records - 1}"
+    evidence = f"  {report.checkpoints} checkpoints, {report.signatures} signatures verified; {compared}"
     unlisted = [f"  and {report.unlisted} more"] if report.unlisted else []
     return [safe(first), safe(evidence), *_found(report.findings), *_found(report.notes, "note "), *unlisted]
 

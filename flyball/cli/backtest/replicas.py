@@ -79,7 +79,7 @@ def backtest(
             "give --trace FILE.csv, or a workload", hint="flyball tune backtest deploy/web --since 14d"
         )
     if out is not None and (plot is not None or metric_noise):
-        raise UsageError("--plot and --metric-noise belong to the table", hint="leave --out out")
+        raise UsageError("--plot and --metric-noise belong to the table", hint="do not give --out")
     size = _size(per_replica)
     for wanted in _results(out, plot, trace or []):
         files.check(wanted, trace or [])
@@ -108,7 +108,7 @@ def _plottable(opts: Options, wanted: Path | None) -> None:
 
     if wanted == play.TERMINAL and opts.json:
         raise UsageError(
-            "`--plot -` is for a person", where="--plot", hint="leave -o json out, or name a file"
+            "`--plot -` is for a person", where="--plot", hint="do not give -o json, or name a file"
         )
     if wanted not in (None, play.TERMINAL):
         from flyball.cli.backtest import plot

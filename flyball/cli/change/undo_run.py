@@ -12,7 +12,7 @@ from flyball.exits import Exit, Stop
 
 if TYPE_CHECKING:
     from flyball.wiring import App
-    from tools.path.undo import Kept
+    from tools.path.undo import NotUndone
     from tools.plans.plan import Plan, StopOn
 
 
@@ -27,49 +27,49 @@ def undo_run(opts: Options, run: str, *, dry: bool, yes: bool, reason: str, stop
         who, own_run = app.identity.by_hand(), f"r-{uuid.uuid4().hex[:12]}"
         found = await inverses(app.context, run, principal=who, run_id=own_run)
         if not found.requests:
-            _nothing(opts, app, run, found.kept)
+            _nothing(opts, app, run, found.left)
             return
         plans, why = app.approvals.plans, reason or f"undo of run {run}"
         plan = await plans.propose(found.requests, who, why, run_id=own_run)
-        shown = [*plan_view.lines(app, plan), *_not_undone(found.kept)]
+        shown = [*plan_view.lines(app, plan), *_not_undone(found.left)]
         if dry:
-            _planned(opts, plan, shown, found.kept)
+            _planned(opts, plan, shown, found.left)
             return
         plan_view.ask(opts, shown, "undo? ", yes)
         carried = await plans.carry_out(plan.digest, who, stop_on=stop_on, told=plan_view.teller(opts))
-        raise Stop(plan_view.report(opts, app, carried, not_undone=[_json(one) for one in found.kept]))
+        raise Stop(plan_view.report(opts, app, carried, not_undone=[_json(one) for one in found.left]))
 
     opts.run(work)
 
 
-def _nothing(opts: Options, app: "App", run: str, kept: "Sequence[Kept]") -> None:
+def _nothing(opts: Options, app: "App", run: str, left: "Sequence[NotUndone]") -> None:
     if opts.json:
         document(
-            {"kind": "Plan", "exit_code": int(Exit.DONE), "steps": [], "not_undone": [_json(k) for k in kept]}
+            {"kind": "Plan", "exit_code": int(Exit.DONE), "steps": [], "not_undone": [_json(k) for k in left]}
         )
         return
-    for line in _not_undone(kept):
+    for line in _not_undone(left):
         say(line)
     note(f"{app.place}  nothing of run {safe(run)} is left to undo")
 
 
-def _planned(opts: Options, plan: "Plan", shown: Sequence[str], kept: "Sequence[Kept]") -> None:
+def _planned(opts: Options, plan: "Plan", shown: Sequence[str], left: "Sequence[NotUndone]") -> None:
     if opts.json:
         facts = {"kind": "Plan", "exit_code": int(Exit.DONE), **plan_view.as_json(plan)}
-        document({**facts, "not_undone": [_json(one) for one in kept]})
+        document({**facts, "not_undone": [_json(one) for one in left]})
         return
     for line in shown:
         say(line)
     say(f"  apply exactly this: flyball tune apply {plan.handle}")
 
 
-def _not_undone(kept: "Sequence[Kept]") -> list[str]:
+def _not_undone(left: "Sequence[NotUndone]") -> list[str]:
     found = []
-    for one in kept:
+    for one in left:
         hint = f"; {one.hint}" if one.hint else ""
         found.append(f"  not undone  {safe(one.what)}   {safe(one.why + hint)}   record {one.record}")
     return found
 
 
-def _json(one: "Kept") -> dict[str, Any]:
+def _json(one: "NotUndone") -> dict[str, Any]:
     return {"record": one.record, "what": one.what, "why": one.why, "hint": one.hint}

@@ -3,17 +3,12 @@
 import signal
 import sys
 
-from agents.errors import AgentError
-from audit.errors import AuditError
+from base.errors import FlyballError
 from flyball.cli.chat.commands import Commands
 from flyball.cli.chat.turns import TAINTED, Chat
 from flyball.cli.kit import output
 from flyball.cli.kit.output import note
-from flyball.exits import Exit, UsageError
-from policies.errors import PolicyError
-from tools.errors import ToolError
-
-_OURS = (AgentError, AuditError, PolicyError, ToolError, UsageError)
+from flyball.exits import Exit
 
 
 class Repl:
@@ -60,5 +55,5 @@ class Repl:
                 turn = chat.ops.turn(chat.thread, line, heard=self._commands.heard())
             if turn is not None:
                 self._drained = await chat.follow(turn) is Exit.TERMINATED
-        except _OURS as e:
+        except FlyballError as e:
             output.error(e.what, e.where, e.hint)

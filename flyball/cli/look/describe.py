@@ -182,7 +182,9 @@ def _flat(message: str) -> str:
 
 def _may(allowed: list[dict[str, str]]) -> Iterator[str]:
     yield ""
-    yield from table(("ACTION", "MAY-YOU", "WHY"), [(a["action"], a["may"], a["why"]) for a in allowed])
+    yield from table(
+        ("ACTION", "PERMITTED", "WHY"), [(a["action"], a["permissions"], a["why"]) for a in allowed]
+    )
 
 
 def _document(facts: "Facts", allowed: list[dict[str, str]]) -> dict[str, Any]:
@@ -199,6 +201,6 @@ def _document(facts: "Facts", allowed: list[dict[str, str]]) -> dict[str, Any]:
         "drift": [f.evidence for f in drift(facts)],
         "metrics": workload_json.numbers(facts.numbers),
         "events": [workload_json.event(e) for e in facts.events],
-        "may": allowed,
+        "permissions": allowed,
         "missing": dict(facts.missing),
     }

@@ -156,7 +156,7 @@ def _print(app: "App", asked: _Asked, rows: "list[Row]", output: str) -> None:
         for line in fitted(asked.head, [_cells(asked, row, now) for row in rows], LESS):
             say(line)
     if output != "name":
-        _gaps(rows)
+        _missing(rows)
 
 
 async def _watch(app: "App", asked: _Asked, rows: "list[Row]") -> None:
@@ -197,7 +197,7 @@ def _group_name(target: str) -> str:
     return f"{kind}.apps/{name}"
 
 
-def _gaps(rows: "list[Row]") -> None:
+def _missing(rows: "list[Row]") -> None:
     """One line for each reason why figures are missing."""
     from flyball.cli.kit.missing import lines
 

@@ -23,7 +23,7 @@ async def may(app: "App", workload: Workload) -> list[dict[str, str]]:
         if workload.target.kind in spec.kinds:
             for info in spec.actions:
                 verdict, why = await _asked(app, spec, info, workload)
-                found.append({"action": info.name, "may": verdict, "why": why})
+                found.append({"action": info.name, "permissions": verdict, "why": why})
     return found
 
 

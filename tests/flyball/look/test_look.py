@@ -94,14 +94,14 @@ def test_describe_shows_spec_and_actual_and_what_may_be_done(flyball: Flyball) -
         assert part in done.out, part
     assert "argocd keeps it" in flyball("describe deploy/payments").out
     found = flyball("describe deploy/web -o json").document
-    assert {m["action"]: m["may"] for m in found["may"]}["scale"] == "yes"
+    assert {m["action"]: m["permissions"] for m in found["permissions"]}["scale"] == "yes"
     assert len(found["pods"]) == 4
 
 
 def test_describe_says_that_a_stopped_person_may_nothing(flyball: Flyball) -> None:
     flyball("stop")
-    found = {m["action"]: m for m in flyball("describe deploy/web -o json").document.get("may", [])}
-    assert all(m["may"] == "no" for m in found.values())
+    found = {m["action"]: m for m in flyball("describe deploy/web -o json").document.get("permissions", [])}
+    assert all(m["permissions"] == "no" for m in found.values())
 
 
 def test_why_cites_its_evidence_and_commands_that_run(flyball: Flyball) -> None:

@@ -64,8 +64,8 @@ def test_what_is_undone_already_is_left_and_said(folder: Path) -> None:
         await applied(rig, await back(rig, await put_back(rig)), exclude=["sts/queue"])
         again = await put_back(rig, run_id="r-thenoon")
         assert [r.target.name for r in again.requests] == ["queue"]
-        assert len(again.kept) == 2
-        assert all(one.why.startswith("undone already by record") for one in again.kept)
+        assert len(again.left) == 2
+        assert all(one.why.startswith("undone already by record") for one in again.left)
         await applied(rig, await back(rig, again, "r-thenoon"))
         assert (await put_back(rig)).requests == ()
 
@@ -160,7 +160,7 @@ def test_refused_simulated_and_failed_changes_are_none(folder: Path) -> None:
         for n, mode in ((60, "live"), (4, "dry_run")):
             await rig.executor.execute(rig.scale(n, id=f"one-of-{n}", mode=mode, run_id=RUN))  # type: ignore[arg-type]
         found = await put_back(rig)
-        assert (found.requests, found.kept) == ((), ())
+        assert (found.requests, found.left) == ((), ())
 
     run(folder, work)
 
@@ -170,7 +170,7 @@ def test_what_changed_nothing_is_said(folder: Path) -> None:
         await changed(rig, 2, "no-change")
         found = await put_back(rig)
         assert found.requests == ()
-        assert [one.why for one in found.kept] == ["it changed nothing"]
+        assert [one.why for one in found.left] == ["it changed nothing"]
 
     run(folder, work)
 
@@ -220,7 +220,7 @@ def test_what_has_no_inverse_is_named_with_the_reason(folder: Path) -> None:
         assert isinstance(done, Applied)
         found = await put_back(rig)
         assert [r.target.name for r in found.requests] == ["web"]
-        (kept,) = found.kept
+        (kept,) = found.left
         assert (kept.record, kept.why) == (done.record, "a restart cannot be undone: the old pods are gone")
         assert kept.what.startswith("restart deployment/worker")
         assert kept.hint

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from policies.types import Request
+from sandbox.api.faults import Fault, FaultKind
 from tests.kit.installation import LOCAL, App, Doc, allow, doc, installation, kinds, proposed, write_policy
-from tools.path.outcome import Result
+from tools.path.attempts import TRIES
+from tools.path.outcome import Failed, Result, Simulated
 from tools.plans.plan import PlanStep
 
 LIMITS = {"limits": {"replicas": {"min": 2, "max": 12, "maxStep": 5}}}
@@ -79,5 +81,36 @@ def test_what_was_rehearsed_for_another_change_counts_for_nothing(tmp_path: Path
                 found = await step(app, proposed(app, 6, who=who), rehearsal)
                 assert (found.verdict, found.diff) == ("allow", "4 -> 6")
                 assert (await kinds(app)).count("tool.read") == at, "it was looked at"
+
+    asyncio.run(run())
+
+
+def test_a_dry_run_that_only_met_conflicts_refuses_nothing(tmp_path: Path) -> None:
+    """409 three times is a busy moment, no answer of the cluster to the change: the step is looked at."""
+
+    async def run() -> None:
+        async with installation(tmp_path, write_policy(tmp_path / "p", policy("autonomous"))) as app:
+            who = app.agent("agent:ops", "s-1")
+            assert app.world is not None
+            app.world.inject([Fault(FaultKind.CONFLICT, times=TRIES)])
+            rehearsal = await app.executor.execute(proposed(app, 6, who=who, mode="dry_run"))
+            assert isinstance(rehearsal, Failed)
+            found = await step(app, proposed(app, 6, who=who), rehearsal)
+            assert (found.verdict, found.diff) == ("allow", "4 -> 6")
+
+    asyncio.run(run())
+
+
+def test_what_is_judged_for_a_plan_carries_no_permit(tmp_path: Path) -> None:
+    """A permit without an intent would be one that the log does not know of."""
+
+    async def run() -> None:
+        async with installation(tmp_path, write_policy(tmp_path / "p", policy("autonomous"))) as app:
+            who = app.agent("agent:ops", "s-1")
+            rehearsal = await app.executor.execute(proposed(app, 6, who=who, mode="dry_run"))
+            assert isinstance(rehearsal, Simulated)
+            assert rehearsal.seen is not None
+            judged = await app.executor.judge(proposed(app, 6, who=who), rehearsal.seen)
+            assert (judged.verdict.value, judged.permit) == ("allow", None)
 
     asyncio.run(run())

@@ -72,6 +72,7 @@ def test_the_answer_is_the_paths_own_result(tmp_path: Path) -> None:
                 found = await propose(app, to(count), mode=mode, request_id=f"{at:040d}")
                 assert isinstance(found.result, kind)
                 assert found.card.record == found.result.record
+                assert found.result.decision is None or found.result.decision.permit is None
             assert await replicas(app) == 6
 
     asyncio.run(run())
@@ -104,6 +105,8 @@ class Wider(ScaleArgs):
         ("scale", to(6, "deployment/Web ")),
         ("scale", ScaleArgs.model_construct(workload=WEB, replicas="6", current_replicas=None)),
         ("scale", ScaleArgs.model_construct(workload=WEB, replicas=-6, current_replicas=None)),
+        ("scale", ScaleArgs.model_construct(workload=object(), replicas=6, current_replicas=None)),
+        ("scale", ScaleArgs.model_construct(workload="deployment/\ud800", replicas=6, current_replicas=None)),
     ],
 )
 def test_what_is_not_the_actions_own_model_is_no_request(tmp_path: Path, action: str, args: Args) -> None:

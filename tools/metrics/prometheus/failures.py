@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tools.errors import MetricsUnavailable
 
 _SHOWN = 300
-_MENDS = {
+_HINTS = {
     "bad_data": "correct the template of this metric (setting `metrics`), or set `metrics` if none is set",
     "execution": "correct the template of this metric: it is PromQL, but it cannot be carried out on these series",
     "timeout": "the query took too long there: ask for less, make the template lighter, or record it by a rule",
@@ -39,7 +39,7 @@ def failed(
     kind = (document or {}).get("errorType")
     if isinstance(kind, str) and kind:
         said = shown(str((document or {}).get("error", "")))
-        hint = _MENDS.get(kind) or _HTTP.get(http, _TRY_AGAIN)
+        hint = _HINTS.get(kind) or _HTTP.get(http, _TRY_AGAIN)
         return MetricsUnavailable(
             f"{shown(kind)}: {said}", where=where, hint=hint, code=shown(kind), http=http
         )
