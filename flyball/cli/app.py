@@ -1,6 +1,5 @@
 """The root of the command line. Each command is one line here and one module, imported when it is called."""
 
-from importlib import import_module
 from typing import Any
 
 import typer
@@ -47,7 +46,7 @@ class LazyGroup(Group):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        return _load(cmd_name)
+        return loaded(COMMANDS[cmd_name][0], cmd_name)
 
     def summaries(self, ctx: Any) -> dict[str, str]:  # noqa: ARG002
         return {name: text for name, (_, text) in COMMANDS.items()}
@@ -59,11 +58,6 @@ class LazyGroup(Group):
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-def _load(name: str) -> Any:
-    module = import_module(COMMANDS[name][0])
-    return loaded(module.build() if hasattr(module, "build") else module.app, name)
 
 
 app = typer.Typer(

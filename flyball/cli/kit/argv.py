@@ -1,4 +1,4 @@
-"""kubectl's liberties with words that the parser below does not take."""
+"""kubectl's spellings that the parser below does not take."""
 
 import re
 from collections.abc import Sequence
@@ -19,6 +19,10 @@ _VALUED = (
     "-o",
     "--output",
 )
+
+_JOINED = tuple(f"{name}=" for name in _VALUED if name.startswith("--"))
+_SHORT = re.compile(r"-[no].+")
+"""`-nshop` and `-ojson`, as kubectl takes them."""
 
 
 def normalize_argv(words: Sequence[str]) -> list[str]:
@@ -41,9 +45,7 @@ def _leading(words: Sequence[str]) -> int:
         word = words[count]
         if word in _VALUED:
             count += 2
-        elif word == "--debug" or word.startswith(
-            tuple(f"{name}=" for name in _VALUED if name.startswith("--"))
-        ):
+        elif word == "--debug" or word.startswith(_JOINED) or _SHORT.fullmatch(word):
             count += 1
         else:
             break

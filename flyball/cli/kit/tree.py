@@ -5,6 +5,7 @@ Everything else that the library finds wrong with a command line becomes three p
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import typer
@@ -75,11 +76,12 @@ def adopt(app: typer.Typer) -> typer.Typer:
     return app
 
 
-def loaded(app: typer.Typer, name: str) -> Any:
-    """The command of a module's typer app, under `name`: plain help as kubectl prints it, mistakes in our words."""
-    plain: Any = app
-    plain.rich_markup_mode = None
-    plain._add_completion = False
+def loaded(module: str, name: str) -> Any:
+    """The command in a module (`build()` or `app`), under `name`: plain help, and mistakes told in our words."""
+    found = import_module(module)
+    app: Any = found.build() if hasattr(found, "build") else found.app
+    app.rich_markup_mode = None  # as kubectl prints it
+    app._add_completion = False
     command = typer.main.get_command(adopt(app))
     command.name = name
     return command

@@ -11,23 +11,12 @@ from flyball.cli.kit.tree import Group, loaded
 from flyball.cli.tune.apply import apply_plan
 from flyball.cli.tune.run import run
 
-LATER = {
-    "backtest": "Backtest replica policies on recorded demand.",
-    "backtest-cpu": "Backtest CPU requests on recorded usage.",
-    "train": "Train the forecast's weights on generated demand.",
+LATER: dict[str, tuple[str, str]] = {
+    "backtest": ("flyball.cli.backtest.replicas", "Backtest replica policies on recorded demand."),
+    "backtest-cpu": ("flyball.cli.backtest.cpu", "Backtest CPU requests on recorded usage."),
+    "train": ("flyball.cli.backtest.train", "Train the forecast's weights on generated demand."),
 }
 """Subcommands with a module each, whose `app` has that one command."""
-
-
-def _later(name: str) -> typer.Typer:
-    match name:
-        case "backtest":
-            from flyball.cli.backtest.replicas import app as later
-        case "backtest-cpu":
-            from flyball.cli.backtest.cpu import app as later
-        case _:
-            from flyball.cli.backtest.train import app as later
-    return later
 
 
 class LazyGroup(Group):
@@ -39,10 +28,12 @@ class LazyGroup(Group):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in LATER:
             return super().get_command(ctx, cmd_name)
-        return loaded(_later(cmd_name), cmd_name)
+        return loaded(LATER[cmd_name][0], cmd_name)
 
     def summaries(self, ctx: Any) -> dict[str, str]:  # noqa: ARG002
-        return {name: one.get_short_help_str(80) for name, one in self.commands.items()} | LATER
+        return {name: one.get_short_help_str(80) for name, one in self.commands.items()} | {
+            name: text for name, (_, text) in LATER.items()
+        }
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):

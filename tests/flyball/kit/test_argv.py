@@ -10,6 +10,7 @@ from flyball.cli.kit.argv import normalize_argv
     [
         ("--state /s status", "status --state /s"),
         ("-n shop --context=sandbox act scale web", "act scale web -n shop --context=sandbox"),
+        ("-nshop -ojson get", "get -nshop -ojson"),
         ("--debug status -o json", "status -o json --debug"),
         ("act scale web --dry-run", "act scale web --dry-run=server"),
         ("act scale web --dry-run=none", "act scale web --dry-run=none"),
