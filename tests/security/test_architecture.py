@@ -186,7 +186,7 @@ RULES = (
          "await app.approvals.approve(h, who)"),
     rule("out of the process", _leaves, "tools.cluster.client tools.metrics.prometheus.access"
          " tools.metrics.prometheus.address tools.metrics.prometheus.client", "import subprocess"),
-    rule("dynamic code", _dynamic, "flyball.__main__ flyball.cli.app", "eval('1')"),
+    rule("dynamic code", _dynamic, "flyball.__main__ flyball.cli.kit.tree", "eval('1')"),
 )  # fmt: skip
 
 
