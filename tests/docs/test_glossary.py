@@ -17,9 +17,9 @@ HEADINGS = ("Who and what", "The path", "Reading", "The gate", "The log", "Forec
 WORDS = [row for heading in HEADINGS for row in rows(TEXT, heading)]
 
 OLD = re.compile(
-    r"(?<![A-Za-z])(?:mend|mends|mended|mending|MEND|[Kk]ept[ _](?:checkpoint|copy)|rooms|houses?|sittings?"
+    r"(?<![A-Za-z])(?:mend|mends|mended|mending|_?MENDS?|[Kk]ept[ _](?:checkpoint|copy)|rooms|houses?|sittings?"
     r"|FLYBALL_KEPT)(?![A-Za-z])"
-    r"|\b(?:kept_(?:path|error|records|problem)|Keeper|to_its_end|Settler|Settling|Remembered"
+    r"|\b(?:kept_(?:path|error|records|problem)|Keepers?(?:Reader)?|to_its_end|Settler|Settling|Remembered"
     r"|(?:Cluster|Metrics|Model)Away|Exit\.AWAY)\b|\bpassed_over\(|--kept(?![\w-])"
 )
 """Words of 0.1 that have no other meaning. `Row`, `Job`, `Case`, `holds` and the like are words of their own too,
