@@ -221,7 +221,7 @@ def test_rows_come_onto_a_grid(text: str, step: int, count: int) -> None:
         (_csv([60 * i for i in range(5)]), "5 steps"),
         (_csv([2_100_000_000 + 60 * i for i in range(50)]), "future"),
         (_csv([60 * i for i in range(50)], "-1"), "negative"),
-        (_csv([60 * i for i in range(50)], "inf"), "no measurement"),
+        (_csv([60 * i for i in range(50)], "inf"), "not a measurement"),
         (_csv([60 * i for i in range(50)], "NaN"), "no value in the second half"),
         (_csv([7200 * i for i in range(50)]), "every 7200 s"),
         (_csv([60 * i for i in range(50)] + [1_700_000_000]), "spans"),

@@ -211,7 +211,7 @@ def test_a_change_that_the_api_refuses_is_not_repeated(world: World) -> None:
         ({"target": "deployment/web", "patch": {}, "delete": True, "after": "1h"}, "`patch` or `delete"),
         ({"target": "deployment/web", "patch": {}}, "one of `after`"),
         ({"target": "deployment/web", "patch": {}, "after": "1h", "daily": "10:00"}, "one of `after`"),
-        ({"target": "deployment/web", "patch": {}, "daily": "24:00"}, "no time of day"),
+        ({"target": "deployment/web", "patch": {}, "daily": "24:00"}, "not a time of day"),
         ({"target": "deployment/web", "patch": {}, "after": "soon"}, "not a duration"),
         ({"target": "deployment/web", "patch": {}, "after": "1h", "who": "x"}, "who"),
         ({"target": "deployment/web", "delete": True, "heal": "1h"}, "patch of the object"),

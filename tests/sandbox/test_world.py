@@ -231,8 +231,8 @@ def test_a_file_is_loaded_whole_or_not_at_all(world: World, tmp_path: Path) -> N
     [
         ("kind: DaemonSet\nmetadata: {name: x}", "`DaemonSet` is unknown"),
         ("kind: Pod\nmetadata: {name: x}", "pods follow from workloads"),
-        ("kind: Deployment\nmetadata: {}", "no DNS name"),
-        ("kind: Deployment\nmetadata: {name: Web}", "no DNS name"),
+        ("kind: Deployment\nmetadata: {}", "not a DNS name"),
+        ("kind: Deployment\nmetadata: {name: Web}", "not a DNS name"),
         ("kind: Load\nmetadata: {name: x}\nspec: {target: web}", "spec.target"),
         ("kind: Load\nmetadata: {name: x}\nspec: {target: deployment/web, cpus: 1}", "spec.cpus is unknown"),
         ("kind: Load\nmetadata: {name: x}\nspec: {target: deployment/web, cpu: -1}", "negative"),
@@ -240,9 +240,9 @@ def test_a_file_is_loaded_whole_or_not_at_all(world: World, tmp_path: Path) -> N
         ("kind: HorizontalPodAutoscaler\nmetadata: {name: x}", "scaleTargetRef"),
         ("kind: Node\nmetadata: {name: x}\nstatus: {allocatable: {cpu: much}}", "allocatable"),
         ("- 1", "must be an object"),
-        ("a: [", "no YAML"),
-        ("a: .nan", "no YAML"),
-        ("a: 2026-01-01", "no YAML"),
+        ("a: [", "not YAML"),
+        ("a: .nan", "not YAML"),
+        ("a: 2026-01-01", "not YAML"),
     ],
 )
 def test_a_bad_manifest_is_named(world: World, tmp_path: Path, text: str, says: str) -> None:
