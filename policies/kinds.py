@@ -70,7 +70,7 @@ class ApprovalSpec(Quorum):
 
 
 class TaintedSpec(Spec):
-    """What a rule is still worth to an agent whose session has read untrusted text: less, never more.
+    """What a rule still allows to an agent whose session has read untrusted text: less, never more.
 
     `limits` lie within the rule's own; `approval` binds every tainted change that fits the rule, whatever
     others allow.

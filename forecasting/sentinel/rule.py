@@ -1,4 +1,4 @@
-"""What must be so before exhaustion is foreseen."""
+"""The conditions for a finding of exhaustion."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""Somebody else keeps this field: a change would be put back."""
+"""Another controller owns this field: it would revert a change."""
 
 from policies.inputs import DecisionInput, Refusal
 

@@ -1,4 +1,4 @@
-"""get_events: what the cluster said lately about a workload, its pods and its autoscaler. Untrusted text."""
+"""get_events: recent events about a workload, its pods and its autoscaler. Untrusted text."""
 
 from policies.types import ActionInfo
 from tools.cluster.names import WorkloadName, target

@@ -18,7 +18,7 @@ ENDS: tuple[Kind, ...] = ("action.outcome", "action.in_doubt_resolved")
 
 
 class RequestReused(ToolError):
-    """The same request id came with another content."""
+    """The same request id was used with other content."""
 
     effect = "usage"
 

@@ -55,7 +55,7 @@ class Writing:
     async def write(self) -> Result:
         """Intent, one try, outcome: two durable commits.
 
-        Raises DefiniteConflict where the object moved on (the ledger has it then), ClaimLost where another
+        Raises DefiniteConflict where the object changed (the ledger has it then), ClaimLost where another
         process has said already how an intent of ours ended, LogUnavailable before anything was sent.
         """
         ctx, seen, journal = self.delivery.ctx, self.delivery.attempt.seen, self.context.journal

@@ -1,4 +1,4 @@
-"""Strict JSON both ways: argument text that has exactly one reading, and schemas that allow nothing else."""
+"""Strict JSON both ways: argument text that is unambiguous, and schemas that allow nothing else."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""`flyball undo`: back to the recorded pre-image, down the same path as any action."""
+"""`flyball undo`: back to the recorded pre-image, through the same path as any action."""
 
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any

@@ -1,4 +1,4 @@
-"""The question before a write: who is asked sees the diff first, and silence is a no."""
+"""The question before a write: the diff is shown first, and no answer means no."""
 
 import sys
 
