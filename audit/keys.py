@@ -20,7 +20,7 @@ _PREFIX = "PRIVATE+KEY+"
 
 
 class KeyInvalid(AuditError):
-    """The signing key cannot be used as it is."""
+    """The signing key cannot be used."""
 
 
 class Signer(Protocol):

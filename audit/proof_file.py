@@ -27,7 +27,7 @@ _HEADER = "c2sp.org/tlog-proof@v1"
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What a verified proof says: this record stands at `seq` of the log `origin` of `size` records."""
+    """What a verified proof says: this record is number `seq` of the log `origin` of `size` records."""
 
     origin: str
     seq: int

@@ -98,7 +98,7 @@ Tainted = Annotated[
 
 
 class Verify(Spec):
-    """Watch for so long after the write whether it did what it should."""
+    """How long to watch after the write whether it had the wanted effect."""
 
     verify: Seconds
 

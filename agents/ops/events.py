@@ -13,7 +13,7 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The model was asked and has answered; `tokens` as it reports them, or else as they were reserved."""
+    """The model was asked and has answered; `tokens` as it reports them, else the reserved ones."""
 
     model: str
     message: str

@@ -36,7 +36,7 @@ _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A Change as it is meant: `at` is a span in ms for `after` and `heal`, a time of day in ms for `daily`."""
+    """A parsed Change: `at` is a span in ms for `after` and `heal`, a time of day in ms for `daily`."""
 
     target: Key
     manager: str

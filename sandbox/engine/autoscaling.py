@@ -43,7 +43,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Watch:
-    """One HPA: its spec, what it remembers, and how its conditions ScalingActive and ScalingLimited stand."""
+    """One HPA: its spec, what it remembers, and the state of its conditions ScalingActive and ScalingLimited."""
 
     key: Key
     spec: Spec

@@ -15,7 +15,7 @@ SettledState = Literal["applied", "deferred", "infeasible", "error", "superseded
 
 @dataclass(frozen=True, slots=True)
 class RolloutProgress:
-    """`state` is None while it goes on; `done` of `total` pods are as they shall be; `detail` is for a person."""
+    """`state` is None while it goes on; `done` of `total` pods are finished; `detail` is for a person."""
 
     state: SettledState | None
     done: int

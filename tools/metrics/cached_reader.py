@@ -34,7 +34,7 @@ class Source(MetricsReader, Protocol):
 
 
 class CachedReader:
-    """A MetricsReader over another. `cluster_uid` keeps clusters apart that share names and a source."""
+    """A MetricsReader over another. `cluster_uid` separates clusters that share names and a source."""
 
     def __init__(self, reader: Source, store: HistoryStore, clock: Clock, cluster_uid: str) -> None:
         self._reader, self._store, self._clock, self._uid = reader, store, clock, cluster_uid

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class HistoryUnavailable(ToolError):
-    """The store cannot be used; what it would have spared has to be asked for again."""
+    """The store cannot be used; what it would have answered has to be queried again."""
 
 
 class HistoryStore:

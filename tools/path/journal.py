@@ -45,7 +45,7 @@ def resource_of(target: Target, seen: Observation | None = None, cluster_uid: st
 
 
 class Journal:
-    """Writes the path's records and tells a request's state from them."""
+    """Writes the path's records and reads a request's state from them."""
 
     def __init__(self, log: Log) -> None:
         self.log = log

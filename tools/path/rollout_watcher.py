@@ -1,4 +1,4 @@
-"""RolloutWatcher: waits until the cluster has carried out what it took, and records how that ended, once.
+"""RolloutWatcher: waits until the cluster has carried out an accepted change, and records the end once.
 
 It only reads: an interrupt leaves nothing half done, and to wait again goes on where the cluster is by then. A
 time that was over (`timeout`, `deferred`) is recorded each time, and is no end.

@@ -1,4 +1,4 @@
-"""Where a request stands: its records folded into a state, its votes and its open question. Pure.
+"""The state of a request: its records folded into a state, its votes and its open question. Pure.
 
 A request's records, in order: policy.decision (deny ends it), approval.requested / granted / denied,
 then for each attempt {policy.decision, action.intent} in one commit and one action.outcome, or, after

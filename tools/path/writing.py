@@ -24,7 +24,7 @@ from tools.spec import ActionSpec, schema_digest
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """The decision, what it was made by (`values`), and what is going to be delivered under it."""
+    """The decision, the integers that it used (`values`), and what will be delivered under it."""
 
     context: Context
     ledger: Ledger

@@ -1,5 +1,5 @@
-"""What agents hold: the tools (strict JSON schemas out, raw or typed arguments in, a card back) and somebody who
-records what they did beside tool calls. No writer in sight."""
+"""What agents hold: the tools (strict JSON schemas out, raw or typed arguments in, a card back) and a recorder of
+what they did beside tool calls. None of them holds a writer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
