@@ -9,5 +9,5 @@ def identity(ask: ScreenInput) -> Refusal | None:
     if principal.agent is not None and principal.agent not in ask.snapshot.agents:
         return Refusal("agent", None, f"{principal.agent} is not an agent of this policy")
     if principal.on_behalf_of is None:
-        return Refusal("human", None, "nobody stands behind this request: name the human it acts for")
+        return Refusal("human", None, "no human is behind this request: name the one it acts for")
     return None

@@ -67,7 +67,7 @@ def owner(facts: Facts) -> Iterator[Finding]:
     if kept.startswith("horizontalpodautoscaler/"):
         what = f"{kept} sets its replicas: change its bounds, not the replicas"
     else:
-        what = f"{kept} keeps it: a live change would be put back"
+        what = f"{kept} owns it and would revert a live change"
     yield Finding("owned", Severity.NOTED, what, f"owner {kept}")
 
 

@@ -79,7 +79,9 @@ class Plans:
         if not 0 < len(requests) <= MAX_STEPS:
             raise ArgumentsInvalid(f"{len(requests)} steps are no plan", hint=f"1 to {MAX_STEPS}")
         if any(request.principal != who for request in requests):
-            raise ArgumentsInvalid("a plan is one principal's", where=who.agent or "", hint="plan them apart")
+            raise ArgumentsInvalid(
+                "a plan is one principal's", where=who.agent or "", hint="plan them separately"
+            )
         cluster, plan_id = await self._c.pinned(), id or self._c.nonce()
         run = run_id or f"r-{plan_id[:12]}"
         steps = await self._looking.steps(

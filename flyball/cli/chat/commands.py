@@ -64,7 +64,7 @@ class Commands:
         if not sys.stdin.isatty():
             hint = f"flyball approve {waiting.handle} --yes"
             raise UsageError(
-                "nobody is there to be asked", where="standard input is not a terminal", hint=hint
+                "there is no terminal to ask at", where="standard input is not a terminal", hint=hint
             )
         say(f"{self._app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}")
         if (self._ask("approve? [y/N] ") or "").strip().lower() not in ("y", "yes"):

@@ -80,7 +80,9 @@ class Progress:
         self.last = safe(settling.detail)
         if settling.state is None and self._simulated:
             self._simulated = False
-            note("  the sandbox's time stands still: flyball sandbox advance 1m, in another terminal")
+            note(
+                "  the sandbox's time does not move by itself: flyball sandbox advance 1m, in another terminal"
+            )
         if transient(f"  settling  {self.last}"):
             self._drawn = True
         elif self._now() >= self._next:
