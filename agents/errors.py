@@ -1,4 +1,4 @@
-"""What can go wrong on the side of those who propose. Each error says what, where and a hint."""
+"""The errors of agents and of their model clients. Each error says what, where and a hint."""
 
 from base.errors import FlyballError
 
@@ -16,7 +16,7 @@ class ModelMissing(ModelError):
 
 
 class ModelRefused(ModelError):
-    """The endpoint is there and says no: key, model name, or a request that it does not take."""
+    """The endpoint answered with a refusal: wrong key, model name, or a request that it does not accept."""
 
 
 class ModelUnavailable(ModelError):
@@ -30,7 +30,7 @@ class ReplyMalformed(ModelError):
 
 
 class ThreadInvalid(AgentError):
-    """The thread's name is none, or the thread belongs to another place or person."""
+    """The thread's name is not valid, or the thread belongs to another place or person."""
 
 
 class StrategyUnknown(AgentError):
@@ -40,4 +40,4 @@ class StrategyUnknown(AgentError):
 
 
 class StrategyBroken(AgentError):
-    """A strategy answered about other workloads than it was asked about, or with what is not a number of replicas."""
+    """A strategy answered about workloads that it was not asked about, or with an invalid number of replicas."""

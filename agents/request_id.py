@@ -1,4 +1,4 @@
-"""Request ids of our own: models reuse `call_1`, so their ids name nothing.
+"""Request ids of our own: models reuse `call_1`, so their ids are not unique.
 
 An id is a digest over a canonical JSON list, so that no two inputs run together. The same reply, or the same
 step of a run, carried out again after a crash gives the same id, which is what makes it replay-safe.

@@ -1,4 +1,4 @@
-"""Causal order, as the parents of records tell it: a decision before its intent, an intent before its outcome.
+"""Causal order, as the parents of records give it: a decision before its intent, an intent before its outcome.
 
 | record | needs a parent | of kind |
 |---|---|---|

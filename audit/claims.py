@@ -1,4 +1,4 @@
-"""Claims: what must still be true, or be spent, in the transaction that makes a record durable.
+"""Claims: what must still be true, or is spent, in the transaction that makes a record durable.
 
 To this package a claim is a key and integers; what they mean is the caller's business. A commit applies its
 claims in order; the first that does not hold rolls the whole submission back to its savepoint.

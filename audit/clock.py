@@ -1,4 +1,4 @@
-"""Time comes in from outside, so that a week passes in a second in tests (and a jump back can be staged)."""
+"""Time comes from an injected clock, so that tests can move it forward, and also back."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where every package gets its time from; only the composition root picks the real one."""
+    """The source of time for every package; only the composition root chooses the real one."""
 
     def wall_ms(self) -> int:
         """Milliseconds since the Unix epoch, UTC."""

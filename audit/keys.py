@@ -1,4 +1,4 @@
-"""Who signs: the Signer port, a key in a file of mode 0600 (default), a key in the environment (development).
+"""Signing keys: the Signer port, a key in a file of mode 0600 (default), a key in the environment (development).
 
 A key is stored as Go's note package writes it: `PRIVATE+KEY+<name>+<hex id>+<base64(0x01 ‖ seed)>`.
 """
@@ -20,7 +20,7 @@ _PREFIX = "PRIVATE+KEY+"
 
 
 class KeyInvalid(AuditError):
-    """The signing key cannot be used as it is."""
+    """The signing key cannot be used."""
 
 
 class Signer(Protocol):

@@ -45,7 +45,7 @@ def _columns(record: Record, stamp: Stamp) -> tuple[object, ...]:
 
 @dataclass(slots=True)
 class Submission:
-    """What one caller wants committed as a whole, and what became of it.
+    """What one caller wants committed as a whole, and how it ended.
 
     `lost` gives the refusal that is stored in place of `leaves` when a claim is lost; it may be asked twice.
     """

@@ -1,4 +1,4 @@
-"""The pinned checkpoint: the newest signed tree head in a second place, best on another disk or host.
+"""The pinned checkpoint: the newest signed tree head in a second place, ideally on another disk or host.
 
 Local verification cannot see a log that was cut short or rewritten by somebody who has the key. A pinned
 checkpoint can: it only ever moves forward, and only to a head that contains the one pinned before.
@@ -48,7 +48,7 @@ def contradiction(pinned: Checkpoint, size: int, root_at: Callable[[int], bytes]
 
 
 class PinnedCheckpoint:
-    """Writes newer notes to `path`, whichever of several processes has them. `root_at` asks the log."""
+    """Writes newer notes to `path`, also where several processes do so. `root_at` asks the log."""
 
     def __init__(self, path: Path, verifier: Verifier, root_at: Callable[[int], bytes]) -> None:
         self._path, self._verifier, self._root_at = path, verifier, root_at

@@ -1,4 +1,4 @@
-"""The proof of one record in a file of its own: whoever has the log's verifier key checks it, with no database.
+"""The proof of one record in a file of its own: it is checked with the log's verifier key, without the database.
 
 A JSON object: `format`, `vkey`, `leaf` (the record's exact bytes, as text) and `proof`, which is a
 C2SP tlog-proof@v1 (index, audit path, signed checkpoint) that other tools of that family read as it is.
@@ -27,7 +27,7 @@ _HEADER = "c2sp.org/tlog-proof@v1"
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What a verified proof says: this record stands at `seq` of the log `origin` of `size` records."""
+    """What a verified proof says: this record is number `seq` of the log `origin` of `size` records."""
 
     origin: str
     seq: int
@@ -57,7 +57,7 @@ def verify_proof(file: bytes, trusted: Verifier | None = None) -> Proven:
     """Check a proof file. Raises ValueError where it is none, LogTampered where it does not hold.
 
     Without a `trusted` key it is checked against the key in the file itself: then it shows that nobody changed
-    the record since whoever holds that key signed it, and the reader must know the key by other means.
+    the record since the holder of that key signed it, and the reader must know the key by other means.
     """
     parts = _parse(file)
     verifier = Verifier.parse(parts["vkey"])

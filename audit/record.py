@@ -69,7 +69,7 @@ class Resource(_Part):
 
 
 class Verdict(_Part):
-    """What the gate said: verdict, the stage and rule that determined it, the policy it went by."""
+    """What the gate said: verdict, the stage and rule that determined it, the policy that was used."""
 
     verdict: Literal["allow", "deny", "needs_approval"]
     stage: Name

@@ -1,4 +1,4 @@
-"""Claims replayed: every stored integer must follow from what the records tell was claimed, in order.
+"""Claims replayed: every stored integer must follow from the claims that the records report, in order.
 
 The table of integers is not in the tree; the records are. So a kill switch that was flipped behind the log's
 back, or a spent approval made fresh again, shows here. Memory grows with the number of distinct keys.
@@ -13,7 +13,7 @@ from audit.claims import ClaimKind, settle
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A claim as a record tells it."""
+    """A claim as a record reports it."""
 
     kind: ClaimKind
     key: str

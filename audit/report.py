@@ -1,4 +1,4 @@
-"""What a verification found: findings contradict what was signed, notes are worth knowing and no more."""
+"""The result of a verification: findings contradict what was signed, notes are information only."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,4 +1,4 @@
-"""When records happened, and whether the wall clock went back between two of them.
+"""The times of records, and whether the wall clock went back between two of them.
 
 A clock that goes back is tolerated and recorded. Within one boot the monotonic clock tells a step back from
 a record that merely waited before it was stored; across boots only the wall clock is left to compare.

@@ -20,7 +20,7 @@ _Waiting = tuple[Submission, "asyncio.Future[None]"]
 
 
 class Writer:
-    """The thread. `append` stores a batch; `acknowledged` is called after the callers were told.
+    """The thread. `append` stores a batch; `acknowledged` is called after the callers were notified.
 
     It belongs to the event loop that it was made on.
     """
@@ -37,7 +37,7 @@ class Writer:
         self._thread.start()
 
     def submit(self, submission: Submission) -> "asyncio.Future[None]":
-        """Done once the submission is durable, or raises what kept it from being so.
+        """Done once the submission is durable, or raises the error that prevented it.
 
         All that is submitted within one turn of the event loop goes over together. A caller that is cancelled
         meanwhile gives up waiting; what it submitted may still be stored.

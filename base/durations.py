@@ -1,4 +1,4 @@
-"""Durations: `1h30m` as people write it everywhere, and Go's notation as the Kubernetes API has it."""
+"""Durations: `1h30m` as people write it, and Go's notation as the Kubernetes API uses it."""
 
 import re
 from decimal import ROUND_CEILING, Decimal

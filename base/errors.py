@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 Effect = Literal["failed", "usage", "refused", "unavailable", "tampered", "in_doubt"]
-"""What an error means for whoever asked: it failed; the question was wrong; policy said no; a needed part cannot be
+"""What an error means for the caller: it failed; the question was wrong; policy said no; a needed part cannot be
 reached and nothing was sent; stored evidence contradicts what was signed; sent, and nobody knows the effect yet."""
 
 

@@ -1,4 +1,4 @@
-"""Work that must not be cut short: it runs to its end first, and only then an interrupt has its say."""
+"""Work that must not be cut short: it runs to its end first, and only then an interrupt is handled."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -34,5 +34,5 @@ async def shield_until_done(work: Coroutine[Any, Any, R], *, interrupted: Interr
     if interrupt is None or interrupted == "answers":
         return task.result()
     if not task.cancelled():
-        task.exception()  # it is told nowhere else: asyncio would warn that nobody asked
+        task.exception()  # it is reported nowhere else: asyncio would warn that nobody asked
     raise interrupt

@@ -1,4 +1,4 @@
-"""Kubernetes quantities, exactly: text to Decimal, and to the integers that records hold.
+"""Kubernetes quantities, parsed exactly: text to Decimal, and to the integers that records hold.
 
 The grammar is that of k8s.io/apimachinery/pkg/api/resource: a signed ASCII decimal and one suffix, which is
 binary (Ki to Ei), decimal (n, u, m, none, k to E) or an exponent (e3, E3).

@@ -1,6 +1,6 @@
-"""Text that anybody may have written, made fit for a model, a terminal and the log: harmless and without secrets.
+"""Untrusted text, cleaned for a model, a terminal and the log: no control characters and no secrets.
 
-Which tokens are secrets is told by their form (RFC 6750 bearer, RFC 7519 JWT, RFC 7468 PEM, RFC 3986 userinfo,
+Secrets are recognised by their form (RFC 6750 bearer, RFC 7519 JWT, RFC 7468 PEM, RFC 3986 userinfo,
 RFC 6265 cookies, the providers' documented prefixes) or by the name or the option before them. What only might be
 one goes too.
 """

@@ -46,11 +46,11 @@ EXIT_OF: dict[Effect, Exit] = {
     "tampered": Exit.TAMPERED,
     "in_doubt": Exit.IN_DOUBT,
 }
-"""The exit code of an error of ours, by what it means for whoever asked."""
+"""The exit code of an error of ours, by what it means for the caller."""
 
 
 class Stop(Exception):
-    """End the command with this code; what is to be said has been printed."""
+    """End the command with this code; everything has been printed already."""
 
     def __init__(self, code: Exit) -> None:
         super().__init__(code.name)

@@ -1,4 +1,4 @@
-"""Who sits here: in local mode the human is the OS user, by uid, never by a variable that a shell can set."""
+"""Who the local user is: in local mode the OS user, by uid, never by a variable that a shell can set."""
 
 import os
 import pwd
@@ -30,7 +30,7 @@ def terminal() -> str:
 
 
 class LocalIdentity:
-    """The OS user of this process; agents speak for nobody else here."""
+    """The OS user of this process; agents act for nobody else here."""
 
     def __init__(self) -> None:
         self.human = os_user()

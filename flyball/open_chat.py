@@ -1,4 +1,4 @@
-"""A conversation with the ops agent on an opened installation: what every front end calls, and none makes itself."""
+"""A conversation with the ops agent on an opened installation: every front end calls this, none builds its own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ async def open_chat(app: "App", endpoint: "Endpoint", mode: Mode) -> "AsyncItera
 
 
 async def read_untrusted(app: "App", thread: str) -> bool:
-    """Whether the thread's session has read text that anybody may have written (it is tainted then)."""
+    """Whether the thread's session has read untrusted text (it is tainted then)."""
     from agents.ops.trail import session_of
     from policies.claim_keys import TAINT
 

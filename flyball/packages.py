@@ -1,4 +1,4 @@
-"""At start-up: the packages must be our own. A stray PYTHONPATH could put another `tools` before them."""
+"""Start-up check: the packages must be our own. A stray PYTHONPATH could put another `tools` before them."""
 
 from importlib.util import find_spec
 from pathlib import Path

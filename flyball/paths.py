@@ -1,6 +1,6 @@
-"""The folders of the log: made for this user alone, and refused where somebody else could exchange them.
+"""The folders of the log: private to this user, and refused where another user could replace them.
 
-Whoever owns the folder could put another log, another key or a lifted kill switch in its place.
+The owner of the folder could put another log, another key or a lifted kill switch in its place.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Where a command works, told from the settings alone. Cheap to import: reading the log needs no more than this."""
+"""Where a command works, from the settings alone. Cheap to import: reading the log needs no more than this."""
 
 import hashlib
 import os
@@ -71,7 +71,7 @@ def _kubeconfig_place(settings: Settings, context: str) -> tuple[str, str]:
 
 
 def pinned_path(settings: Settings, place: Place) -> Path:
-    """Where this log's newest checkpoint is kept a second time: by the log's place on disk, so that a log
+    """Where the second copy of this log's newest checkpoint is: by the log's place on disk, so that a log
     that was exchanged for another one is found out too."""
     there = hashlib.sha256(str(place.folder.resolve()).encode()).hexdigest()[:12]
     return settings.pinned / f"{place.folder.name}-{there}"

@@ -1,4 +1,4 @@
-"""Where the parsed policy is kept: beside the log, its key with the pinned checkpoints, each for this user alone.
+"""Where the parsed policy is stored: beside the log, its key with the pinned checkpoints, each private to this user.
 
 Two folders, so that who can write one of them forges nothing. A file that somebody else could have written is passed
 over (flyball.private_file) and, where possible, replaced. Without a cache the policy is parsed.

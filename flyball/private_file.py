@@ -1,4 +1,4 @@
-"""A file of this user's alone, that may be lost but must never be believed where somebody else could have written it.
+"""A file private to this user: it may be lost, but is never trusted where another user could have written it.
 
 It counts only where it is a plain file of this user's, with one name and rights for nobody else, in a folder that
 nobody else may write. Nothing here raises: what cannot be read is not there, what cannot be written is not kept.

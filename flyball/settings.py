@@ -38,9 +38,7 @@ TABLE = (
     Setting(
         "policies", "", "folder of policy files (unset: the shipped ones, which only observe real clusters)"
     ),
-    Setting(
-        "pinned", "", "folder where signed checkpoints are kept a second time (unset: the user's data folder)"
-    ),
+    Setting("pinned", "", "folder for a second copy of signed checkpoints (unset: the user's data folder)"),
     Setting(
         "prometheus_url", "", "base URL of Prometheus, e.g. http://127.0.0.1:9090 (unset: metrics.k8s.io)"
     ),

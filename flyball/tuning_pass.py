@@ -1,4 +1,4 @@
-"""A tuning pass on an opened installation: what every front end calls, and none puts together itself."""
+"""A tuning pass on an opened installation: every front end calls this, none builds its own."""
 
 import uuid
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ TUNER: AgentName = "agent:tuner"
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A pass; after a dry run the plan of what it would do live, None where that is nothing."""
+    """A pass; after a dry run the plan of what it would do live, None where it would do nothing."""
 
     done: "Pass"
     plan: "Plan | None"

@@ -1,4 +1,4 @@
-"""The composition root: the only place that picks real parts and puts them together, and makes a writer."""
+"""The composition root: the only place that chooses and connects the real parts, and constructs a writer."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tools.ports import ClusterReader, ClusterWriter, UsageReader
 
 LOG = logging.getLogger("flyball")
-"""Warnings for whoever runs this: the command line prints them on stderr."""
+"""Warnings for the operator: the command line prints them on stderr."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def open_world(place: Place) -> "World":
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """The log and who sits here, without cluster and policy: `flyball stop` works while those do not."""
+    """The log and the local user, without cluster and policy: `flyball stop` works while those do not."""
 
     settings: Settings
     place: Place

@@ -1,4 +1,4 @@
-"""What forecasts are refused for."""
+"""The errors of forecasts."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from base.errors import Effect, FlyballError
 
 
 class ForecastError(FlyballError):
-    """Numbers that nothing can be said from."""
+    """Numbers that allow no forecast."""
 
 
 class BadTrace(ForecastError):

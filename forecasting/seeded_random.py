@@ -1,4 +1,4 @@
-"""Chance that follows from a seed alone: the same seed and index give the same number, in any order and split.
+"""Random numbers from a seed alone: the same seed and index give the same number, in any order and split.
 
 The generator is SplitMix64 by index (Steele, Lea, Flood: Fast splittable pseudorandom number generators,
 OOPSLA 2014), so that a whole stretch of time is drawn at once.

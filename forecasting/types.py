@@ -1,4 +1,4 @@
-"""What a recommender gets and gives. Arrays of floats here; whatever leaves for a decision is rounded up to
+"""Inputs and outputs of recommenders. Arrays of floats here; what is used for a decision is rounded up to
 integers by its caller.
 
 Time is a grid of `step_s` seconds. Causality: what is recommended for step t may use values up to t - 1 only;

@@ -1,4 +1,4 @@
-"""Numbers of a rule or a ceiling in one shape, and whether a change keeps within them. Integers only."""
+"""Bounds of a rule or a ceiling in one type, and whether a change stays within them. Integers only."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

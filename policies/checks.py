@@ -1,4 +1,4 @@
-"""What only the documents together, with catalogue and clusters, can tell. Every finding is a load error."""
+"""Checks over all documents together with catalogue and clusters. Every finding is a load error."""
 
 from collections.abc import Iterator, Mapping
 

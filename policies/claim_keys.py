@@ -1,4 +1,4 @@
-"""The log's integers that claims go by: every key is named, made and explained here, and nowhere else.
+"""The log's integers that claims use: every key is named, made and explained here, and nowhere else.
 
 To the log a claim is a key and integers (audit.claims); what a key means is said here. The names stand in every
 log that was ever written, so none of them ever changes; a new meaning takes a new name. The log keeps one key of
@@ -67,7 +67,7 @@ CHANGED = ClaimKey(
 TAINT = ClaimKey(
     "taint/",
     "an agent's session",
-    "when it last read what anybody may have written (Unix ms of the world); 0: it is clean",
+    "when it last read untrusted text (Unix ms of the world); 0: it is clean",
     ("equals", "set"),
 )
 APPROVAL = ClaimKey(
@@ -95,7 +95,7 @@ BUSY = ClaimKey(
     "a target's key",
     "1: a live intent stands open on the workload, in flight or in doubt",
     ("once", "set"),
-    "whoever says how the intent ended, in the same commit",
+    "the one who records how the intent ended, in the same commit",
 )
 ENDED = ClaimKey(
     "ended/",
@@ -106,7 +106,7 @@ ENDED = ClaimKey(
 RESOLVING = ClaimKey(
     "resolving/",
     "an intent's id",
-    "1: a resolver looks into the intent: whoever still writes under it stops",
+    "1: a resolver looks into the intent: a process that still writes under it stops",
     ("set",),
 )
 SETTLED = ClaimKey(

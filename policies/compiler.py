@@ -150,7 +150,7 @@ class Rules:
         )
 
     def _shard_of(self, subject: str, dom: str, act: str) -> _Shard:
-        """The rows of all roles of `subject` together; kept, within bounds, for the next question."""
+        """The rows of all roles of `subject` together; cached, within bounds, for the next query."""
         key = (subject, dom, act)
         whole = self._reach.get(key)
         if whole is None:

@@ -26,4 +26,4 @@ class PolicyInvalid(PolicyError):
 
 
 class RequestInvalid(PolicyError):
-    """The request cannot be judged as it stands (a name that is none, a number that is none)."""
+    """The request cannot be judged (an invalid name, an invalid number)."""

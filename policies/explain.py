@@ -1,4 +1,4 @@
-"""Why the gate says what it says: every stage, and for a refusal the nearest allow and what it would take."""
+"""Why the gate decided so: every stage, and for a refusal the nearest allow and what it would need."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ A = TypeVar("A", bound=ScreenInput)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One guard's word: `ok`, and what it says."""
+    """One guard's answer: `ok`, and its message."""
 
     name: str
     ok: bool

@@ -251,7 +251,7 @@ def _answer(ask: ScreenInput, verdict: VerdictKind, **parts: object) -> Decision
 
 
 def _matched(evaluations: Sequence[Evaluation]) -> tuple[str, ...]:
-    """Every rule that matched for anybody, by name."""
+    """Every rule that matched for any of the principals, by name."""
     names = [found for e in evaluations for found in (e.matches.allows, e.matches.denies) if found]
     first = names[0] if names else ()
     if all(found == first for found in names):

@@ -1,4 +1,4 @@
-"""What a guard gets to see, and what it answers: None (no objection) or a Refusal."""
+"""A guard's inputs, and its answer: None (no objection) or a Refusal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from policies.types import Approval, ApprovalNeed, Claim, Headroom, Observation,
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why not: the stage, the rule that says so, what a person reads."""
+    """A refusal: the stage, the deciding rule, the message for a person."""
 
     stage: str
     rule: str | None

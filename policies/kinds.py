@@ -70,7 +70,7 @@ class ApprovalSpec(Quorum):
 
 
 class TaintedSpec(Spec):
-    """What a rule is still worth to an agent whose session has read untrusted text: less, never more.
+    """What a rule still allows to an agent whose session has read untrusted text: less, never more.
 
     `limits` lie within the rule's own; `approval` binds every tainted change that fits the rule, whatever
     others allow.
@@ -98,7 +98,7 @@ Tainted = Annotated[
 
 
 class Verify(Spec):
-    """Watch for so long after the write whether it did what it should."""
+    """How long to watch after the write whether it had the wanted effect."""
 
     verify: Seconds
 

@@ -69,7 +69,7 @@ class MemoryCap(_Ordered):
 
 
 class Caps(Spec):
-    """What a ceiling holds everybody to; each bound is optional."""
+    """The bounds of a ceiling, for every principal; each is optional."""
 
     replicas: CountCap | None = None
     cpu_request: CpuCap | None = None

@@ -1,4 +1,4 @@
-"""What loads and is still not what anybody meant: findings for people, none of them changes a decision."""
+"""Policies that load but are probably mistakes: findings for people, none of them changes a decision."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from policies.snapshot import Rule, Snapshot, Tainted, expand
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What, where (`file:line`), and the hint. An `info` may well be meant."""
+    """What, where (`file:line`), and the hint. An `info` may be intended."""
 
     what: str
     where: str
@@ -140,7 +140,7 @@ def _looser(wide: Bound | None, narrow: Bound) -> bool:
 
 
 def _roles(snapshot: Snapshot, policies: list[ActionPolicy]) -> Iterator[Finding]:
-    """Roles that rules name and nobody has, and roles that somebody has and nothing names."""
+    """Roles that rules name and no subject has, and roles that a subject has and no rule names."""
     used = {role for policy in policies for role in policy.spec.roles}
     used |= {role for policy in policies for role in _voters(policy)}
     given: dict[str, str] = {}

@@ -23,7 +23,7 @@ UNITS: dict[str, Fraction] = {
     "memoryRequest": Fraction(1),
     "memoryLimit": Fraction(1),
 }
-"""The dimensions that limits speak of, and how many of their unit make one."""
+"""The dimensions of limits, and how many of their unit make one."""
 
 
 def quantity(text: str | int | Decimal, dimension: str) -> int:

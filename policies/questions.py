@@ -1,4 +1,4 @@
-"""Hypothetical questions to the real gate: what would it say to this request, on a view like that?
+"""Hypothetical questions to the real gate: what would it decide on this request, with that view?
 
 Used by `policy test`, `can-i` and `explain`. The gate that answers is the one that guards.
 """
@@ -87,7 +87,7 @@ def request_of(question: Question, snapshot: Snapshot) -> Request:
 
 
 def observation_of(question: Question) -> Observation:
-    """A view as the question supposes it: what is not told of the present is as wanted."""
+    """A view as the question supposes it: present values that are not given equal the wanted ones."""
     deltas = tuple(
         Delta(dimension, "", question.current.get(dimension, after), after)
         for dimension, after in question.wanted.items()

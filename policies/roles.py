@@ -11,7 +11,7 @@ Edge = tuple[str, str, str]
 
 
 class RoleClosure:
-    """Immutable once built; safe to share between threads. Speaks Casbin's role manager protocol."""
+    """Immutable once built; safe to share between threads. Implements Casbin's role manager protocol."""
 
     def __init__(self, edges: Iterable[Edge]) -> None:
         direct: dict[tuple[str, str], set[str]] = {}

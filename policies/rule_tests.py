@@ -1,4 +1,4 @@
-"""The `tests:` that stand beside the rules, run against the real gate."""
+"""The `tests:` of the rules' files, run against the real gate."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from policies.types import Decision
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One test and what came of it. `problem` is None where it passed."""
+    """One test and its result. `problem` is None where it passed."""
 
     policy: str
     where: str

@@ -51,7 +51,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that a decision goes by. Safe to share between threads.
+    """Everything that a decision uses. Safe to share between threads.
 
     `digest` covers the documents' content, the catalogue and the clusters. From `valid_until_ms` on
     (Unix ms; a binding ends) `as_of` must be asked for a new one; the gate does.

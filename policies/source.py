@@ -1,4 +1,4 @@
-"""The policy as its files are now: read again when they change, swapped whole, the last good one kept."""
+"""The policy as its files are now: read again when they change, swapped whole, the last valid one stays in force."""
 
 import hashlib
 import os

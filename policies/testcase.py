@@ -1,4 +1,4 @@
-"""The tests that stand beside a rule, as operators write them."""
+"""The tests of a rule, as operators write them."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Literal

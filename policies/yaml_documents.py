@@ -124,7 +124,7 @@ def _mapping(node: MappingNode, path: Path, file: str, lines: dict[Path, int]) -
         key = str(key_node.value)
         if key in out:
             first = lines[(*path, key)]
-            raise PolicyError(f"`{key}` stands twice", where=where, hint=f"the first is on line {first}")
+            raise PolicyError(f"`{key}` is there twice", where=where, hint=f"the first is on line {first}")
         lines[(*path, key)] = line
         out[key] = _value(value_node, (*path, key), file, lines)
     return out

@@ -1,4 +1,4 @@
-"""What is wrong with the world's metrics: gaps, lag and noise, kept in the world itself."""
+"""What is wrong with the world's metrics: gaps, lag and noise, stored in the world itself."""
 
 import json
 

@@ -1,6 +1,6 @@
-"""The way to the simulated apiserver: permissions, injected faults, and a log of what arrived.
+"""Transport to the simulated apiserver: permissions, injected faults, and a log of what arrived.
 
-Every call is one transaction: a fault that is taken, an effect, and the line that tells of it, or nothing.
+Every call is one transaction: a fault that is taken, an effect, and the line that reports it, or nothing.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -90,7 +90,7 @@ def fetch(store: Store, key: Key, on: Call = "read") -> None:
 
 
 def release(store: Store) -> list[Arrival]:
-    """Let every held write arrive now, in order; returns what became of each."""
+    """Let every held write arrive now, in order; returns how each ended."""
     arrived = []
     with store.write() as txn:
         for seq, row in txn.queue("held"):

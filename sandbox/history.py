@@ -1,4 +1,4 @@
-"""What was measured of each workload, minute by minute: compact rows in the world's own file.
+"""The metrics of each workload, minute by minute: compact rows in the world's own file.
 
 A row of the table holds one workload for four hours. Each metric's minutes are differences in the smallest
 integer that holds them, deflated; what was not measured is a mask, never a zero. Rows older than KEPT_DAYS go.
@@ -76,7 +76,7 @@ def read(txn: Transaction, key: Key, metric: Metric, first: int, last: int) -> I
 
 
 def size(txn: Transaction) -> tuple[int, int]:
-    """Bytes and samples that are kept, a sample being one metric in one minute."""
+    """Bytes and samples that are stored, a sample being one metric in one minute."""
     if not _there(txn):
         return 0, 0
     total = samples = 0

@@ -1,4 +1,4 @@
-"""SimulatedMetrics: the typed queries, answered from what the simulated world has lived through.
+"""SimulatedMetrics: the typed queries, answered from the history of the simulated world.
 
 The newest figure is that of the last scrape (every 15 s), the past has one a minute. A Load or the world may
 say that samples are missing, late or noisy: the same seed disturbs the same samples, and what is missing then

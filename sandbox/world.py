@@ -1,4 +1,4 @@
-"""A world that lasts between commands: objects and virtual time in one file, moving only when told.
+"""A world that lasts between commands: objects and virtual time in one file, moving only by `advance`.
 
 Several processes may hold the same world open; each change of it is whole or not there at all.
 """
@@ -124,7 +124,7 @@ class World:
     def advance(self, seconds: int, progress: Progress | None = None) -> int:
         """Let that much virtual time pass; returns the new time in Unix ms. Time never goes back.
 
-        All of it or nothing: interrupted, it leaves the world as it was. `progress` is told how many
+        All of it or nothing: interrupted, it leaves the world as it was. `progress` is called with how many
         milliseconds of how many have passed; what it raises ends the advance.
         """
         if seconds < 0:
@@ -152,7 +152,7 @@ class World:
         return WorldClock(self, real or SystemClock())
 
     def send(self, call: Write) -> Json:
-        """Write as anybody (no permit, past the faults). Raises ApiError."""
+        """Write as any manager (no permit, no injected faults). Raises ApiError."""
         with self.store.write() as txn:
             api = ApiServer(txn, txn.number("now_ms"))
             body = api.write(call)
@@ -196,9 +196,9 @@ class World:
 
 
 class WorldClock:
-    """The gate's time is the world's; deadlines of processes (leases, timeouts) go by the machine's clock.
+    """The gate's time is the world's; deadlines of processes (leases, timeouts) use the machine's clock.
 
-    `sleep` waits in real seconds: the world moves only when somebody advances it.
+    `sleep` waits in real seconds: the world moves only when it is advanced.
     """
 
     def __init__(self, world: World, real: Clock) -> None:

@@ -1,7 +1,7 @@
 """SimulatedWriter: the write port on a simulated world. Built by wiring, held by executor and resolver only.
 
 It sends what the Kubernetes adapter sends (same managers, same preconditions, same fences), and checks the
-permit in the same way; only the time is the world's, because the gate went by that.
+permit in the same way; only the time is the world's, because the gate used that.
 """
 
 from collections.abc import Mapping

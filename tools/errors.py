@@ -1,4 +1,4 @@
-"""What can go wrong on the way to the cluster, sorted by what it means for the world.
+"""The errors of calls to the cluster, classified by their effect on it.
 
 The three kinds of failed write decide everything: NeverHappened is final, DefiniteConflict is decided again,
 MayHaveHappened is never retried and never final: the resolver looks.
@@ -72,10 +72,10 @@ class NeverHappened(WriteError):
 
 
 class DefiniteConflict(WriteError):
-    """409: the object moved on. Without effect; decide again on a fresh read."""
+    """409: the object changed. Without effect; decide again on a fresh read."""
 
 
 class MayHaveHappened(WriteError):
-    """Timeout, reset, 5xx: the effect is unknown until somebody looks."""
+    """Timeout, reset, 5xx: the effect is unknown until the object is read again."""
 
     effect = "in_doubt"

@@ -65,7 +65,7 @@ class Reads(Protocol):
     """
 
     def now_ms(self) -> int:
-        """The time that policy and figures go by; Unix ms."""
+        """The time that policy and figures use; Unix ms."""
 
     async def workloads(self, namespace: str, selector: str = "") -> list[Workload]: ...
     async def workload(self, target: Target) -> Workload: ...
@@ -85,7 +85,7 @@ class Reads(Protocol):
 class ReadSpec(Generic[A]):
     """A tool that only reads. `fetch(args, reads, cluster, namespace)` returns a JSON object without floats.
 
-    `untrusted`: what it returns holds text that anybody may have written (events, labels, annotations): a
+    `untrusted`: what it returns holds untrusted text (events, labels, annotations): a
     session that has read it is tainted. `actions` is what policy must allow: a tool that puts reads together
     has no action of its own, and what one of its parts may not read it does not show.
     """

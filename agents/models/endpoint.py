@@ -1,4 +1,4 @@
-"""Where a model is, as the settings say; free of any client library, so that asking for it costs nothing."""
+"""Where a model is, from the settings; imports no client library, so that looking it up is fast."""
 
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit

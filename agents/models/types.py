@@ -1,6 +1,6 @@
-"""What a model is asked and what it answers, free of any provider's library.
+"""Requests to a model and its answers, free of any provider's library.
 
-Messages are plain dicts (TypedDict), because they are checkpointed: no class is revived from a file.
+Messages are plain dicts (TypedDict), because they are checkpointed: no class is restored from a file.
 """
 
 from collections.abc import Mapping, Sequence

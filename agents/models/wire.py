@@ -1,4 +1,4 @@
-"""Chat Completions as bytes: the request from our messages, our reply from whatever came back.
+"""Chat Completions as bytes: our messages become the request, the response becomes our reply.
 
 The reply is parsed by strict models of our own: the client library builds its objects without validating, and
 compatible servers differ. Reference: https://platform.openai.com/docs/api-reference/chat.

@@ -115,7 +115,7 @@ class OpsAgent:
                 yield await self._kept(thread, stopped)
 
     async def resume(self, thread: str) -> AsyncGenerator[Event, None]:
-        """Go on with a turn that was cut off: the reply that was kept is acted on, with its request ids."""
+        """Go on with a turn that was cut off: the stored reply is acted on, with its request ids."""
         async with self._leases.hold(_lease(thread)):
             state = await self._pinned(thread)
             if state["stopped"]:

@@ -1,4 +1,4 @@
-"""What a turn may spend, reserved before each model call and kept in the checkpoint (threat 27).
+"""What a turn may spend, reserved before each model call and stored in the checkpoint (threat 27).
 
 Without the model's own tokenizer the reservation is an estimate from above: three bytes a token, while
 English text and JSON have about four. The endpoint's own figure replaces it as soon as the reply is there.

@@ -1,4 +1,4 @@
-"""What a turn tells whoever watches it: the terminal, a JSON stream, a test."""
+"""The events of a turn, as its observer gets them: the terminal, a JSON stream, a test."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The model was asked and has answered; `tokens` as it reports them, or else as they were reserved."""
+    """The model was asked and has answered; `tokens` as it reports them, else the reserved ones."""
 
     model: str
     message: str
@@ -31,7 +31,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class CardShown:
-    """A tool call and what came of it; `number` counts within the thread, for citing."""
+    """A tool call and its result; `number` counts within the thread, for citing."""
 
     number: int
     name: str

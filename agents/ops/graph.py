@@ -1,7 +1,7 @@
 """The graph of a turn: ask the model, carry out its tool calls, ask again.
 
 Each superstep is checkpointed before the next begins (durability "sync"), and a node that was interrupted is
-run again from its top. So the reply, with its request ids, is kept before the first call is sent: a re-run
+run again from its top. So the reply, with its request ids, is stored before the first call is sent: a re-run
 sends the same ids, and the governed path answers a request that it knows with the outcome that it has.
 """
 
@@ -37,12 +37,12 @@ _STOPS: dict[Reason, str] = {
 
 
 class Drained(Exception):
-    """The process is to end; the turn stays where it was checkpointed."""
+    """The process has been asked to end; the turn stays where it was checkpointed."""
 
 
 @dataclass(slots=True)
 class Run:
-    """One turn under way: whose thread, and whether the person has cancelled it or the process is to end."""
+    """One turn under way: whose thread, and whether the person cancelled it or the process was asked to end."""
 
     thread: str
     cancelled: bool = False
@@ -132,7 +132,7 @@ class Nodes:
         return await self._stopped(runtime, self.stop(state, "empty"))
 
     async def act(self, state: State, runtime: Runtime[Run]) -> State:
-        """The acting node: the calls of the last reply, one after the other, each down the governed path."""
+        """The acting node: the calls of the last reply, one after the other, each through the governed path."""
         why, answers = "", list[Message]()
         waiting: Card | None = None
         doubt = False

@@ -32,6 +32,6 @@ def not_run(why: str) -> str:
 
 
 def unknown(request_id: str) -> str:
-    """The message for a call whose turn was cut off before its result was kept."""
+    """The message for a call whose turn was cut off before its result was stored."""
     note = "the turn was cut off; the audit log holds whether this call ran; it was not sent again"
     return json.dumps({"status": "unknown", "request_id": request_id, "note": note})

@@ -90,7 +90,7 @@ def ended(state: State, why: str, note: str = "") -> State:
 
 
 def cut_off(state: State) -> State:
-    """A turn that never ended is closed: calls without a kept result are marked so, none is sent again."""
+    """A turn that never ended is closed: calls without a stored result are marked so, none is sent again."""
     unanswered = state["messages"][-1]["calls"]
     answers = [history.answer(call["id"], results.unknown(call["request_id"])) for call in unanswered]
     messages = history.lightened([*state["messages"], *answers])

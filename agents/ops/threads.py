@@ -1,4 +1,4 @@
-"""Threads on disk: LangGraph's SQLite checkpointer, revived strictly and pruned by our own SQL.
+"""Threads on disk: LangGraph's SQLite checkpointer, restored strictly and pruned by our own SQL.
 
 The checkpointer keeps every superstep for ever (300 turns grew to 676 MB) and its own `aprune` raises
 NotImplementedError; what a thread needs is its latest checkpoint.
@@ -44,7 +44,7 @@ class Threads:
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
-        # None: only langgraph's own list of safe types is revived, whatever the environment says.
+        # None: only langgraph's own list of safe types is restored, whatever the environment says.
         self.saver = AsyncSqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Nothing of a conversation leaves the process but by the model client.
+"""No part of a conversation leaves the process except through the model client.
 
 LangGraph brings LangSmith along, which uploads whole runs when a user's shell happens to set
 LANGSMITH_TRACING or LANGCHAIN_TRACING_V2; and LANGCHAIN_TRACING alone makes it raise.

@@ -1,4 +1,4 @@
-"""What of a turn goes into the log before anybody is shown it. Tool calls are there already: the path keeps them."""
+"""Which parts of a turn are recorded in the log before they are shown. The path records the tool calls."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -21,7 +21,7 @@ class Trail:
     agent: Principal
 
     def speaker(self, thread: str) -> Principal:
-        """The agent as it acts in `thread`: two threads never share a session, whoever drives them."""
+        """The agent as it acts in `thread`: two threads never share a session, no matter who uses them."""
         return self.agent.model_copy(update={"session": session_of(thread)})
 
     async def keep(self, thread: str, event: Event) -> None:

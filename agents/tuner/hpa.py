@@ -14,7 +14,7 @@ STARTING_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Hpa:
-    """Scales what stands outside of the HPA's tolerance, to the figure of its formula."""
+    """Scales workloads that are outside the HPA's tolerance to the result of its formula."""
 
     aim: Aim
     name: str = field(default="hpa", init=False)

@@ -1,4 +1,4 @@
-"""What a tuning pass needs of its surroundings beside the toolbox: eyes that are governed."""
+"""What a tuning pass needs beside the toolbox: governed reads."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from tools.ports import Pod, PodUsage, Workload
 
 
 class Observer(Protocol):
-    """Structured reads down the governed path: screened and recorded, one record for a pass's overview.
+    """Structured reads through the governed path: screened and recorded, one record for a pass's overview.
 
     Raises ToolError: NotFound, NeverHappened (the cluster's 403), ClusterUnavailable; and what the gate's refusal
     of a read is to the implementation, a ToolError too.

@@ -1,4 +1,4 @@
-"""A tuning pass: look at each workload, ask the strategy, and send each proposal down the governed path."""
+"""A tuning pass: look at each workload, ask the strategy, and send each proposal through the governed path."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ SCALE = "scale"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A proposal and what came of it; `answer` is None where nothing was proposed, or the pass stopped before it."""
+    """A proposal and its result; `answer` is None where nothing was proposed, or the pass stopped before it."""
 
     proposal: Proposal
     answer: Answer | None

@@ -1,4 +1,4 @@
-"""Which workloads a pass leaves alone whatever their usage; no strategy is asked about them."""
+"""Which workloads a pass skips regardless of their usage; no strategy is asked about them."""
 
 from tools.ports import Workload
 

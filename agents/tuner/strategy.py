@@ -1,4 +1,4 @@
-"""What a tuning strategy is: from what was observed to what is proposed. Pure: no I/O, no clock, no randomness."""
+"""What a tuning strategy is: observations in, proposals out. Pure: no I/O, no clock, no randomness."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def skipped(workload: Workload, why: str, reason: str = "") -> Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What whoever runs the pass aims at: `cpu_percent` of the requests."""
+    """The target that the caller of the pass sets: `cpu_percent` of the requests."""
 
     cpu_percent: int
 

@@ -1,4 +1,4 @@
-"""The append transaction: claims → rows → tiles → signed checkpoint, all of it or nothing of it."""
+"""The append transaction: claims → rows → tiles → signed checkpoint, all or nothing."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The head of the log as it is stored now: the tree to append to, and when its last record happened.
+"""The head of the log as it is stored now: the tree to append to, and the time of its last record.
 
 Any number of processes append, so the head is read again in every transaction. What this process saw before is
 only a short cut, and a witness: the tree never shrinks, and what it grew by must follow from what was there.

@@ -75,7 +75,7 @@ class AuditCheckpoint(AuditTable, table=True):
 
 
 class AuditClaim(AuditTable, table=True):
-    """The only table whose rows change. Every taken claim stands in a record too, and `verify` replays them."""
+    """The only table whose rows change. Every taken claim is in a record too, and `verify` replays them."""
 
     __tablename__: ClassVar[str] = "audit_claim"
     __table_args__ = ({"sqlite_with_rowid": False},)

@@ -1,4 +1,4 @@
-"""SQL whose shape depends on the question, put together of compiled parts (`sql.py`) and kept."""
+"""SQL whose shape depends on the query, composed of compiled parts (`sql.py`) and cached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from audit.store import sql
 
 @dataclass(frozen=True)
 class Find:
-    """Which records: those for which all that is given holds, from `since_seq` on."""
+    """Which records: those that match every given condition, from `since_seq` on."""
 
     kinds: Sequence[str] = ()
     resource_key: str | None = None

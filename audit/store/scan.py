@@ -15,7 +15,7 @@ from audit.tree import HASH_SIZE, TILE_HEIGHT, TILE_WIDTH, Tile
 
 
 class Row(NamedTuple):
-    """A row of audit_entry as it is stored; of any type, where somebody tampered."""
+    """A row of audit_entry as it is stored; of any type, where the file was tampered with."""
 
     seq: int
     record_id: str

@@ -1,4 +1,4 @@
-"""The log's tables and the triggers that keep them append-only, whoever holds the connection.
+"""The log's tables and the triggers that keep them append-only on every connection.
 
 UPDATE and DELETE triggers alone are not enough: `INSERT OR REPLACE` rewrites a row without them. So every
 table also has a BEFORE INSERT trigger that lets a row in only at its end.

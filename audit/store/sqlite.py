@@ -142,7 +142,7 @@ def _migrate(path: Path) -> None:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """A new file is switched to WAL by whoever comes first; the switch itself does not wait for the other."""
+    """A new file is switched to WAL by the first process; the switch itself does not wait for the other."""
     deadline = time.monotonic() + BUSY_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The process's edge: run the command line, turn our own errors into three parts and an exit code."""
+"""The process's entry: run the command line, print our own errors in three parts, and end with an exit code."""
 
 import contextlib
 import io

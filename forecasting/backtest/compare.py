@@ -1,4 +1,4 @@
-"""All policies on all traces: scores, and what each breaks or costs where it equals an HPA; pure."""
+"""All policies on all traces: scores, violations at an HPA's cost, and cost at its violations; pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a choice of replicas would have cost and broken: a simulation in steps of 15 s with start-up; pure."""
+"""Cost and violations of a choice of replicas: a simulation in steps of 15 s with start-up; pure."""
 
 import numpy as np
 

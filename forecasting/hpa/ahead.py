@@ -1,4 +1,4 @@
-"""Many syncs at once: at which of them an HPA would do something, while its pods stay as they are.
+"""Many syncs at once: at which of them an HPA would act, while its pods do not change.
 
 The same rules as in forecasting.hpa.controller, on arrays over time. What is found here is only *when* to look: the
 decision itself is the controller's. Between those moments it also says what the controller has recommended.

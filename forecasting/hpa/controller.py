@@ -1,4 +1,4 @@
-"""One sync of the HPA controller: from what it sees to what it decides; pure.
+"""One sync of the HPA controller: its inputs to its decision; pure.
 
 Rules, words of conditions and of events as in Kubernetes 1.36, pkg/controller/podautoscaler/horizontal.go
 (reconcileAutoscaler, computeReplicasForMetrics). `decisions` runs a whole series, so that the same series can be
@@ -52,7 +52,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one sync comes to. `replicas` is what the workload shall have, `rescale` whether it is written;
+    """The result of one sync. `replicas` is the wanted number, `rescale` whether it is written;
     `current` was seen. `metrics` are status.currentMetrics as the API writes them."""
 
     current: int

@@ -1,4 +1,4 @@
-"""Times and numbers as recorded series hold them; text in, numbers out. What has a second reading is refused."""
+"""Times and numbers as recorded series hold them; text in, numbers out. What is ambiguous is refused."""
 
 import math
 import re

@@ -1,7 +1,7 @@
 """The text of a CSV file from its bytes: UTF-8 or UTF-16 with or without its mark, also compressed by gzip; pure.
 
-The form is told by the first bytes, not by the file's name: gzip (RFC 1952) begins with 1f 8b, UTF-16 with a byte
-order mark.
+The format is recognised by the first bytes, not by the file's name: gzip (RFC 1952) begins with 1f 8b, UTF-16 with
+a byte order mark.
 """
 
 import codecs

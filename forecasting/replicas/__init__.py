@@ -1,1 +1,1 @@
-"""Recommenders: from what was measured to how much a workload shall have. Pure: numbers in, numbers out."""
+"""Recommenders: from measurements to the replicas of a workload. Pure: numbers in, numbers out."""

@@ -1,4 +1,4 @@
-"""The oracle: the fewest replicas that break nothing, by somebody who knows the future and the start-up."""
+"""The oracle: the fewest replicas without a violation, computed with the future and the start-up time known."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from forecasting.types import Demand, Ints, Shape
 
 
 class Oracle:
-    """The bound that nobody beats: a replica that is ready in a step was asked for in all the steps of its
+    """The lower bound for every recommender: a replica that is ready in a step was asked for in all the steps of its
     start-up, so each step asks for the most that is needed until then. It is not causal, and no policy."""
 
     name = "oracle"

@@ -1,1 +1,1 @@
-"""Failure that can be seen coming: exhaustion, burnt error budgets, changes that made things worse."""
+"""Failures that can be foreseen: exhaustion, spent error budgets, changes that made things worse."""

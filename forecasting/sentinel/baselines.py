@@ -1,4 +1,4 @@
-"""What others do, for the tables: PromQL's `predict_linear`, and a raw Mann-Whitney test of before and after.
+"""Baselines for comparison: PromQL's `predict_linear`, and a raw Mann-Whitney test of before and after.
 
 No command calls this: tests hold the sentinel against it.
 """

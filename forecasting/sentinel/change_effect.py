@@ -1,4 +1,4 @@
-"""Did a change make it worse? A metric of which more is worse (latency, errors, CPU a request), before and after.
+"""Did a change make it worse? A metric where higher is worse (latency, errors, CPU per request), before and after.
 
 Medians of 5-minute blocks, as logarithms. The hour after is compared, each half of it for itself (else it passed by
 itself), with two hours and with half an hour before, less the same comparison on the days before (differences in
@@ -112,7 +112,7 @@ def _mad(values: Floats) -> float:
 
 
 def _logs(medians: Floats) -> Floats:
-    """Values of zero and below are missing: of them no share can be told."""
+    """Values of zero and below are missing: no share can be computed of them."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(medians > 0, np.log(medians), np.nan)
 

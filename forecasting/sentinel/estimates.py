@@ -111,7 +111,7 @@ def _net(values: Floats, slope: Floats, size: int, columns: int) -> tuple[Floats
 
 
 def confirm(found: Estimates, rule: Rule, size_s: int) -> Bools:
-    """Where the last confirmations fired and agree on the moment."""
+    """Where the last confirmations fired and agree on the time."""
     soon, late = (_confirmed(found, rule, size_s, apart) for apart in (rule.apart_s, rule.noisy_apart_s))
     return np.where(found.tau >= rule.clean, soon, late)
 

@@ -1,14 +1,14 @@
 """When will it be full? A growing resource against its limit: memory, disk, saturation.
 
 Theil-Sen's slope and Mann-Kendall's trend over two hours of 5-minute medians; three confirmations that agree
-on the moment, ten minutes apart where the trend is clean and half an hour where it is not.
+on the time, ten minutes apart where the trend is clean and half an hour where it is not.
 What only looks like a leak is held back:
 - a restart begins a new window, which needs an hour of its own;
 - growth that slows down (a cache that warms up) is not a leak unless it reaches the limit slowing down as it does:
   halves that rise by r < 1 of one another have r / (1 - r) of the newer one's rise to come;
 - growth that the same hours of the day before showed as well is the day's cycle. What counts is what comes on
   top of it, or what stayed from yesterday to today.
-- a moment further away than the window allows is not told: nothing is extrapolated over more than twice what was
+- a time further away than the window allows is not reported: nothing is extrapolated over more than twice what was
   seen, or once without a day of history.
 An ETA is the level on the line, extrapolated to the limit; where four hours tell the same slope, theirs is used.
 """
@@ -45,14 +45,14 @@ class Finding:
     points: int
     window_s: int
     until_s: int
-    """The last moment at which it was still so."""
+    """The last time at which it was still so."""
 
 
 def scan(series: Series, limit: float, rule: Rule = RULE) -> tuple[Finding, ...]:
     """The findings of a series played back in time, each known at its `found_s` from samples up to then. Raises
     ForecastError where the step is longer than STEP_MAX_S."""
     if series.step_s > STEP_MAX_S:
-        what = f"a sample each {series.step_s} s: of so few nothing can be told"
+        what = f"a sample each {series.step_s} s: too few for a finding"
         raise ForecastError(what, hint=f"give one each {STEP_MAX_S} s or oftener")
     size = max(300, series.step_s)
     known = blocks(series, size)

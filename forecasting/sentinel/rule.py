@@ -1,4 +1,4 @@
-"""What must be so before exhaustion is foreseen."""
+"""The conditions for a finding of exhaustion."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What must be so for a finding: in a window of `window_s`, or a longer one of `spans` times it that tells
+    """The conditions for a finding: in a window of `window_s`, or a longer one of `spans` times it that tells
     the same slope, `z` and `tau` of Mann-Kendall at least; an ETA within `horizon_s` and within `reach` times
     the window (`reach_young` without a day before); of the slope at least the share `net` not explained by the
     day before; `confirmations` each `apart_s` (`noisy_apart_s` where tau is below `clean`), whose moment recedes

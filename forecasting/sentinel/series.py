@@ -36,7 +36,7 @@ def gridded(
 ) -> Series:
     """The samples in order on a grid of their usual distance.
 
-    Of two samples for one moment the later given counts; samples after `now_s` are left out. Raises
+    Of two samples with one timestamp the later given counts; samples after `now_s` are left out. Raises
     ForecastError: fewer than two moments, or so sparse over so long that the grid would not fit.
     """
     at, v = np.asarray(times, dtype=np.float64), np.asarray(values, dtype=np.float64)
@@ -69,7 +69,7 @@ def _on_grid(at: Floats, v: Floats, notes: list[str]) -> Series:
         hint = "give at least two hours of samples"
         raise ForecastError("the series has fewer than two moments", hint=hint)
     if twice := int((steps == 0).sum()):
-        notes.append(f"{twice} samples of one moment with another: the later given counts")
+        notes.append(f"{twice} samples with the timestamp of another: the later given counts")
     step = int(np.median(steps[steps > 0]))
     size = int((seconds[-1] - seconds[0]) // step) + 1
     if size > POINTS_MAX:

@@ -1,4 +1,4 @@
-"""A whole fleet's forecast and rehearsal at one moment: the newest row only, for all workloads at once.
+"""A whole fleet's forecast and rehearsal at one time: the newest row only, for all workloads at once.
 
 The forecast is QuantilePolicy's: its features, its rungs and its choice among them (a test demands the same need).
 """

@@ -1,4 +1,4 @@
-"""The twin put to the test: fitted on the older part of a history, played over the newer one, compared."""
+"""The twin tested: fitted on the older part of a history, played over the newer one, compared."""
 
 import numpy as np
 

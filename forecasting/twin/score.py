@@ -1,4 +1,4 @@
-"""How far the twin is to be believed: what it said against what really happened."""
+"""How reliable the twin is: its predictions against what happened."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a choice of CPU costs and breaks.
+"""Cost and violations of a choice of CPU.
 
 A container with a limit of L cores gets no more than L x 100 ms of CPU in each period of 100 ms (CFS bandwidth
 control, `forecasting.throttling`). Where the mean usage of a step exceeds the limit, the container was

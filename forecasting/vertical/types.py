@@ -1,4 +1,4 @@
-"""What a vertical recommender gets and gives. Floats here; what leaves for a decision is rounded up to whole
+"""Inputs and outputs of vertical recommenders. Floats here; what is used for a decision is rounded up to whole
 millicores or bytes by its caller.
 
 Time is a grid of `step_s` seconds (`forecasting.types.Demand`: cores used by one pod, NaN where it was

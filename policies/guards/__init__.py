@@ -1,4 +1,4 @@
-"""The guards, one a file, in the order in which they speak. The first refusal is the answer."""
+"""The guards, one a file, in the order in which they run. The first refusal is the answer."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A clock that has jumped back would end a freeze, a cooldown or an expiry early, or bring one back to life."""
+"""A clock that has jumped back would end a freeze or a cooldown early, or make an expired approval valid again."""
 
 from policies.claim_keys import CLOCK
 from policies.inputs import DecisionInput, Refusal

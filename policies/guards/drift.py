@@ -1,4 +1,4 @@
-"""The world moved on since the proposal was reasoned from it."""
+"""The object changed since the proposal was reasoned from it."""
 
 from policies.inputs import DecisionInput, Refusal
 

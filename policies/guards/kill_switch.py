@@ -1,4 +1,4 @@
-"""Somebody has pulled the switch: odd counters are stopped (per agent, per cluster, all)."""
+"""The kill switch is on: odd counters mean stopped (per agent, per cluster, all)."""
 
 from policies.claim_keys import STOP
 from policies.inputs import Refusal, ScreenInput

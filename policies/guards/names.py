@@ -1,4 +1,4 @@
-"""The rules by names only, before anything is read."""
+"""The rules, evaluated on names only, before anything is read."""
 
 from policies.evaluate import Evaluation, by_names, principals, refused
 from policies.inputs import Refusal, ScreenInput

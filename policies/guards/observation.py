@@ -1,4 +1,4 @@
-"""What was seen must be of this object, fresh, and made of true numbers; else nothing can be judged."""
+"""The observation must be of this object, fresh, and with valid numbers; else the request cannot be judged."""
 
 from policies.checks import SCALE_TO_ZERO
 from policies.inputs import DecisionInput, Refusal

@@ -1,4 +1,4 @@
-"""Somebody else keeps this field: a change would be put back."""
+"""Another controller owns this field: it would revert a change."""
 
 from policies.inputs import DecisionInput, Refusal
 
@@ -15,4 +15,4 @@ def ownership(case: DecisionInput) -> Refusal | None:
     if scales and not any(delta.dimension == "replicas" for delta in case.seen.deltas):
         return None
     hint = "change its bounds instead" if scales else "change it at its source instead"
-    return Refusal("ownership", None, f"{owner} keeps this field and would put it back: {hint}")
+    return Refusal("ownership", None, f"{owner} owns this field and would revert the change: {hint}")

@@ -1,7 +1,7 @@
-"""An agent whose session has read what anybody may have written (events, labels, annotations, logs).
+"""An agent whose session has read untrusted text (events, labels, annotations, logs).
 
 What it asks for may be what that text told it to. The log keeps the world's time of the newest such read
-(claim_keys.TAINT), set in the commit that comes before the text is released; so the mark outlives
+(claim_keys.TAINT), set in the commit that comes before the text is released; so the taint outlives
 the process, and a request that does not carry it is tainted all the same. It is never taken back: another
 session is clean, and a person who acts by hand always is.
 """

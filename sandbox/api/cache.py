@@ -28,10 +28,10 @@ _DUE = "SELECT due_ms, namespace, name, kind FROM objects WHERE due_ms IS NOT NU
 
 
 class Objects:
-    """Objects by kind; `touched` are the keys put or deleted since somebody emptied it, `changes` counts
+    """Objects by kind; `touched` are the keys put or deleted since it was last emptied, `changes` counts
     puts and deletes of each kind.
 
-    `seen` is told of each object that is read from the file.
+    `seen` is called with each object that is read from the file.
     """
 
     def __init__(self, db: sqlite3.Connection, seen: Callable[[Key, Json], None]) -> None:
@@ -154,7 +154,7 @@ class _Timers:
         return None
 
     def until(self, until_ms: int) -> list[Key]:
-        """In the order of time, namespace and name; they stay due until somebody sets them again."""
+        """In the order of time, namespace and name; they stay due until they are set again."""
         found: dict[Key, tuple[int, str, str, str]] = {}
         while (due := self.next()) is not None and due <= until_ms:
             entry = heapq.heappop(self._heap)

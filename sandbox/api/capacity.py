@@ -1,4 +1,4 @@
-"""How many pods one simulated cluster carries: as far as its time still moves within a person's patience."""
+"""How many pods one simulated cluster carries: limited so that its time still advances fast enough."""
 
 from sandbox.api.kinds import WORKLOADS, stored_at
 from sandbox.api.store import Json, Key, Transaction

@@ -1,4 +1,4 @@
-"""Injected faults: what can go wrong between us and an apiserver, planned ahead and kept in the world.
+"""Injected faults: what can go wrong between us and an apiserver, planned ahead and stored in the world.
 
 A plan is a list (the next matching call takes the first entry) or a seed (a call's number decides).
 Its state is in the world's file, so that several processes and a restart go on with the same plan.

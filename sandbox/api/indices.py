@@ -1,4 +1,4 @@
-"""What the scheduler and the controllers look pods up by, kept in step with every change of a transaction."""
+"""What the scheduler and the controllers look pods up by, updated with every change of a transaction."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -44,7 +44,7 @@ class Indices:
     """Pods by workload and by node, those that wait for a node or for room to grow, and what is taken of each
     node.
 
-    `stirred`: since somebody last reset it, room came free or a pod came that waits.
+    `stirred`: since it was last reset, room came free or a pod came that waits.
     """
 
     def __init__(self) -> None:

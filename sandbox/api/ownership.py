@@ -34,7 +34,7 @@ _OWNED_METADATA = ("labels", "annotations", "finalizers")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """One entry of managedFields; name, operation and subresource tell entries apart."""
+    """One entry of managedFields; name, operation and subresource identify an entry."""
 
     name: str
     operation: Operation

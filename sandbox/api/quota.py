@@ -1,4 +1,4 @@
-"""ResourceQuota and LimitRange: what a namespace lets be made, and what it fills in.
+"""ResourceQuota and LimitRange: what a namespace permits to be created, and the defaults that it fills in.
 
 Kubernetes 1.36, apiserver/pkg/admission/plugin/resourcequota and plugin/pkg/admission/limitranger; messages are
 measured on 1.36.2. Known are requests and limits of CPU and memory, `pods` and `count/…`. Simpler than the real

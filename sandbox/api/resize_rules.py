@@ -1,4 +1,4 @@
-"""What the apiserver takes through `pods/resize`, and what it refuses.
+"""What the apiserver accepts through `pods/resize`, and what it refuses.
 
 Kubernetes 1.36, pkg/apis/core/validation (ValidatePodResize), pkg/registry/core/pod (podResizeStrategy) and
 plugin/pkg/admission/podresize; the messages are measured on 1.36.2. A request that is removed where a limit

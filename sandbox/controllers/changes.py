@@ -1,5 +1,5 @@
 """What others do to the cluster: a `Change` patches or deletes an object as a named manager, once, every day, or
-whenever somebody has changed what it keeps (as Argo CD heals itself).
+whenever another manager has changed what it keeps (as Argo CD heals itself).
 
     spec.target   kind/name of the object, in the Change's own namespace (or `node/…`)
     spec.manager  who does it: its name in managedFields
@@ -36,7 +36,7 @@ _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A Change as it is meant: `at` is a span in ms for `after` and `heal`, a time of day in ms for `daily`."""
+    """A parsed Change: `at` is a span in ms for `after` and `heal`, a time of day in ms for `daily`."""
 
     target: Key
     manager: str
@@ -106,7 +106,7 @@ def _next_daily(of_day_ms: int, now_ms: int) -> int:
 
 
 def watch(api: ApiServer, changed: Key) -> None:
-    """An object was written to: whoever keeps it sees whether it is still as they want it."""
+    """An object was written to: its owner sees whether it is still as they want it."""
     for key in _keepers(api).get(changed, ()):
         body = api.txn.get(key)
         if body is not None:

@@ -1,5 +1,5 @@
-"""Event objects, as the controllers' recorders make them: told again, one counts up (client-go,
-tools/record/events_cache.go); an hour after it was last told it is gone (the apiserver's --event-ttl).
+"""Event objects, as the controllers' recorders make them: a repeated one increments its count (client-go,
+tools/record/events_cache.go); an hour after its last occurrence it is deleted (the apiserver's --event-ttl).
 
 Simpler than the real ones: there is no spam filter, and never more than EVENTS_MAX of them.
 """
@@ -16,7 +16,7 @@ from tools.cluster.objects import unix_ms
 TTL_MS = 3_600_000
 EVENTS_MAX = 20_000
 SIMILAR_MAX = 10
-"""So many different messages of one reason about one object within SIMILAR_MS are told apart; then they share
+"""So many different messages of one reason about one object within SIMILAR_MS are kept separate; then they share
 one event."""
 SIMILAR_MS = 600_000
 _PRUNE_MS = 900_000
@@ -99,7 +99,7 @@ def _aggregated(
 
 
 def _warned(txn: Transaction) -> dict[Group, dict[str, int]]:
-    """When each warning was last told: kept while the transaction lasts, and always what the events say."""
+    """When each warning was last reported: kept while the transaction lasts, and always what the events say."""
     found: dict[Group, dict[str, int]] | None = txn.memo.get("warned")
     if found is None:
         found = txn.memo["warned"] = {}

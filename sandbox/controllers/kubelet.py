@@ -104,7 +104,7 @@ def come_due(api: ApiServer, pod: Json) -> None:
 
 
 def noticed(api: ApiServer, pod: Json) -> None:
-    """Somebody changed the pod: a resize will be looked at. The API shows nothing of it yet."""
+    """The pod was changed: a resize will be looked at. The API shows nothing of it yet."""
     resizing.noticed(api, pod)
     api.txn.put(stored_at(pod), pod, _wakes(api, pod))
 

@@ -1,4 +1,4 @@
-"""Nodes that go away and come back.
+"""Nodes that become unavailable and come back.
 
 Kubernetes 1.36, pkg/controller/nodelifecycle and tainteviction: the pods of a node whose kubelet is silent are
 not ready at once, and after EVICT_MS they are deleted, so that their controllers make others. Simpler than the

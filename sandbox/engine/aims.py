@@ -1,4 +1,4 @@
-"""What is aimed at a workload: its Load and its HPA, by the workload."""
+"""Which Load and which HPA target a workload, by the workload."""
 
 from sandbox.api.kinds import key_of
 from sandbox.api.store import Json, Key, Transaction
@@ -8,7 +8,7 @@ AIMED = ("load", HPA)
 
 
 class Aims:
-    """Kept in step with a transaction by `changed`. Of several at one workload the first by name counts."""
+    """Updated with a transaction by `changed`. Of several at one workload the first by name counts."""
 
     def __init__(self, txn: Transaction) -> None:
         self._targets: dict[Key, Key] = {}

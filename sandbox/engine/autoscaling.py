@@ -43,7 +43,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Watch:
-    """One HPA: its spec, what it remembers, and how its conditions ScalingActive and ScalingLimited stand."""
+    """One HPA: its spec, what it remembers, and the state of its conditions ScalingActive and ScalingLimited."""
 
     key: Key
     spec: Spec
@@ -180,7 +180,7 @@ def carry_out(api: ApiServer, key: Key, target: Key, decision: Decision, *, was_
         api.write(Write("patch", target, "scale", body, MANAGER))
     failed = any(c.type == "ScalingActive" and not c.status for c in decision.conditions)
     for event in decision.events:
-        # A failure is told when it begins; the real controller tells it again at every sync.
+        # A failure is reported when it begins; the real controller reports it again at every sync.
         if event.type == "Normal" or (failed and was_active):
             events.emit(
                 api,

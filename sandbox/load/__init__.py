@@ -1,1 +1,1 @@
-"""The Load objects of the sandbox: what the workloads have to do."""
+"""The Load objects of the sandbox: the load of its workloads."""

@@ -1,4 +1,4 @@
-"""What the workloads have to do: the `Load` object beside a workload, as it is read from its manifest.
+"""The load of the workloads: the `Load` object beside a workload, as it is read from its manifest.
 
 Demand is the whole workload's; sandbox/engine says what follows from it. Figures are whole millicores, bytes,
 ppm and milliseconds.

@@ -162,7 +162,7 @@ def test_a_sleeper_before_its_intent_writes_none(folder: Path) -> None:
 
 
 def test_a_late_process_cannot_refuse_what_another_carries_out(folder: Path) -> None:
-    """The kill switch is thrown while a write is in doubt: the refusal of its retry does not hide it."""
+    """The kill switch is turned on while a write is in doubt: the refusal of its retry does not hide it."""
 
     async def work(rig: Rig) -> None:
         rig.world.inject([Fault(FaultKind.TIMEOUT_AFTER)])

@@ -12,6 +12,16 @@ import grimp
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("agents", "audit", "base", "flyball", "forecasting", "policies", "sandbox", "tools")
 _STEP = re.compile(r"^(?P<indent> *)(?P<name>[A-Za-z_][\w.]*)  +(?P<file>[\w/]+\.py)(?:  +.*)?$")
+_PLACERS = {
+    "agents.tuner.strategies",
+    "flyball.open_chat",
+    "flyball.tuning_pass",
+    "flyball.wiring",
+    "tools.approvals.approvals",
+    "tools.cluster.connect",
+    "tools.toolbox.governed",
+}
+"""Modules that construct what others hold as a Protocol: the writer, a model's client, a strategy, governed reads."""
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -120,7 +130,7 @@ def named_in(step: Step) -> list[str]:
 def hold_to_the_code(block: str) -> None:
     """Every function drawn exists; each calls what is drawn under it, in that order, and may import it.
 
-    What comes in through a port is imported by wiring, which puts it there, or by another file of the path.
+    What comes in through a port is imported by a module that puts it there (`_PLACERS`), or by a file of the path.
     """
     for caller, inner in calls(steps(block)):
         said = named_in(caller)
@@ -134,4 +144,4 @@ def hold_to_the_code(block: str) -> None:
 
 def _reaches(importer: str, imported: str) -> bool:
     by = imports().find_modules_that_directly_import(imported)
-    return importer in by or "flyball.wiring" in by or any(one.startswith("tools.path.") for one in by)
+    return importer in by or bool(_PLACERS & by) or any(one.startswith("tools.path.") for one in by)

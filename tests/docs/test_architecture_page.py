@@ -1,13 +1,25 @@
 """docs/architecture.md: its pictures are the import graph, the layers' contracts, and the calls of the code."""
 
 import re
+import stat
 import tomllib
+from pathlib import Path
 
 import pytest
 
+from audit.store import schema
+from flyball.cli.kit import remembered_names
+from policies import parsed_cache
+from sandbox.api import store
 from tests.docs.kit import PACKAGES, ROOT, blocks, hold_to_the_code, imports, page, rows
+from tests.kit.installation import App, replicas, within
+from tools.cluster import cluster_pins
+from tools.metrics import history
+from tools.path import leases
 
 TEXT = page("docs/architecture.md")
+PARTED = ("agents", "audit", "flyball", "flyball/cli", "forecasting", "policies", "sandbox")
+"""Packages whose parts the page names; those of tools are in the order of their contract."""
 ARROW = re.compile(r"^ *(\w+) (-->|-\.->) (\w+)$", re.MULTILINE)
 
 
@@ -86,3 +98,74 @@ def test_every_file_that_the_page_names_is_there() -> None:
     named = re.findall(r"`((?:[\w.-]+/)+[\w.-]*)`", TEXT)
     assert named
     assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def _named(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def _first_cells(heading: str) -> list[str]:
+    return [name for row in rows(TEXT, heading) for name in _named(row[0])]
+
+
+@pytest.mark.parametrize("package", PARTED)
+def test_every_part_of_a_package_is_named_once(package: str) -> None:
+    inside = (ROOT / package).iterdir()
+    folders = {p.name for p in inside if (p / "__init__.py").is_file()}
+    modules = {p.stem for p in (ROOT / package).glob("*.py")} - {"__init__", "__main__"}
+    named = _first_cells(f"Parts of {package}")
+    assert sorted(named) == sorted(folders | modules), "name it in docs/architecture.md"
+
+
+def test_every_place_of_the_hpa_is_named() -> None:
+    called = [p for name in PACKAGES for p in (ROOT / name).rglob("hpa*") if p.suffix in ("", ".py")]
+    named = {(ROOT / place) for place in _first_cells("The HPA, in each place")}
+    assert {p for p in called if p.name != "__pycache__"} <= named
+
+
+def test_what_no_command_calls_is_listed() -> None:
+    """Reached is what flyball imports, directly or through others; tables and SQL models are for `./dev sql`."""
+    graph = imports()
+    reached = {name for name in graph.modules if name.partition(".")[0] == "flyball"}
+    new = set(reached)
+    while new:
+        found = {n for name in new for n in graph.find_modules_directly_imported_by(name)}
+        new = (found | {n.rpartition(".")[0] for n in found} - {""}) - reached
+        reached |= new
+    uncalled = {n for n in graph.modules - reached if n.startswith("forecasting.")}
+    listed = _first_cells("What no command calls yet")
+    assert not [n for n in listed if n in reached], "it is called now: take it out of the list"
+    assert not [n for n in uncalled if not any(n == one or n.startswith(f"{one}.") for one in listed)]
+
+
+def test_every_file_of_the_state_is_listed_with_its_mode(tmp_path: Path) -> None:
+    async def used(app: App) -> None:
+        await replicas(app)
+
+    within(tmp_path, used)
+    for folder, heading in (("state/sandbox", "In the state folder"), ("pinned", "In the pinned folder")):
+        patterns = [name.replace("…", "*") for name in _first_cells(heading)]
+        files = [p for p in (tmp_path / folder).iterdir() if not p.name.endswith(("-wal", "-shm", ".lock"))]
+        assert files
+        assert not [p.name for p in files if not any(p.match(pattern) for pattern in patterns)]
+        assert {stat.S_IMODE(p.stat().st_mode) for p in files} == {0o600}
+        assert stat.S_IMODE((tmp_path / folder).stat().st_mode) == 0o700
+
+
+def test_the_formats_of_the_state_are_those_of_the_code() -> None:
+    formats = {_named(row[0])[0]: row[2] for row in rows(TEXT, "In the state folder")}
+    in_code = {
+        "audit.db": schema.VERSION,
+        "leases.db": leases.VERSION,
+        "policy.cache": parsed_cache.FORMAT,
+        "shown.json": remembered_names._FORMAT,
+        "world.db": store.FORMAT,
+        "pins.json": cluster_pins._VERSION,
+        "metrics.db": history.FORMAT,
+    }
+    assert {name: formats[name] for name in in_code} == {name: str(n) for name, n in in_code.items()}
+
+
+def test_every_folder_of_tests_is_named() -> None:
+    there = {p.name for p in (ROOT / "tests").iterdir() if (p / "__init__.py").is_file()}
+    assert sorted(_first_cells("The tests")) == sorted(there)

@@ -24,7 +24,7 @@ def test_ready_is_what_was_asked_for_through_the_start_up(
     assert ready(np.array(asked), startup).tolist() == expected
 
 
-def test_ready_is_what_a_row_of_pods_makes_it() -> None:
+def test_ready_is_what_a_batch_of_pods_makes_it() -> None:
     """Against pods one by one: born when asked for, the youngest gone first."""
     rng = np.random.default_rng(3)
     asked = rng.integers(1, 9, 400)

@@ -151,7 +151,7 @@ def test_unordered_and_twice_and_future_are_corrected_and_said() -> None:
     given = [*values[shuffled], values[5], 99.0]
     series = gridded(times, given, now_s=int(at[-1]))
     assert np.array_equal(series.values, values)
-    assert [n.split(" ", 1)[1].split()[1] for n in series.notes] == ["from", "out", "of"]
+    assert [n.split(" ", 1)[1].split()[1] for n in series.notes] == ["from", "out", "with"]
     assert scan(series, 1.0) == scan(Series(0, 60, values), 1.0)
 
 

@@ -78,7 +78,7 @@ def test_the_documented_example_loads() -> None:
         ("max: 20", "max: .nan", 10, "`.nan` is read differently", "quote it"),
         ("max: 20", "max: 0x14", 10, "`0x14` is read differently", "quote it"),
         ("max: 20", "max: 1", 10, "spec.limits.replicas: min is above max", ""),
-        ("effect: allow", "effect: allow\n  effect: deny", 9, "`effect` stands twice", "line 8"),
+        ("effect: allow", "effect: allow\n  effect: deny", 9, "`effect` is there twice", "line 8"),
         ("effect: allow", "effect: denied", 8, "spec.effect: ", ""),
         ("effect: allow", "effect: Deny", 8, "spec.effect: ", ""),
         ("effect: allow", "effect: deny # note", 4, "spec: a deny takes no limits", ""),

@@ -62,7 +62,7 @@ def test_it_beats_an_approval(tmp_path: Path, scope: str) -> None:
 
 
 def test_it_wins_between_decision_and_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The switch is thrown after the gate has said yes: the claim on it is lost, and nothing is written."""
+    """The kill switch is turned on after the gate has said yes: the claim on it is lost, and nothing is written."""
 
     async def run() -> None:
         async with installation(tmp_path) as app:
@@ -95,7 +95,7 @@ def test_the_agent_of_another_name_goes_on_and_a_dry_run_does_not(tmp_path: Path
     asyncio.run(run())
 
 
-def test_it_is_thrown_while_the_policy_is_broken(tmp_path: Path) -> None:
+def test_it_can_be_turned_on_while_the_policy_is_broken(tmp_path: Path) -> None:
     broken = write_policy(tmp_path / "policies", [])
     (broken / "policy.yaml").write_text("kind: [", encoding="utf-8")
 
@@ -114,10 +114,10 @@ def test_two_people_who_stop_at_once_both_succeed(tmp_path: Path) -> None:
     async def run() -> None:
         async with installation(tmp_path) as app:
             who: Principal = app.identity.by_hand()
-            thrown = await asyncio.gather(
+            stopped = await asyncio.gather(
                 *(kill_switch.throw(app.context, "all", who, str(n)) for n in range(8))
             )
-            assert sum(entry is not None for entry in thrown) == 1
+            assert sum(entry is not None for entry in stopped) == 1
             assert [s.scope for s in await kill_switch.stopped(app.context)] == ["all"]
 
     asyncio.run(run())

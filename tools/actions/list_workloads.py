@@ -1,4 +1,4 @@
-"""list_workloads: the Deployments and StatefulSets of a namespace, a line each."""
+"""list_workloads: the Deployments and StatefulSets of a namespace, one line each."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The closed registry of tools: one line each. What is not here does not exist for anybody."""
+"""The closed registry of tools: one line each. What is not listed here cannot be called."""
 
 from collections.abc import Mapping
 from typing import Any

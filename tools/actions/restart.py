@@ -34,7 +34,7 @@ def _view(_: RestartArgs, workload: Workload) -> dict[str, object]:
 
 
 def _time_or_digest(text: str) -> str:
-    """An annotation is anybody's text: what is not a time is told apart, and not passed on."""
+    """An annotation is untrusted text: what is not a time is marked as such, and not passed on."""
     return text if not text or _RFC3339.fullmatch(text) else f"sha256:{digest_of(text)[:16]}"
 
 
@@ -66,11 +66,11 @@ def _inverse(args: RestartArgs, _: Mapping[str, Any]) -> dict[str, Scalar]:
 
 def _replaces_some(workload: Workload) -> None:
     """Raises ArgumentsInvalid for a StatefulSet that leaves every pod as it is (OnDelete, or a partition above
-    them all): the restart would wait in the template, for whoever deletes a pod."""
+    them all): the restart would wait in the template, until a pod is deleted."""
     where, namespace = str(workload.target), workload.target.namespace
     if workload.strategy == "OnDelete":
         raise ArgumentsInvalid(
-            "its update strategy is OnDelete: no pod is replaced until somebody deletes it",
+            "its update strategy is OnDelete: no pod is replaced until it is deleted",
             where=where,
             hint=f"kubectl delete pod NAME -n {namespace}, one after another",
         )

@@ -29,7 +29,7 @@ def _classify(args: SetResourcesArgs) -> str:
 
 
 def _owner(workload: Workload) -> str | None:
-    """A VPA keeps them anywhere; whoever deploys the workload keeps its template, and no pod."""
+    """A VPA keeps them anywhere; the deployer of the workload keeps its template, and no pod."""
     if workload.resources_owner is not None:
         return workload.resources_owner
     if workload.pods is not None or (workload.owner or "").startswith(_AUTOSCALERS):

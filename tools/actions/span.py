@@ -1,4 +1,4 @@
-"""A span of time as a tool's argument: `30m`, `1h30m`, `7d`, and nothing that has a second reading."""
+"""A span of time as a tool's argument: `30m`, `1h30m`, `7d`, and nothing ambiguous."""
 
 from base.durations import DurationInvalid
 from base.durations import seconds as parsed

@@ -1,4 +1,4 @@
-"""What the apiserver answered, and what that means: errors sorted by what they did to the world.
+"""What the apiserver answered, and what that means: errors classified by their effect on the cluster.
 
 An apiserver explains itself in a JSON Status; a proxy, a dead aggregated API or a wrong port does not, and a
 404 without one says nothing about the object.

@@ -50,7 +50,7 @@ class ClusterPins:
         except FileNotFoundError:
             pins = {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            hint = "restore the file from a backup; without it no cluster can be told from another"
+            hint = "restore the file from a backup; without it two clusters cannot be distinguished"
             raise ClusterMismatch(
                 f"the pins cannot be read: {error!r}", where=str(self._path), hint=hint
             ) from error

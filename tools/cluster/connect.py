@@ -49,7 +49,7 @@ def in_pod(paths: tuple[Path, ...], environ: Mapping[str, str] = os.environ) -> 
 
 
 def _named(name: str) -> str:
-    """Policy, claims and records go by this name, so it has to fit their grammar."""
+    """Policy, claims and records use this name, so it has to fit their grammar."""
     if _NAME.fullmatch(name) is None:
         fitting = re.sub("[^-._@:A-Za-z0-9]+", "-", name).strip("-._@:")
         raise kube.KubeconfigInvalid(

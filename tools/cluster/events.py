@@ -1,4 +1,4 @@
-"""Which Events are about a workload: itself, its ReplicaSets, its HPA, and its pods, those that are gone too.
+"""Which Events are about a workload: itself, its ReplicaSets, its HPA, and its pods, deleted ones too.
 
 One list a kind, selected by the apiserver (`involvedObject.kind`), and then by the names that the controllers
 give (tools/metrics/pods.py): a ReplicaSet is called `NAME-HASH`, a Deployment's pod `NAME-HASH-xxxxx`, a
@@ -80,7 +80,7 @@ async def _listed(
 
 
 def _truncated(target: Target, kind: str, at_ms: int, unasked: int) -> ApiEvent:
-    """As new as the newest, so that whoever shows a few shows it."""
+    """As new as the newest, so that it is among the few that are shown."""
     whose = f"those that are gone{f', and {unasked} others' if unasked else ''}"
     return ApiEvent(
         about=str(target),

@@ -1,4 +1,4 @@
-"""Who may keep a workload's fields: the namespace's autoscalers, and what the cluster serves at all."""
+"""Who may own a workload's fields: the namespace's autoscalers, and what the cluster serves at all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Where the API keeps what: paths of the kinds that this adapter reads or writes."""
+"""API paths of the kinds that this adapter reads or writes."""
 
 from dataclasses import dataclass
 

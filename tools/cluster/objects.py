@@ -163,7 +163,7 @@ def pod_usage(obj: Object) -> PodUsage:
 
 
 def event(obj: Object) -> ApiEvent:
-    """One Event, of `v1` or of `events.k8s.io/v1`. All of its text is anybody's: it is passed on as it is."""
+    """One Event, of `v1` or of `events.k8s.io/v1`. All of its text is untrusted: it is passed on as it is."""
     about = obj.get("involvedObject") or obj.get("regarding") or {}
     series = obj.get("series") or {}
     times = (

@@ -1,9 +1,9 @@
-"""Who else keeps a workload's replicas, or its resources. A write against such an owner is undone by it, so it
-is found first.
+"""Which other controller owns a workload's replicas, or its resources. It would revert a write, so it is found
+first.
 
-In this order, the nearest keeper first: KEDA, an HPA, Argo CD, Flux; of resources: a VPA. An owner is shown to
+In this order, the nearest owner first: KEDA, an HPA, Argo CD, Flux; of resources: a VPA. An owner is shown to
 models, and to sessions that have read nothing untrusted: it is named only where it is an object that the apiserver
-named. What stands in a label, an annotation or a reference tells the kind of keeper, never a name: that is anybody's
+named. What stands in a label, an annotation or a reference gives the kind of owner, never a name: that is untrusted
 text, however it is spelt.
 """
 
@@ -78,7 +78,7 @@ def _scaler(target: Target, scalers: Iterable[Object]) -> str | None:
 
 
 def _autoscaler(target: Target, autoscalers: Iterable[Object]) -> str | None:
-    """An HPA that another controller made (KEDA's `keda-hpa-web`) is that controller's; a reference is anybody's
+    """An HPA that another controller made (KEDA's `keda-hpa-web`) is that controller's; a reference is untrusted
     text."""
     one = aimed_at(target, autoscalers)
     if one is None:

@@ -1,4 +1,4 @@
-"""One PATCH: sent once, and every end of it sorted by what it did to the world."""
+"""One PATCH: sent once, and each result classified by its effect on the cluster."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What every writer asks before it sends: is this the gate's permit, for this object, in time, and unused?"""
+"""What every writer checks before it sends: is this the gate's permit, for this object, in time, and unused?"""
 
 from policies.types import Permit, Target
 from tools.errors import NeverHappened

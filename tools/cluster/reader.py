@@ -209,7 +209,7 @@ def _keep(kept: OrderedDict[str, T], key: str, value: T) -> None:
 
 
 def _owner_target(below: Target, reference: objects.Object) -> Target | None:
-    """The owner that a reference names; None where it holds what is not a name: anybody wrote it."""
+    """The owner that a reference names; None where it holds what is not a name: it is untrusted text."""
     try:
         return Target(
             cluster=below.cluster,

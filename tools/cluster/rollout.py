@@ -9,13 +9,13 @@ from tools.ports import Pod, Workload
 
 SettledState = Literal["applied", "deferred", "infeasible", "error", "superseded", "timeout"]
 """How a change ended in the cluster. `deferred`: the node has no room now and the kubelet tries again;
-`infeasible`: it never will on that node; `superseded`: somebody else has changed the same fields since;
+`infeasible`: it never will on that node; `superseded`: another manager has changed the same fields since;
 `timeout`: neither settled nor failed in the time that was given."""
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutProgress:
-    """`state` is None while it goes on; `done` of `total` pods are as they shall be; `detail` is for a person."""
+    """`state` is None while it goes on; `done` of `total` pods are finished; `detail` is for a person."""
 
     state: SettledState | None
     done: int

@@ -1,6 +1,6 @@
 """KubernetesWriter: the write port. Built by wiring, held by the executor and its resolver, by nobody else.
 
-The mark of an intent is its field manager, which the apiserver stores in the same write as the change;
+The marker of an intent is its field manager, which the apiserver stores in the same write as the change;
 annotations sent through a subresource are dropped silently, so they cannot serve.
 """
 
@@ -38,7 +38,7 @@ class KubernetesWriter:
         self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
     ) -> Workload:
         """One PATCH. For a scale the object afterwards is what was read plus what the answer says: a second
-        read could already show somebody else's write."""
+        read could already show another manager's write."""
         path = _path(target, patch.subresource)
         self._permits.spend(permit, target, self._clock.wall_ms())
         body = _guarded(patch.body, precondition)

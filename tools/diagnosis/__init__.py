@@ -1,1 +1,1 @@
-"""Why a workload is as it is: ranked findings from typed facts, by fixed rules. No model takes part."""
+"""The causes of a workload's state: ranked findings from typed facts, by fixed rules, without a model."""

@@ -1,4 +1,4 @@
-"""Rules about those who keep it: its autoscaler, its rollout, quota, an owner, whoever changed it lately."""
+"""Rules about what controls it: its autoscaler, its rollout, quota, an owner, recent changes."""
 
 from collections.abc import Iterator
 
@@ -60,14 +60,14 @@ def rollout(facts: Facts) -> Iterator[Finding]:
 
 
 def owner(facts: Facts) -> Iterator[Finding]:
-    """Somebody else keeps it, who would put a live change back."""
+    """Another controller owns it, which would revert a live change."""
     kept = facts.workload.owner
     if kept is None:
         return
     if kept.startswith("horizontalpodautoscaler/"):
         what = f"{kept} sets its replicas: change its bounds, not the replicas"
     else:
-        what = f"{kept} keeps it: a live change would be put back"
+        what = f"{kept} owns it and would revert a live change"
     yield Finding("owned", Severity.NOTED, what, f"owner {kept}")
 
 

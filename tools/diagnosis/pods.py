@@ -39,7 +39,7 @@ def crash_loop(facts: Facts) -> Iterator[Finding]:
     looping = [p for p in facts.alive if p.waiting == "CrashLoopBackOff"]
     if looping:
         worst = max(looping, key=lambda p: p.restarts)
-        cause = f"last ended by {worst.last_exit}" if worst.last_exit else "why it ended last is not told"
+        cause = f"last ended by {worst.last_exit}" if worst.last_exit else "why it ended last is unknown"
         yield Finding(
             "crash-loop", _worst(facts), f"{_of(looping, facts)} in CrashLoopBackOff",
             f"pod {worst.name}: {worst.restarts} restarts, {cause}",
@@ -152,7 +152,7 @@ def _of(pods: Sequence[Pod], facts: Facts) -> str:
 
 
 def quoted(events: Sequence[ApiEvent], otherwise: str) -> str:
-    """The newest of these events, as a quotation: anybody may have written it."""
+    """The newest of these events, as a quotation: it is untrusted text."""
     if not events:
         return otherwise
     last = events[-1]

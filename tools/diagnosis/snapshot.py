@@ -1,7 +1,7 @@
 """Looking at one workload as people and models do (get, describe, why, changes): all its parts, each governed.
 
 The workload itself must be readable. What else cannot be read is said, with the reason, and is missing:
-whoever has a part of the picture shows it.
+every part that was read is shown.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ async def facts(reads: Reads, target: Target, metrics: Sequence[Metric], *, sinc
 
 
 def diagnosis(found: Facts) -> list[Finding]:
-    """Why it is as it is, the worst first. What findings quote is anybody's text, made harmless."""
+    """Why it is as it is, the worst first. What findings quote is untrusted text, made harmless."""
     return [
         replace(one, what=harmless(one.what, _WHAT), evidence=harmless(one.evidence, _EVIDENCE))
         for one in diagnose(found)
@@ -101,7 +101,7 @@ def why(e: ToolError) -> str:
 async def _numbers(
     reads: Reads, target: Target, metrics: Sequence[Metric], missing: dict[str, str]
 ) -> dict[Metric, Number]:
-    """Those that came in time; one that is late is not waited for, and the others are kept."""
+    """Those that came in time; one that is late is not waited for, and the others are used."""
     tasks = {
         metric: asyncio.ensure_future(
             _part(metric.value, missing, partial(reads.metric, target, metric), None)

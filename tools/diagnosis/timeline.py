@@ -2,7 +2,7 @@
 
 managedFields holds each manager's last write only (KEP-555), and events are kept for an hour by default
 (kube-apiserver --event-ttl), so an older change by others may be missing; ours are all in the log. Managers'
-names and events' messages are anybody's text: untrusted.
+names and events' messages are untrusted text.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ CHANGING = frozenset({
     "Evicted", "Preempted", "TaintManagerEviction", "OOMKilling",
     "ResizeStarted", "ResizeCompleted", "ResizeDeferred", "ResizeInfeasible", "ResizeError",
 })  # fmt: skip
-"""Reasons of events that tell of a change; the others tell of a condition (`flyball describe` shows those)."""
+"""Reasons of events that report a change; the others report a condition (`flyball describe` shows those)."""
 
 _OURS = "flyball-"
 _FIELDS = 5
@@ -34,7 +34,7 @@ def timeline(
 ) -> list[Change]:
     """All changes from `since_ms` on, newest last; of one instant in the order in which
     they were given. `own` are all that the log holds of this workload: a field
-    manager that is one of them is not told twice, and one that is none of them is another Flyball's."""
+    manager that is one of them is not reported twice, and one that is none of them is another Flyball's."""
     known = {change.intent for change in own if change.intent}
     found = [
         *(replace(c, undo=c.undo and _still(c.intent, workload, pods)) for c in own),
@@ -48,7 +48,7 @@ def timeline(
 
 
 def tally(changes: Iterable[Change]) -> dict[str, int]:
-    """How many are ours, others' and told by events only."""
+    """How many are ours, others' and known from events only."""
     found = Counter(change.source for change in changes)
     return {"ours": found["log"], "others": found["fields"], "events": found["event"]}
 
@@ -70,13 +70,13 @@ def document(change: Change) -> dict[str, object]:
 
 
 def _tells(event: ApiEvent) -> bool:
-    """A ReplicaSet's pods one by one are told already, by its Deployment's ScalingReplicaSet."""
+    """A ReplicaSet's pods one by one are reported already, by its Deployment's ScalingReplicaSet."""
     each = event.reason in ("SuccessfulCreate", "SuccessfulDelete") and event.about.startswith("replicaset/")
     return event.reason in CHANGING and not each
 
 
 def _still(intent: str, workload: Workload, pods: Sequence[Pod]) -> bool:
-    """Whether what it wrote still stands: an undo of what somebody has written over would be refused."""
+    """Whether what it wrote still stands: an undo of an overwritten value would be refused."""
     return workload.marked(intent) or any(pod.marked(intent) for pod in pods)
 
 

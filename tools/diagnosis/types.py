@@ -54,7 +54,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is so. `evidence` holds the number or the text that it rests on (it may quote anybody's
+    """One finding. `evidence` holds the number or the text that it rests on (it may quote untrusted
     text), `look` the words behind `flyball` that show it, of which `{target}` stands for KIND/NAME."""
 
     rule: str

@@ -1,7 +1,7 @@
 """CachedReader: a reader that asks its source only for what the store does not have.
 
 Three stretches, counted back from now: what is younger than SETTLE_MS may still change (late scrapes, a window
-that is not full) and is asked for each time and never kept; a gap younger than FILLABLE_MS may still be filled (a
+that is not full) and is asked for each time and never stored; a gap younger than FILLABLE_MS may still be filled (a
 remote write that catches up, a store that was away) and is asked for again; an older gap is asked for again once
 its chunk has not been asked for in REASK_MS, since the source may have been partly away then. Values stay.
 """
@@ -34,7 +34,7 @@ class Source(MetricsReader, Protocol):
 
 
 class CachedReader:
-    """A MetricsReader over another. `cluster_uid` keeps clusters apart that share names and a source."""
+    """A MetricsReader over another. `cluster_uid` separates clusters that share names and a source."""
 
     def __init__(self, reader: Source, store: HistoryStore, clock: Clock, cluster_uid: str) -> None:
         self._reader, self._store, self._clock, self._uid = reader, store, clock, cluster_uid
@@ -47,7 +47,7 @@ class CachedReader:
         await self._reader.close()
 
     async def latest(self, metric: Metric, target: Target, now_ms: int) -> Number:
-        """As the source has it; nothing is kept of it."""
+        """As the source has it; nothing of it is stored."""
         return await self._reader.latest(metric, target, now_ms)
 
     async def history(self, metric: Metric, target: Target, span: Span) -> Series:

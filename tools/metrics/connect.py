@@ -42,7 +42,7 @@ class Metrics(MetricsReader, Protocol):
 async def open_metrics(
     settings: Resolved, reader: ClusterReader, usage: UsageReader, clock: Clock, folder: Path
 ) -> Metrics:
-    """The reader that the settings prometheus_* and `metrics` describe; its history is kept in `folder`.
+    """The reader that the settings prometheus_* and `metrics` describe; its history is stored in `folder`.
 
     Nothing is asked of Prometheus yet. Raises MetricsConfigInvalid for settings, files and templates that are
     not as documented, and what ClusterReader.identity raises.

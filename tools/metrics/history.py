@@ -1,4 +1,4 @@
-"""HistoryStore: series that were asked for once, kept in a SQLite file; several processes may share it.
+"""HistoryStore: series that were asked for once, stored in a SQLite file; several processes may share it.
 
 A row is a chunk of SLOT points of one series on its grid (packing.py). The file is a cache: all of it can be asked
 for again. So a damaged one, or one of another format version, is moved aside to `<name>.damaged` and begun again;
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class HistoryUnavailable(ToolError):
-    """The store cannot be used; what it would have spared has to be asked for again."""
+    """The store cannot be used; what it would have answered has to be queried again."""
 
 
 class HistoryStore:
@@ -59,7 +59,7 @@ class HistoryStore:
         return self._guarded(lambda: self._read(key, span))
 
     def write(self, key: str, span: Span, values: Sequence[int | None], now_ms: int) -> None:
-        """Keep what was answered; a value that is kept is not replaced by a gap."""
+        """Keep what was answered; a stored value is not replaced by a gap."""
         self._guarded(lambda: self._write(key, span, values, now_ms))
         if now_ms - self._pruned_ms >= _PRUNE_MS:
             self._pruned_ms = now_ms

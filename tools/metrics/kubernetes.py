@@ -1,4 +1,4 @@
-"""KubernetesMetrics: what the cluster's own API tells, for where no Prometheus is configured.
+"""KubernetesMetrics: metrics from the cluster's own API, where no Prometheus is configured.
 
 Usage comes from metrics.k8s.io (metrics-server), which keeps the latest sample only; replicas, requests, limits
 and restarts from the pods. It has no history, and knows nothing of requests, latency, errors or throttling.

@@ -40,7 +40,7 @@ class Measured:
 
 
 def number(metric: Metric, said: Measured, now_ms: int) -> Number:
-    """The Number, seen at `now_ms`. A wrong clock is told before a missing part, since it may be the cause."""
+    """The Number, seen at `now_ms`. A wrong clock is reported before a missing part, since it may be the cause."""
     missing, v = _missing(metric, said, now_ms)
     at_ms = said.at_ms
     age_ms = None if at_ms is None else max(now_ms - at_ms, 0)

@@ -1,4 +1,4 @@
-"""Which pods belong to a workload, told from their names alone: a regular expression for PromQL's `=~`.
+"""Which pods belong to a workload, recognised by their names alone: a regular expression for PromQL's `=~`.
 
 Names of a Deployment's pods are made twice: the ReplicaSet is `<name>-<hash>` (pkg/controller/deployment/sync.go),
 its pods get generateName `<replicaset>-` (pkg/controller/controller_utils.go) and 5 random characters. The hash
@@ -30,7 +30,7 @@ def pattern(target: Target) -> str:
         case "statefulset":
             return f"{_literal(target.name)}-{_ORDINAL}"
     raise MetricsUnavailable(
-        f"the pods of a {target.kind} cannot be told by their names",
+        f"the pods of a {target.kind} cannot be recognised by their names",
         where=str(target),
         hint="ask for a deployment or a statefulset",
     )

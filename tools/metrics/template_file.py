@@ -41,7 +41,7 @@ _MAX_S = 3600
 
 
 class MetricsConfigInvalid(ToolError):
-    """A setting or file about metrics is not as documented; nothing was asked of anybody."""
+    """A setting or file about metrics is not as documented; nothing was queried."""
 
     effect = "usage"
 

@@ -51,7 +51,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Filled-in PromQL: `instant` answers with the parts value, newest, measured and expected at one moment,
+    """Filled-in PromQL: `instant` answers with the parts value, newest, measured and expected at one time,
     `ranged` with value, measured and expected over a span. `window_s` is 0 where the figure is of an instant."""
 
     instant: str
@@ -142,7 +142,7 @@ PART = "flyball"
 
 
 def _joined(parts: Mapping[str, str]) -> str:
-    """Several expressions in one query, so that all are evaluated at the same moment: each is marked by a label.
+    """Several expressions in one query, so that all are evaluated at the same time: each is marked by a label.
     The line ends keep a comment in an operator's expression from swallowing what follows."""
     marked = (f'label_replace((\n{text}\n), "{PART}", "{name}", "", "")' for name, text in parts.items())
     return " or ".join(marked)

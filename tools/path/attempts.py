@@ -36,7 +36,7 @@ class AttemptRunner:
     async def run(self, ctx: ExecutionContext, standing: Standing, values: Mapping[str, int]) -> Result:
         """Carry the request out, or say why not. `standing` and `values` are what the log said under the lease.
 
-        A conflict that nothing else was committed with is told before this ends, whatever ended it. Raises
+        A conflict that no other commit has recorded is recorded before this ends, whatever ended it. Raises
         ClaimLost where another process has said already how an intent of ours ended, ClusterUnavailable and
         LogUnavailable.
         """

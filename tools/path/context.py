@@ -17,7 +17,7 @@ from tools.ports import ClusterIdentity, ClusterReader, Leases
 
 
 class Identity(Protocol):
-    """Who may speak for whom on this transport."""
+    """Who may act for whom on this transport."""
 
     def refuses(self, principal: Principal) -> str | None:
         """Why this principal is not who it says it is; None where it is."""
@@ -41,7 +41,7 @@ class Context:
         self.journal = Journal(self.log)
 
     def now_ms(self) -> int:
-        """The time that policy goes by: the world's where the world is simulated."""
+        """The time that policy uses: the world's where the world is simulated."""
         return self.clock.world_ms() or self.clock.wall_ms()
 
     def nonce(self) -> str:

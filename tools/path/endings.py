@@ -1,4 +1,4 @@
-"""How a try ends: an error as the log keeps it, a refusal as a result."""
+"""How an attempt ends: an error as it is recorded, a refusal as a result."""
 
 from typing import Any
 

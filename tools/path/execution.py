@@ -38,7 +38,7 @@ class ExecutionContext:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Every integer of the log that gate and path go by. Each is claimed as it was read, or again, in the
+        """Every integer of the log that gate and path use. Each is claimed as it was read, or again, in the
         commit of the intent: one that has moved meanwhile loses there."""
         return (*self.gate.keys(self.request), self.busy)
 

@@ -1,4 +1,4 @@
-"""THE path: every action of everybody goes through `Executor.execute`, and nothing else writes to a cluster.
+"""THE path: every action goes through `Executor.execute`, and nothing else writes to a cluster.
 
 request → strict parse → identity, kill switch, names → lease → what the log knows of it → our own read →
 gate → {decision, intent} with their claims in one durable commit → one write → outcome.
@@ -70,7 +70,7 @@ class Executor:
             return await self._under_lease(ctx)
 
     async def _ended(self, request: Request) -> Result | None:
-        """How it ended, for its own people: a kill switch thrown since does not make it undone."""
+        """How it ended, for its own people: a kill switch that was turned on since does not undo it."""
         if self._c.identity.refuses(request.principal) is not None:
             return None
         try:

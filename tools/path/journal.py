@@ -21,8 +21,8 @@ def actor_of(who: Principal) -> Actor:
 
 
 def ends(intent: Record) -> Claim:
-    """An intent ends once, whoever says how: its own process, a resolver or a person. A process that slept
-    past its lease loses this claim, so it cannot free a workload that is somebody else's by now."""
+    """An intent ends once, no matter who records how: its own process, a resolver or a person. A process that slept
+    past its lease loses this claim, so it cannot free a workload that another process holds by now."""
     return Claim("once", ENDED.of(intent.id))
 
 
@@ -45,7 +45,7 @@ def resource_of(target: Target, seen: Observation | None = None, cluster_uid: st
 
 
 class Journal:
-    """Writes the path's records and tells a request's state from them."""
+    """Writes the path's records and reads a request's state from them."""
 
     def __init__(self, log: Log) -> None:
         self.log = log
@@ -104,7 +104,7 @@ class Journal:
         tool: ToolRef | None,
         manual: str = "",
     ) -> Record:
-        """The gate's answer with all that it went by, so that it can be replayed; with the way by hand."""
+        """The gate's answer with all that it used, so that it can be replayed; with the way by hand."""
         verdict = Verdict(
             verdict=decision.verdict.value,
             stage=decision.stage,
@@ -144,7 +144,7 @@ class Journal:
         evidence: dict[str, Any],
         after: dict[str, Any] | None = None,
     ) -> Record:
-        """How an in-doubt intent ended, and the evidence that somebody looked at."""
+        """How an in-doubt intent ended, and the evidence that was looked at."""
         return self._end("action.in_doubt_resolved", request, intent, outcome, after, actor, evidence)
 
     def ended(self, request: Request, outcome: Outcome, seen: Observation | None) -> Record:
@@ -243,7 +243,7 @@ class Journal:
         run_id: str,
         detail: dict[str, object],
     ) -> Record:
-        """A run begins, with what it was asked for; or it is over, with what came of it."""
+        """A run begins, with what it was asked for; or it is over, with its result."""
         return self.log.draft(kind, actor=actor_of(who), run_id=run_id, args=detail)
 
     def model_call(self, who: Principal, thread: str, model: str, facts: dict[str, object]) -> Record:

@@ -41,7 +41,7 @@ async def stopped(context: Logged) -> list[Stopped]:
 
 
 async def _turn(context: Logged, scope: str, who: Principal, reason: str, *, stopped: bool) -> Entry | None:
-    """Look again where somebody else has turned it meanwhile: two people who stop at once both succeed."""
+    """Look again where another person has turned it meanwhile: two people who stop at once both succeed."""
     name = STOP.of(scope)
     while True:
         value = (await context.log.values((name,)))[name]

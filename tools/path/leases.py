@@ -1,4 +1,4 @@
-"""Leases in a SQLite file of their own: who works on a workload now. Time decides who waits, the token who wins.
+"""Leases in their own SQLite file: who works on a workload now. Time decides who waits, the token who may write.
 
 A holder that slept past its lease finds its token below the log's high-water mark and loses its claim.
 Losing the newest rows of this file is harmless: a new token starts above that mark.

@@ -1,4 +1,4 @@
-"""The commits of one request's attempts: what a definite conflict left to tell goes into the next one.
+"""The commits of one request's attempts: a definite conflict that is not yet recorded goes into the next one.
 
 A conflict (409) is known to be without effect. Its outcome, and the claims that it gives back, ride with the next
 intent, refusal, question or failure: one durable commit more a conflict, not two.
@@ -23,13 +23,13 @@ class Ledger:
         """How many intents of this loop ended in a conflict."""
 
     def conflict(self, outcome: Record, given_back: Sequence[Claim]) -> None:
-        """The last intent ended in a conflict; told with the next commit."""
+        """The last intent ended in a conflict; recorded with the next commit."""
         self._ended, self._given_back = (outcome,), tuple(given_back)
         self.tries += 1
 
     @property
     def restored(self) -> dict[str, int]:
-        """The integers as they will stand once the conflict is told: the next attempt is judged by these."""
+        """The integers as they will be once the conflict is recorded: the next attempt is judged by these."""
         return {claim.key: claim.value for claim in self._given_back}
 
     async def commit(
@@ -40,7 +40,7 @@ class Ledger:
         spend: bool = True,
         lost: Callable[[Claimed, int], Record] | None = None,
     ) -> Entry:
-        """As Log.commit; returns the last entry. Where it raises, the conflict is still to be told."""
+        """As Log.commit; returns the last entry. Where it raises, the conflict is not yet recorded."""
         entries = await self._log.commit(
             (*self._ended, *records), (*self._given_back, *claims), spend=spend, lost=lost
         )

@@ -1,4 +1,4 @@
-"""Our own read of what an action touches, reduced to the view that approvals and limits go by."""
+"""Our own read of what an action touches, reduced to the view that approvals and limits use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

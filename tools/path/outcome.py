@@ -1,4 +1,4 @@
-"""What came of a request. Applied, Simulated, Refused and Failed are outcomes; Pending and Unknown are states."""
+"""The result of a request. Applied, Simulated, Refused and Failed are outcomes; Pending and Unknown are states."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -12,7 +12,7 @@ from tools.path.execution import ExecutionContext
 
 @dataclass(frozen=True, slots=True)
 class PodBatch:
-    """A row under one intent; a rehearsal has none, and nobody could look into it.
+    """A batch under one intent; a rehearsal has no intent, and no resolver could look into it.
 
     Once the intent is durable a log that cannot be asked is a doubt: pods may have been written.
     """
@@ -22,7 +22,7 @@ class PodBatch:
     intent: Record | None = None
 
     async def held(self) -> None:
-        """Raises MayHaveHappened where somebody else finds out, or has said, how the intent ended: then nothing
+        """Raises MayHaveHappened where another process finds out, or has recorded, how the intent ended: then nothing
         more may be sent, whether or not that one could fence the pods off."""
         if self.intent is None:
             return

@@ -1,4 +1,4 @@
-"""A claim that was lost, said in words: which part of the world moved between decision and commit."""
+"""A claim that was lost, in words: what changed between decision and commit."""
 
 from audit.claims import Claim
 from audit.record import Record

@@ -1,4 +1,4 @@
-"""From what somebody asked to a Request, parsed once; and back from a recorded one."""
+"""From a caller's arguments to a Request, parsed once; and back from a recorded one."""
 
 import hashlib
 from typing import Any

@@ -1,6 +1,6 @@
-"""The resolver: what became of a write whose answer never came. It looks, fences, looks again, and says.
+"""The resolver: how a write without an answer ended. It looks, fences, looks again, and records.
 
-Before it may say "not applied" the object's resourceVersion is moved on, so that a write still in flight
+Before it may say "not applied" the object's resourceVersion is changed, so that a write still in flight
 from a frozen process gets 409 (without the fence a PATCH held for 15 s still went through).
 """
 
@@ -163,7 +163,7 @@ class Resolver:
         """Each pod that bears no marker is fenced, so that a write still in flight to it gets 409.
 
         A process that was frozen in a batch of pods would read a pod once more after that conflict and write on. So
-        the log says first that somebody looks; the row reads a pod and then the log, and stops.
+        the log says first that a resolver looks; the batch reads a pod and then the log, and stops.
         """
         key = RESOLVING.of(intent.id)
         if not (await self._c.log.values((key,)))[key]:

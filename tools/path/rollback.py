@@ -27,9 +27,9 @@ async def restores(
     """True where the request puts back what one of our own writes changed, in time.
 
     To undo an undo is to act again: it has no right of way, else two changes could alternate for ever
-    through a freeze. Nor has it where our marker is gone: then somebody else has put the value there since.
+    through a freeze. Nor has it where our marker is gone: then another manager has put the value there since.
     Raises ArgumentsInvalid where it says so and does not: another object, other values than the recorded
-    ones, somebody else's change, or a field that somebody has changed since.
+    ones, another manager's change, or a field that was changed since.
     """
     if request.undoes is None:
         return False

@@ -1,4 +1,4 @@
-"""RolloutWatcher: waits until the cluster has carried out what it took, and records how that ended, once.
+"""RolloutWatcher: waits until the cluster has carried out an accepted change, and records the end once.
 
 It only reads: an interrupt leaves nothing half done, and to wait again goes on where the cluster is by then. A
 time that was over (`timeout`, `deferred`) is recorded each time, and is no end.
@@ -28,7 +28,7 @@ FIRST_S, LONGEST_S = 1.0, 10.0
 _PROVISIONAL: tuple[SettledState | None, ...] = (None, "deferred")
 """`deferred` may still come true: it is the outcome only when the time is over."""
 _OPEN = frozenset({"timeout", "deferred"})
-"""What is recorded when the time is over, without the claim of an end: whoever waits again looks again."""
+"""What is recorded when the time is over, without the claim of an end: the next one who waits looks again."""
 _MANAGER = re.compile(r"[A-Za-z0-9][-._:/A-Za-z0-9]{0,127}")
 _DETAIL = 1024
 
@@ -133,7 +133,7 @@ class RolloutWatcher:
 
 
 class _Watch:
-    """Looks at one change again and again, and tells ours from what somebody else has made of it since."""
+    """Looks at one change again and again, and distinguishes it from what another manager has changed since."""
 
     def __init__(self, context: Context, intent: Record, after: Mapping[str, Any]) -> None:
         assert intent.resource is not None
@@ -192,7 +192,7 @@ def _of_pods(pods: list[Pod]) -> tuple[Manager, ...]:
 
 
 def _last(managers: tuple[Manager, ...], intent: str) -> str:
-    """Who wrote a spec last, beside us. A manager's name is anybody's text."""
+    """Who wrote a spec last, beside us. A manager's name is untrusted text."""
     others = [
         one
         for one in managers

@@ -1,4 +1,4 @@
-"""Where a request stands: its records folded into a state, its votes and its open question. Pure.
+"""The state of a request: its records folded into a state, its votes and its open question. Pure.
 
 A request's records, in order: policy.decision (deny ends it), approval.requested / granted / denied,
 then for each attempt {policy.decision, action.intent} in one commit and one action.outcome, or, after
@@ -18,7 +18,7 @@ ENDS: tuple[Kind, ...] = ("action.outcome", "action.in_doubt_resolved")
 
 
 class RequestReused(ToolError):
-    """The same request id came with another content."""
+    """The same request id was used with other content."""
 
     effect = "usage"
 

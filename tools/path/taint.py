@@ -1,4 +1,4 @@
-"""The mark of a session that has read anybody's text, on the requests that come after it."""
+"""The taint flag of a session that has read untrusted text, on its later requests."""
 
 from policies.guards.taint import key
 from policies.types import Request

@@ -72,7 +72,7 @@ class NotUndone:
 
 @dataclass(frozen=True, slots=True)
 class Inverses:
-    """The requests that put a run's changes back, newest first, and the changes for which there is none."""
+    """The requests that put a run's changes back, newest first, and the changes that have none."""
 
     requests: tuple[Request, ...]
     left: tuple[NotUndone, ...]

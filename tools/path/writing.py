@@ -24,7 +24,7 @@ from tools.spec import ActionSpec, schema_digest
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """The decision, what it was made by (`values`), and what is going to be delivered under it."""
+    """The decision, the integers that it used (`values`), and what will be delivered under it."""
 
     context: Context
     ledger: Ledger
@@ -55,7 +55,7 @@ class Writing:
     async def write(self) -> Result:
         """Intent, one try, outcome: two durable commits.
 
-        Raises DefiniteConflict where the object moved on (the ledger has it then), ClaimLost where another
+        Raises DefiniteConflict where the object changed (the ledger has it then), ClaimLost where another
         process has said already how an intent of ours ended, LogUnavailable before anything was sent.
         """
         ctx, seen, journal = self.delivery.ctx, self.delivery.attempt.seen, self.context.journal

@@ -1,1 +1,1 @@
-"""Many requests under one digest, previewed together and applied one after another down the path."""
+"""Many requests under one digest, previewed together and applied one after another through the path."""

@@ -25,7 +25,7 @@ _STOPS: dict[StopOn, frozenset[StepStatus]] = {
 
 @dataclass(slots=True)
 class Walk:
-    """An application under way: what is left out, what ends it early, what came of the steps so far."""
+    """An application under way: what is left out, what ends it early, the results of the steps so far."""
 
     plan: Plan
     left_out: frozenset[int]
@@ -67,7 +67,7 @@ class Stepping:
         self._c, self._path = context, path
 
     async def carry_out(self, walk: Walk, step: PlanStep) -> StepDone:
-        """The step down the path, or why it is not its turn. Raises LogUnavailable."""
+        """The step through the path, or why it is not its turn. Raises LogUnavailable."""
         try:
             standing = await self._c.journal.standing(step.request)
             if walk.stopped is not None and not isinstance(standing.state, Final):

@@ -116,7 +116,7 @@ class WaitingPlan:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """What came of a step; `result` is None where it was not tried."""
+    """The result of a step; `result` is None where it was not tried."""
 
     step: PlanStep
     status: StepStatus

@@ -1,4 +1,4 @@
-"""Plans: many requests under one digest, looked at together, carried out one after another down the one path.
+"""Plans: many requests under one digest, looked at together, carried out one after another through the one path.
 
 A plan has no rights of its own. Each step is a request that the executor judges again at its turn, bound by
 its `basis` to the view that it was planned on. Its id follows from the plan and its own content, so that a
@@ -73,13 +73,15 @@ class Plans:
         `rehearsed` is what came just now of the dry run of a request, by that request's id: what was seen there
         is not looked at once more. Proposed again under the same `id`, the newest proposal is the plan.
 
-        Raises ArgumentsInvalid for no request, too many, or somebody else's; ClusterUnavailable,
+        Raises ArgumentsInvalid for no request, too many, or of another person; ClusterUnavailable,
         ClusterMismatch, LogUnavailable.
         """
         if not 0 < len(requests) <= MAX_STEPS:
             raise ArgumentsInvalid(f"{len(requests)} steps are no plan", hint=f"1 to {MAX_STEPS}")
         if any(request.principal != who for request in requests):
-            raise ArgumentsInvalid("a plan is one principal's", where=who.agent or "", hint="plan them apart")
+            raise ArgumentsInvalid(
+                "a plan is one principal's", where=who.agent or "", hint="plan them separately"
+            )
         cluster, plan_id = await self._c.pinned(), id or self._c.nonce()
         run = run_id or f"r-{plan_id[:12]}"
         steps = await self._looking.steps(
@@ -123,7 +125,7 @@ class Plans:
         return recorded
 
     async def named(self, handle: str) -> list[Entry]:
-        """Every recorded plan whose digest begins so, whatever became of it."""
+        """Every recorded plan whose digest begins so, however it ended."""
         if not is_handle(handle):
             hint = "at least 8 hex digits, as they were printed"
             raise NoSuchPlan(f"`{handle[:80]}` is not a handle", hint=hint)
@@ -155,7 +157,7 @@ class Plans:
     ) -> Carried:
         """Carry out the steps in their order; what is finished already is returned as it ended, never redone.
 
-        `exclude` are targets (`deploy/web`) that are left out this time; `told` hears of each step as it ends.
+        `exclude` are targets (`deploy/web`) that are left out this time; `told` is called with each step as it ends.
         Raises what `recorded` raises, PlanRefused, ArgumentsInvalid for a target that the plan does not have.
         """
         recorded = await self.recorded(handle)
@@ -178,7 +180,7 @@ class Plans:
 
     async def keeps_out(self, plan: Plan, left_out: frozenset[int]) -> None:
         """What the newest application of the plan left out stays out of a yes to all of it: a vote says so, too,
-        or somebody applies the plan with it. Raises PlanRefused."""
+        or the plan is applied with it. Raises PlanRefused."""
         found = await self._c.log.find(kinds=("run.started",), run_id=plan.run_id, newest_first=True)
         begun = (entry.record.args or {} for entry in found)
         newest = next((args for args in begun if args.get("plan") == plan.digest), {})

@@ -1,4 +1,4 @@
-"""Looking at what shall be planned: each request previewed down the path, and bound to the view that was seen."""
+"""Previews for a plan: each request previewed through the path, and bound to the view that was seen."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Questions and plans that may still be open: the newest records, back to where nothing older can be.
 
 Neither outlives a day of the world's time (planned.LIFE_MS; a quorum's `expires` is at most 24 h), and the world's
-time of one cluster does not go back. The log is kept for years.
+time of one cluster does not go back. The log holds years.
 """
 
 from audit.log import Entry

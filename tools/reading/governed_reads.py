@@ -34,7 +34,7 @@ class GovernedReads:
         *,
         untrusted: bool = False,
     ) -> None:
-        """`untrusted`: whatever is read holds anybody's text (ReadSpec.untrusted)."""
+        """`untrusted`: everything that is read holds untrusted text (ReadSpec.untrusted)."""
         self._c, self._usage, self._metrics = context, usage, metrics
         self._reading = Reading(context, principal, run_id, untrusted=untrusted)
 
@@ -44,7 +44,7 @@ class GovernedReads:
         return self._metrics.source
 
     def now_ms(self) -> int:
-        """The time that policy and figures go by."""
+        """The time that policy and figures use."""
         return self._c.now_ms()
 
     async def workloads(self, namespace: str, selector: str = "") -> list[Workload]:
@@ -168,7 +168,7 @@ def usage_seen(found: Sequence[PodUsage]) -> dict[str, object]:
 
 
 def _clean(event: ApiEvent) -> ApiEvent:
-    """Each of its texts is anybody's, its reason and the name of what it is about too."""
+    """Each of its texts is untrusted, its reason and the name of what it is about too."""
     return replace(
         event,
         about=harmless(event.about, _WORD),

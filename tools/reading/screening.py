@@ -1,6 +1,6 @@
-"""How a governed read goes: screened by names, fetched, judged with labels, recorded, and only then released.
+"""The steps of a governed read: screened by names, fetched, judged with labels, recorded, and only then released.
 
-What anybody may have written (events) taints the agent's session in the commit that records the read, so before
+Untrusted text (events) taints the agent's session in the commit that records the read, so before
 a word of it is released: an agent cannot have read it and be clean, not even after a crash.
 """
 
@@ -24,7 +24,7 @@ MOST_SELECTOR = 4096
 
 
 class Reading:
-    """The steps of a read for one principal. `untrusted`: whatever is read holds anybody's text."""
+    """The steps of a read for one principal. `untrusted`: everything that is read holds untrusted text."""
 
     def __init__(
         self, context: Context, principal: Principal, run_id: str | None, *, untrusted: bool
@@ -102,7 +102,7 @@ class Reading:
     async def record(
         self, request: Request, seen: dict[str, object], *, untrusted: bool | None = None
     ) -> None:
-        """What was read, before it is released, with the session's mark where it is anybody's text."""
+        """What was read, before it is released, with the session's taint flag where it is untrusted text."""
         untrusted = self._untrusted if untrusted is None else untrusted
         key = taint_key(request) if untrusted else None
         claims = (Claim("set", key, self._c.now_ms()),) if key else ()

@@ -1,4 +1,4 @@
-"""The Toolbox: a model's calls, parsed strictly, and typed ones; each down the governed path, to a card."""
+"""The Toolbox: a model's calls, parsed strictly, and typed ones; each through the governed path, to a card."""
 
 import json
 from dataclasses import replace
@@ -58,7 +58,7 @@ class GovernedToolbox:
     def reads(
         self, principal: Principal, run_id: str | None = None, *, untrusted: bool = False
     ) -> GovernedReads:
-        """The governed reads of one principal (the tuner's eyes)."""
+        """The governed reads of one principal (for the tuner)."""
         return GovernedReads(self._c, self._usage, self._metrics, principal, run_id, untrusted=untrusted)
 
     async def call(self, call: Call) -> Card:

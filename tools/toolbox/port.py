@@ -1,5 +1,5 @@
-"""What agents hold: the tools (strict JSON schemas out, raw or typed arguments in, a card back) and somebody who
-records what they did beside tool calls. No writer in sight."""
+"""What agents hold: the tools (strict JSON schemas out, raw or typed arguments in, a card back) and a recorder of
+what they did beside tool calls. None of them holds a writer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What came of a call. `text` goes to the model (JSON), `line` to the person; `handle` names a pending
+    """The result of a call. `text` goes to the model (JSON), `line` to the person; `handle` names a pending
     approval, `record` the number in the log that proves it."""
 
     status: CardStatus
@@ -55,7 +55,7 @@ class TypedCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a typed call: its card, and the path's result; None where it never became a request."""
+    """The result of a typed call: its card, and the path's result; None where it never became a request."""
 
     card: Card
     result: Result | None
@@ -68,10 +68,10 @@ class Toolbox(Protocol):
         """The tools in OpenAI's `tools` format, with `strict: true` schemas."""
 
     async def call(self, call: Call) -> Card:
-        """Carry out one call of a model down the governed path."""
+        """Carry out one call of a model through the governed path."""
 
     async def propose(self, call: TypedCall) -> Answer:
-        """Carry out what code proposes down the very same path: the same gate, the same records."""
+        """Carry out what code proposes through the very same path: the same gate, the same records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class ModelCall:
 class Recorder(Protocol):
     """Records what a run or a model call was. Durable when a method returns; nothing of it is shown before.
 
-    Raises LogUnavailable, RecordInvalid, and RecordRefused where this process does not speak for `who`: what
+    Raises LogUnavailable, RecordInvalid, and RecordRefused where this process does not act for `who`: what
     cannot be recorded does not go on.
     """
 
@@ -96,7 +96,7 @@ class Recorder(Protocol):
         """Before the run looks at anything; `detail` is JSON without floats."""
 
     async def run_finished(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
-        """What came of it; not called when the process dies or the log is away."""
+        """Its result; not called when the process dies or the log is away."""
 
     async def model_called(self, who: Principal, thread: str, call: ModelCall) -> None:
         """A model was asked in `thread`, and has answered."""

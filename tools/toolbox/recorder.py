@@ -11,7 +11,7 @@ from tools.toolbox.port import ModelCall
 
 
 class RecordRefused(ToolError):
-    """This process does not speak for whom the record would name."""
+    """This process does not act for the principal that the record would name."""
 
     effect = "refused"
 

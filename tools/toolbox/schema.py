@@ -1,4 +1,4 @@
-"""Strict JSON both ways: argument text that has exactly one reading, and schemas that allow nothing else."""
+"""Strict JSON both ways: argument text that is unambiguous, and schemas that allow nothing else."""
 
 import json
 from typing import Any
@@ -73,7 +73,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ArgumentsInvalid(f"`{_plain(key)}` stands twice", where="arguments", hint="each key once")
+            raise ArgumentsInvalid(f"`{_plain(key)}` is there twice", where="arguments", hint="each key once")
         found[key] = value
     return found
 

@@ -1,4 +1,4 @@
-"""Migrations: what makes an older log one of `schema.VERSION`. Imported only when a log is older.
+"""Migrations: they bring an older log to `schema.VERSION`. Imported only when a log is older.
 
 Decision: the version of a log is SQLite's `PRAGMA user_version` and nothing else. alembic's operations do the work,
 its version table and its script environment are not used, since

@@ -1,4 +1,4 @@
-"""What a migration may do to a log: add. Nothing that is stored is taken away or changed."""
+"""A migration may only add to a log. Nothing that is stored is removed or changed."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""1 → 2: records of version 2 call three claims otherwise (see audit.claims). The tables are the same."""
+"""1 → 2: records of version 2 have other names for three claims (see audit.claims). The tables are the same."""
 
 from alembic.operations import Operations
 

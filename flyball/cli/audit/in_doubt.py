@@ -1,4 +1,4 @@
-"""`flyball audit in-doubt`: writes whose answer never came, and a person's word on what cannot be known."""
+"""`flyball audit in-doubt`: writes without an answer, and a person's decision where the outcome cannot be found."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -63,7 +63,7 @@ def resolve(
     outcome: Annotated[Literal["applied", "not-applied"], typer.Option("--as", help="What you found.")],
     reason: Annotated[str, typer.Option("--reason", help="How you know, recorded in the log.")],
 ) -> None:
-    """Record what became of a write. Example: flyball audit in-doubt resolve 18204 --as applied --reason "seen" """
+    """Record how a write ended. Example: flyball audit in-doubt resolve 18204 --as applied --reason "seen" """
     if not reason.strip():
         raise UsageError("a reason is needed", where="--reason", hint="say how you know")
 

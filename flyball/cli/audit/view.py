@@ -1,4 +1,4 @@
-"""How records and reports look: one dictionary for JSON, one line or a few for people.
+"""The output of records and reports: one dictionary for JSON, one line or a few for people.
 
 What an attacker may have put into a record (names, reasons, labels) is escaped before it meets a terminal.
 """

@@ -1,4 +1,4 @@
-"""Cost against violations on a terminal: a line a setting, two bars with their figures; no colour is needed."""
+"""Cost against violations on a terminal: a line per setting, two bars with figures; readable without colour."""
 
 import math
 import sys

@@ -40,7 +40,7 @@ def check(wanted: Path, traces: Sequence[Path]) -> None:
     """Before anything is played: `wanted`, a file or a folder's file, can be written and is none of the traces.
     Raises UsageError."""
     if wanted.exists() and not wanted.is_file():
-        raise UsageError("there is something else of that name", where=str(wanted), hint="name a file")
+        raise UsageError("something that is not a file has that name", where=str(wanted), hint="name a file")
     if wanted.exists() and any(trace.exists() and wanted.samefile(trace) for trace in traces):
         raise UsageError("this would write over a trace", where=str(wanted), hint="name another place")
     above = next(folder for folder in wanted.absolute().parents if folder.exists())

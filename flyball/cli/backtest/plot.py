@@ -23,7 +23,7 @@ SUFFIXES = (".png", ".svg")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#777777", "#000000")
 """Okabe and Ito's, which people with colour vision deficiency can tell apart."""
 _MARKERS, _DASHES = "osD^vP*X", ("-", "--", "-.", ":")
-"""Each curve has a mark of its own, so that it can be told without colour."""
+"""Each curve has a mark of its own, so that it can be recognised without colour."""
 
 
 def check(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a backtest says: a table for a person, one document for a program (integers only)."""
+"""The output of a backtest: a table for a person, one document for a program (integers only)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

@@ -57,7 +57,7 @@ def one_thread_each() -> None:
 
 
 def _terminated(*_: object) -> None:
-    """The signal may come while whoever takes the results is at work: nothing would end the processes then, and
+    """The signal may come while the caller is processing the results: nothing would end the processes then, and
     this one waits for them when it ends."""
     _end_all()
     raise Stop(Exit.TERMINATED)

@@ -121,7 +121,7 @@ def perform(
     request_id: str | None,
     wait: str | None,
 ) -> None:
-    """Carry out one action by hand and end the command with what came of it."""
+    """Carry out one action by hand and end the command with its result."""
     patience = span(wait, "--wait") if wait else 0
 
     async def work(app: "App") -> None:
@@ -144,7 +144,7 @@ def perform(
 
 
 async def carry_out(opts: Options, app: "App", request: "Request", yes: bool, patience: int) -> None:
-    """Ask (unless told not to), act, wait if wanted for an approval and for the cluster, print, and end with
+    """Ask (unless --yes is given), act, wait if wanted for an approval and for the cluster, print, and end with
     the exit code."""
     from flyball.cli.kit import output, render
     from flyball.cli.kit.waiting import until_decided, until_settled

@@ -46,7 +46,7 @@ def summary(plan: "Plan") -> str:
 
 
 def lines(app: "App", plan: "Plan", left_out: frozenset[int] = frozenset()) -> list[str]:
-    """The whole plan, a line a step, as it is shown before anybody says yes."""
+    """The whole plan, a line a step, as it is shown before it is confirmed."""
     from flyball.cli.kit.output import age
 
     who = plan.principal.agent or plan.principal.on_behalf_of
@@ -174,7 +174,7 @@ def _step(step: "PlanStep") -> dict[str, Any]:
 
 
 def result(carried: "Carried") -> dict[str, Any]:
-    """What came of an application as JSON."""
+    """The result of an application as JSON."""
     plan = carried.plan
     return {
         "kind": "PlanResult",
@@ -203,7 +203,7 @@ def _ended(done: "StepDone") -> dict[str, Any]:
 
 
 def ask(opts: Options, shown: Sequence[str], question: str, yes: bool) -> None:
-    """Print the plan, then ask, unless told not to. Anything but yes ends the command."""
+    """Print the plan, then ask, unless --yes is given. Anything but yes ends the command."""
     from flyball.cli.kit.confirm import confirm
 
     if not yes:

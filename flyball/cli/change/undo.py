@@ -1,4 +1,4 @@
-"""`flyball undo`: back to the recorded pre-image, down the same path as any action."""
+"""`flyball undo`: back to the recorded pre-image, through the same path as any action."""
 
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,7 +40,7 @@ def undo(
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} are two things to undo", hint="give one of them")
     if not given:
-        raise UsageError("what shall be undone?", hint="give a record number, --last, or --run R")
+        raise UsageError("nothing to undo is named", hint="give a record number, --last, or --run R")
     if run is not None:
         if request_id or wait:
             raise UsageError("--request-id and --wait are for one change", hint="leave them out with --run")

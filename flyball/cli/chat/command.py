@@ -1,4 +1,4 @@
-"""`flyball chat`: talk to the ops agent. What it proposes takes the same path as anything else."""
+"""`flyball chat`: talk to the ops agent. Its proposals take the same path as every other action."""
 
 import uuid
 from datetime import UTC, datetime

@@ -18,7 +18,7 @@ HELP = """\
 /deny H [reason]    decline it
 /show H | N         what waits under handle H; result N in full
 /resume             go on with a turn that was cut off
-/threads            the conversations that are kept
+/threads            the stored conversations
 /help               this
 Ctrl-C cancels a turn, Ctrl-D leaves. Text approves nothing."""
 
@@ -27,14 +27,14 @@ Ask = Callable[[str], str | None]
 
 
 class Commands:
-    """The commands of one session; what they did is told to the model with the next turn."""
+    """The commands of one session; their effects are reported to the model with the next turn."""
 
     def __init__(self, chat: Chat, ask: Ask) -> None:
         self._chat, self._app, self._ask = chat, chat.app, ask
         self._done = list[str]()
 
     def heard(self) -> list[str]:
-        """What was done since the last turn; told once."""
+        """What was done since the last turn; reported once."""
         done, self._done = self._done, []
         return done
 
@@ -64,7 +64,7 @@ class Commands:
         if not sys.stdin.isatty():
             hint = f"flyball approve {waiting.handle} --yes"
             raise UsageError(
-                "nobody is there to be asked", where="standard input is not a terminal", hint=hint
+                "there is no terminal to ask at", where="standard input is not a terminal", hint=hint
             )
         say(f"{self._app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}")
         if (self._ask("approve? [y/N] ") or "").strip().lower() not in ("y", "yes"):

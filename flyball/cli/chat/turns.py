@@ -32,7 +32,7 @@ class Chat:
         return code
 
     async def tainted(self) -> bool:
-        """Whether this thread has read text that anybody may have written."""
+        """Whether this thread has read untrusted text."""
         return await read_untrusted(self.app, self.thread)
 
     async def _shown(self, turn: AsyncIterator[Event]) -> AsyncIterator[Event]:

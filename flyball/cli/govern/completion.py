@@ -1,4 +1,4 @@
-"""`flyball completion SHELL`: the function by which a shell completes commands, options and names."""
+"""`flyball completion SHELL`: the shell function that completes commands, options and names."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""`flyball resume`: lift the kill switch."""
+"""`flyball resume`: release the kill switch."""
 
 import typer
 

@@ -45,7 +45,7 @@ def _quiet(find: Callable[["_Here", str], Iterable[str]]) -> Offer:
 
 
 class _TimeIsOver(BaseException):
-    """No Exception: a read that is broken off is an unreadable file to whoever reads, and would be read again."""
+    """No Exception: a read that is broken off is an unreadable file to the reading code, and would be read again."""
 
 
 @contextmanager

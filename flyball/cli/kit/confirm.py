@@ -1,4 +1,4 @@
-"""The question before a write: who is asked sees the diff first, and silence is a no."""
+"""The question before a write: the diff is shown first, and no answer means no."""
 
 import sys
 
@@ -10,7 +10,9 @@ from flyball.exits import Exit, Stop, UsageError
 def somebody(hint: str) -> None:
     """Raises UsageError where no terminal is there to answer."""
     if not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked", where="standard input is not a terminal", hint=hint)
+        raise UsageError(
+            "there is no terminal to ask at", where="standard input is not a terminal", hint=hint
+        )
 
 
 def confirm(opts: Options, shown: str, question: str) -> None:

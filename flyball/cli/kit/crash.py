@@ -1,4 +1,4 @@
-"""A mistake of our own: said as such, with where the traceback can be had."""
+"""An internal error: reported as one, with where to find the traceback."""
 
 
 def parts(e: Exception) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""What is missing in what is shown, and why: a line for each reason, on stderr."""
+"""Which data is missing in the output, and why: one line for each reason, on stderr."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Whole numbers on the command line, as strict as a model's: what has a second reading is refused."""
+"""Whole numbers on the command line, as strict as a model's: what is ambiguous is refused."""
 
 import re
 

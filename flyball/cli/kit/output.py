@@ -1,4 +1,4 @@
-"""What a person sees: data on stdout, the rest on stderr; colour carries meaning once and never alone."""
+"""What a person sees: data on stdout, the rest on stderr; colour never carries a meaning alone."""
 
 import json
 import os

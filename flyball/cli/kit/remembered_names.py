@@ -1,4 +1,4 @@
-"""The names that a person has been shown, kept beside the log so that completion can offer them again.
+"""The names that a person has been shown, stored beside the log so that completion can offer them again.
 
 Completion must not ask the cluster: a read there is governed and recorded, and nobody asked for one by pressing
 TAB. So it offers what a governed read has released to this person before, and nothing else. The file holds names
@@ -15,7 +15,7 @@ from flyball.private_file import PrivateFile
 FILE = "shown.json"
 _FORMAT = 1
 _BYTES, _CONTEXTS, _NAMESPACES, _NAMES = 1 << 20, 20, 200, 1000
-"""So much is kept: bytes of the file, contexts, namespaces of each, names of each."""
+"""Limits of what is stored: bytes of the file, contexts, namespaces of each, names of each."""
 
 Spaces = dict[str, list[str]]
 """KIND/NAME by namespace."""

@@ -155,7 +155,7 @@ def lines(result: Result) -> list[str]:
             return _pending(result, where)
         case Unknown():
             head = f"{where}  {tone('IN DOUBT', 'bad')}  {_what(result)}"
-            hint = "  do not repeat; look what became of it: flyball audit in-doubt"
+            hint = "  do not repeat; see how it ended: flyball audit in-doubt"
             return [f"{head}   {safe(result.why)}", hint, f"  record {result.record}"]
 
 

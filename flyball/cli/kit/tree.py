@@ -1,4 +1,4 @@
-"""The nodes of the command tree: what is typed beside a command's name is told in our own words.
+"""The nodes of the command tree: mistakes in what follows a command's name are reported in our own words.
 
 Everything else that the library finds wrong with a command line becomes three parts in `usage_errors`.
 """
@@ -17,7 +17,7 @@ from flyball.cli.kit import usage_errors
 
 
 class Command(TyperCommand):
-    """A command. Words that are left over are a mistake of ours to tell."""
+    """A command. Words that are left over are reported as a usage error."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Raises UsageError for words that the command does not take."""

@@ -1,6 +1,6 @@
 """A mistake on the command line in three parts: what is wrong, at which command or option, what to type instead.
 
-The library's exceptions are told apart here and nowhere else; its own wording never reaches a person.
+The library's exceptions are classified here and nowhere else; its own wording never reaches a person.
 """
 
 import re
@@ -14,7 +14,7 @@ from typer._click import exceptions as library
 from flyball.exits import UsageError
 
 _MOST = 80
-"""Characters of a word that are repeated to whoever typed it."""
+"""Characters of a word that are repeated in the message."""
 
 
 def like(word: str, known: Iterable[str]) -> str:
@@ -86,7 +86,7 @@ def _missing(e: Any) -> UsageError:
 
 
 def _bad(e: BadParameter) -> str:
-    """What is wrong with a value; the library's validation is told apart by its documented error types."""
+    """What is wrong with a value; the library's validation errors are classified by their documented types."""
     from pydantic import ValidationError
 
     choices = getattr(getattr(e.param, "type_descriptor", None), "choices", None)

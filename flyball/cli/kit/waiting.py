@@ -1,4 +1,4 @@
-"""Spans as people write them, waiting for a decision, and for the cluster, with a line now and then."""
+"""Spans as people write them; waiting for a decision and for the cluster, with a progress line."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -69,7 +69,7 @@ async def until_settled(app: "App", result: "Result", patience: int) -> "Settled
 
 
 class Progress:
-    """How far it has come: on a terminal one line that is written over, else a line every few seconds."""
+    """Progress: on a terminal one line that is overwritten, else a line every few seconds."""
 
     def __init__(self, app: "App") -> None:
         self._now, self._next = app.context.clock.mono_us, 0
@@ -80,7 +80,9 @@ class Progress:
         self.last = safe(settling.detail)
         if settling.state is None and self._simulated:
             self._simulated = False
-            note("  the sandbox's time stands still: flyball sandbox advance 1m, in another terminal")
+            note(
+                "  the sandbox's time does not move by itself: flyball sandbox advance 1m, in another terminal"
+            )
         if transient(f"  settling  {self.last}"):
             self._drawn = True
         elif self._now() >= self._next:

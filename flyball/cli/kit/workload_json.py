@@ -95,7 +95,7 @@ def pod(found: Pod) -> dict[str, Any]:
 
 
 def event(found: ApiEvent) -> dict[str, Any]:
-    """An event; its message is anybody's text."""
+    """An event; its message is untrusted text."""
     return {
         "at": instant(found.at_ms),
         "about": found.about,

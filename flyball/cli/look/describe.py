@@ -1,4 +1,4 @@
-"""`flyball describe TARGET`: spec and actual, who owns its fields, what it does, what may be done."""
+"""`flyball describe TARGET`: spec and actual state, owners of its fields, its figures, permitted actions."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""`flyball metrics check`: what the source of metrics says of one workload, figure by figure, and what is amiss."""
+"""`flyball metrics check`: what the source of metrics reports on a workload, figure by figure, and any errors."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 

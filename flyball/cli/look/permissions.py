@@ -1,4 +1,4 @@
-"""What may be done to a workload now, by name, owner and switch; a number's limits are said when it is asked for."""
+"""What may be done to a workload now, by name, owner and kill switch; limits of a number are shown on request."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

@@ -111,5 +111,5 @@ def _print(facts: dict[str, Any]) -> None:
     say(f"log          {facts['records']} records, {facts['log']}   flyball audit verify")
     if facts["pinned_problem"]:
         say(
-            f"             {tone('its newest checkpoint is not kept', 'bad')}: {safe(facts['pinned_problem'])}"
+            f"             {tone('its newest checkpoint is not stored', 'bad')}: {safe(facts['pinned_problem'])}"
         )

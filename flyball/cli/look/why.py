@@ -1,4 +1,4 @@
-"""`flyball why TARGET`: why it is as it is, by fixed rules on typed facts; no model takes part."""
+"""`flyball why TARGET`: the causes of a workload's state, by fixed rules on typed facts, without a model."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any

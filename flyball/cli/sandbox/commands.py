@@ -1,4 +1,4 @@
-"""`flyball sandbox reset|advance|load|status`: the simulated cluster, whose time moves only when told."""
+"""`flyball sandbox reset|advance|load|status`: the simulated cluster, whose time moves only by `advance`."""
 
 import sys
 import time

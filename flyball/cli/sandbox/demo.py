@@ -88,7 +88,7 @@ def _play(folder: Path, wait: float) -> None:
     copy = folder / "tampered"
     shutil.copytree(folder / "state", copy)
     changed = tamper(copy / "sandbox" / "audit.db")
-    note(f"(a copy of the log, with record {changed} edited by somebody who owns the disk)")
+    note(f"(a copy of the log, with record {changed} edited by an attacker who owns the disk)")
     _presenter(copy, wait)(
         Step("Tampering: found, with the record's number", ("audit", "verify"), Exit.TAMPERED)
     )

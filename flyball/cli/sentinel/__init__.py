@@ -1,1 +1,1 @@
-"""Commands that foresee: exhaustion and error budgets."""
+"""Commands that forecast exhaustion and error budgets."""

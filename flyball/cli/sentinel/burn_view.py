@@ -1,4 +1,4 @@
-"""What `flyball sentinel burn` says: a table for a person, one document for a program."""
+"""The output of `flyball sentinel burn`: a table for a person, one document for a program."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the sentinel is given: a recorded series, a limit, a moment."""
+"""The sentinel's inputs: a recorded series, a limit, a time."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What `flyball sentinel scan` says: a table for a person, one document for a program."""
+"""The output of `flyball sentinel scan`: a table for a person, one document for a program."""
 
 import math
 from pathlib import Path
@@ -26,7 +26,7 @@ def show(path: Path, limit: float, series: "Series", findings: "tuple[Finding, .
         for line in table(_TITLES, [_row(f) for f in findings]):
             say(line)
     elif (series.end_s - series.start_s) < 7200:
-        say("  less than two hours: nothing can be told")
+        say("  less than two hours: nothing can be said")
 
 
 def _row(f: "Finding") -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def _row(f: "Finding") -> tuple[str, ...]:
 
 
 def _open(f: "Finding", end_s: int) -> bool:
-    """Whether it is still so at the end: of the series, or the moment that was given."""
+    """Whether it is still so at the end: of the series, or at the given time."""
     return end_s - f.until_s <= 1800
 
 

@@ -1,4 +1,4 @@
-"""`flyball tune run`: one tuning pass, each proposal down the governed path as `agent:tuner`."""
+"""`flyball tune run`: one tuning pass, each proposal through the governed path as `agent:tuner`."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""A tuning pass as a person and a program read it, and the exit code that it ends with."""
+"""A tuning pass as text and as JSON, and the exit code that it ends with."""
 
 from typing import TYPE_CHECKING
 

@@ -70,7 +70,7 @@ def test_what_was_corrected_is_said(scan: Scan, capsys: pytest.CaptureFixture[st
     assert scan(text, "--limit", "9", "--now", "2026-03-02T15:00:00Z") == 0
     shown = capsys.readouterr()
     assert "less than two hours" in shown.out
-    for word in ("from the future", "out of order", "without a value", "of one moment"):
+    for word in ("from the future", "out of order", "without a value", "the timestamp of another"):
         assert word in shown.err
 
 
@@ -83,19 +83,19 @@ def test_what_was_corrected_is_said(scan: Scan, capsys: pytest.CaptureFixture[st
         ("ts,value\n1,2\n", [], "fewer than two moments"),
         ("ts,value\n1,2\n2,x\n", [], "series.csv:3"),
         ("ts,value\nsoon,2\n", [], "RFC 3339"),
-        ("ts,value\n1772460000000,2\n", [], "not a time in seconds"),
+        ("ts,value\n1772460000000,2\n", [], "is not a time in seconds"),
         ("ts,value\n1,\n61,NaN\n", [], "no value of `value` was measured"),
-        ("ts,value\n1,2\n61,1e308\n", [], "not a measurement"),
-        ("ts,value\n1,2\n90001,2\n", [], "nothing can be told"),
-        ("ts,value\n1,2\n2,2\x00\n", [], "not a number"),
-        ('ts,value\n"1,2\n2,2\n', [], "not CSV"),
-        ("ts,value\n1," + "9" * 200_000 + "\n", [], "not CSV"),
-        ("ts,value\n1,2\n61,2\n", ["--limit", "lots"], "not a limit"),
-        ("ts,value\n1,2\n61,2\n", ["--limit", "-1"], "not a limit"),
-        ("ts,value\n1,2\n61,2\n", ["--limit", "1_0"], "not a limit"),
-        ("ts,value\n1,2\n61,2\n", ["--limit", "１Gi"], "not a limit"),
-        ("ts,value\n1,2\n61,2\n", ["--limit", "NaN"], "not a limit"),
-        ("ts,value\n1,2\n61,2\n", ["--limit", "1e19"], "not a limit"),
+        ("ts,value\n1,2\n61,1e308\n", [], "is not a measurement"),
+        ("ts,value\n1,2\n90001,2\n", [], "too few for a finding"),
+        ("ts,value\n1,2\n2,2\x00\n", [], "is not a number"),
+        ('ts,value\n"1,2\n2,2\n', [], "this is not CSV"),
+        ("ts,value\n1," + "9" * 200_000 + "\n", [], "this is not CSV"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "lots"], "is not a limit"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "-1"], "is not a limit"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "1_0"], "is not a limit"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "１Gi"], "is not a limit"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "NaN"], "is not a limit"),
+        ("ts,value\n1,2\n61,2\n", ["--limit", "1e19"], "is not a limit"),
         ("ts,value\n1,2\n61,2\n", ["--limit", "9", "--now", "soon"], "error: --now: `soon` is not a time"),
     ],
 )

@@ -130,7 +130,7 @@ def test_the_answer_of_a_write_is_the_object(tmp_path: Path) -> None:
 
 
 def test_a_kept_connection_that_drops_does_not_send_the_patch_twice(tmp_path: Path) -> None:
-    """A client may lawfully retry an idempotent request on a stale connection; a PATCH is none (RFC 9110)."""
+    """A client may legitimately retry an idempotent request on a stale connection; a PATCH is none (RFC 9110)."""
 
     async def drop_patches(request: web.Request) -> web.StreamResponse:
         return await (dropping if request.method == "PATCH" else answering(200, {}))(request)

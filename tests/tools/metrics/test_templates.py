@@ -1,4 +1,4 @@
-"""Templates: each metric has one, an operator's file is read strictly, pods are told by their names."""
+"""Templates: each metric has one, an operator's file is read strictly, pods are recognised by their names."""
 
 import re
 from pathlib import Path

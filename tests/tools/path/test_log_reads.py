@@ -69,16 +69,16 @@ def test_state_votes_and_question_are_one_read(folder: Path, asked: Counter[str]
 
 
 def test_what_moves_while_the_cluster_answers_loses_in_the_commit(folder: Path) -> None:
-    """The integers are read before the workload is: a switch that is thrown in between still wins."""
+    """The integers are read before the workload is: a kill switch that is turned on in between still wins."""
 
     async def work(rig: Rig) -> None:
         read = rig.context.reader.read
 
-        async def thrown_then_read(target: Target) -> Workload:
+        async def stopped_then_read(target: Target) -> Workload:
             await kill_switch.throw(rig.context, "all", rig.identity.by_hand(), "drill")
             return await read(target)
 
-        rig.context.reader.read = thrown_then_read  # type: ignore[method-assign]
+        rig.context.reader.read = stopped_then_read  # type: ignore[method-assign]
         result = await rig.executor.execute(rig.scale(5, id="request-1"))
         assert isinstance(result, Refused)
         assert result.stage == "kill_switch"

@@ -1,6 +1,6 @@
-"""Where Prometheus may be: one address, from configuration only, that is not a door to a machine's own secrets.
+"""Where Prometheus may be: one address, from configuration only, that cannot reach a machine's own credentials.
 
-Cloud metadata services (169.254.169.254 and its kin) hand out credentials to whoever asks from inside. So the
+Cloud metadata services (169.254.169.254 and its kin) hand out credentials to every caller inside. So the
 host is resolved here, each address is looked at, and the connection goes to one of those that were looked at: a
 name cannot change its mind between the look and the connection.
 """
@@ -35,7 +35,7 @@ class Address:
 
     @property
     def loopback(self) -> bool:
-        """Whether nothing that is sent there leaves this machine, told without asking a name server."""
+        """Whether nothing that is sent there leaves this machine, known without asking a name server."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:

@@ -59,7 +59,7 @@ def strange(what: str, where: str) -> MetricsUnavailable:
 
 
 def _redirected(http: int, location: str, where: str) -> MetricsUnavailable:
-    """Names the other host only: the rest of a Location may hold somebody's session."""
+    """Names the other host only: the rest of a Location may hold a session token."""
     try:
         host = urlsplit(location).hostname or ""
     except ValueError:
@@ -77,6 +77,6 @@ def plain(body: bytes) -> str:
 
 
 def shown(text: str) -> str:
-    """Somebody else's text, cut, on one line, with nothing in it that paints on a terminal."""
+    """Untrusted text, cut, on one line, with nothing in it that paints on a terminal."""
     line = " ".join(text[:_SHOWN].split())
     return "".join(c if c.isprintable() else "?" for c in line)

@@ -1,6 +1,6 @@
-"""One intent, a write to each pod in turn: whatever stops the row, it is known which pods were written.
+"""One intent, a write to each pod in turn: whatever stops the batch, it is known which pods were written.
 
-| what happens in the row       | the pods        | said                                  |
+| what happens in the batch     | the pods        | said                                  |
 |-------------------------------|-----------------|---------------------------------------|
 | killed before the first       | none            | not applied (all fenced)              |
 | killed between two            | some            | applied, how many bear the marker     |
@@ -155,7 +155,7 @@ def test_killed_at_any_pod(row: Path, number: int) -> None:
 
 
 def test_a_frozen_row_is_resolved_and_wakes_up(row: Path) -> None:
-    """Between two pods another process resolves the intent; the row then reaches no further pod."""
+    """Between two pods another process resolves the intent; the batch then reaches no further pod."""
 
     async def resolve() -> None:
         async with opened(row) as other:
@@ -173,7 +173,7 @@ def test_a_frozen_row_is_resolved_and_wakes_up(row: Path) -> None:
 
 
 def test_a_person_says_it_never_happened_while_the_row_is_frozen(row: Path) -> None:
-    """Nobody could fence the pods off; the row wakes up and asks the log before each further pod."""
+    """Nobody could fence the pods off; the batch wakes up and asks the log before each further pod."""
 
     async def said() -> None:
         async with opened(row) as other:
