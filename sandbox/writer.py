@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from audit.clock import Clock
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from sandbox import endpoint
 from sandbox.api.apiserver import Write
 from sandbox.api.errors import ApiError

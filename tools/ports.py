@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from flyball.cli.main import main
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from sandbox import writer
 from sandbox.api.store import Key
 from sandbox.world import World

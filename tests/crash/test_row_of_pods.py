@@ -18,7 +18,8 @@ import pytest
 
 from audit.errors import LogUnavailable
 from audit.log import Log
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from sandbox.api.apiserver import Write
 from sandbox.api.store import Key
 from tests.kit.crash_rig import NAMESPACE, Rig, books, opened, run

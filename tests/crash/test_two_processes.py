@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from sandbox.api.faults import Fault, FaultKind
 from tests.kit.crash_rig import Rig, balanced, opened, run
 from tests.kit.forks import Child

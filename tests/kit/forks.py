@@ -11,7 +11,8 @@ from typing import Any
 from audit.claims import Claim
 from audit.log import Entry, Log
 from audit.record import Record
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from tests.kit.crash_rig import Rig, opened
 from tools.path.outcome import Result
 from tools.ports import ClusterWriter, Patch, Precondition, Workload

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from audit.clock import SystemClock
-from policies.types import Permit
+from policies.permit import Permit
 from sandbox.writer import SimulatedWriter
 from tests.kit.installation import App, installation, proposed, replicas
 from tools.cluster.writer import KubernetesWriter

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from policies.types import Permit
+from policies.permit import Permit
 from sandbox.api.apiserver import Write
 from sandbox.api.store import Key
 from sandbox.writer import SimulatedWriter

@@ -10,8 +10,9 @@ from typing import Any
 
 from audit.log import Log
 from flyball.identity import LocalIdentity
+from policies.permit import Permit
 from policies.source import PolicySource
-from policies.types import Permit, Principal, Scope, Target
+from policies.types import Principal, Scope, Target
 from tests.kit.logs import ToldClock
 from tests.tools.workloads import workload
 from tools.actions import registry

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from audit.clock import Clock
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from tools.cluster.kinds import WORKLOADS, path_of
 from tools.cluster.patches import APPLY, Write, send
 from tools.cluster.permits import Permits

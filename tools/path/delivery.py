@@ -6,7 +6,7 @@ for that, and what stops a batch of pods half-way is part of the outcome, never 
 
 from dataclasses import dataclass, replace
 
-from policies.types import Permit
+from policies.permit import Permit
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
 from tools.path.execution import Attempt, ExecutionContext
 from tools.path.pod_batch import PodBatch

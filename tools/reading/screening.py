@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Sequence
 from typing import NoReturn, TypeVar
 
 from audit.record import Record
+from policies.decision import VerdictKind
 from policies.guards.taint import key as taint_key
-from policies.types import Claim, Principal, Request, Situation, Target, VerdictKind
+from policies.types import Claim, Principal, Request, Situation, Target
 from tools.cluster.names import namespace_target
 from tools.errors import ArgumentsInvalid, ReadRefused, ToolError
 from tools.path.context import Context, denied

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from audit.clock import SystemClock
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from tests.tools.cluster.fake_server import FakeServer, api_of, kubeconfig, serving, status
 from tests.tools.permits import permit_for
 from tools.cluster.events import MOST_PAGES

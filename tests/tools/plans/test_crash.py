@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from audit.record import Record
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tests.kit.forks import Child, die, mortal_log
 from tests.tools.plans.test_plans import ALONE, applied, ended, planned
