@@ -7,8 +7,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from policies.types import ActionInfo, Delta, Scalar, Target, digest_of
 from tools.arguments import Args as Args
 from tools.cluster.rollout import RolloutProgress, rolled_out
+from tools.cluster_types import ApiEvent, Autoscaler, Change, Patch, Pod, PodUsage, Workload
 from tools.metrics.types import Metric, Number, Series
-from tools.ports import ApiEvent, Autoscaler, Change, Patch, Pod, PodUsage, Workload
 
 A = TypeVar("A", bound=Args)
 

@@ -18,7 +18,7 @@ from sandbox.api.store import Key
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
 from tests.kit.forks import LONGEST_S
-from tools.ports import Patch, Precondition, Workload
+from tools.cluster_types import Patch, Precondition, Workload
 
 ACT = ["act", "scale", "deploy/web", "--replicas", "8", "--yes", "--context", "sandbox"]
 

@@ -17,8 +17,8 @@ from policies.permit import Permit
 from sandbox.writer import SimulatedWriter
 from tests.kit.installation import App, installation, proposed, replicas
 from tools.cluster.writer import KubernetesWriter
+from tools.cluster_types import Patch, Precondition, Workload
 from tools.errors import NeverHappened
-from tools.ports import Patch, Precondition, Workload
 
 FIVE = Patch("scale", {"spec": {"replicas": 5}})
 

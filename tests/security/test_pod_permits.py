@@ -17,9 +17,9 @@ from sandbox.writer import SimulatedWriter
 from tests.kit.installation import App, ask, installation
 from tools.actions import registry
 from tools.cluster.writer import KubernetesWriter
+from tools.cluster_types import Patch, Pod, Precondition, Workload
 from tools.errors import DefiniteConflict, NeverHappened
 from tools.path.requests import build
-from tools.ports import Patch, Pod, Precondition, Workload
 
 MORE = {"requests": {"cpu": "600m"}}
 WEB = {"workload": "deployment/web"}

@@ -3,7 +3,7 @@
 from policies.types import ActionInfo
 from tools.actions.list_workloads import row
 from tools.cluster.names import WorkloadName, target
-from tools.ports import Pod, PodUsage, Resources, Workload
+from tools.cluster_types import Pod, PodUsage, Resources, Workload
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 
 

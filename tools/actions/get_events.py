@@ -2,7 +2,7 @@
 
 from policies.types import ActionInfo
 from tools.cluster.names import WorkloadName, target
-from tools.ports import ApiEvent
+from tools.cluster_types import ApiEvent
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 
 MOST = 40

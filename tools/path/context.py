@@ -12,9 +12,10 @@ from policies.decision import Decision, VerdictKind
 from policies.gate import Gate
 from policies.source import PolicySource
 from policies.types import Claim, Principal, Request
+from tools.cluster_types import ClusterIdentity
 from tools.errors import ClusterMismatch
 from tools.path.journal import Journal
-from tools.ports import ClusterIdentity, ClusterReader, Leases
+from tools.ports import ClusterReader, Leases
 
 
 class Identity(Protocol):

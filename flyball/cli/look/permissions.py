@@ -8,7 +8,7 @@ from policies.questions import Question, judge
 from policies.types import ActionInfo, Request
 from tools.actions import registry
 from tools.actions.resource_args import VALUES, amount_of
-from tools.ports import Workload
+from tools.cluster_types import Workload
 from tools.spec import ActionSpec
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from tests.tools.permits import permit_for
 from tools.cluster.events import MOST_PAGES
 from tools.cluster.reader import KubernetesCluster
 from tools.cluster.writer import KubernetesWriter
+from tools.cluster_types import ApiEvent, Patch, Pod, Precondition, audit_id_of
 from tools.errors import ClusterUnavailable, DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
-from tools.ports import ApiEvent, Patch, Pod, Precondition, audit_id_of
 
 T = TypeVar("T")
 WEB = Target(cluster="c", namespace="shop", kind="deployment", name="web")

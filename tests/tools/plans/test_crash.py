@@ -19,8 +19,9 @@ from policies.types import Target
 from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tests.kit.forks import Child, die, mortal_log
 from tests.tools.plans.test_plans import ALONE, applied, ended, planned
+from tools.cluster_types import Patch, Precondition, Workload
 from tools.plans.plan import Plan
-from tools.ports import ClusterWriter, Patch, Precondition, Workload
+from tools.ports import ClusterWriter
 
 KILLED = -9
 
