@@ -107,13 +107,13 @@ def test_the_votes_are_all_there_or_none(folder: Path, when: str, votes: int) ->
     plan = run(folder, lambda rig: planned(rig, {"web": 18, "worker": 19}))
 
     async def work(rig: Rig, _: Any) -> None:
-        await rig.approvals.approve_plan(plan, rig.identity.by_hand())
+        await rig.approvals.plan_votes.approve(plan, rig.identity.by_hand())
 
     assert Child(folder, work, log_class=mortal_log(when, "approval.granted")).wait() == KILLED
 
     async def again(rig: Rig) -> None:
         assert len(await rig.log.find(kinds=("approval.granted",))) == votes
-        _, carried = await rig.approvals.approve_plan(plan, rig.identity.by_hand())
+        _, carried = await rig.approvals.plan_votes.approve(plan, rig.identity.by_hand())
         assert ended(carried) == ["applied"] * 2
         assert len(await rig.log.find(kinds=("approval.granted",))) == 2
         assert sum((await balanced(rig)).effects.values()) == 2

@@ -212,9 +212,9 @@ def test_planned_anew_under_its_id_the_older_one_is_void(folder: Path) -> None:
         with pytest.raises(NoSuchPlan, match="again"):
             await applied(rig, old)
         with pytest.raises(NoSuchPlan, match="again"):
-            await rig.approvals.approve_plan(old, rig.identity.by_hand())
+            await rig.approvals.plan_votes.approve(old, rig.identity.by_hand())
         assert [w.plan.handle for w in await rig.approvals.plans.waiting()] == [new.handle]
-        await rig.approvals.approve_plan(new, rig.identity.by_hand())
+        await rig.approvals.plan_votes.approve(new, rig.identity.by_hand())
         assert await rig.replicas() == 19
 
     run(folder, work)
