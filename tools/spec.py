@@ -22,6 +22,17 @@ class RbacRule:
     verbs: tuple[str, ...]
 
 
+READ_PODS = (
+    RbacRule("apps", "deployments", ("get",)),
+    RbacRule("apps", "statefulsets", ("get",)),
+    RbacRule("", "pods", ("list",)),
+)
+"""What it takes to read one workload with its pods."""
+
+READ_USAGE = (*READ_PODS, RbacRule("metrics.k8s.io", "pods", ("list",)))
+"""… and what they use."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActionSpec(Generic[A]):
     """A tool that changes one object. Every function here is pure.
