@@ -13,10 +13,11 @@ from sandbox.api.faults import Fault, FaultKind
 from sandbox.api.store import Key
 from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tools.approvals.approvals import NoSuchQuestion
+from tools.cluster_types import Workload
 from tools.errors import ArgumentsInvalid
 from tools.path.outcome import Applied, Refused
 from tools.plans.plan import Carried, NoSuchPlan, Plan, StepStatus
-from tools.ports import ClusterWriter, Workload
+from tools.ports import ClusterWriter
 
 ALONE = {"worker": 4, "search": 5, "queue": 3}
 
