@@ -168,7 +168,7 @@ RULES = (
          " tools.toolbox.governed tools.toolbox.recorder",
          "await app.log.commit((r,))"),
     rule("records", lambda t: _attributes(t, r"\blog\.draft$"), "tools.approvals.plan_votes tools.path.context"
-         " tools.path.journal tools.path.kill_switch tools.path.rollout_watcher tools.plans.plans tools.plans.records"
+         " tools.path.journal tools.path.kill_switch tools.path.rollout_watcher tools.plans.records"
          " tools.reading.screening tools.toolbox.governed", "app.log.draft('annotation', actor=a)"),
     rule("runs and model calls", lambda t: _drafts(t, "run.started", "run.finished", "model.call", "annotation"),
          "tools.path.journal tools.toolbox.recorder", "log.draft('model.call', actor=a)"),
