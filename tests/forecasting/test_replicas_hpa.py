@@ -156,5 +156,5 @@ def test_missing_data_never_lowers() -> None:
 
 
 def test_a_step_that_is_no_multiple_of_a_sync_is_refused() -> None:
-    with pytest.raises(ValueError, match="no multiple of the 15 s"):
+    with pytest.raises(ValueError, match="not a multiple of the 15 s"):
         Hpa().replay(Demand(np.ones(10), 5, step_s=20), Shape(1.0))
