@@ -126,6 +126,18 @@ def create_file(path: Path) -> KeySigner:
     return signer
 
 
+def file_signer(path: Path) -> Signer:
+    """The key beside the log at `path`. Made only where there is no log yet: a lost key is never papered over."""
+    key = path.with_suffix(".key")
+    if key.exists() or path.exists():
+        return from_file(key)
+    try:
+        key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return create_file(key)
+    except OSError as error:
+        raise LogUnavailable(f"no key can be made: {error.strerror}", where=str(key)) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make a new name in `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

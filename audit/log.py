@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from audit import pinned_checkpoint
 from audit.claims import Claim, ClaimKind, as_json
 from audit.clock import Clock, boot_id
-from audit.errors import ClaimLost, LogTampered, LogUnavailable, RecordInvalid
+from audit.errors import ClaimLost, LogTampered, RecordInvalid
 from audit.ids import uuid7
-from audit.keys import Signer, create_file, from_file
+from audit.keys import Signer, file_signer
 from audit.leaf import Leaf, Submission
 from audit.note import opened
 from audit.proofs import root_at
@@ -242,18 +242,6 @@ class _BeginsOnce:
     key: str = "log/opened"
     value: int = 1
     gap: int = 0
-
-
-def file_signer(path: Path) -> Signer:
-    """The key beside the log; made only where there is no log yet, so that a lost key is never papered over."""
-    key = path.with_suffix(".key")
-    if key.exists() or path.exists():
-        return from_file(key)
-    try:
-        key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return create_file(key)
-    except OSError as error:
-        raise LogUnavailable(f"no key can be made: {error.strerror}", where=str(key)) from error
 
 
 def _refusal(lost: Callable[[Claim, int], Record]) -> Callable[[Claim, int], Leaf]:

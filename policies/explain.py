@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from policies.bounds import Bound
 from policies.compiler import EVERYONE, expand_actions
+from policies.decision import Decision
 from policies.evaluate import by_names, principals
 from policies.gate import Gate
 from policies.guards import GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
@@ -24,7 +25,7 @@ from policies.questions import (
     votes_of,
 )
 from policies.snapshot import Rule, Snapshot, Tainted, expand
-from policies.types import Decision, Headroom, Request
+from policies.types import Headroom, Request
 
 A = TypeVar("A", bound=ScreenInput)
 

@@ -6,6 +6,7 @@ Any exception inside is a deny, and so is everything that no rule allows.
 from collections.abc import Callable, Mapping, Sequence
 
 from policies.claim_keys import ATTEMPT, CHANGED, CLOCK, FENCE, NONCE, POLICY_EPOCH
+from policies.decision import Decision, VerdictKind
 from policies.evaluate import Evaluation, obligations
 from policies.guards import GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
 from policies.guards.approval import may_vote
@@ -15,18 +16,9 @@ from policies.guards.taint import said, tainted
 from policies.headroom import headroom_of
 from policies.inputs import DecisionInput, Refusal, ScreenInput
 from policies.patterns import UNSEEN
+from policies.permit import mint_permit
 from policies.snapshot import Snapshot
-from policies.types import (
-    Approval,
-    Claim,
-    Decision,
-    Observation,
-    Principal,
-    Request,
-    Situation,
-    VerdictKind,
-    mint_permit,
-)
+from policies.types import Approval, Claim, Observation, Principal, Request, Situation
 
 MAX_LIFE_MS = 60_000
 """A decision is acted on within this time, or made again."""

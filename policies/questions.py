@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from policies.claim_keys import POLICY_EPOCH
+from policies.decision import Decision
 from policies.errors import RequestInvalid
 from policies.gate import Gate
 from policies.guards.approval import LOCAL_GROUP
@@ -16,7 +17,6 @@ from policies.snapshot import Snapshot
 from policies.testcase import TestCase
 from policies.types import (
     Approval,
-    Decision,
     Delta,
     Mode,
     Observation,

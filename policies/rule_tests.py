@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from policies.decision import Decision
 from policies.errors import RequestInvalid
 from policies.kinds import ActionPolicy
 from policies.questions import judge, question_of
 from policies.snapshot import Snapshot, expand
 from policies.testcase import TestCase
-from policies.types import Decision
 
 
 @dataclass(frozen=True, slots=True)

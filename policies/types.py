@@ -1,16 +1,14 @@
-"""The words that the gate speaks: who asks for what on which object, what was seen, what was decided.
+"""The words that the gate speaks: who asks for what on which object, what was seen, what an answer is
+made of (decision.py is the answer, permit.py the right that comes of a yes).
 
 Everything here is frozen. What crosses a process boundary (Principal, Target, Request) is parsed strictly by
 pydantic; what lives only in memory is a slotted dataclass.
 """
 
 import hashlib
-import hmac
 import json
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -190,14 +188,6 @@ class Approval:
     expires_ms: int
 
 
-class VerdictKind(StrEnum):
-    """The gate's verdict (never the effect of a rule, never an outcome)."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    NEEDS_APPROVAL = "needs_approval"
-
-
 class Claim(NamedTuple):
     """What must still be true, or is spent, when the intent becomes durable.
 
@@ -257,90 +247,3 @@ class Situation:
     nonce: str
     attempt: int = 1
     rollback: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The gate's answer, with its reasons. A yes names its rules, a no its stage, rule and what is allowed."""
-
-    verdict: VerdictKind
-    stage: str
-    rule: str | None
-    detail: str
-    request_digest: str
-    policy_digest: str
-    matched: tuple[str, ...] = ()
-    obligations: tuple[Obligation, ...] = ()
-    approvals: tuple[ApprovalNeed, ...] = ()
-    claims: tuple[Claim, ...] = ()
-    headroom: tuple[Headroom, ...] = ()
-    expires_ms: int = 0
-    permit: "Permit | None" = None
-
-
-_SEAL = secrets.token_bytes(32)
-"""This process's own: a permit means nothing in another one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """The right to one write on one object, in memory only. Only the gate mints it; the writer refuses
-    anything else. The seal covers every field, so that no field of a minted one can be replaced."""
-
-    request_digest: str
-    view_digest: str
-    target_key: str
-    mode: Mode
-    nonce: str
-    expires_ms: int
-    pod: str = ""
-    """The one pod of the target that it lets be written; empty: the target itself, and no pod."""
-    _seal: bytes = field(repr=False, compare=False, default=b"")
-
-    def __post_init__(self) -> None:
-        if not self.genuine:
-            raise TypeError("a permit is minted by the gate only")
-
-    @property
-    def genuine(self) -> bool:
-        """Whether this process's gate minted it with exactly these fields; writers look again."""
-        return hmac.compare_digest(self._seal, _seal_of(*self._fields()))
-
-    def rehearsal(self) -> "Permit":
-        """The same permit narrowed to a dry run: what the obligation `dryRun` sends first."""
-        request, view, target, _, nonce, expires_ms, pod = self._fields()
-        return _sealed((request, view, target, "dry_run", f"{nonce}/rehearsal", expires_ms, pod))
-
-    def part(self, pod: str, number: int = 0) -> "Permit":
-        """The same permit narrowed to one pod of the target; `number` counts the tries after a conflict."""
-        request, view, target, mode, nonce, expires_ms, _ = self._fields()
-        return _sealed((request, view, target, mode, f"{nonce}/{pod}/{number}", expires_ms, pod))
-
-    def _fields(self) -> "_PermitFields":
-        return (
-            self.request_digest,
-            self.view_digest,
-            self.target_key,
-            self.mode,
-            self.nonce,
-            self.expires_ms,
-            self.pod,
-        )
-
-
-_PermitFields = tuple[str, str, str, Mode, str, int, str]
-
-
-def _seal_of(*fields: str | int) -> bytes:
-    # Keyed BLAKE2 is a MAC (RFC 7693) at a quarter of HMAC-SHA-256's cost; every decision makes two.
-    return hashlib.blake2b(repr(fields).encode(), key=_SEAL, digest_size=32).digest()
-
-
-def _sealed(fields: _PermitFields) -> Permit:
-    return Permit(*fields, _seal_of(*fields))
-
-
-def mint_permit(request: Request, seen: Observation, situation: Situation, expires_ms: int) -> Permit:
-    """For the gate, nobody else (an import contract holds that)."""
-    target, mode = request.target.key, request.mode
-    return _sealed((request.digest, seen.view_digest, target, mode, situation.nonce, expires_ms, ""))

@@ -20,8 +20,8 @@ from sandbox.world import World
 from tools.cluster import objects
 from tools.cluster.answers import Answer, Question, read_error
 from tools.cluster.owners import aimed_at, owner_of
+from tools.cluster_types import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Workload
 from tools.errors import ClusterUnavailable, NotFound
-from tools.ports import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Workload
 
 NAME = "sandbox"
 """What the simulated cluster is called, as context and in policy."""

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from audit.clock import Clock
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from sandbox import endpoint
 from sandbox.api.apiserver import Write
 from sandbox.api.errors import ApiError
@@ -19,8 +20,8 @@ from sandbox.world import World
 from tools.cluster import objects
 from tools.cluster.answers import write_error
 from tools.cluster.permits import Permits
+from tools.cluster_types import Patch, Pod, Precondition, Workload, audit_id_of, manager_of
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, NotFound
-from tools.ports import Patch, Pod, Precondition, Workload, audit_id_of, manager_of
 
 FENCE = "flyball.io/fence"
 _FENCE_TRIES = 3

@@ -7,8 +7,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from policies.types import ActionInfo, Delta, Scalar, Target, digest_of
 from tools.arguments import Args as Args
 from tools.cluster.rollout import RolloutProgress, rolled_out
+from tools.cluster_types import ApiEvent, Autoscaler, Change, Patch, Pod, PodUsage, Workload
 from tools.metrics.types import Metric, Number, Series
-from tools.ports import ApiEvent, Autoscaler, Change, Patch, Pod, PodUsage, Workload
 
 A = TypeVar("A", bound=Args)
 
@@ -20,6 +20,17 @@ class RbacRule:
     group: str
     resource: str
     verbs: tuple[str, ...]
+
+
+READ_PODS = (
+    RbacRule("apps", "deployments", ("get",)),
+    RbacRule("apps", "statefulsets", ("get",)),
+    RbacRule("", "pods", ("list",)),
+)
+"""What it takes to read one workload with its pods."""
+
+READ_USAGE = (*READ_PODS, RbacRule("metrics.k8s.io", "pods", ("list",)))
+"""… and what they use."""
 
 
 @dataclass(frozen=True, slots=True)

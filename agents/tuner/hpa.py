@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from agents.tuner.strategy import Aim, Observed, Proposal, skipped
 from forecasting.hpa.formula import PodSample, Unknown, desired, tolerated
+from tools.cluster_types import Container, Pod, PodUsage
 from tools.metrics.types import SKEW_S, STALE_S
-from tools.ports import Container, Pod, PodUsage
 
 STARTING_S = 300
 """--horizontal-pod-autoscaler-cpu-initialization-period: CPU of a younger pod may be its start-up."""

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from policies.types import Target
-from tools.ports import Pod, PodUsage, Workload
+from tools.cluster_types import Pod, PodUsage, Workload
 
 
 class Observer(Protocol):

@@ -19,8 +19,8 @@ from base.errors import FlyballError
 from base.interrupts import interrupted, shield_until_done
 from policies.types import Mode, Principal
 from tools.arguments import ScaleArgs
+from tools.cluster_types import Workload
 from tools.errors import ToolError
-from tools.ports import Workload
 from tools.toolbox.port import Answer, Card, Recorder, Toolbox, TypedCall
 
 SCALE = "scale"

@@ -1,6 +1,6 @@
 """Which workloads a pass skips regardless of their usage; no strategy is asked about them."""
 
-from tools.ports import Workload
+from tools.cluster_types import Workload
 
 MODE_ANNOTATION = "flyball.io/mode"
 """Set to `off` on an object, it keeps tuning away from it. Annotations only narrow."""

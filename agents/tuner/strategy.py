@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from policies.types import Target
-from tools.ports import Pod, PodUsage, Workload
+from tools.cluster_types import Pod, PodUsage, Workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,19 +86,13 @@ def by_utilisation(
     current: int, pods: Sequence[PodSample], target: int, tolerances: Tolerances = TOLERANCES
 ) -> Desired | Unknown:
     """The number of replicas for `target` percent of the requests, as the controller computes it."""
-    counted = [p for p in pods if p.state != "ignored"]
-    if not counted:
-        return Unknown("no-pods")
-    sampled = [p for p in counted if p.state == "ready" and p.usage is not None]
-    if any(p.request is None for p in pods):
+    found = _grouped(pods, by_request=True)
+    if isinstance(found, Unknown):
+        return found
+    seen = filled = found.sampled
+    missing, unready = found.missing, found.unready
+    if not seen.requests:
         return Unknown("no-cpu-request")
-    if not sampled:
-        return Unknown("no-metrics")
-    if not sum(p.request or 0 for p in sampled):
-        return Unknown("no-cpu-request")
-    missing, unready = _missing(counted), _unready(counted)
-    seen = _Sum(sum(p.usage or 0 for p in sampled), sum(p.request or 0 for p in sampled), len(sampled))
-    filled = seen
     if seen.percent < target:
         assumed = sum((p.request or 0) * max(_PERCENT, target) // _PERCENT for p in missing)
         filled = seen.plus(assumed, missing)
@@ -113,15 +107,11 @@ def by_average(
     current: int, pods: Sequence[PodSample], target: int, tolerances: Tolerances = TOLERANCES
 ) -> Desired | Unknown:
     """The number of replicas for an average usage of `target` a pod (in the resource's unit)."""
-    counted = [p for p in pods if p.state != "ignored"]
-    if not counted:
-        return Unknown("no-pods")
-    sampled = [p for p in counted if p.state == "ready" and p.usage is not None]
-    if not sampled:
-        return Unknown("no-metrics")
-    missing, unready = _missing(counted), _unready(counted)
-    seen = _Sum(sum(p.usage or 0 for p in sampled), 0, len(sampled))
-    filled = seen
+    found = _grouped(pods, by_request=False)
+    if isinstance(found, Unknown):
+        return found
+    seen = filled = found.sampled
+    missing, unready = found.missing, found.unready
     if seen.average < target:
         filled = seen.plus(target * len(missing), missing)
     elif seen.average > target:
@@ -167,9 +157,27 @@ class _Sum:
         return _Sum(self.usage + usage, self.requests + more, self.pods + len(pods))
 
 
-def _missing(pods: Sequence[PodSample]) -> list[PodSample]:
-    return [p for p in pods if p.state == "ready" and p.usage is None]
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """The pods that count: those sampled as one sum, the ready ones without a sample, those not yet ready."""
+
+    sampled: _Sum
+    missing: list[PodSample]
+    unready: list[PodSample]
 
 
-def _unready(pods: Sequence[PodSample]) -> list[PodSample]:
-    return [p for p in pods if p.state == "unready"]
+def _grouped(pods: Sequence[PodSample], *, by_request: bool) -> _Groups | Unknown:
+    """Who is counted, who is sampled. `by_request`: the controller fails on any pod without a request, also one
+    that it does not count, before it looks whether there are samples."""
+    counted = [p for p in pods if p.state != "ignored"]
+    if not counted:
+        return Unknown("no-pods")
+    ready = [p for p in counted if p.state == "ready"]
+    sampled = [p for p in ready if p.usage is not None]
+    if by_request and any(p.request is None for p in pods):
+        return Unknown("no-cpu-request")
+    if not sampled:
+        return Unknown("no-metrics")
+    seen = _Sum(sum(p.usage or 0 for p in sampled), sum(p.request or 0 for p in sampled), len(sampled))
+    missing = [p for p in ready if p.usage is None]
+    return _Groups(seen, missing, [p for p in counted if p.state == "unready"])

@@ -19,8 +19,8 @@ from audit.clock import SystemClock
 from audit.errors import LogUnavailable, RecordInvalid
 from policies.types import Mode, Principal, Target
 from tests.agents.fakes import FakeRecorder, FakeToolbox
+from tools.cluster_types import Container, Pod, PodUsage, Resources, Workload
 from tools.errors import ClusterUnavailable, NeverHappened, ToolError
-from tools.ports import Container, Pod, PodUsage, Resources, Workload
 from tools.toolbox.port import Call, Card
 
 NOW = 1_800_000_000_000

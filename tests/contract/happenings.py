@@ -4,7 +4,7 @@ from policies.types import Target
 from tests.contract.harness import ClusterUnderTest, Hand, at_rest, made
 from tests.contract.suite import case
 from tests.kit.manifests import Json, workload
-from tools.ports import ApiEvent, Patch
+from tools.cluster_types import ApiEvent, Patch
 
 
 @case

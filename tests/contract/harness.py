@@ -5,19 +5,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from policies.types import (
-    Mode,
-    Observation,
-    Permit,
-    Principal,
-    Request,
-    Situation,
-    Target,
-    digest_of,
-    mint_permit,
-)
+from policies.permit import Permit, mint_permit
+from policies.types import Mode, Observation, Principal, Request, Situation, Target, digest_of
 from tests.kit.manifests import Json, workload
-from tools.ports import ClusterReader, ClusterWriter, Patch, Pod, Precondition, UsageReader, Workload
+from tools.cluster_types import Patch, Pod, Precondition, Workload
+from tools.ports import ClusterReader, ClusterWriter, UsageReader
 
 Check = Callable[[], Awaitable[bool]]
 Pressure = Literal["", "Deferred", "Infeasible", "Error"]

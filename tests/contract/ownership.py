@@ -6,8 +6,8 @@ from policies.types import Target
 from tests.contract.harness import ClusterUnderTest, Hand, Refused, at_rest, made, resources_patch
 from tests.contract.suite import case
 from tests.kit.manifests import workload
+from tools.cluster_types import Patch
 from tools.errors import DefiniteConflict
-from tools.ports import Patch
 
 
 @case

@@ -8,8 +8,8 @@ from policies.types import Target
 from tests.contract.harness import ClusterUnderTest, Hand, Pressure, Refused, made, resize_patch
 from tests.contract.suite import case
 from tests.kit.manifests import APP
+from tools.cluster_types import Patch, Pod, Precondition
 from tools.errors import DefiniteConflict, NeverHappened
-from tools.ports import Patch, Pod, Precondition
 
 MI = 1 << 20
 GUARANTEED = {**APP, "resources": {key: {"cpu": "100m", "memory": "64Mi"} for key in ("requests", "limits")}}

@@ -6,8 +6,8 @@ from policies.types import Target
 from tests.contract.harness import ClusterUnderTest, Hand, at_rest, made, resources_patch
 from tests.contract.suite import case
 from tests.kit.manifests import APP, workload
+from tools.cluster_types import Patch, Precondition
 from tools.errors import DefiniteConflict, NeverHappened
-from tools.ports import Patch, Precondition
 
 
 @case

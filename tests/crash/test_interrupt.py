@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from flyball.cli.main import main
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from sandbox import writer
 from sandbox.api.store import Key
 from sandbox.world import World
 from sandbox.writer import SimulatedWriter
 from tests.kit.forks import LONGEST_S
-from tools.ports import Patch, Precondition, Workload
+from tools.cluster_types import Patch, Precondition, Workload
 
 ACT = ["act", "scale", "deploy/web", "--replicas", "8", "--yes", "--context", "sandbox"]
 

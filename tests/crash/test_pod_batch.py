@@ -18,17 +18,19 @@ import pytest
 
 from audit.errors import LogUnavailable
 from audit.log import Log
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from sandbox.api.apiserver import Write
 from sandbox.api.store import Key
 from tests.kit.crash_rig import NAMESPACE, Rig, books, opened, run
 from tests.kit.forks import Child, die
+from tools.cluster_types import Patch, Pod, Precondition, Workload
 from tools.path import kill_switch
 from tools.path.evidence import Evidence
 from tools.path.journal import actor_of
 from tools.path.outcome import Applied, Failed, Result, Simulated, Unknown
 from tools.path.undo import proposal
-from tools.ports import ClusterWriter, Held, Patch, Pod, Precondition, Workload
+from tools.ports import ClusterWriter, Held
 
 PODS = 4
 RULE = """

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from sandbox.api.faults import Fault, FaultKind
 from tests.kit.crash_rig import Rig, balanced, opened, run
 from tests.kit.forks import Child
+from tools.cluster_types import Patch, Precondition, Workload
 from tools.path import kill_switch
 from tools.path.outcome import Applied, Failed
-from tools.ports import ClusterWriter, Patch, Precondition, Workload
+from tools.ports import ClusterWriter
 
 PROCESSES = 4
 UNHURRIED = {"ttl_s": 30.0, "wait_s": 60.0}

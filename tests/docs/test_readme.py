@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from policies.decision import VerdictKind
 from policies.loader import load
 from policies.questions import Question, judge
 from policies.snapshot import Snapshot
-from policies.types import Target, VerdictKind
+from policies.types import Target
 from tests.docs.kit import ROOT, blocks, page
 from tools.actions.registry import catalogue
 

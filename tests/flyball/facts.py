@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from policies.types import Target
+from tools.cluster_types import ApiEvent, Autoscaler, Container, Manager, Pod, Resources, Workload
 from tools.diagnosis.types import Facts
 from tools.metrics.types import SPECS, Metric, Missing, Number, Series, Span
-from tools.ports import ApiEvent, Autoscaler, Container, Manager, Pod, Resources, Workload
 
 NOW_MS = 1_772_460_000_000
 WEB = Target(cluster="sandbox", namespace="shop", kind="deployment", name="web")

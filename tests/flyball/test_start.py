@@ -92,7 +92,7 @@ def test_a_command_imports_only_what_it_needs(
 
 
 def test_a_connection_takes_single_modules_of_the_client(tmp_path: Path) -> None:
-    parts = "flyball.wiring, tools.cluster.client, tools.metrics.prometheus"
+    parts = "flyball.wiring, tools.cluster.client, tools.metrics.prometheus.reader"
     code = f"import json, sys, {parts}\nprint(json.dumps([0, sorted(sys.modules)]), file=sys.stderr)"
     found, modules = run(code, [], tmp_path)
     assert found == 0

@@ -11,10 +11,12 @@ from typing import Any
 from audit.claims import Claim
 from audit.log import Entry, Log
 from audit.record import Record
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from tests.kit.crash_rig import Rig, opened
+from tools.cluster_types import Patch, Precondition, Workload
 from tools.path.outcome import Result
-from tools.ports import ClusterWriter, Patch, Precondition, Workload
+from tools.ports import ClusterWriter
 
 LONGEST_S = 60
 """A child that nobody waits for any more ends by SIGALRM."""

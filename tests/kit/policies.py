@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from policies.decision import Decision
 from policies.gate import Gate
 from policies.loader import compile_texts
 from policies.snapshot import Snapshot
 from policies.types import (
     ActionInfo,
     Approval,
-    Decision,
     Delta,
     Observation,
     Principal,

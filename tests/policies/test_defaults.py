@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 import policies
+from policies.decision import Decision
 from policies.lint import lint
 from policies.loader import load
 from policies.questions import Question, judge
 from policies.rule_tests import run
 from policies.snapshot import Snapshot
-from policies.types import Decision, Target
+from policies.types import Target
 from tools.actions.registry import catalogue
 
 FOLDER = Path(policies.__file__).parent / "default"

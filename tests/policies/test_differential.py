@@ -3,7 +3,8 @@
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from policies.types import Decision, Delta, Principal, Scope, VerdictKind
+from policies.decision import Decision, VerdictKind
+from policies.types import Delta, Principal, Scope
 from tests.kit.effort import examples
 from tests.kit.policies import PEOPLE, Doc, ask, binding, decide, doc, policy, rule, seen, target
 from tests.policies import oracle

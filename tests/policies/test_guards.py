@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from policies.decision import Decision
 from policies.gate import Gate
-from policies.types import Claim, Decision, Delta
+from policies.types import Claim, Delta
 from tests.kit.policies import (
     NOW,
     PEOPLE,

@@ -17,12 +17,12 @@ from flyball import private_file
 from flyball.policy_cache import policy_cache
 from flyball.private_file import PrivateFile
 from policies import parsed_cache, yaml_documents
+from policies.decision import VerdictKind
 from policies.errors import PolicyInvalid
 from policies.loader import compile_texts
 from policies.parsed_cache import ParsedCache
 from policies.snapshot import Snapshot
 from policies.source import PolicySource
-from policies.types import VerdictKind
 from tests.kit.policies import CATALOGUE, CLUSTERS, PEOPLE, Doc, ask, decide, deny, rule, text
 
 SOFTWARE = "flyball test"

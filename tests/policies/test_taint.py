@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import pytest
 
+from policies.decision import Decision
 from policies.errors import PolicyInvalid
 from policies.explain import explain
 from policies.gate import Gate
@@ -24,7 +25,7 @@ from policies.questions import Question, judge
 from policies.rule_tests import run
 from policies.schema import schema
 from policies.snapshot import Snapshot
-from policies.types import ActionInfo, Claim, Decision, Delta, Headroom
+from policies.types import ActionInfo, Claim, Delta, Headroom
 from tests.kit.policies import (
     CATALOGUE,
     CLUSTERS,

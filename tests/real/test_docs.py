@@ -10,8 +10,8 @@ from tests.contract.harness import Hand, at_rest
 from tests.contract.real import RealUnderTest
 from tests.real.cluster import Namespace
 from tests.real.test_writing import acting, web
+from tools.cluster_types import Patch, Workload
 from tools.errors import NeverHappened
-from tools.ports import Patch, Workload
 
 pytestmark = pytest.mark.real
 _PAGE = Path(__file__).parents[2] / "docs" / "kubernetes.md"

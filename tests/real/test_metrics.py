@@ -18,10 +18,10 @@ from tests.real.cluster import Namespace, eventually
 from tests.real.controlplane import ControlPlane
 from tests.real.monitoring import SCRAPE_S, Prometheus
 from tools.errors import MetricsUnavailable
-from tools.metrics.prometheus import PrometheusMetrics
 from tools.metrics.prometheus.access import Access
 from tools.metrics.prometheus.address import parse
 from tools.metrics.prometheus.client import Caps
+from tools.metrics.prometheus.reader import PrometheusMetrics
 from tools.metrics.shipped_templates import PRESETS
 from tools.metrics.templates import Template, Templates
 from tools.metrics.types import SPECS, Metric, Number, Series, Span

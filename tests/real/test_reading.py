@@ -13,8 +13,8 @@ from tests.real.cluster import Namespace, eventually, rule
 from tests.real.node import WINDOW_S
 from tools.cluster.connect import connect
 from tools.cluster.reader import KubernetesCluster
+from tools.cluster_types import Container, Resources
 from tools.errors import ClusterUnavailable, NeverHappened, NotFound
-from tools.ports import Container, Resources
 
 pytestmark = pytest.mark.real
 T = TypeVar("T")

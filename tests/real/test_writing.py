@@ -14,8 +14,8 @@ from tests.contract.harness import Hand, at_rest
 from tests.contract.real import RealUnderTest
 from tests.real.cluster import Namespace, eventually, rule
 from tools.cluster.connect import connect
+from tools.cluster_types import Patch, Precondition, Workload
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened
-from tools.ports import Patch, Precondition, Workload
 
 pytestmark = pytest.mark.real
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from sandbox.world import World
 from sandbox.writer import SimulatedWriter
 from tests.contract.harness import Hand
 from tests.contract.simulated import SimulatedUnderTest
-from tools.ports import Workload
+from tools.cluster_types import Workload
 
 T = TypeVar("T")
 

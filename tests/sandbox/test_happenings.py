@@ -12,7 +12,7 @@ from sandbox.controllers import events
 from sandbox.world import World
 from tests.kit.manifests import workload
 from tests.sandbox.actors import read, run, scale, shop
-from tools.ports import ApiEvent, Pod
+from tools.cluster_types import ApiEvent, Pod
 
 WEB = shop("web")
 BARE = {"name": "app", "image": "registry.example/app:1"}

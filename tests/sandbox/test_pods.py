@@ -23,8 +23,8 @@ from tests.contract.harness import resize_patch
 from tests.kit.effort import examples
 from tests.kit.manifests import APP, workload
 from tests.sandbox.actors import hand, read, run, scale, shop
+from tools.cluster_types import Pod
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened
-from tools.ports import Pod
 
 WEB = shop("web")
 

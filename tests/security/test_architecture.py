@@ -156,19 +156,19 @@ RULES = (
          "getattr(m, 'SimulatedWriter')"),
     rule("Executor", lambda t: _calls(t, "AttemptRunner"), "tools.path.executor", "AttemptRunner(context, writer)"),
     rule("mint_permit", lambda t: _mentions(t, "mint_permit"),
-         "policies.gate", "from policies.types import mint_permit as m"),
-    rule("seal", lambda t: _mentions(t, "_SEAL", "_seal", "_seal_of", "_sealed"), "policies.types",
-         "types._sealed(1)"),
+         "policies.gate", "from policies.permit import mint_permit as m"),
+    rule("seal", lambda t: _mentions(t, "_SEAL", "_seal", "_seal_of", "_sealed"), "policies.permit",
+         "permit._sealed(1)"),
     rule("connection", lambda t: _attributes(t, r"\.(api|recall)$"),
          "tools.cluster.reader tools.cluster.writer", "await context.reader.api.request('PATCH')"),
     rule("commit", _commits,
-         "audit.log tools.approvals.approvals tools.path.attempts tools.path.context tools.path.executor"
-         " tools.path.kill_switch tools.path.ledger tools.path.resolver tools.path.rollout_watcher"
-         " tools.path.writing tools.plans.plans tools.reading.screening tools.toolbox.governed"
-         " tools.toolbox.recorder",
+         "audit.log tools.approvals.approvals tools.approvals.plan_votes tools.path.attempts tools.path.context"
+         " tools.path.executor tools.path.kill_switch tools.path.ledger tools.path.resolver"
+         " tools.path.rollout_watcher tools.path.writing tools.plans.plans tools.reading.screening"
+         " tools.toolbox.governed tools.toolbox.recorder",
          "await app.log.commit((r,))"),
-    rule("records", lambda t: _attributes(t, r"\blog\.draft$"), "tools.approvals.approvals tools.path.context"
-         " tools.path.journal tools.path.kill_switch tools.path.rollout_watcher tools.plans.plans tools.plans.records"
+    rule("records", lambda t: _attributes(t, r"\blog\.draft$"), "tools.approvals.plan_votes tools.path.context"
+         " tools.path.journal tools.path.kill_switch tools.path.rollout_watcher tools.plans.records"
          " tools.reading.screening tools.toolbox.governed", "app.log.draft('annotation', actor=a)"),
     rule("runs and model calls", lambda t: _drafts(t, "run.started", "run.finished", "model.call", "annotation"),
          "tools.path.journal tools.toolbox.recorder", "log.draft('model.call', actor=a)"),
@@ -176,12 +176,13 @@ RULES = (
             t, "approval.requested", "approval.granted", "approval.denied", "policy.decision",
          "action.intent",
             "action.outcome", "action.in_doubt_resolved"),
-         "tools.approvals.approvals tools.path.journal", "log.draft('approval.granted', actor=a)"),
-    rule("votes", lambda t: _attributes(t, r"\.vote$"), "tools.approvals.approvals",
+         "tools.approvals.approvals tools.approvals.plan_votes tools.path.journal",
+         "log.draft('approval.granted', actor=a)"),
+    rule("votes", lambda t: _attributes(t, r"\.vote$"), "tools.approvals.approvals tools.approvals.plan_votes",
          "context.journal.vote('approval.granted', e)"),
     rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.path.writing",
          "context.journal.intent(r, s, d, '')"),
-    rule("approve", lambda t: _attributes(t, r"approvals\.(approve|deny|approve_plan|deny_plan|vote_plan)$"),
+    rule("approve", lambda t: _attributes(t, r"(approvals|plan_votes)\.(approve|deny|vote)$"),
          "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.commands",
          "await app.approvals.approve(h, who)"),
     rule("out of the process", _leaves, "tools.cluster.client tools.metrics.prometheus.access"

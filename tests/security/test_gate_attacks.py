@@ -11,16 +11,8 @@ from pydantic import ValidationError
 import policies.gate
 from policies.errors import PolicyInvalid
 from policies.gate import Gate
-from policies.types import (
-    Approval,
-    Delta,
-    Observation,
-    Permit,
-    Principal,
-    Request,
-    Scope,
-    Target,
-)
+from policies.permit import Permit
+from policies.types import Approval, Delta, Observation, Principal, Request, Scope, Target
 from tests.kit.policies import (
     CLUSTERS,
     NOW,

@@ -8,7 +8,8 @@ import pytest
 
 from policies.types import Principal, Request, Scope
 from tests.kit.installation import App, ask, installation, kinds, proposed, replicas, scale
-from tools.approvals.approvals import NoSuchQuestion, VoteRefused
+from tools.approvals.approvals import NoSuchQuestion
+from tools.approvals.voting import VoteRefused
 from tools.path.outcome import Applied, Pending, Refused
 from tools.path.standing import RequestReused
 

@@ -19,8 +19,9 @@ from agents.tuner.strategy import Aim
 from flyball.tuning_pass import TUNER
 from policies.types import Target
 from tests.kit.installation import App, installation
+from tools.cluster_types import PodUsage
 from tools.errors import ClusterUnavailable, MetricsUnavailable
-from tools.ports import PodUsage, UsageReader
+from tools.ports import UsageReader
 
 WORKLOADS = ("deployment/web", "deployment/search", "deployment/report", "deployment/worker")
 Change = Callable[[list[PodUsage], int], list[PodUsage]]

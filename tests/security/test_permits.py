@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from audit.clock import SystemClock
-from policies.types import Permit
+from policies.permit import Permit
 from sandbox.writer import SimulatedWriter
 from tests.kit.installation import App, installation, proposed, replicas
 from tools.cluster.writer import KubernetesWriter
+from tools.cluster_types import Patch, Precondition, Workload
 from tools.errors import NeverHappened
-from tools.ports import Patch, Precondition, Workload
 
 FIVE = Patch("scale", {"spec": {"replicas": 5}})
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from policies.types import Permit
+from policies.permit import Permit
 from sandbox.api.apiserver import Write
 from sandbox.api.store import Key
 from sandbox.writer import SimulatedWriter
 from tests.kit.installation import App, ask, installation
 from tools.actions import registry
 from tools.cluster.writer import KubernetesWriter
+from tools.cluster_types import Patch, Pod, Precondition, Workload
 from tools.errors import DefiniteConflict, NeverHappened
 from tools.path.requests import build
-from tools.ports import Patch, Pod, Precondition, Workload
 
 MORE = {"requests": {"cpu": "600m"}}
 WEB = {"workload": "deployment/web"}

@@ -4,15 +4,8 @@ import uuid
 from typing import Any
 
 from audit.clock import SystemClock
-from policies.types import (
-    Observation,
-    Permit,
-    Principal,
-    Request,
-    Situation,
-    Target,
-    mint_permit,
-)
+from policies.permit import Permit, mint_permit
+from policies.types import Observation, Principal, Request, Situation, Target
 
 
 def permit_for(target: Target, mode: Any = "live") -> Permit:

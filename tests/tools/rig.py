@@ -10,17 +10,13 @@ from typing import Any
 
 from audit.log import Log
 from flyball.identity import LocalIdentity
+from policies.permit import Permit
 from policies.source import PolicySource
-from policies.types import Permit, Principal, Scope, Target
+from policies.types import Principal, Scope, Target
 from tests.kit.logs import ToldClock
 from tests.tools.workloads import workload
 from tools.actions import registry
-from tools.errors import NotFound, ToolError
-from tools.metrics.types import SPECS, Metric, Number, Series, Span
-from tools.path.context import Context
-from tools.path.executor import Executor
-from tools.path.leases import SqliteLeases
-from tools.ports import (
+from tools.cluster_types import (
     ApiEvent,
     Autoscaler,
     ClusterIdentity,
@@ -32,6 +28,11 @@ from tools.ports import (
     Workload,
     manager_of,
 )
+from tools.errors import NotFound, ToolError
+from tools.metrics.types import SPECS, Metric, Number, Series, Span
+from tools.path.context import Context
+from tools.path.executor import Executor
+from tools.path.leases import SqliteLeases
 from tools.reading.governed_reads import GovernedReads
 from tools.toolbox.governed import GovernedToolbox
 from tools.toolbox.port import Call, Card

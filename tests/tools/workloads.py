@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from policies.types import Target
-from tools.ports import Container, Pod, Resources, Workload
+from tools.cluster_types import Container, Pod, Resources, Workload
 
 RESOURCES = Resources(500, 1000, 256 * 2**20, 512 * 2**20)
 

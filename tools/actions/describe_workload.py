@@ -3,8 +3,8 @@
 from policies.types import ActionInfo
 from tools.actions.list_workloads import row
 from tools.cluster.names import WorkloadName, target
-from tools.ports import Pod, PodUsage, Resources, Workload
-from tools.spec import Args, RbacRule, Reads, ReadSpec
+from tools.cluster_types import Pod, PodUsage, Resources, Workload
+from tools.spec import READ_USAGE, Args, Reads, ReadSpec
 
 
 class DescribeArgs(Args):
@@ -70,10 +70,5 @@ SPEC = ReadSpec(
     args=DescribeArgs,
     actions=(ActionInfo("describe_workload", "read"),),
     fetch=_fetch,
-    rbac=(
-        RbacRule("apps", "deployments", ("get",)),
-        RbacRule("apps", "statefulsets", ("get",)),
-        RbacRule("", "pods", ("list",)),
-        RbacRule("metrics.k8s.io", "pods", ("list",)),
-    ),
+    rbac=READ_USAGE,
 )

@@ -2,8 +2,8 @@
 
 from policies.types import ActionInfo
 from tools.cluster.names import WorkloadName, target
-from tools.ports import ApiEvent
-from tools.spec import Args, RbacRule, Reads, ReadSpec
+from tools.cluster_types import ApiEvent
+from tools.spec import READ_PODS, Args, RbacRule, Reads, ReadSpec
 
 MOST = 40
 """Events that are shown, the newest."""
@@ -47,9 +47,7 @@ SPEC = ReadSpec(
     actions=(ActionInfo("get_events", "read"),),
     fetch=_fetch,
     rbac=(
-        RbacRule("apps", "deployments", ("get",)),
-        RbacRule("apps", "statefulsets", ("get",)),
-        RbacRule("", "pods", ("list",)),
+        *READ_PODS,
         RbacRule("", "events", ("list",)),
         RbacRule("autoscaling", "horizontalpodautoscalers", ("list",)),
     ),

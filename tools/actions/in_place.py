@@ -21,8 +21,8 @@ from tools.actions.resource_args import (
 )
 from tools.cluster.qos import qos_class
 from tools.cluster.rollout import RolloutProgress, SettledState
+from tools.cluster_types import Container, Patch, Pod, Resources, Workload
 from tools.errors import ArgumentsInvalid
-from tools.ports import Container, Patch, Pod, Resources, Workload
 
 MOST_PODS = 100
 """More are not written in a row: it would outlast its permit. A rollout does them all."""

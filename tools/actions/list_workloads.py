@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from policies.types import ActionInfo
-from tools.ports import Workload
+from tools.cluster_types import Workload
 from tools.spec import Args, RbacRule, Reads, ReadSpec
 
 

@@ -10,7 +10,7 @@ from tools.cluster.names import WorkloadName, target
 from tools.errors import ArgumentsInvalid
 from tools.metrics.series import buckets, step_for, summary
 from tools.metrics.types import GROUPS, Metric, Number
-from tools.spec import Args, RbacRule, Reads, ReadSpec
+from tools.spec import READ_USAGE, Args, Reads, ReadSpec
 
 NAMES = (*(metric.value for metric in Metric), *GROUPS)
 
@@ -81,10 +81,5 @@ SPEC = ReadSpec(
     args=MetricsArgs,
     actions=(ActionInfo("read_metrics", "read"),),
     fetch=_fetch,
-    rbac=(
-        RbacRule("apps", "deployments", ("get",)),
-        RbacRule("apps", "statefulsets", ("get",)),
-        RbacRule("", "pods", ("list",)),
-        RbacRule("metrics.k8s.io", "pods", ("list",)),
-    ),
+    rbac=READ_USAGE,
 )

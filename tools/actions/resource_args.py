@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from base.quantities import INTEGER_MAX, format_bytes, format_millicores, millicores, whole_bytes
 from tools.cluster.names import WorkloadName
+from tools.cluster_types import Container, Resources
 from tools.errors import ArgumentsInvalid
-from tools.ports import Container, Resources
 from tools.spec import Args
 
 Quantity = Annotated[str | None, Field(max_length=32)]

@@ -7,8 +7,8 @@ from typing import Any, assert_never
 
 from policies.types import ActionInfo, Scalar, digest_of
 from tools.cluster.names import WorkloadName
+from tools.cluster_types import Patch, Workload
 from tools.errors import ArgumentsInvalid
-from tools.ports import Patch, Workload
 from tools.spec import ActionSpec, Args, RbacRule
 
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"

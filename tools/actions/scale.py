@@ -5,8 +5,8 @@ from typing import Any
 
 from policies.types import ActionInfo, Delta, Scalar
 from tools.arguments import ScaleArgs
+from tools.cluster_types import Patch, Workload
 from tools.errors import DefiniteConflict
-from tools.ports import Patch, Workload
 from tools.spec import ActionSpec, RbacRule
 
 

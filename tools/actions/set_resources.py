@@ -15,8 +15,8 @@ from tools.actions.resource_args import (
     resources_block,
 )
 from tools.cluster.rollout import RolloutProgress, rolled_out
+from tools.cluster_types import Patch, Pod, Workload
 from tools.errors import ArgumentsInvalid
-from tools.ports import Patch, Pod, Workload
 from tools.spec import ActionSpec, RbacRule
 
 LOWERS = "lower_memory_limit"

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.cluster_types import ClusterIdentity
 from tools.errors import ClusterMismatch
-from tools.ports import ClusterIdentity
 
 _VERSION = 1
 

@@ -17,8 +17,8 @@ from policies.types import Target
 from tools.cluster import objects
 from tools.cluster.kinds import EVENTS, WORKLOADS
 from tools.cluster.pages import PAGE, Pages
+from tools.cluster_types import ApiEvent
 from tools.metrics.pods import HASH, SAFE, pattern
-from tools.ports import ApiEvent
 
 MOST_PAGES = 20
 """Of one list: an apiserver keeps events for an hour, and a storm of them must not keep us reading."""

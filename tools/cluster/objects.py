@@ -12,7 +12,7 @@ from base.durations import go_seconds
 from base.quantities import millicores, whole_bytes
 from policies.types import Target
 from tools.cluster import pod_status
-from tools.ports import (
+from tools.cluster_types import (
     ApiEvent,
     Autoscaler,
     Container,

@@ -1,6 +1,7 @@
 """What every writer checks before it sends: is this the gate's permit, for this object, in time, and unused?"""
 
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from tools.errors import NeverHappened
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tools.ports import ResizeState
+from tools.cluster_types import ResizeState
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 _PENDING: Mapping[str, ResizeState] = {"Deferred": "deferred", "Infeasible": "infeasible"}

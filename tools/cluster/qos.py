@@ -6,7 +6,7 @@ The rule is that of Kubernetes, pkg/apis/core/v1/helper/qos/qos.go (ComputePodQO
 from collections.abc import Iterable
 from typing import Literal
 
-from tools.ports import Resources
+from tools.cluster_types import Resources
 
 QosClass = Literal["Guaranteed", "Burstable", "BestEffort"]
 

@@ -13,8 +13,8 @@ from tools.cluster.field_owners import FieldOwners, FieldOwnersReader
 from tools.cluster.kinds import CONTROLLERS, NAMESPACES, POD_METRICS, PODS, WORKLOADS, path_of
 from tools.cluster.owners import aimed_at
 from tools.cluster.pages import Pages
+from tools.cluster_types import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Workload
 from tools.errors import ClusterUnavailable, NeverHappened, NotFound
-from tools.ports import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Workload
 
 _KEPT = 256
 _MAX_OWNERS = 8

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tools.cluster.objects import unix_ms
-from tools.ports import Pod, Workload
+from tools.cluster_types import Pod, Workload
 
 SettledState = Literal["applied", "deferred", "infeasible", "error", "superseded", "timeout"]
 """How a change ended in the cluster. `deferred`: the node has no room now and the kubelet tries again;

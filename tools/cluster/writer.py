@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from audit.clock import Clock
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from tools.cluster.kinds import WORKLOADS, path_of
 from tools.cluster.patches import APPLY, Write, send
 from tools.cluster.permits import Permits
 from tools.cluster.reader import KubernetesCluster
+from tools.cluster_types import Manager, Patch, Pod, Precondition, Workload, audit_id_of, manager_of
 from tools.errors import (
     ClusterUnavailable,
     DefiniteConflict,
@@ -21,7 +23,6 @@ from tools.errors import (
     NeverHappened,
     NotFound,
 )
-from tools.ports import Manager, Patch, Pod, Precondition, Workload, audit_id_of, manager_of
 
 FENCE = "flyball.io/fence"
 _FENCE_TRIES = 3

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from base.durations import written
 from base.quantities import format_millicores, rounded_bytes
+from tools.cluster_types import ApiEvent, Container, Pod, Resources
 from tools.diagnosis.types import Facts, Finding, Severity
 from tools.metrics.types import Metric
-from tools.ports import ApiEvent, Container, Pod, Resources
 
 IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 YOUNG_MS = 120_000

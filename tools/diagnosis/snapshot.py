@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from base.text import harmless
 from policies.types import Target
+from tools.cluster_types import ApiEvent, Autoscaler, Change, Pod, Workload
 from tools.diagnosis.rules import diagnose
 from tools.diagnosis.timeline import timeline
 from tools.diagnosis.types import Facts, Finding
@@ -24,7 +25,6 @@ from tools.errors import (
     ToolError,
 )
 from tools.metrics.types import Metric, Number, Series
-from tools.ports import ApiEvent, Autoscaler, Change, Pod, Workload
 from tools.spec import Reads
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from base.text import harmless
 from tools.cluster.objects import unix_ms
-from tools.ports import ApiEvent, Change, ChangeSource, Manager, Pod, Workload
+from tools.cluster_types import ApiEvent, Change, ChangeSource, Manager, Pod, Workload
 
 CHANGING = frozenset({
     "ScalingReplicaSet", "SuccessfulRescale", "DeploymentRollback", "SuccessfulCreate", "SuccessfulDelete",

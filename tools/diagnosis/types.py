@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from tools.cluster_types import ApiEvent, Autoscaler, Change, Pod, Workload
 from tools.metrics.types import Metric, Number, Series, share, value
-from tools.ports import ApiEvent, Autoscaler, Change, Pod, Workload
 
 
 class Severity(IntEnum):

@@ -58,7 +58,7 @@ async def open_metrics(
         return KubernetesMetrics(reader, usage)
     from tools.metrics.cached_reader import CachedReader
     from tools.metrics.history import HistoryStore
-    from tools.metrics.prometheus import PrometheusMetrics
+    from tools.metrics.prometheus.reader import PrometheusMetrics
 
     identity = await reader.identity()
     source = PrometheusMetrics(_access(settings), templates, clock)

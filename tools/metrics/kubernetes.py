@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from policies.types import Target
+from tools.cluster_types import Pod, PodUsage, Resources
 from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened
 from tools.metrics.numbers import Measured, number
 from tools.metrics.types import SKEW_S, SPECS, STALE_S, Metric, Number, Series, Span
-from tools.ports import ClusterReader, Pod, PodUsage, Resources, UsageReader
+from tools.ports import ClusterReader, UsageReader
 
 _MILLIONTHS = 1_000_000
 _CONFIGURE = "set prometheus_url: docs/metrics.md"

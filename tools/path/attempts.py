@@ -6,7 +6,9 @@ from contextlib import suppress
 
 from audit.errors import AuditError
 from base.interrupts import interrupted, shield_until_done
-from policies.types import Approval, Decision, Observation, Permit, Request, Situation, VerdictKind
+from policies.decision import Decision, VerdictKind
+from policies.permit import Permit
+from policies.types import Approval, Observation, Request, Situation
 from tools.errors import ArgumentsInvalid, DefiniteConflict, NeverHappened, NotFound, ToolError, WriteError
 from tools.path.context import Context, denied
 from tools.path.delivery import Delivery

@@ -8,12 +8,14 @@ from audit.clock import Clock
 from audit.log import Log
 from audit.record import Actor
 from policies.claim_keys import POLICY_EPOCH, first_bits
+from policies.decision import Decision, VerdictKind
 from policies.gate import Gate
 from policies.source import PolicySource
-from policies.types import Claim, Decision, Principal, Request, VerdictKind
+from policies.types import Claim, Principal, Request
+from tools.cluster_types import ClusterIdentity
 from tools.errors import ClusterMismatch
 from tools.path.journal import Journal
-from tools.ports import ClusterIdentity, ClusterReader, Leases
+from tools.ports import ClusterReader, Leases
 
 
 class Identity(Protocol):

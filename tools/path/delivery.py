@@ -6,11 +6,12 @@ for that, and what stops a batch of pods half-way is part of the outcome, never 
 
 from dataclasses import dataclass, replace
 
-from policies.types import Permit
+from policies.permit import Permit
+from tools.cluster_types import Patch, Pod, Precondition, Workload
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
 from tools.path.execution import Attempt, ExecutionContext
 from tools.path.pod_batch import PodBatch
-from tools.ports import ClusterReader, ClusterWriter, Patch, Pod, Precondition, Workload
+from tools.ports import ClusterReader, ClusterWriter
 
 TRIES = 5
 """How often a pod's write is tried again where only its status has moved on (kubelets write it in bursts)."""

@@ -3,7 +3,8 @@
 from typing import Any
 
 from audit.record import Outcome
-from policies.types import Decision, Request
+from policies.decision import Decision
+from policies.types import Request
 from tools.errors import ToolError
 from tools.path.execution import Attempt, ExecutionContext
 from tools.path.outcome import Refused

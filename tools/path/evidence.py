@@ -8,9 +8,9 @@ from typing import Any
 
 from audit.record import Record
 from tools.actions import registry
+from tools.cluster_types import Pod, Workload
 from tools.errors import ToolError
 from tools.path.rollback import pods_of, tool_of
-from tools.ports import Pod, Workload
 from tools.spec import ActionSpec, Args
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from policies.claim_keys import BUSY, CHANGED
 from policies.gate import Gate
 from policies.types import Observation, Request
-from tools.ports import ClusterIdentity, Held, Workload
+from tools.cluster_types import ClusterIdentity, Workload
+from tools.ports import Held
 from tools.spec import ActionSpec
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from audit.errors import ClaimLost, LogUnavailable
-from policies.types import Claim, Decision, Observation, Request
+from policies.decision import Decision
+from policies.types import Claim, Observation, Request
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
 from tools.path.attempts import AttemptRunner
 from tools.path.context import Context, denied

@@ -8,7 +8,8 @@ from audit.log import Entry, Log
 from audit.record import Actor, Kind, Outcome, Parent, Record, Resource, Verdict
 from audit.record import Tool as ToolRef
 from policies.claim_keys import ENDED
-from policies.types import Approval, Claim, Decision, Observation, Principal, Request, Target
+from policies.decision import Decision
+from policies.types import Approval, Claim, Observation, Principal, Request, Target
 from tools.errors import ToolError
 from tools.path.standing import ENDS, Standing, State, ballot, standing, votes
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from policies.types import Delta, Observation, Target, digest_of
+from tools.cluster_types import ClusterIdentity, Pod, Workload
 from tools.errors import ArgumentsInvalid
-from tools.ports import ClusterIdentity, ClusterReader, Pod, Workload
+from tools.ports import ClusterReader
 from tools.spec import ActionSpec
 
 

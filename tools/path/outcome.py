@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from policies.types import Decision, Observation, Request
+from policies.decision import Decision
+from policies.types import Observation, Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from policies.claim_keys import (
     STOP,
     TAINT,
 )
-from policies.types import Decision, Observation, Request, VerdictKind
+from policies.decision import Decision, VerdictKind
+from policies.types import Observation, Request
 from tools.path.journal import Journal
 
 _MEANING = (

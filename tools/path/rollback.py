@@ -7,9 +7,9 @@ from audit.log import Entry
 from audit.record import Record
 from policies.types import Observation, Principal, Request
 from tools.actions import registry
+from tools.cluster_types import Workload
 from tools.errors import ArgumentsInvalid
 from tools.path.journal import Journal, parent_of
-from tools.ports import Workload
 from tools.spec import ActionSpec
 
 DEADLINE_MS = 3_600_000

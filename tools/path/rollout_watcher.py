@@ -15,11 +15,11 @@ from audit.record import Parent, Record
 from policies.claim_keys import SETTLED
 from policies.types import Claim, Target
 from tools.cluster.rollout import RolloutProgress, SettledState
+from tools.cluster_types import Manager, Pod, Workload, manager_of
 from tools.errors import ArgumentsInvalid, ClusterUnavailable, NotFound
 from tools.path.context import Context
 from tools.path.evidence import spec_of
 from tools.path.rollback import applied_end, pods_of
-from tools.ports import Manager, Pod, Workload, manager_of
 
 TIMEOUT_S = 300
 """How long is waited by default; kubectl's own progress deadline of a Deployment is 600."""

@@ -9,7 +9,9 @@ from audit.errors import ClaimLost, LogUnavailable
 from audit.log import Entry
 from audit.record import Outcome, Record, Tool
 from policies.claim_keys import APPROVAL, DENIED
-from policies.types import Claim, Decision, Permit
+from policies.decision import Decision
+from policies.permit import Permit
+from policies.types import Claim
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
 from tools.path.context import Context
 from tools.path.delivery import Delivered, Delivery

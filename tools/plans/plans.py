@@ -18,14 +18,12 @@ from contextlib import suppress
 
 from audit.errors import LogUnavailable
 from audit.log import Entry
-from audit.record import Kind, Parent
 from base.interrupts import interrupted
 from policies.claim_keys import DENIED
 from policies.types import Claim, Principal, Request
 from tools.cluster.names import is_handle
 from tools.errors import ArgumentsInvalid, ClusterMismatch
 from tools.path.context import Context
-from tools.path.journal import actor_of
 from tools.path.outcome import Result
 from tools.path.taint import marked as tainted
 from tools.plans.apply import Stepping, Walk
@@ -46,7 +44,7 @@ from tools.plans.plan import (
 )
 from tools.plans.preview import Looking, Preview
 from tools.plans.recent import not_older
-from tools.plans.records import Recorded, drafted, restored
+from tools.plans.records import Recorded, drafted, restored, run_finished, run_started
 
 Told = Callable[[StepDone], None]
 
@@ -76,21 +74,12 @@ class Plans:
         Raises ArgumentsInvalid for no request, too many, or of another person; ClusterUnavailable,
         ClusterMismatch, LogUnavailable.
         """
-        if not 0 < len(requests) <= MAX_STEPS:
-            raise ArgumentsInvalid(f"{len(requests)} steps are no plan", hint=f"1 to {MAX_STEPS}")
-        if any(request.principal != who for request in requests):
-            raise ArgumentsInvalid(
-                "a plan is one principal's", where=who.agent or "", hint="plan them separately"
-            )
+        _plannable(requests, who)
         cluster, plan_id = await self._c.pinned(), id or self._c.nonce()
         run = run_id or f"r-{plan_id[:12]}"
-        steps = await self._looking.steps(
-            plan_id,
-            run,
-            [await tainted(self._c, request) for request in requests],
-            rehearsed or {},
-        )
-        now = self._c.now_ms()
+        asked = [await tainted(self._c, request) for request in requests]
+        steps = await self._looking.steps(plan_id, run, asked, rehearsed or {})
+        at_ms = self._c.now_ms()
         plan = Plan(
             id=plan_id,
             principal=who,
@@ -98,11 +87,11 @@ class Plans:
             run_id=run,
             cluster=cluster.name,
             cluster_uid=cluster.uid,
-            at_ms=now,
-            expires_ms=now + LIFE_MS,
+            at_ms=at_ms,
+            expires_ms=at_ms + LIFE_MS,
             steps=steps,
         )
-        await self._c.log.commit(drafted(self._c.journal, plan), (Claim("set", *marked(plan)),))
+        await self._record(plan)
         return plan
 
     async def one(self, handle: str) -> Plan:
@@ -206,27 +195,20 @@ class Plans:
                 hint = f"its own person: flyball tune apply {plan.handle}"
                 raise PlanRefused(why, where=plan.handle, hint=hint)
 
+    async def _record(self, plan: Plan) -> None:
+        """Plan and steps in one commit; from then on it is the newest under its id."""
+        await self._c.log.commit(drafted(self._c.journal, plan), (Claim("set", *marked(plan)),))
+
     async def _begin(self, recorded: Recorded, by: Principal, left_out: frozenset[int]) -> None:
         """`run.started` of an application: who, which plan, what is left out."""
         plan = recorded.plan
         named = sorted({s.request.target.path for s in plan.steps if s.number in left_out})
-        await self._run(recorded, "run.started", by, {"plan": plan.digest, "excluded": named})
+        await self._c.log.commit((run_started(self._c.journal, recorded, by, named),))
 
     async def _finish(self, recorded: Recorded, by: Principal, carried: Carried) -> None:
         """`run.finished` with the counts. Where the log is away that is among them, and goes unrecorded."""
         with suppress(LogUnavailable):
-            counts = {"plan": recorded.plan.digest, **carried.counts()}
-            await self._run(recorded, "run.finished", by, counts)
-
-    async def _run(self, recorded: Recorded, kind: Kind, by: Principal, args: dict[str, object]) -> None:
-        record = self._c.log.draft(
-            kind,
-            actor=actor_of(by),
-            run_id=recorded.plan.run_id,
-            args=args,
-            parents=(Parent(rel="plan", id=recorded.entry.record.id),),
-        )
-        await self._c.log.commit((record,))
+            await self._c.log.commit((run_finished(self._c.journal, recorded, by, carried),))
 
     async def _tried(self, walk: Walk, step: PlanStep) -> StepDone:
         if (skipped := walk.skips(step)) is not None:
@@ -261,3 +243,13 @@ class Plans:
         log = self._c.log
         found = await log.find(kinds=("plan.step",), since_seq=entry.seq, limit=max(0, min(count, MAX_STEPS)))
         return await asyncio.to_thread(restored, entry, found) if count > 50 else restored(entry, found)
+
+
+def _plannable(requests: Sequence[Request], who: Principal) -> None:
+    """Raises ArgumentsInvalid for no request, too many, or somebody else's."""
+    if not 0 < len(requests) <= MAX_STEPS:
+        raise ArgumentsInvalid(f"{len(requests)} steps are not a plan", hint=f"1 to {MAX_STEPS}")
+    if any(request.principal != who for request in requests):
+        raise ArgumentsInvalid(
+            "a plan is one principal's", where=who.agent or "", hint="plan them separately"
+        )

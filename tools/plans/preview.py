@@ -7,7 +7,8 @@ from typing import Protocol, assert_never
 
 from audit.errors import AuditError
 from audit.log import Entry
-from policies.types import Decision, Observation, Request
+from policies.decision import Decision
+from policies.types import Observation, Request
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
 from tools.path.context import Context
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown

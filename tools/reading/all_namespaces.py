@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from policies.types import Request
 from tools.cluster.names import namespace_target
+from tools.cluster_types import Workload
 from tools.diagnosis.snapshot import Row
 from tools.metrics.types import Metric
-from tools.ports import Workload
 from tools.reading.overview import AT_ONCE, Overview, released
 from tools.reading.screening import Reading
 

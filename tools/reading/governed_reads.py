@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from base.text import harmless
 from policies.types import Principal, Target, digest_of
+from tools.cluster_types import ApiEvent, Autoscaler, Change, Pod, PodUsage, Workload
 from tools.diagnosis.snapshot import Row
 from tools.errors import MetricsUnavailable
 from tools.metrics.series import digest, summary
 from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
 from tools.path.context import Context
-from tools.ports import ApiEvent, Autoscaler, Change, Pod, PodUsage, UsageReader, Workload
+from tools.ports import UsageReader
 from tools.reading.all_namespaces import Everywhere, EverywhereReader
 from tools.reading.overview import Overview
 from tools.reading.own_changes import own_changes

@@ -10,10 +10,10 @@ from functools import partial
 from typing import TypeVar
 
 from policies.types import digest_of
+from tools.cluster_types import Workload
 from tools.diagnosis.snapshot import Row, why
 from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, NotFound
 from tools.metrics.types import Metric, MetricsReader, Number
-from tools.ports import Workload
 from tools.reading.screening import Reading
 
 T = TypeVar("T")

@@ -6,11 +6,11 @@ from audit.log import Entry, Log
 from audit.record import Kind, Record
 from policies.types import Target
 from tools.cluster.objects import unix_ms
+from tools.cluster_types import Change
 from tools.errors import ToolError
 from tools.path.journal import parent_of
 from tools.path.rollback import inverse
 from tools.path.standing import ENDS
-from tools.ports import Change
 
 _LIMIT = 1000
 """Of records of one workload that are looked at, the newest."""

@@ -8,15 +8,16 @@ from collections.abc import Awaitable, Sequence
 from typing import NoReturn, TypeVar
 
 from audit.record import Record
+from policies.decision import VerdictKind
 from policies.guards.taint import key as taint_key
-from policies.types import Claim, Principal, Request, Situation, Target, VerdictKind
+from policies.types import Claim, Principal, Request, Situation, Target
 from tools.cluster.names import namespace_target
+from tools.cluster_types import Workload
 from tools.errors import ArgumentsInvalid, ReadRefused, ToolError
 from tools.path.context import Context, denied
 from tools.path.journal import actor_of, resource_of
 from tools.path.observe import observation
 from tools.path.requests import request_id
-from tools.ports import Workload
 
 T = TypeVar("T")
 MOST_SELECTOR = 4096

@@ -86,7 +86,7 @@ async def _plan(
         somebody("give --yes")
     shown = plan_view.lines(app, plan, left_out)
     plan_view.ask(opts, shown, "approve, and apply? ", yes)
-    voted, carried = await app.approvals.approve_plan(
+    voted, carried = await app.approvals.plan_votes.approve(
         plan,
         app.identity.by_hand(),
         reason,

@@ -27,7 +27,7 @@ def deny(
 
         found, by = await app.approvals.named(handle), app.identity.by_hand()
         if isinstance(found, Plan):
-            entry = await app.approvals.deny_plan(found, by, reason)
+            entry = await app.approvals.plan_votes.deny(found, by, reason)
         else:
             entry = await app.approvals.deny(found.request.digest, by, reason)
         if opts.json:

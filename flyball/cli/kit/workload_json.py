@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyball.cli.kit.render import instant
+from tools.cluster_types import ApiEvent, Autoscaler, Container, Pod, Workload
 from tools.metrics.types import Metric, Number
-from tools.ports import ApiEvent, Autoscaler, Container, Pod, Workload
 
 
 def workload(found: Workload) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from flyball.cli.kit.waiting import span
 
 if TYPE_CHECKING:
     from flyball.wiring import App
+    from tools.cluster_types import Change
     from tools.diagnosis.types import Facts
-    from tools.ports import Change
 
 app = typer.Typer()
 

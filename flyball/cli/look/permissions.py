@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from policies.decision import Decision, VerdictKind
 from policies.questions import Question, judge
-from policies.types import ActionInfo, Decision, Request, VerdictKind
+from policies.types import ActionInfo, Request
 from tools.actions import registry
 from tools.actions.resource_args import VALUES, amount_of
-from tools.ports import Workload
+from tools.cluster_types import Workload
 from tools.spec import ActionSpec
 
 if TYPE_CHECKING:

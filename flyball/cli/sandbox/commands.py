@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sandbox.cluster import SimulatedCluster
     from sandbox.metrics import SimulatedMetrics
     from sandbox.world import World
-    from tools.ports import Workload
+    from tools.cluster_types import Workload
 
 app = typer.Typer(
     help="Reset, advance, load or show the simulated cluster. Example: flyball sandbox advance 2h",

@@ -7,7 +7,8 @@ import pytest
 
 from flyball.cli.kit.allowed_now import hints
 from flyball.exits import Exit
-from policies.types import Decision, Headroom, Principal, Request, VerdictKind
+from policies.decision import Decision, VerdictKind
+from policies.types import Headroom, Principal, Request
 from tests.flyball.facts import WEB
 from tests.kit.command_line import Flyball
 from tools.path.outcome import Refused

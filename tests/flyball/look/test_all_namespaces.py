@@ -10,8 +10,8 @@ from flyball.exits import Exit
 from sandbox.cluster import SimulatedCluster
 from tests.kit.command_line import Flyball
 from tests.kit.installation import LOCAL, allow, deny, target, write_policy
+from tools.cluster_types import Workload
 from tools.errors import NeverHappened
-from tools.ports import Workload
 
 MANIFEST = """
 {{apiVersion: v1, kind: Namespace, metadata: {{name: {0}}}}}

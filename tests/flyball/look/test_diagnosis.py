@@ -19,10 +19,10 @@ from tests.flyball.facts import (
     without,
     workload,
 )
+from tools.cluster_types import Change
 from tools.diagnosis.rules import RULES, diagnose
 from tools.diagnosis.types import Facts, Severity
 from tools.metrics.types import Metric
-from tools.ports import Change
 
 NO_ROOM = "0/3 nodes are available: 3 Insufficient cpu."
 BIGGER = replace(APP, resources=replace(ASKED, cpu_request=750))

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from tests.flyball.facts import NOW_MS, event, manager, pod, pods, workload
+from tools.cluster_types import Change, manager_of
 from tools.diagnosis.timeline import document, tally, timeline
-from tools.ports import Change, manager_of
 
 OURS = Change(
     NOW_MS - 300_000, "log", "human:anna", "scale 4 -> 8", "deployment/web", True, "applied", 12, True, "i-1"

@@ -8,8 +8,8 @@ from policies.types import Delta
 from tests.tools.workloads import RESOURCES, workload
 from tools.actions import registry
 from tools.actions.describe_workload import facts
+from tools.cluster_types import Container, Resources
 from tools.errors import ArgumentsInvalid, DefiniteConflict
-from tools.ports import Container, Resources
 
 SCALE, RES = registry.action("scale"), registry.action("set_resources")
 

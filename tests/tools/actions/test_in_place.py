@@ -10,8 +10,8 @@ from tests.tools.workloads import RESOURCES, pod, with_pods, workload
 from tools.actions import registry
 from tools.actions.in_place import MOST_PODS
 from tools.cluster.qos import qos_class
+from tools.cluster_types import Container, Pod, Resources
 from tools.errors import ArgumentsInvalid
-from tools.ports import Container, Pod, Resources
 
 RES = registry.action("set_resources")
 MI = 2**20

@@ -7,8 +7,8 @@ import pytest
 
 from tests.tools.workloads import pod, with_pods, workload
 from tools.actions import registry
+from tools.cluster_types import Workload
 from tools.errors import ArgumentsInvalid, UnknownTool
-from tools.ports import Workload
 
 SPECS = [*registry.ACTIONS.values(), *registry.READS.values()]
 

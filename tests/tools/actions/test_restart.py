@@ -8,8 +8,8 @@ from policies.types import Target
 from tests.tools.workloads import workload
 from tools.actions import registry
 from tools.actions.restart import ANNOTATION
+from tools.cluster_types import Container, Resources, Workload
 from tools.errors import ArgumentsInvalid
-from tools.ports import Container, Resources, Workload
 
 RESTART = registry.action("restart")
 ARGS = registry.parse(RESTART.args, {"workload": "deploy/web"})

@@ -13,7 +13,8 @@ from sandbox.api.faults import Fault, FaultKind
 from sandbox.api.store import Key
 from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tests.kit.forks import Child
-from tools.approvals.approvals import NoSuchQuestion, VoteRefused
+from tools.approvals.approvals import NoSuchQuestion
+from tools.approvals.voting import VoteRefused
 from tools.path.outcome import Applied, Failed, Pending, Refused, Simulated
 from tools.path.standing import RequestReused
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tools.cluster.cluster_pins import ClusterPins
+from tools.cluster_types import ClusterIdentity
 from tools.errors import ClusterMismatch
-from tools.ports import ClusterIdentity
 
 PROD = ClusterIdentity("prod", "u-prod", "https://prod")
 STAGING = ClusterIdentity("staging", "u-staging", "https://staging")

@@ -7,7 +7,7 @@ import pytest
 from policies.types import Target
 from tools.cluster import objects
 from tools.cluster.owners import owner_of
-from tools.ports import Container, Manager, Resources
+from tools.cluster_types import Container, Manager, Resources
 
 WEB = Target(cluster="c", namespace="shop", kind="deployment", name="web")
 REFERENCE = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tools.cluster import objects
-from tools.ports import Autoscaler, Container, Resources
+from tools.cluster_types import Autoscaler, Container, Resources
 
 
 def pod(status: dict[str, Any] | None = None, **meta: Any) -> dict[str, Any]:

@@ -10,14 +10,15 @@ import pytest
 from aiohttp import web
 
 from audit.clock import SystemClock
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from tests.tools.cluster.fake_server import FakeServer, api_of, kubeconfig, serving, status
 from tests.tools.permits import permit_for
 from tools.cluster.events import MOST_PAGES
 from tools.cluster.reader import KubernetesCluster
 from tools.cluster.writer import KubernetesWriter
+from tools.cluster_types import ApiEvent, Patch, Pod, Precondition, audit_id_of
 from tools.errors import ClusterUnavailable, DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
-from tools.ports import ApiEvent, Patch, Pod, Precondition, audit_id_of
 
 T = TypeVar("T")
 WEB = Target(cluster="c", namespace="shop", kind="deployment", name="web")

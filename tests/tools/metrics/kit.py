@@ -7,10 +7,10 @@ from typing import Any
 from audit.clock import SystemClock
 from policies.types import Target
 from tests.tools.metrics.fake_prometheus import FakePrometheus
-from tools.metrics.prometheus import PrometheusMetrics
 from tools.metrics.prometheus.access import Access
 from tools.metrics.prometheus.address import parse
 from tools.metrics.prometheus.client import Caps
+from tools.metrics.prometheus.reader import PrometheusMetrics
 from tools.metrics.template_file import load
 from tools.metrics.templates import Templates
 

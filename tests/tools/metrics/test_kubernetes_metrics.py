@@ -9,10 +9,10 @@ import pytest
 from policies.types import Target
 from tests.tools.metrics.kit import NOW, WEB
 from tests.tools.workloads import pod, workload
+from tools.cluster_types import ClusterIdentity, Pod, PodUsage, Resources, Workload
 from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, NotFound
 from tools.metrics.kubernetes import KubernetesMetrics
 from tools.metrics.types import Metric, Number, Span
-from tools.ports import ClusterIdentity, Pod, PodUsage, Resources, Workload
 
 MI = 2**20
 

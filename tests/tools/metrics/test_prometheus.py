@@ -18,8 +18,8 @@ import pytest
 from tests.tools.metrics.fake_prometheus import FakePrometheus, answer, document, failure
 from tests.tools.metrics.kit import NOW, WEB, SetClock, asking
 from tools.errors import MetricsUnavailable
-from tools.metrics.prometheus import CHUNK_POINTS
 from tools.metrics.prometheus.client import Caps
+from tools.metrics.prometheus.reader import CHUNK_POINTS
 from tools.metrics.types import Metric, Number, Series, Span
 
 MIN = 60_000

@@ -20,10 +20,10 @@ from policies.types import Request, Target
 from sandbox.api.faults import Fault, FaultKind
 from tests.kit.crash_rig import POLICY, Rig, balanced, opened, run
 from tests.tools.path.test_executor_faults import Interloper, somebody_scales
+from tools.cluster_types import Workload
 from tools.path.attempts import TRIES
 from tools.path.outcome import Applied, Failed, Pending, Refused
 from tools.path.standing import Standing
-from tools.ports import Workload
 
 
 async def cooldowns(rig: Rig) -> list[int]:

@@ -8,11 +8,13 @@ import pytest
 from audit.errors import LogUnavailable
 from audit.store import sqlite as store
 from flyball.cli.main import main
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from tests.kit.crash_rig import Rig, balanced, run
+from tools.cluster_types import Patch, Precondition, Workload
 from tools.path.outcome import Applied, Unknown
 from tools.path.undo import proposal
-from tools.ports import ClusterWriter, Patch, Precondition, Workload
+from tools.ports import ClusterWriter
 
 
 def fill(rig: Rig) -> None:

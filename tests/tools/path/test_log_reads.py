@@ -11,9 +11,9 @@ from audit.log import Log
 from policies.types import Target
 from tests.kit.crash_rig import Rig, balanced, run
 from tests.tools.path.test_executor_faults import Interloper
+from tools.cluster_types import Workload
 from tools.path import kill_switch
 from tools.path.outcome import Applied, Pending, Refused
-from tools.ports import Workload
 
 
 @pytest.fixture

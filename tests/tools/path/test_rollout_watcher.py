@@ -29,10 +29,10 @@ from tests.tools.rig import WEB, Rig, Seen, rig
 from tests.tools.workloads import RESOURCES, pod, with_pods, workload
 from tools.actions import registry
 from tools.cluster.rollout import RolloutProgress, rolled_out
+from tools.cluster_types import Container, Manager, Pod, Workload, manager_of
 from tools.errors import ArgumentsInvalid, ClusterUnavailable, NeverHappened, NotFound
 from tools.path.observe import take
 from tools.path.rollout_watcher import FIRST_S, RolloutWatcher, Settled
-from tools.ports import Container, Manager, Pod, Workload, manager_of
 
 SCALED = {"workload": "deploy/web", "replicas": 6, "current_replicas": None}
 RESIZED = {"workload": "deploy/web", "in_place": True, "cpu_request": "250m"}

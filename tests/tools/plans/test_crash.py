@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from audit.record import Record
-from policies.types import Permit, Target
+from policies.permit import Permit
+from policies.types import Target
 from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tests.kit.forks import Child, die, mortal_log
 from tests.tools.plans.test_plans import ALONE, applied, ended, planned
+from tools.cluster_types import Patch, Precondition, Workload
 from tools.plans.plan import Plan
-from tools.ports import ClusterWriter, Patch, Precondition, Workload
+from tools.ports import ClusterWriter
 
 KILLED = -9
 
@@ -105,13 +107,13 @@ def test_the_votes_are_all_there_or_none(folder: Path, when: str, votes: int) ->
     plan = run(folder, lambda rig: planned(rig, {"web": 18, "worker": 19}))
 
     async def work(rig: Rig, _: Any) -> None:
-        await rig.approvals.approve_plan(plan, rig.identity.by_hand())
+        await rig.approvals.plan_votes.approve(plan, rig.identity.by_hand())
 
     assert Child(folder, work, log_class=mortal_log(when, "approval.granted")).wait() == KILLED
 
     async def again(rig: Rig) -> None:
         assert len(await rig.log.find(kinds=("approval.granted",))) == votes
-        _, carried = await rig.approvals.approve_plan(plan, rig.identity.by_hand())
+        _, carried = await rig.approvals.plan_votes.approve(plan, rig.identity.by_hand())
         assert ended(carried) == ["applied"] * 2
         assert len(await rig.log.find(kinds=("approval.granted",))) == 2
         assert sum((await balanced(rig)).effects.values()) == 2

@@ -19,7 +19,8 @@ from tests.kit.effort import rounds
 from tests.kit.installation import App, within
 from tests.kit.manifests import workload
 from tests.tools.plans.test_plans import applied, ended, planned
-from tools.approvals.approvals import NoSuchQuestion, VoteRefused
+from tools.approvals.approvals import NoSuchQuestion
+from tools.approvals.voting import VoteRefused
 from tools.errors import ClusterMismatch
 from tools.path.outcome import Pending
 from tools.plans.plan import NoSuchPlan, Plan, PlanRefused, marked
@@ -50,9 +51,9 @@ def test_an_agent_neither_applies_nor_approves_nor_denies(folder: Path) -> None:
             with pytest.raises(PlanRefused):
                 await rig.approvals.plans.carry_out(plan.handle, who)
             for vote in (
-                rig.approvals.approve_plan(plan, who),
-                rig.approvals.vote_plan(plan, who),
-                rig.approvals.deny_plan(plan, who, "no"),
+                rig.approvals.plan_votes.approve(plan, who),
+                rig.approvals.plan_votes.vote(plan, who),
+                rig.approvals.plan_votes.deny(plan, who, "no"),
             ):
                 with pytest.raises(VoteRefused):
                     await vote
@@ -80,7 +81,7 @@ def test_a_stranger_neither_applies_nor_votes(folder: Path) -> None:
         with pytest.raises(PlanRefused):
             await rig.approvals.plans.carry_out(plan.handle, mallory)
         with pytest.raises(VoteRefused):
-            await rig.approvals.approve_plan(plan, mallory)
+            await rig.approvals.plan_votes.approve(plan, mallory)
 
     run(folder, work)
 
@@ -145,13 +146,13 @@ def test_duties_are_separate_for_each_step(folder: Path) -> None:
         assert [s.verdict for s in plan.steps] == ["needs_approval"] * 2
         for nobody in ("anna", "ANNA", "mallory"):
             with pytest.raises(VoteRefused):
-                await rig.approvals.approve_plan(plan, person(nobody))
-        voted, carried = await rig.approvals.approve_plan(plan, person("lena"))
+                await rig.approvals.plan_votes.approve(plan, person(nobody))
+        voted, carried = await rig.approvals.plan_votes.approve(plan, person("lena"))
         assert voted.steps == (1,)
         assert list(voted.not_for) == [2]
         assert "dba" in voted.not_for[2]
         assert ended(carried) == ["applied", "waiting"]
-        voted, carried = await rig.approvals.approve_plan(plan, person("zoe"))
+        voted, carried = await rig.approvals.plan_votes.approve(plan, person("zoe"))
         assert ended(carried) == ["applied", "applied"]
 
     run(folder, work)
@@ -174,8 +175,8 @@ def test_a_role_that_has_ended_votes_no_more(folder: Path, vote: str) -> None:
         votes = {
             "approve": lambda: rig.approvals.approve(asked.handle, lena),
             "deny": lambda: rig.approvals.deny(asked.handle, lena, "no"),
-            "approve_plan": lambda: rig.approvals.approve_plan(plan, lena),
-            "deny_plan": lambda: rig.approvals.deny_plan(plan, lena, "no"),
+            "approve_plan": lambda: rig.approvals.plan_votes.approve(plan, lena),
+            "deny_plan": lambda: rig.approvals.plan_votes.deny(plan, lena, "no"),
         }
         with pytest.raises(VoteRefused):
             await votes[vote]()
@@ -192,10 +193,10 @@ def test_a_quorum_is_of_different_people(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         plan = await of_anna(rig)
         for _ in range(2):
-            _, carried = await rig.approvals.approve_plan(plan, person("lena"))
+            _, carried = await rig.approvals.plan_votes.approve(plan, person("lena"))
             assert ended(carried)[0] == "waiting"
         assert len(await rig.log.find(kinds=("approval.granted",))) == 1, "her second yes adds nothing"
-        _, carried = await rig.approvals.approve_plan(plan, person("max"))
+        _, carried = await rig.approvals.plan_votes.approve(plan, person("max"))
         assert ended(carried) == ["applied", "waiting"]
 
     run(folder, work)
@@ -207,10 +208,10 @@ def test_who_may_vote_on_nothing_denies_nothing_but_its_own_person_withdraws_it(
     async def work(rig: Rig) -> None:
         plan = await of_anna(rig)
         with pytest.raises(VoteRefused):
-            await rig.approvals.deny_plan(plan, person("mallory"), "spite")
-        await rig.approvals.deny_plan(plan, person("anna"), "changed my mind")
+            await rig.approvals.plan_votes.deny(plan, person("mallory"), "spite")
+        await rig.approvals.plan_votes.deny(plan, person("anna"), "changed my mind")
         with pytest.raises(NoSuchPlan):
-            await rig.approvals.approve_plan(plan, person("lena"))
+            await rig.approvals.plan_votes.approve(plan, person("lena"))
 
     run(folder, work)
 
@@ -323,7 +324,7 @@ def test_a_plan_for_another_cluster_is_not_carried_out_on_this_one(folder: Path)
         with pytest.raises(ClusterMismatch):
             await applied(rig, plan)
         with pytest.raises(ClusterMismatch):
-            await rig.approvals.approve_plan(plan, rig.identity.by_hand())
+            await rig.approvals.plan_votes.approve(plan, rig.identity.by_hand())
         assert await rig.approvals.plans.waiting() == []
 
     run(folder, work)
@@ -346,16 +347,18 @@ def test_very_many_steps(tmp_path: Path, made_world: Path) -> None:
         assert len(plan.having("needs_approval")) == count
         assert await rig.approvals.plans.one(plan.handle) == plan
         left_out = [f"deployment/{name}" for name in names[3:]]
-        voted, carried = await rig.approvals.approve_plan(plan, rig.identity.by_hand(), exclude=left_out)
+        voted, carried = await rig.approvals.plan_votes.approve(
+            plan, rig.identity.by_hand(), exclude=left_out
+        )
         assert voted.steps == (1, 2, 3)
         assert carried.counts() == {"applied": 3, "excluded": count - 3}
         with pytest.raises(PlanRefused, match=rf"left out deployment/w-003.* and {count - 8} more"):
-            await rig.approvals.vote_plan(plan, rig.identity.by_hand())
+            await rig.approvals.plan_votes.vote(plan, rig.identity.by_hand())
         again = await rig.approvals.plans.carry_out(plan.handle, rig.identity.by_hand())
         assert again.counts() == {"applied": 3, "waiting": count - 3}
-        voted = await rig.approvals.vote_plan(plan, rig.identity.by_hand())
+        voted = await rig.approvals.plan_votes.vote(plan, rig.identity.by_hand())
         assert len(voted.steps) == count - 3
-        await rig.approvals.deny_plan(plan, rig.identity.by_hand(), "too many")
+        await rig.approvals.plan_votes.deny(plan, rig.identity.by_hand(), "too many")
         denied = await rig.log.find(kinds=("approval.denied",))
         assert len(denied) == 1 + count - 3
         assert sum((await balanced(rig)).effects.values()) == 3

@@ -13,10 +13,11 @@ from sandbox.api.faults import Fault, FaultKind
 from sandbox.api.store import Key
 from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tools.approvals.approvals import NoSuchQuestion
+from tools.cluster_types import Workload
 from tools.errors import ArgumentsInvalid
 from tools.path.outcome import Applied, Refused
 from tools.plans.plan import Carried, NoSuchPlan, Plan, StepStatus
-from tools.ports import ClusterWriter, Workload
+from tools.ports import ClusterWriter
 
 ALONE = {"worker": 4, "search": 5, "queue": 3}
 
@@ -212,9 +213,9 @@ def test_planned_anew_under_its_id_the_older_one_is_void(folder: Path) -> None:
         with pytest.raises(NoSuchPlan, match="again"):
             await applied(rig, old)
         with pytest.raises(NoSuchPlan, match="again"):
-            await rig.approvals.approve_plan(old, rig.identity.by_hand())
+            await rig.approvals.plan_votes.approve(old, rig.identity.by_hand())
         assert [w.plan.handle for w in await rig.approvals.plans.waiting()] == [new.handle]
-        await rig.approvals.approve_plan(new, rig.identity.by_hand())
+        await rig.approvals.plan_votes.approve(new, rig.identity.by_hand())
         assert await rig.replicas() == 19
 
     run(folder, work)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tests.tools.plans.test_plans import applied, ended, planned, somebody_scales
-from tools.approvals.approvals import VoteRefused
+from tools.approvals.voting import VoteRefused
 from tools.path.outcome import Refused
 from tools.plans.plan import Carried, NoSuchPlan, PlanRefused
 
@@ -17,16 +17,16 @@ def test_planned_anew_while_it_is_read_the_vote_is_refused(folder: Path) -> None
 
     async def work(rig: Rig) -> None:
         old = await planned(rig, {"web": 18}, id="c0ffee00" * 4)
-        ask = rig.approvals._open
+        ask = rig.approvals.plan_votes._open
 
         async def then_anew(*args: Any) -> Any:
             found = await ask(*args)
             await planned(rig, {"web": 19}, id="c0ffee00" * 4)
             return found
 
-        rig.approvals._open = then_anew  # type: ignore[method-assign]
+        rig.approvals.plan_votes._open = then_anew  # type: ignore[method-assign]
         with pytest.raises(VoteRefused, match="since it was shown"):
-            await rig.approvals.approve_plan(old, rig.identity.by_hand())
+            await rig.approvals.plan_votes.approve(old, rig.identity.by_hand())
         assert not await rig.log.find(kinds=("approval.granted",))
 
     run(folder, work)
@@ -41,7 +41,7 @@ def test_one_yes_is_a_vote_for_each_step_that_needs_one(folder: Path) -> None:
         (waiting,) = await rig.approvals.plans.waiting()
         assert [step.number for step in waiting.open] == [1, 2]
         assert await rig.approvals.waiting() == [], "its steps are not asked one by one"
-        voted, carried = await rig.approvals.approve_plan(plan, rig.identity.by_hand(), "go")
+        voted, carried = await rig.approvals.plan_votes.approve(plan, rig.identity.by_hand(), "go")
         assert (voted.steps, dict(voted.not_for)) == ((1, 2), {})
         assert ended(carried) == ["applied"] * 3
         votes = await rig.log.find(kinds=("approval.granted",))
@@ -59,7 +59,7 @@ def test_votes_come_before_or_after_the_steps_that_need_none(folder: Path) -> No
         plan = await planned(rig, {"web": 18, "search": 5})
         assert ended(await applied(rig, plan)) == ["waiting", "applied"]
         assert ended(await applied(rig, plan)) == ["waiting", "applied"], "asked again it is the same"
-        _, carried = await rig.approvals.approve_plan(plan, rig.identity.by_hand())
+        _, carried = await rig.approvals.plan_votes.approve(plan, rig.identity.by_hand())
         assert ended(carried) == ["applied", "applied"]
         assert sum((await balanced(rig)).effects.values()) == 2
 
@@ -70,7 +70,7 @@ def test_a_vote_is_for_the_view_that_was_shown(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         plan = await planned(rig, {"web": 18})
         somebody_scales(rig, 5, "web")
-        _, carried = await rig.approvals.approve_plan(plan, rig.identity.by_hand())
+        _, carried = await rig.approvals.plan_votes.approve(plan, rig.identity.by_hand())
         assert ended(carried) == ["refused"]
         assert await rig.replicas() == 5
 
@@ -80,7 +80,7 @@ def test_a_vote_is_for_the_view_that_was_shown(folder: Path) -> None:
 def test_what_is_left_out_is_not_voted_on_either(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         plan = await planned(rig, {"web": 18, "search": 5})
-        voted, carried = await rig.approvals.approve_plan(
+        voted, carried = await rig.approvals.plan_votes.approve(
             plan, rig.identity.by_hand(), exclude=["deploy/web"]
         )
         assert voted.steps == ()
@@ -97,10 +97,10 @@ def test_what_an_application_left_out_stays_out_of_a_yes_to_all_of_it(folder: Pa
         await applied(rig, plan, exclude=["deploy/search"])
         for left_out in ([], ["deploy/web"]):
             with pytest.raises(PlanRefused, match="left out deployment/search"):
-                await rig.approvals.approve_plan(plan, by, exclude=left_out)
+                await rig.approvals.plan_votes.approve(plan, by, exclude=left_out)
         assert not await rig.log.find(kinds=("approval.granted",))
         assert [await rig.replicas(name) for name in ("web", "search")] == [2, 2]
-        _, carried = await rig.approvals.approve_plan(plan, by, exclude=["deployment/search"])
+        _, carried = await rig.approvals.plan_votes.approve(plan, by, exclude=["deployment/search"])
         assert ended(carried) == ["applied", "excluded"]
         assert ended(await applied(rig, plan)) == ["applied", "applied"], "all of it was asked for"
 
@@ -115,7 +115,7 @@ def test_the_time_for_votes_is_the_rules(folder: Path) -> None:
         rig.world.advance(15 * 60)
         assert await rig.approvals.plans.waiting() == []
         with pytest.raises(VoteRefused, match="passed"):
-            await rig.approvals.approve_plan(plan, rig.identity.by_hand())
+            await rig.approvals.plan_votes.approve(plan, rig.identity.by_hand())
         assert ended(await applied(rig, plan)) == ["waiting", "applied"]
 
     run(folder, work)
@@ -124,7 +124,7 @@ def test_the_time_for_votes_is_the_rules(folder: Path) -> None:
 def test_a_vote_that_nobody_used_in_time_counts_no_more(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         plan = await planned(rig, {"web": 18})
-        assert (await rig.approvals.vote_plan(plan, rig.identity.by_hand())).steps == (1,)
+        assert (await rig.approvals.plan_votes.vote(plan, rig.identity.by_hand())).steps == (1,)
         rig.world.advance(15 * 60)
         assert ended(await applied(rig, plan)) == ["waiting"]
         assert not (await balanced(rig)).intents
@@ -135,9 +135,9 @@ def test_a_vote_that_nobody_used_in_time_counts_no_more(folder: Path) -> None:
 def test_a_no_is_for_all_of_it(folder: Path) -> None:
     async def work(rig: Rig) -> None:
         plan = await planned(rig, {"web": 18, "search": 5})
-        await rig.approvals.deny_plan(plan, rig.identity.by_hand(), "not before noon")
+        await rig.approvals.plan_votes.deny(plan, rig.identity.by_hand(), "not before noon")
         assert await rig.approvals.plans.waiting() == []
-        for again in (applied(rig, plan), rig.approvals.approve_plan(plan, rig.identity.by_hand())):
+        for again in (applied(rig, plan), rig.approvals.plan_votes.approve(plan, rig.identity.by_hand())):
             with pytest.raises(NoSuchPlan, match="declined"):
                 await again
         for step in plan.steps:
@@ -158,7 +158,7 @@ def test_a_no_in_the_middle_ends_what_has_not_begun(folder: Path) -> None:
 
             def told(done: Any) -> None:
                 if done.step.number == 1:
-                    tasks.append(rig.approvals.deny_plan(plan, rig.identity.by_hand(), "stop"))
+                    tasks.append(rig.approvals.plan_votes.deny(plan, rig.identity.by_hand(), "stop"))
 
             apply = rig.approvals.plans._tried
 

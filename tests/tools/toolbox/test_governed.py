@@ -12,10 +12,10 @@ from tests.kit.installation import LOCAL, OPS, App, allow, ask, installation, sc
 from tests.tools.rig import Rig, rig
 from tests.tools.workloads import pod, workload
 from tools.actions import registry
+from tools.cluster_types import ApiEvent, PodUsage
 from tools.metrics.types import Metric
 from tools.path.outcome import Applied, Failed, Refused, Result, Unknown
 from tools.path.requests import build
-from tools.ports import ApiEvent, PodUsage
 from tools.toolbox.governed import _card, printable
 
 ENDS: dict[str, tuple[str, dict[str, Any], str]] = {

@@ -1,0 +1,234 @@
+"""What a cluster is made of, as it was read, and a change as its API takes it: plain data, whoever the adapter is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from policies.types import Target
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterIdentity:
+    """A cluster as policy names it and as it is: `uid` is the UID of its kube-system namespace."""
+
+    name: str
+    uid: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Requests and limits of one container: CPU in millicores, memory in bytes; None where not set."""
+
+    cpu_request: int | None = None
+    cpu_limit: int | None = None
+    memory_request: int | None = None
+    memory_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    name: str
+    image: str
+    resources: Resources
+
+
+def manager_of(intent: str) -> str:
+    """The field manager that marks an intent's write."""
+    return f"flyball-{intent}"
+
+
+def audit_id_of(intent: str, pod_uid: str) -> str:
+    """The Audit-ID of an intent's write to one pod: each request to the apiserver has its own."""
+    return f"{intent}-{pod_uid[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """One entry of managedFields. `fields` are the top paths it owns, e.g. `spec.replicas`."""
+
+    name: str
+    operation: str
+    subresource: str
+    at: str
+    fields: tuple[str, ...]
+
+
+Strategy = Literal["RollingUpdate", "Recreate", "OnDelete", "Unknown"]
+"""How a workload replaces its pods: `strategy` of a Deployment (RollingUpdate, Recreate), `updateStrategy` of a
+StatefulSet (RollingUpdate, OnDelete); `Unknown`: one that we do not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A Deployment or StatefulSet as it was read. Counts are pods; `owner` is who keeps its replicas
+    (`horizontalpodautoscaler/web`, `argocd`, …) or None."""
+
+    target: Target
+    uid: str
+    resource_version: str
+    generation: int
+    observed_generation: int
+    replicas: int
+    ready: int
+    updated: int
+    available: int
+    paused: bool
+    containers: tuple[Container, ...]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    managers: tuple[Manager, ...]
+    owner: str | None
+    created_at: str
+    selector: Mapping[str, str]
+    template_annotations: Mapping[str, str] = field(default_factory=dict)
+    pods: "tuple[Pod, ...] | None" = None
+    """Its pods, where the action works on them (ActionSpec.pods); None where nobody looked."""
+    seen_ms: int = 0
+    """When it was read for an action (the world's Unix ms); 0 elsewhere."""
+    resources_owner: str | None = None
+    """Who keeps its pods' requests and limits (`verticalpodautoscaler/web`), or None."""
+    strategy: Strategy = "RollingUpdate"
+    partition: int = 0
+    """Of a StatefulSet's rolling update: the pods with a lower ordinal keep the old template."""
+    newest_template: str = ""
+    """Pod.template_hash of a StatefulSet's newest template; empty where the status does not name it."""
+
+    def marked(self, intent: str) -> bool:
+        """Whether fields that this intent wrote are still its own: nobody has written over them since."""
+        return any(manager.name == manager_of(intent) for manager in self.managers)
+
+
+@dataclass(frozen=True, slots=True)
+class PodUsage:
+    """The latest sample of metrics.k8s.io for one pod: containers' CPU in millicores, memory in bytes."""
+
+    pod: str
+    at_ms: int
+    window_s: int
+    containers: Mapping[str, tuple[int, int]]
+
+
+ResizeState = Literal["", "pending", "deferred", "infeasible", "in_progress", "error"]
+"""Where a resize in place stands, by the conditions PodResizePending (Deferred, Infeasible) and
+PodResizeInProgress (Error); empty: nothing is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod. `containers` are what its spec asks for; `actual` what its node has given them (containerStatuses'
+    resources), empty where no node says so. `last_exit` is why a container ended last (`OOMKilled`, `Error`),
+    `waiting` why one does not run (`CrashLoopBackOff`, `ImagePullBackOff`), empty where neither is so."""
+
+    name: str
+    phase: str
+    ready: bool
+    node: str | None
+    containers: tuple[Container, ...]
+    started_at_ms: int | None
+    restarts: int
+    deleting: bool
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    qos: str = ""
+    actual: tuple[Container, ...] = ()
+    resize: ResizeState = ""
+    resize_message: str = ""
+    managers: tuple[Manager, ...] = ()
+    last_exit: str = ""
+    last_exit_ms: int = 0
+    """When that was, Unix ms; 0 where nobody says."""
+    waiting: str = ""
+    template_hash: str = ""
+    created_ms: int = 0
+    """When the apiserver took it, Unix ms; 0 where nobody says."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is, or shall be, at work: neither finished nor being deleted."""
+        return not self.deleting and self.phase not in ("Succeeded", "Failed")
+
+    def marked(self, intent: str) -> bool:
+        """Whether fields that this intent wrote are still its own."""
+        return any(manager.name == manager_of(intent) for manager in self.managers)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiEvent:
+    """One Event about a workload or one of its pods. `message` is anybody's text: untrusted.
+
+    `count` is how often it happened, last at `at_ms` (Unix ms).
+    """
+
+    about: str
+    type: str
+    reason: str
+    message: str
+    source: str
+    count: int
+    at_ms: int
+
+
+ChangeSource = Literal["log", "fields", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of the timeline. `who` and `what` may be anybody's text where it is not ours, made harmless.
+
+    `status` is how ours ended (`applied`, `in_doubt`, `failed`, …), `undo` whether it can still be put back;
+    `intent` is the id under which ours was written, `settled` how the cluster carried it out, where that was
+    waited for.
+    """
+
+    at_ms: int
+    source: ChangeSource
+    who: str
+    what: str
+    about: str
+    ours: bool = False
+    status: str = ""
+    record: int | None = None
+    undo: bool = False
+    intent: str = ""
+    settled: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaler:
+    """A HorizontalPodAutoscaler as it stands; `limited` says that it wants more (or fewer) than its bounds let
+    it have, `able` and `active` are its conditions AbleToScale and ScalingActive, with the reasons."""
+
+    name: str
+    minimum: int
+    maximum: int
+    current: int
+    desired: int
+    cpu_percent: int | None
+    target_percent: int | None
+    able: bool
+    active: bool
+    limited: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One change as the API takes it: a strategic merge patch of the object or of a subresource.
+
+    The adapter adds UID and resourceVersion as preconditions, the field manager, the Audit-ID and dryRun.
+    """
+
+    subresource: Literal["", "scale", "resize"]
+    body: Mapping[str, object]
+    pod: str = ""
+    """The name of the workload's pod that it changes; empty: the workload itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What must still hold on the server: a mismatch is a DefiniteConflict."""
+
+    uid: str
+    resource_version: str

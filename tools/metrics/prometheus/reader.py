@@ -1,0 +1,219 @@
+"""PrometheusMetrics: the typed queries, asked of a Prometheus or of what speaks its API (Thanos, Mimir, Cortex).
+
+`latest` evaluates at the server's own time and asks for the newest sample's time too, also a little ahead of it:
+so a clock that is wrong on either side shows as `stale` or `future` instead of as a figure of another time.
+Which series a Prometheus needs: tools/metrics/shipped_templates.py.
+"""
+
+import logging
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from audit.clock import Clock
+from policies.types import Target, digest_of
+from tools.errors import MetricsUnavailable
+from tools.metrics.numbers import COVERED_PPM, Measured, number, whole
+from tools.metrics.prometheus import answers
+from tools.metrics.prometheus.access import Access
+from tools.metrics.prometheus.failures import strange
+from tools.metrics.spans import aligned, chunks
+from tools.metrics.templates import Query, Templates
+from tools.metrics.types import SKEW_S, SPECS, Metric, Number, Series, Span
+
+if TYPE_CHECKING:
+    from tools.metrics.prometheus.client import Caps, Client
+
+CHUNK_POINTS = 1440
+"""Points a request: a day at one a minute, some 150 kB. Prometheus refuses more than 11,000 (web/api/v1/api.go)."""
+MAX_POINTS = 100_000
+_REMEMBERED = 64
+_logger = logging.getLogger(__name__)
+
+
+class PrometheusMetrics:
+    """A MetricsReader. Close it at the end. Raises MetricsConfigInvalid for certificates that cannot be used."""
+
+    source = "prometheus"
+
+    def __init__(
+        self, access: Access, templates: Templates, clock: Clock, caps: "Caps | None" = None
+    ) -> None:
+        self._access, self._templates, self._clock = access, templates, clock
+        self._tls, self._caps = access.tls(), caps
+        self._opened: Client | None = None
+        self._warned: dict[str, None] = {}
+
+    async def close(self) -> None:
+        if self._opened is not None:
+            await self._opened.close()
+
+    @property
+    def _client(self) -> "Client":
+        """Opened at the first question: most commands have none, and the HTTP library costs as much as they do."""
+        if self._opened is None:
+            from tools.metrics.prometheus.client import Caps, Client
+
+            self._opened = Client(self._access, self._tls, self._caps or Caps())
+        return self._opened
+
+    def fingerprint(self, metric: Metric) -> str:
+        """What an answer depends on besides target and span: where it comes from, and the template."""
+        asked = [str(self._access.address), self._access.tenant, self._templates.digest(metric)]
+        return digest_of([self.source, *asked])
+
+    async def latest(self, metric: Metric, target: Target, now_ms: int) -> Number:
+        """The newest figure. Raises MetricsUnavailable."""
+        query = self._templates.query(metric, target)
+        document = await self._ask("query", {"query": query.instant}, metric, target)
+        parts = answers.instant(document, self._where(metric, target))
+        return number(metric, self._measured(metric, target, query, document, parts), now_ms)
+
+    async def history(self, metric: Metric, target: Target, span: Span) -> Series:
+        """The figures on the grid, `span` moved back onto it. None where there is none, where it rests on too
+        few pods, where the source warns, and ahead of our clock.
+
+        Raises MetricsUnavailable, also where the clocks differ.
+        """
+        whole_span = aligned(span)
+        if whole_span.points > MAX_POINTS:
+            raise MetricsUnavailable(
+                f"{whole_span.points} points are too many",
+                where=f"{metric} of {target.path}",
+                hint="larger steps",
+            )
+        await self._same_time()
+        query = self._templates.query(metric, target, span.step_s)
+        values: list[int | None] = []
+        for piece in chunks(whole_span, CHUNK_POINTS):
+            values += await self._piece(metric, target, query, piece)
+        return Series(metric, SPECS[metric].unit, whole_span, tuple(values))
+
+    async def _piece(self, metric: Metric, target: Target, query: Query, span: Span) -> list[int | None]:
+        form = {
+            "query": query.ranged,
+            "start": str(span.start_ms // 1000),
+            "end": str(span.end_ms // 1000),
+            "step": str(span.step_s),
+        }
+        document = await self._ask("query_range", form, metric, target)
+        where = self._where(metric, target)
+        parts = answers.ranged(document, where)
+        if self._warns(metric, target, document):
+            return [None] * span.points
+        on_grid = {name: _on_grid(samples, span, where) for name, samples in parts.items()}
+        now_ms = self._clock.wall_ms()
+        return [
+            self._point(metric, on_grid, index, where)
+            if span.start_ms + index * span.step_s * 1000 <= now_ms
+            else None
+            for index in range(span.points)
+        ]
+
+    def _point(
+        self, metric: Metric, parts: Mapping[str, list[str | None]], index: int, where: str
+    ) -> int | None:
+        text = parts["value"][index] if "value" in parts else None
+        if text is None:
+            return None
+        if self._templates.counts(metric):
+            covered, expected = (
+                _count(parts[name][index] if name in parts else None, where)
+                for name in ("measured", "expected")
+            )
+            if Measured(text, 0, covered or 0, expected).coverage_ppm < COVERED_PPM:
+                return None
+        return whole(metric, text)
+
+    def _measured(
+        self,
+        metric: Metric,
+        target: Target,
+        query: Query,
+        document: Mapping[str, Any],
+        parts: Mapping[str, str],
+    ) -> Measured:
+        where = self._where(metric, target)
+        covered: int | None = 1_000_000
+        expected: int | None = 1_000_000
+        if self._templates.counts(metric):
+            covered, expected = (_count(parts.get(name), where) for name in ("measured", "expected"))
+        return Measured(
+            text=parts.get("value"),
+            at_ms=_moment(parts.get("newest"), where),
+            covered_ppm=covered or 0,
+            expected_ppm=expected,
+            window_s=query.window_s,
+            partial=self._warns(metric, target, document),
+        )
+
+    async def _same_time(self) -> None:
+        """A server with a wrong clock has put all its samples at wrong times: a series of them misleads."""
+        document = await self._client.ask(
+            "/api/v1/query",
+            {"query": 'label_replace(vector(time()), "flyball", "value", "", "")'},
+            "its clock",
+        )
+        where = f"{self._access.address} (its clock)"
+        theirs = _moment(answers.instant(document, where).get("value"), where)
+        ahead_ms = (theirs or 0) - self._clock.wall_ms()
+        if abs(ahead_ms) > SKEW_S * 1000:
+            side = "ahead of" if ahead_ms > 0 else "behind"
+            raise MetricsUnavailable(
+                f"its clock is {abs(ahead_ms) // 1000} s {side} ours",
+                where=where,
+                hint="set both clocks by NTP; which is wrong, `date -u` on both says",
+                code="Skew",
+            )
+
+    async def _ask(
+        self, call: str, form: Mapping[str, str], metric: Metric, target: Target
+    ) -> dict[str, Any]:
+        subject = f"{metric} of {target.path}, {self._templates.where}"
+        return await self._client.ask(f"/api/v1/{call}", form, subject)
+
+    def _where(self, metric: Metric, target: Target) -> str:
+        return f"{self._access.address} ({metric} of {target.path}, {self._templates.where})"
+
+    def _warns(self, metric: Metric, target: Target, document: Mapping[str, Any]) -> bool:
+        """Whether the source warns. Each text is told once a process, beside the data."""
+        said = answers.warnings(document)
+        for text in said:
+            if text not in self._warned and len(self._warned) < _REMEMBERED:
+                self._warned[text] = None
+                _logger.warning(
+                    "%s warns about %s of %s: %s", self._access.address, metric, target.path, text
+                )
+        return bool(said)
+
+
+def _on_grid(samples: list[answers.Sample], span: Span, where: str) -> list[str | None]:
+    """The figure at each point. Raises MetricsUnavailable for a sample that is at none."""
+    step_ms, found = span.step_s * 1000, [None] * span.points
+    values: list[str | None] = list(found)
+    for at_ms, text in samples:
+        index, beside = divmod(at_ms - span.start_ms, step_ms)
+        if beside or not 0 <= index < span.points:
+            raise strange("a sample is not at a time that was asked for", where)
+        values[index] = text
+    return values
+
+
+def _count(text: str | None, where: str) -> int | None:
+    """A number of pods, in millionths; None where there is no such series."""
+    return None if text is None else round(_decimal(text, where) * 1_000_000)
+
+
+def _moment(text: str | None, where: str) -> int | None:
+    """Seconds since 1970 as text, in milliseconds."""
+    return None if text is None else int(_decimal(text, where) * 1000)
+
+
+def _decimal(text: str, where: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or not 0 <= amount < 10**15:
+        raise strange(f"`{text[:40]}` is neither a count nor a time", where)
+    return amount
