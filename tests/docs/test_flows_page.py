@@ -14,6 +14,6 @@ def test_a_flow_is_what_the_code_calls(tree: str) -> None:
 
 def test_every_flow_enters_the_path_by_the_executor_or_only_reads() -> None:
     roots = {tree.split()[0]: tree for tree in TREES}
-    writing = ("_one", "Approvals.approve_plan", "build", "tune")
+    writing = ("_one", "PlanVotes.approve", "build", "tune")
     assert all("Executor.execute " in roots[root] for root in writing)
     assert not any("Writer." in tree for tree in TREES), "only the path writes"
