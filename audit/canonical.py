@@ -55,11 +55,11 @@ def encode(record: Record) -> bytes:
 
 
 def decode(body: bytes) -> Record:
-    """The record of a stored leaf. Raises LogTampered where the bytes are no record."""
+    """The record of a stored leaf. Raises LogTampered where the bytes are not a record."""
     try:
         return Record.model_validate_json(body)
     except ValidationError as error:
-        raise LogTampered(f"stored bytes are no record: {error.errors()[0]['msg']}") from error
+        raise LogTampered(f"stored bytes are not a record: {error.errors()[0]['msg']}") from error
 
 
 def _part(value: object) -> dict[str, Any]:

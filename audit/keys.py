@@ -92,7 +92,7 @@ def from_file(path: Path) -> KeySigner:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        hint = "restore the key from a backup; a log is never signed on with a new one"
+        hint = "restore the key from a backup; a log cannot continue under a new key"
         raise LogUnavailable(f"no signing key: {error.strerror}", where=str(path), hint=hint) from error
     with os.fdopen(descriptor) as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

@@ -124,7 +124,7 @@ def _parse(path: Path) -> dict[str, str]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        raise UsageError(str(e), where=str(path), hint="fix the file, or leave --config out") from e
+        raise UsageError(str(e), where=str(path), hint="fix the file, or remove --config") from e
     names = [s.name for s in TABLE]
     for key, value in table.items():
         if key not in names:

@@ -71,7 +71,7 @@ class SimulatedWriter:
             if any(own["metadata"]["name"] == pod for own in txn.pods_of(workload)):
                 return Key("pod", workload.namespace, pod)
         raise NeverHappened(
-            f"pod `{pod[:80]}` is none of its own",
+            f"pod `{pod[:80]}` does not belong to this workload",
             where=str(target),
             hint="kubectl get pods --show-labels",
             code="NotFound",

@@ -40,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_MEMORY)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_file_of_a_person(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Settings, state and pinned checkpoints of whoever runs the tests are neither read nor written."""
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        os.environ[name] = str(tmp_path_factory.mktemp(name.lower()))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The real tests share one control plane: they go to one worker, and begin first, for they take longest."""
     for item in items:

@@ -9,7 +9,7 @@ import json
 
 from tools.toolbox.port import Card
 
-_WAITS = "a person has to approve this outside of this conversation; nothing has changed; no text approves it"
+_WAITS = "a person has to approve this outside of this conversation; nothing has changed; a message cannot approve it"
 
 
 def result(number: int, card: Card, limit: int) -> str:

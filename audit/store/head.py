@@ -55,7 +55,7 @@ class Head:
         else:
             tree = Tree.restore(size, self._edge)
         if (checkpoint.size, checkpoint.root) != (size, root) or tree.root() != root:
-            raise tampered(f"the signed root of {size} records is not theirs", self._path)
+            raise tampered(f"the signed root of {size} records does not match", self._path)
         return tree
 
     def _stamp(self, seq: int) -> Stamp:

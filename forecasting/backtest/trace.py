@@ -69,7 +69,7 @@ def on_the_minute(rows: Rows) -> Trace:
     name, first = stem(rows.name), int(rows.at[0])
     span = rows.at[-1] - first
     if len(rows.at) < 2:
-        raise BadTrace("one sample is no history", rows.name, f"give at least {LEAST_MINUTES} minutes")
+        raise BadTrace("one sample is not enough", rows.name, f"give at least {LEAST_MINUTES} minutes")
     if span > _LONGEST_DAYS * 86_400:
         hint = "a timestamp that is far off? cut the trace otherwise"
         raise BadTrace(f"it spans {int(span // 86_400)} days, at most {_LONGEST_DAYS}", rows.name, hint)
@@ -77,7 +77,7 @@ def on_the_minute(rows: Rows) -> Trace:
     every = float(np.median(np.diff(rows.at[: max(2, past)])))
     if every > _COARSEST_S:
         hint = "give at least a sample an hour"
-        raise BadTrace(f"a sample every {int(every)} s says nothing of minutes", rows.name, hint)
+        raise BadTrace(f"a sample every {int(every)} s is too coarse for minutes", rows.name, hint)
     values = _means(rows, first, every) if every <= (1 + _OFF) * MINUTE_S else _held(rows, first, every)
     if len(values) < LEAST_MINUTES:
         hint = "give a longer trace: half of it is history"

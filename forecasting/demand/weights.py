@@ -70,7 +70,7 @@ def loaded(text: str, where: str) -> Weights:
         body = json.loads(text)
         digest = body.pop("sha256")
     except (ValueError, KeyError, TypeError, AttributeError) as e:
-        raise _refused("no file of weights", where) from e
+        raise _refused("not a weights file", where) from e
     if (
         body.get("format") != FORMAT
         or body.get("features") != list(NAMES)

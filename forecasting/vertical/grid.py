@@ -42,7 +42,7 @@ def gridded(rows: Rows, unit: float = 1.0) -> Demand:
 
 def _step(rows: Rows) -> int:
     if len(rows.at) < 2:
-        raise BadTrace("one sample is no history", rows.name, f"give at least {LEAST_STEPS} of them")
+        raise BadTrace("one sample is not enough", rows.name, f"give at least {LEAST_STEPS} of them")
     every = float(np.median(np.diff(rows.at[: max(2, len(rows.at) // 2)])))
     if every > HOUR_S:
         hint = "give at least a sample an hour"

@@ -344,7 +344,7 @@ def test_a_log_of_the_same_length_swapped_in_under_a_running_process(log_path: P
         with attacker(log_path) as connection:
             forge(connection)
             rebuild(connection, from_file(log_path.with_suffix(".key")))
-        with pytest.raises(LogTampered, match="the signed root of 304 records is not theirs"):
+        with pytest.raises(LogTampered, match="the signed root of 304 records does not match"):
             await fill(log, 1)
 
     with_log(log_path, work)

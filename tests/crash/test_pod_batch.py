@@ -325,7 +325,7 @@ def test_a_pod_that_somebody_else_resized_stops_the_row(row: Path) -> None:
     async def work(rig: Rig) -> None:
         result = await rig.executor.execute(resize(rig))
         assert isinstance(result, Applied)
-        assert "somebody else has changed its resources" in result.partial
+        assert "another writer has changed its resources" in result.partial
         await ended_well(rig, 1)
 
     run(row, work, **_while_writing(row, 2, theirs))

@@ -136,9 +136,9 @@ def test_a_sample_that_is_early_or_late_belongs_to_its_minute() -> None:
 @pytest.mark.parametrize(
     ("at", "what"),
     [
-        ([0.0], "one sample is no history"),
+        ([0.0], "one sample is not enough"),
         ([0.0, 60.0], "2 minutes, at least 10"),
-        ([7200.0 * i for i in range(50)], "a sample every 7200 s says nothing of minutes"),
+        ([7200.0 * i for i in range(50)], "a sample every 7200 s is too coarse for minutes"),
         ([0.0, 60.0, 120.0, 1.7e9], "it spans 19675 days, at most 400"),
     ],
 )

@@ -148,5 +148,5 @@ def test_weights_that_were_changed_are_refused(change: dict[str, object], told: 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "no json"])
 def test_what_is_no_file_of_weights_is_refused(text: str) -> None:
-    with pytest.raises(ForecastError, match="no file of weights"):
+    with pytest.raises(ForecastError, match="not a weights file"):
         loaded(text, "here")

@@ -31,7 +31,7 @@ def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("can-i scale deploy/web -n kube-system", 3, "may never"),
         ("can-i scael deploy/web", 2, "`scael` is not an action"),
         ("can-i scale deploy/Web", 2, "not a Kubernetes name"),
-        ("can-i scale deploy/web --as root", 2, "is nobody"),
+        ("can-i scale deploy/web --as root", 2, "is not a known identity"),
         ("explain scale deploy/web --replicas 15 --current-replicas 4", 0, "needs 1 of local"),
         (
             "explain scale deploy/web --replicas 60 --current-replicas 4",

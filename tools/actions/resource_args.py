@@ -27,10 +27,10 @@ class Value:
 
     def parse(self, text: str) -> int:
         """The amount, rounded up to a whole millicore or byte as Kubernetes does; that is what is judged and what
-        is sent. Raises ValueError, also for what is beyond all numbers."""
+        is sent. Raises ValueError, also for what is too large."""
         amount = self.rounded(text)
         if amount >= INTEGER_MAX:
-            raise ValueError(f"`{text}` is beyond all numbers")
+            raise ValueError(f"`{text}` is too large")
         return amount
 
     def show(self, amount: int | None) -> str:

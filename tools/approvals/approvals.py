@@ -123,7 +123,7 @@ class Approvals:
         by_person(self._c, waiting.handle, voter)
         gate = await self._c.gate()
         if (why := gate.vote_refused(waiting.request, voter, waiting.needs)) is not None:
-            raise VoteRefused(why, where=waiting.handle, hint="somebody else must approve it")
+            raise VoteRefused(why, where=waiting.handle, hint="another person must approve it")
 
 
 def _waiting(entry: Entry, request: Request, attempts: int) -> Waiting:

@@ -65,7 +65,7 @@ class PlanVotes:
         mine = [step for step in open if step.number not in not_for]
         if open and not mine:
             why = next(iter(not_for.values()))
-            raise VoteRefused(why, where=plan.handle, hint="somebody else must approve it")
+            raise VoteRefused(why, where=plan.handle, hint="another person must approve it")
         unvoted = [step for step in mine if not await self._has_voted(step, voter)]
         if unvoted:
             await self._commit_votes(recorded, unvoted, voter, reason)
@@ -82,7 +82,7 @@ class PlanVotes:
         plan, needing = recorded.plan, recorded.plan.having("needs_approval")
         own = voter.on_behalf_of == plan.principal.on_behalf_of
         if not own and len(not_for := await self._not_for(needing, voter)) == len(needing):
-            raise VoteRefused(next(iter(not_for.values()), "it needs nobody's vote"), where=plan.handle)
+            raise VoteRefused(next(iter(not_for.values()), "no vote is needed"), where=plan.handle)
         denial = self._plan_vote(recorded, voter, reason)
         (entry,) = await self._c.log.commit((denial,), (Claim("set", DENIED.of(plan.id), 1),))
         for start in range(0, len(plan.steps), AT_ONCE):

@@ -123,7 +123,7 @@ class KubernetesCluster:
         obj = await self.api.get(path)
         if not self._pages.parse(lambda: objects.belongs(target, obj), path):
             raise NotFound(
-                f"pod `{name}` is none of its own",
+                f"pod `{name}` does not belong to this workload",
                 where=str(target),
                 hint="kubectl get pods --show-labels",
                 http=404,

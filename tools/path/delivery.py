@@ -111,7 +111,10 @@ class Delivery:
         now = next((pod for pod in pods if pod.uid == seen.uid and not pod.deleting), None)
         if now is not None and now.containers != seen.containers:
             raise DefiniteConflict(
-                "somebody else has changed its resources", where=f"pod {seen.name}", code="conflict", http=409
+                "another writer has changed its resources",
+                where=f"pod {seen.name}",
+                code="conflict",
+                http=409,
             )
         return now
 

@@ -48,7 +48,7 @@ def of_workload(workload: Workload, intent: Record, *, fenced: bool) -> Evidence
     untouched = _fields(workload, intent) == (intent.before or {})["fields"]
     if untouched and moved <= 1:
         return Evidence("not_applied", "did not happen; a late write can no longer land", facts)
-    return Evidence(None, "somebody has changed it since, our marker would be gone either way", facts)
+    return Evidence(None, "another writer has changed it since; our marker would be gone either way", facts)
 
 
 def pods_left(workload: Workload, intent: Record) -> list[Pod]:

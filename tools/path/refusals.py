@@ -21,11 +21,11 @@ from policies.types import Observation, Request
 from tools.path.journal import Journal
 
 _MEANING = (
-    (STOP, "kill_switch", "the kill switch was thrown meanwhile; `flyball resume` lifts it"),
+    (STOP, "kill_switch", "the kill switch was switched on meanwhile; `flyball resume` lifts it"),
     (POLICY_EPOCH, "policy", "another process works by a newer policy; start again to load it"),
     (CLOCK, "clock", "the clock went back behind what the log has seen; set it right"),
     (NONCE, "permit", "the permit was used already"),
-    (CHANGED, "cooldown", "somebody else changed this workload a moment ago"),
+    (CHANGED, "cooldown", "another writer changed this workload a moment ago"),
     (TAINT, "taint", "the session has read untrusted text meanwhile; ask again"),
     (APPROVAL, "approval", "the approval was used already"),
     (ATTEMPT, "request", "another process carries out this very request"),

@@ -37,13 +37,13 @@ async def restores(
     end = await applied_end(journal, intent)
     if intent is None or end is None:
         raise ArgumentsInvalid(
-            "it undoes nothing that was applied", where=request.undoes, hint="flyball audit tail"
+            "the change to undo was never applied", where=request.undoes, hint="flyball audit tail"
         )
     _same(request, spec, intent.record)
     may_undo(request.principal, intent.record)
     if not _as_made(seen.view["fields"], end.after or {}, intent.record):
         raise ArgumentsInvalid(
-            "it is not what that change made of it any more: somebody, an undo or a rollout has changed it since",
+            "the fields were changed again after that change, by a person, an undo or a rollout",
             where=str(request.target),
             hint="look, then act on what it is now",
         )
@@ -79,7 +79,7 @@ def may_undo(who: Principal, intent: Record) -> None:
     actor = intent.actor
     if who.agent is not None and (actor.id, actor.on_behalf_of) != (who.agent, who.on_behalf_of):
         hint = "a person can: flyball undo"
-        raise ArgumentsInvalid("that is somebody else's change", where=f"by {actor.id}", hint=hint)
+        raise ArgumentsInvalid("that change was made by another principal", where=f"by {actor.id}", hint=hint)
 
 
 def inverse(intent: Record) -> dict[str, Any]:
@@ -121,4 +121,6 @@ def _same(request: Request, spec: ActionSpec[Any], intent: Record) -> None:
     target = intent.resource
     same = target is not None and target.key == request.target.key and tool_of(intent) == spec.name
     if not same or registry.plain(registry.parse(spec.args, inverse(intent))) != request.args:
-        raise ArgumentsInvalid("it is not the inverse of what it says it undoes", where=request.undoes or "")
+        raise ArgumentsInvalid(
+            "the request is not the inverse of the change it names", where=request.undoes or ""
+        )

@@ -52,7 +52,7 @@ class Writing:
             raise NeverHappened(what, where=e.where, hint=hint, code="rehearsal", http=e.http) from e
         if found.partial:
             what = f"the dry run was refused half-way, so nothing was written: {found.partial}"
-            raise NeverHappened(what, hint="correct what it names, then ask again", code="rehearsal")
+            raise NeverHappened(what, hint="fix the error shown, then ask again", code="rehearsal")
 
     async def write(self) -> Result:
         """Intent, one try, outcome: two durable commits.
@@ -119,9 +119,7 @@ class Writing:
         except NeverHappened as e:
             return await self._not_written(intent, e)
         if delivered.partial and not ctx.live:
-            no = NeverHappened(
-                delivered.partial, where="dry run", hint="correct what it names", code="partial"
-            )
+            no = NeverHappened(delivered.partial, where="dry run", hint="fix the error shown", code="partial")
             return await self._not_written(intent, no)
         return await self._written(intent, delivered)
 

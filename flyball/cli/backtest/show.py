@@ -12,7 +12,7 @@ _HEAD = (
 )  # fmt: skip
 _LESS = ("HOURS@70", "VIOL@70", "WORSE-ON", "FEWER@60")
 """What a narrow terminal goes without, in this order."""
-BOUND = "the oracle knows the future: a bound, not a policy"
+BOUND = "the oracle knows the future: an upper bound, not usable live"
 
 
 def show(cases: "Sequence[Case]", found: "Comparison") -> None:

@@ -20,7 +20,7 @@ HELP = """\
 /resume             go on with a turn that was cut off
 /threads            the stored conversations
 /help               this
-Ctrl-C cancels a turn, Ctrl-D leaves. Text approves nothing."""
+Ctrl-C cancels a turn, Ctrl-D leaves. Only /approve approves."""
 
 Ask = Callable[[str], str | None]
 """A question to the person, answered with a line, or None at the end of input."""
@@ -64,7 +64,7 @@ class Commands:
         if not sys.stdin.isatty():
             hint = f"flyball approve {waiting.handle} --yes"
             raise UsageError(
-                "there is no terminal to ask at", where="standard input is not a terminal", hint=hint
+                "confirmation needs a terminal", where="standard input is not a terminal", hint=hint
             )
         say(f"{self._app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}")
         if (self._ask("approve? [y/N] ") or "").strip().lower() not in ("y", "yes"):

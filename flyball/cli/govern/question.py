@@ -71,7 +71,9 @@ def asked(
     current = _numbers(supposed.current_replicas, supposed.current)
     labels, action = _pairs(supposed.labels), _action(snapshot, action)
     if who != "local" and not who.startswith(("agent:", "human:")):
-        raise UsageError(f"`{who}` is nobody", where="--as", hint="local, agent:NAME or human:NAME")
+        raise UsageError(
+            f"`{who}` is not a known identity", where="--as", hint="local, agent:NAME or human:NAME"
+        )
     mine = not who.startswith("human:")
     return snapshot, Question(
         who=os_user() if who == "local" else who,

@@ -10,9 +10,7 @@ from flyball.exits import Exit, Stop, UsageError
 def somebody(hint: str) -> None:
     """Raises UsageError where no terminal is there to answer."""
     if not sys.stdin.isatty():
-        raise UsageError(
-            "there is no terminal to ask at", where="standard input is not a terminal", hint=hint
-        )
+        raise UsageError("confirmation needs a terminal", where="standard input is not a terminal", hint=hint)
 
 
 def confirm(opts: Options, shown: str, question: str) -> None:

@@ -69,7 +69,7 @@ def test_document_and_files(flyball: Flyball, home: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "options", "what"),
     [
-        ("ts,value\n1,0.5\n", [], "one sample is no history"),
+        ("ts,value\n1,0.5\n", [], "one sample is not enough"),
         ("ts,value\n", [], "there is no sample"),
         ("a,b\n1,2\n", [], "one column `ts` is needed"),
         ("ts,cpu\n1,2\n", [], "one column `value` is needed"),

@@ -156,7 +156,7 @@ def test_the_document_is_of_integers(flyball: Flyball, traces: None) -> None:
             "--trace web.csv",
             "error: web.csv:3: `99999999999` lies in the future",
         ),
-        ("ts,value\n0,1\n", "--trace web.csv", "error: web.csv: one sample is no history"),
+        ("ts,value\n0,1\n", "--trace web.csv", "error: web.csv: one sample is not enough"),
         ("ts,value\n0,1\n", "--trace web.csv --trace a/web.csv", "two traces are named `web`"),
         ("ts,value\n0,1\n", "--trace web.csv --column cpu", "the head has `ts`, `value`"),
         (

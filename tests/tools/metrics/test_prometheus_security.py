@@ -148,7 +148,7 @@ def test_a_token_that_would_end_its_header_is_refused_unseen(token: str) -> None
 
 
 def test_a_token_does_not_cross_the_network_readable() -> None:
-    with pytest.raises(MetricsConfigInvalid, match="readable"):
+    with pytest.raises(MetricsConfigInvalid, match="unencrypted"):
         Access(parse("http://prometheus:9090"), token=CANARY)
     Access(parse("https://prometheus:9090"), token=CANARY)
 

@@ -143,7 +143,7 @@ def test_overwritten_before_the_look_is_for_a_person(folder: Path) -> None:
         await rig.executor.execute(rig.scale(5, id="request-1"))
         (result,) = await rig.executor.resolver.sweep()
         assert isinstance(result, Unknown)
-        assert "somebody has changed it since" in result.why
+        assert "another writer has changed it since" in result.why
         blocked = await rig.executor.execute(rig.scale(7, id="request-2"))
         assert isinstance(blocked, Refused)
         assert blocked.stage == "in-doubt"

@@ -71,7 +71,7 @@ def test_what_somebody_changed_since_is_theirs(folder: Path) -> None:
         somebody_scales(rig, 9)
         result = await rig.executor.execute(await undo(rig, done))
         assert isinstance(result, Failed)
-        assert "has changed it since" in result.what
+        assert "changed again after that change" in result.what
         assert await rig.replicas() == 9
         await balanced(rig)
 

@@ -43,7 +43,7 @@ class Access:
             raise _invalid("certificates need https", "prometheus_url", "write https://, or take them out")
         if (self.token or self.token_file) and not self.address.loopback:
             hint = "write https://; http:// with a token is for this machine's own addresses only"
-            raise _invalid("a token would cross the network readable", "prometheus_url", hint)
+            raise _invalid("the token would be sent unencrypted", "prometheus_url", hint)
 
     def bearer(self) -> str:
         """The token, read from its file each time, since a kubelet rotates it. Raises MetricsUnavailable."""
