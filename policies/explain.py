@@ -58,10 +58,10 @@ def explain(snapshot: Snapshot, question: Question) -> Explanation:
     request = request_of(question, snapshot)
     decision = judge(snapshot, question)
     if lacks_numbers(snapshot, question):
-        ask = gate.ask(request, question.at_ms, situation_of(question, gate, request).values)
+        ask = gate.screen_input(request, question.at_ms, situation_of(question, gate, request).values)
         stages = tuple(_stages(ask, PRE_READ_GUARDS))
         return Explanation(decision, stages, tuple(_by_names(ask, decision)))
-    case = gate.case(
+    case = gate.decision_input(
         request, observation_of(question), votes_of(question, request), situation_of(question, gate, request)
     )
     guards: tuple[Callable[[DecisionInput], Refusal | None], ...] = (

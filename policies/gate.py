@@ -94,14 +94,14 @@ class Gate:
         return f"{person} may not approve this: it takes {wanted or 'nobody'}, and not the one who asks"
 
     def _screen(self, request: Request, now_ms: int, values: Mapping[str, int]) -> Decision:
-        ask = self.ask(request, now_ms, values)
+        ask = self.screen_input(request, now_ms, values)
         for guard in PRE_READ_GUARDS:
             refusal = guard(ask)
             if refusal is not None:
                 return _deny(ask, refusal)
         return _answer(ask, VerdictKind.ALLOW, stage="screen", rule=None, detail="allowed by names")
 
-    def ask(self, request: Request, now_ms: int, values: Mapping[str, int]) -> ScreenInput:
+    def screen_input(self, request: Request, now_ms: int, values: Mapping[str, int]) -> ScreenInput:
         """What the guards by names are asked about; `explain` asks them all."""
         snapshot = self._at(now_ms)
         writes = snapshot.writes(request.action)
@@ -110,7 +110,7 @@ class Gate:
     def _decide(
         self, request: Request, seen: Observation, approvals: Sequence[Approval], situation: Situation
     ) -> Decision:
-        case = self.case(request, seen, approvals, situation)
+        case = self.decision_input(request, seen, approvals, situation)
         refusal = first_refusal(case)
         if refusal is not None:
             return _deny(case, refusal)
@@ -123,7 +123,7 @@ class Gate:
             return _pending(case)
         return _allow(case)
 
-    def case(
+    def decision_input(
         self, request: Request, seen: Observation, approvals: Sequence[Approval], situation: Situation
     ) -> DecisionInput:
         """What the guards are asked about; `explain` asks them all."""

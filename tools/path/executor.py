@@ -88,7 +88,7 @@ class Executor:
             return no, ""
         ctx = ExecutionContext(request, spec, args, await c.pinned(), gate, Held("", 0))
         attempt = await self._runner.look(ctx, 1)
-        await c.log.commit((c.journal.looked(request, attempt.seen),))
+        await c.log.commit((c.journal.previewed(request, attempt.seen),))
         votes = await c.journal.votes_of(request)
         values = await c.log.values(ctx.keys)
         return await self._runner.decide(ctx, attempt, votes, values), attempt.diff

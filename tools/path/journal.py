@@ -81,11 +81,11 @@ class Journal:
         entries = await self.log.by_request(intent.request_id or "")
         return [e for e in entries if e.record.kind in kinds and parent_of(e.record, "intent") == intent.id]
 
-    def looked(self, request: Request, seen: Observation) -> Record:
+    def previewed(self, request: Request, seen: Observation) -> Record:
         """A read of the view, made before a person is asked."""
         return self._draft("tool.read", request, seen, labels={"action": "preview"})
 
-    def looking(self, intent: Record, actor: Actor) -> Record:
+    def resolving(self, intent: Record, actor: Actor) -> Record:
         """A resolver begins to look into an intent that works on pods; durable before it fences them off."""
         return self.log.draft(
             "tool.read",

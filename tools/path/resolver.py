@@ -167,7 +167,7 @@ class Resolver:
         """
         key = RESOLVING.of(intent.id)
         if not (await self._c.log.values((key,)))[key]:
-            await self._c.log.commit((self._c.journal.looking(intent, SYSTEM),), (Claim("set", key, 1),))
+            await self._c.log.commit((self._c.journal.resolving(intent, SYSTEM),), (Claim("set", key, 1),))
         workload = with_pods(await self._c.reader.read(target), await self._c.reader.pods(target))
         for pod in pods_left(workload, intent):
             if not pod.marked(intent.id):

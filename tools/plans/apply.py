@@ -60,7 +60,7 @@ class Walk:
         return below[-1].step
 
 
-class Stepping:
+class StepRunner:
     """Carries out one step at a time."""
 
     def __init__(self, context: Context, path: Preview) -> None:

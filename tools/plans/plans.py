@@ -26,7 +26,7 @@ from tools.errors import ArgumentsInvalid, ClusterMismatch
 from tools.path.context import Context
 from tools.path.outcome import Result
 from tools.path.taint import marked as tainted
-from tools.plans.apply import Stepping, Walk
+from tools.plans.apply import StepRunner, Walk
 from tools.plans.plan import (
     LIFE_MS,
     MAX_STEPS,
@@ -42,7 +42,7 @@ from tools.plans.plan import (
     leaving_out,
     marked,
 )
-from tools.plans.preview import Looking, Preview
+from tools.plans.preview import Preview, PreviewRunner
 from tools.plans.recent import not_older
 from tools.plans.records import Recorded, drafted, restored, run_finished, run_started
 
@@ -53,8 +53,8 @@ class Plans:
     """Proposes plans, finds them again, applies them. Approvals holds it; no tool of a model can reach it."""
 
     def __init__(self, context: Context, path: Preview) -> None:
-        self._c, self._looking = context, Looking(context, path)
-        self._stepping = Stepping(context, path)
+        self._c, self._previews = context, PreviewRunner(context, path)
+        self._steps = StepRunner(context, path)
 
     async def propose(
         self,
@@ -78,7 +78,7 @@ class Plans:
         cluster, plan_id = await self._c.pinned(), id or self._c.nonce()
         run = run_id or f"r-{plan_id[:12]}"
         asked = [await tainted(self._c, request) for request in requests]
-        steps = await self._looking.steps(plan_id, run, asked, rehearsed or {})
+        steps = await self._previews.steps(plan_id, run, asked, rehearsed or {})
         at_ms = self._c.now_ms()
         plan = Plan(
             id=plan_id,
@@ -131,7 +131,7 @@ class Plans:
             plan = (await self._read(entry)).plan
             if plan.votes_until_ms <= self._c.now_ms() or await self._ended(plan) is not None:
                 continue
-            if unvoted := await self._stepping.unvoted(plan):
+            if unvoted := await self._steps.unvoted(plan):
                 found.append(WaitingPlan(plan, unvoted))
         return found
 
@@ -216,7 +216,7 @@ class Plans:
         try:
             if walk.stopped is None and (ended := await self._ended(walk.plan)) is not None:
                 return StepDone(step, "refused", ended)
-            return await self._stepping.carry_out(walk, step)
+            return await self._steps.carry_out(walk, step)
         except LogUnavailable as e:
             return walk.cut_off(step) if walk.stopped else StepDone(step, "unavailable", e.what)
 

@@ -37,7 +37,7 @@ def _first(found: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(one) if isinstance(one, BaseExceptionGroup) else one
 
 
-class Looking:
+class PreviewRunner:
     """Makes steps of requests; writes nothing but the reads' records."""
 
     def __init__(self, context: Context, path: Preview) -> None:

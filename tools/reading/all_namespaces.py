@@ -15,7 +15,7 @@ from tools.cluster_types import Workload
 from tools.diagnosis.snapshot import Row
 from tools.metrics.types import Metric
 from tools.reading.overview import AT_ONCE, Overview, released
-from tools.reading.screening import Reading
+from tools.reading.screening import Screening
 
 COMMIT = 100
 """So many records are committed at a time."""
@@ -32,13 +32,13 @@ class Everywhere:
 class EverywhereReader:
     """Reads all namespaces for one principal."""
 
-    def __init__(self, reading: Reading, overview: Overview) -> None:
-        self._reading, self._overview, self._c = reading, overview, reading.context
+    def __init__(self, screening: Screening, overview: Overview) -> None:
+        self._screening, self._overview, self._c = screening, overview, screening.context
 
     async def read(self, here: str, selector: str, metrics: Sequence[Metric]) -> Everywhere:
         """`here` is the namespace that a refusal of everything is recorded for. Raises ReadRefused where no namespace
         may be listed, ClusterUnavailable, NeverHappened."""
-        self._reading.bounded(selector)
+        self._screening.bounded(selector)
         requests, left_out = await self._allowed(here)
         found = await self._listed(requests, selector, whole=not left_out)
         shown = await self._shown(found)
@@ -48,7 +48,7 @@ class EverywhereReader:
             for name, request in requests.items()
         ]
         for first in range(0, len(told), COMMIT):
-            await self._reading.record_all(told[first : first + COMMIT])
+            await self._screening.record_all(told[first : first + COMMIT])
         return Everywhere(rows, left_out)
 
     async def _allowed(self, here: str) -> tuple[dict[str, Request], int]:
@@ -57,17 +57,19 @@ class EverywhereReader:
         first = self._request(here)
         no = await self._c.screened(await self._c.gate(), first)
         if no is not None and no.stage != "names":
-            await self._reading.refuse(first, no.stage, no.detail)
-        every = sorted(await self._reading.fetched(first, self._c.reader.namespaces()))
+            await self._screening.refuse(first, no.stage, no.detail)
+        every = sorted(await self._screening.fetched(first, self._c.reader.namespaces()))
         gate = await self._c.gate()
         requests = {name: self._request(name) for name in every}
         allowed = {n: r for n, r in requests.items() if await self._c.screened(gate, r) is None}
         if every and not allowed:
-            await self._reading.refuse(first, "names", "no rule lets you list the workloads of any namespace")
+            await self._screening.refuse(
+                first, "names", "no rule lets you list the workloads of any namespace"
+            )
         return allowed, len(every) - len(allowed)
 
     def _request(self, namespace: str) -> Request:
-        return self._reading.request("list_workloads", namespace_target(self._c.cluster.name, namespace))
+        return self._screening.request("list_workloads", namespace_target(self._c.cluster.name, namespace))
 
     async def _listed(self, requests: Mapping[str, Request], selector: str, *, whole: bool) -> list[Workload]:
         """The workloads of these namespaces, by namespace, and of no other: one may have been made since the names
@@ -76,11 +78,11 @@ class EverywhereReader:
 
         async def one(name: str, request: Request) -> list[Workload]:
             async with room:
-                return await self._reading.fetched(request, reader.list_workloads(name, selector))
+                return await self._screening.fetched(request, reader.list_workloads(name, selector))
 
         if whole and requests:
             first = next(iter(requests.values()))
-            found = await self._reading.fetched(first, reader.list_workloads(None, selector))
+            found = await self._screening.fetched(first, reader.list_workloads(None, selector))
         else:
             each = await asyncio.gather(*(one(name, request) for name, request in requests.items()))
             found = [workload for some in each for workload in some]
@@ -89,8 +91,8 @@ class EverywhereReader:
 
     async def _shown(self, found: Sequence[Workload]) -> list[Workload]:
         """Those that may be described, with their labels."""
-        asked = [(w, self._reading.request("describe_workload", w.target)) for w in found]
-        return [w for w, request in asked if await self._reading.may(request, w)]
+        asked = [(w, self._screening.request("describe_workload", w.target)) for w in found]
+        return [w for w, request in asked if await self._screening.may(request, w)]
 
 
 def _seen(

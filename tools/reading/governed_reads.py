@@ -15,7 +15,7 @@ from tools.ports import UsageReader
 from tools.reading.all_namespaces import Everywhere, EverywhereReader
 from tools.reading.overview import Overview
 from tools.reading.own_changes import own_changes
-from tools.reading.screening import Reading
+from tools.reading.screening import Screening
 
 MOST_EVENTS = 500
 """Of one workload, the newest."""
@@ -37,7 +37,7 @@ class GovernedReads:
     ) -> None:
         """`untrusted`: everything that is read holds untrusted text (ReadSpec.untrusted)."""
         self._c, self._usage, self._metrics = context, usage, metrics
-        self._reading = Reading(context, principal, run_id, untrusted=untrusted)
+        self._screening = Screening(context, principal, run_id, untrusted=untrusted)
 
     @property
     def source(self) -> str:
@@ -50,43 +50,43 @@ class GovernedReads:
 
     async def workloads(self, namespace: str, selector: str = "") -> list[Workload]:
         """The namespace's workloads, less those that the principal may not describe."""
-        request, shown, hidden = await self._reading.listed(namespace, selector)
-        await self._reading.record(request, {"selector": selector, "shown": len(shown), "hidden": hidden})
+        request, shown, hidden = await self._screening.listed(namespace, selector)
+        await self._screening.record(request, {"selector": selector, "shown": len(shown), "hidden": hidden})
         return shown
 
     async def overview(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
         """The same workloads with their newest figures, under one record. Raises ReadRefused, ClusterUnavailable and
         NeverHappened for the list; what else fails is said in the row."""
-        return await Overview(self._reading, self._metrics).rows(namespace, selector, metrics)
+        return await Overview(self._screening, self._metrics).rows(namespace, selector, metrics)
 
     async def everywhere(self, here: str, selector: str, metrics: Sequence[Metric]) -> Everywhere:
         """The same of every namespace that the principal may list. Raises ReadRefused where there is none,
         ClusterUnavailable and NeverHappened."""
-        overview = Overview(self._reading, self._metrics)
-        return await EverywhereReader(self._reading, overview).read(here, selector, metrics)
+        overview = Overview(self._screening, self._metrics)
+        return await EverywhereReader(self._screening, overview).read(here, selector, metrics)
 
     async def workload(self, target: Target) -> Workload:
         """One workload. Raises ReadRefused, NotFound."""
-        request = self._reading.request("describe_workload", target)
-        found = await self._reading.judged(request)
-        await self._reading.record(request, {"uid": found.uid, "resource_version": found.resource_version})
+        request = self._screening.request("describe_workload", target)
+        found = await self._screening.judged(request)
+        await self._screening.record(request, {"uid": found.uid, "resource_version": found.resource_version})
         return found
 
     async def pods(self, target: Target) -> list[Pod]:
         """The workload's pods."""
-        request = self._reading.request("describe_workload", target)
-        await self._reading.judged(request)
-        found = await self._reading.fetched(request, self._c.reader.pods(target))
-        await self._reading.record(request, {"pods": len(found)})
+        request = self._screening.request("describe_workload", target)
+        await self._screening.judged(request)
+        found = await self._screening.fetched(request, self._c.reader.pods(target))
+        await self._screening.record(request, {"pods": len(found)})
         return found
 
     async def usage(self, target: Target) -> list[PodUsage]:
         """The latest samples of the workload's pods; what is missing is missing. What is recorded is their
         number, totals and digest: the samples of many pods would not fit into one record."""
-        request = self._reading.request("describe_workload", target)
-        await self._reading.judged(request)
-        found = await self._reading.fetched(request, self._whole(target))
-        await self._reading.record(request, usage_seen(found))
+        request = self._screening.request("describe_workload", target)
+        await self._screening.judged(request)
+        found = await self._screening.fetched(request, self._whole(target))
+        await self._screening.record(request, usage_seen(found))
         return found
 
     async def _whole(self, target: Target) -> list[PodUsage]:
@@ -100,35 +100,35 @@ class GovernedReads:
 
     async def autoscaler(self, target: Target) -> Autoscaler | None:
         """The HPA that is aimed at it, if there is one."""
-        request = self._reading.request("describe_workload", target)
-        await self._reading.judged(request)
-        found = await self._reading.fetched(request, self._c.reader.autoscaler(target))
-        await self._reading.record(request, {"autoscaler": found.name if found else None})
+        request = self._screening.request("describe_workload", target)
+        await self._screening.judged(request)
+        found = await self._screening.fetched(request, self._c.reader.autoscaler(target))
+        await self._screening.record(request, {"autoscaler": found.name if found else None})
         return found
 
     async def events(self, target: Target) -> list[ApiEvent]:
         """Oldest first; the texts cut, without control characters and without secrets. Taints the session."""
-        request = self._reading.request("get_events", target)
-        await self._reading.judged(request)
-        found = await self._reading.fetched(request, self._c.reader.events(target))
+        request = self._screening.request("get_events", target)
+        await self._screening.judged(request)
+        found = await self._screening.fetched(request, self._c.reader.events(target))
         shown = [_clean(event) for event in found[-MOST_EVENTS:]]
         newest = max((event.at_ms for event in shown), default=None)
-        await self._reading.record(request, {"events": len(shown), "newest_ms": newest}, untrusted=True)
+        await self._screening.record(request, {"events": len(shown), "newest_ms": newest}, untrusted=True)
         return shown
 
     async def own_changes(self, target: Target) -> list[Change]:
         """What the log holds of our own changes to it, oldest first, of a workload that may be described."""
-        request = self._reading.request("describe_workload", target)
-        await self._reading.judged(request)
+        request = self._screening.request("describe_workload", target)
+        await self._screening.judged(request)
         found = await own_changes(self._c.log, target)
-        await self._reading.record(request, {"own_changes": len(found)})
+        await self._screening.record(request, {"own_changes": len(found)})
         return found
 
     async def metric(self, target: Target, metric: Metric) -> Number:
         """The newest figure. Raises MetricsUnavailable."""
-        request = self._reading.request("read_metrics", target)
-        await self._reading.judged(request)
-        found = await self._reading.fetched(request, self._metrics.latest(metric, target, self._c.now_ms()))
+        request = self._screening.request("read_metrics", target)
+        await self._screening.judged(request)
+        found = await self._screening.fetched(request, self._metrics.latest(metric, target, self._c.now_ms()))
         seen: dict[str, object] = {
             "metric": metric.value,
             "unit": found.unit,
@@ -137,20 +137,20 @@ class GovernedReads:
         }
         seen |= {"at_ms": found.at_ms, "age_ms": found.age_ms, "window_s": found.window_s}
         seen |= {"coverage_ppm": found.coverage_ppm, "source": self._metrics.source}
-        await self._reading.record(request, seen)
+        await self._screening.record(request, seen)
         return found
 
     async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
         """The last `span_s` seconds up to now, on a grid of `step_s` that is the same for every reader. What is
         recorded is its summary and its digest. Raises MetricsUnavailable."""
-        request = self._reading.request("read_metrics", target)
-        await self._reading.judged(request)
+        request = self._screening.request("read_metrics", target)
+        await self._screening.judged(request)
         step_ms = step_s * 1000
         end = self._c.now_ms() // step_ms * step_ms
         span = Span(end - span_s // step_s * step_ms, end, step_s)
-        found = await self._reading.fetched(request, self._metrics.history(metric, target, span))
+        found = await self._screening.fetched(request, self._metrics.history(metric, target, span))
         seen = {**summary(found), "sha256": digest(found), "source": self._metrics.source}
-        await self._reading.record(request, seen)
+        await self._screening.record(request, seen)
         return found
 
 

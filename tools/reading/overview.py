@@ -14,7 +14,7 @@ from tools.cluster_types import Workload
 from tools.diagnosis.snapshot import Row, why
 from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, NotFound
 from tools.metrics.types import Metric, MetricsReader, Number
-from tools.reading.screening import Reading
+from tools.reading.screening import Screening
 
 T = TypeVar("T")
 
@@ -26,16 +26,16 @@ _HPA = "horizontalpodautoscaler/"
 class Overview:
     """Reads the overview for one principal."""
 
-    def __init__(self, reading: Reading, metrics: MetricsReader) -> None:
-        self._reading, self._metrics, self._c = reading, metrics, reading.context
+    def __init__(self, screening: Screening, metrics: MetricsReader) -> None:
+        self._screening, self._metrics, self._c = screening, metrics, screening.context
 
     async def rows(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
         """The namespace's workloads, less those that the principal may not describe. Raises ReadRefused,
         ClusterUnavailable, NeverHappened for the list; what else fails is said in the row."""
-        request, shown, hidden = await self._reading.listed(namespace, selector)
+        request, shown, hidden = await self._screening.listed(namespace, selector)
         rows = await self.filled(shown, metrics)
         seen = {"selector": selector, "shown": len(shown), "hidden": hidden, "figures_sha256": released(rows)}
-        await self._reading.record(request, seen | self.told(metrics))
+        await self._screening.record(request, seen | self.told(metrics))
         return rows
 
     async def filled(self, workloads: Sequence[Workload], metrics: Sequence[Metric]) -> list[Row]:
@@ -67,10 +67,10 @@ class Overview:
 
     async def _no_figures(self, workload: Workload) -> str | None:
         """Why its figures may not be read; None where they may."""
-        request = self._reading.request("read_metrics", workload.target)
+        request = self._screening.request("read_metrics", workload.target)
         if (no := await self._c.screened(await self._c.gate(), request)) is not None:
             return f"denied by policy: {no.rule}" if no.rule else f"denied: no rule lets you {request.action}"
-        if not await self._reading.may(request, workload):
+        if not await self._screening.may(request, workload):
             return "denied: its labels are not among those whose figures may be read"
         return None
 

@@ -24,7 +24,7 @@ MOST_SELECTOR = 4096
 """Characters of a label selector: it is recorded, and a record is bounded."""
 
 
-class Reading:
+class Screening:
     """The steps of a read for one principal. `untrusted`: everything that is read holds untrusted text."""
 
     def __init__(

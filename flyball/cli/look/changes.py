@@ -32,11 +32,11 @@ def changes(opts: Options, target: Target, since: Since = "2h") -> None:
 
     async def work(app: "App") -> None:
         from flyball.cli.kit import missing
-        from flyball.cli.look.reads import Looking
+        from flyball.cli.look.reads import PersonReads
         from tools.cluster.names import target as named
 
         where = named(app.place.context, app.place.namespace, name)
-        facts = await Looking(app).facts(where, (), since_ms=app.context.now_ms() - seconds * 1000)
+        facts = await PersonReads(app).facts(where, (), since_ms=app.context.now_ms() - seconds * 1000)
         if opts.json:
             document(_document(facts, since))
         else:

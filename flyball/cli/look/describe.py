@@ -29,11 +29,11 @@ def describe(opts: Options, target: Target) -> None:
     async def work(app: "App") -> None:
         from flyball.cli.kit import missing
         from flyball.cli.look.permissions import may
-        from flyball.cli.look.reads import ALL, Looking
+        from flyball.cli.look.reads import ALL, PersonReads
         from tools.cluster.names import target as named
 
         where = named(app.place.context, app.place.namespace, name)
-        looking = Looking(app)
+        looking = PersonReads(app)
         facts = await looking.facts(where, ALL, since_ms=app.context.now_ms())
         allowed = await may(app, facts.workload)
         if opts.json:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flyball.cli.kit.naming import Named
-    from flyball.cli.look.reads import Looking
+    from flyball.cli.look.reads import PersonReads
     from flyball.place import Place
     from flyball.wiring import App
     from policies.types import Target
@@ -69,9 +69,9 @@ def get(
         raise UsageError("a workload is named, and -l selects by labels", hint="leave one of the two out")
 
     async def work(app: "App") -> None:
-        from flyball.cli.look.reads import Looking
+        from flyball.cli.look.reads import PersonReads
 
-        asked = _Asked(Looking(app), app.place, named, selector, all_namespaces, output == "wide")
+        asked = _Asked(PersonReads(app), app.place, named, selector, all_namespaces, output == "wide")
         rows = await asked.rows()
         if asked.left_out:
             spaces = f"{asked.left_out} namespace{'s' * (asked.left_out != 1)}"
@@ -96,7 +96,7 @@ def _no_namespace(opts: Options, named: "Named") -> None:
 class _Asked:
     """What is looked at; `left_out` are the namespaces that may not be listed, of the last look."""
 
-    looking: "Looking"
+    looking: "PersonReads"
     place: "Place"
     named: "Named"
     selector: str

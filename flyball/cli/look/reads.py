@@ -17,7 +17,7 @@ from tools.reading.all_namespaces import Everywhere
 if TYPE_CHECKING:
     from flyball.wiring import App
 
-__all__ = ["ALL", "OVERVIEW", "WIDE", "Looking"]
+__all__ = ["ALL", "OVERVIEW", "WIDE", "PersonReads"]
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ WIDE = (*OVERVIEW, Metric.REQUEST_RATE, Metric.ERROR_RATE, Metric.THROTTLED_RATI
 QUIET_S = 1.0
 
 
-class Looking:
+class PersonReads:
     """The reads of the person at this terminal."""
 
     def __init__(self, app: "App") -> None:

@@ -27,14 +27,14 @@ def why(opts: Options, target: Target) -> None:
 
     async def work(app: "App") -> None:
         from flyball.cli.kit import missing
-        from flyball.cli.look.reads import ALL, Looking
+        from flyball.cli.look.reads import ALL, PersonReads
         from tools.cluster.names import target as named
         from tools.diagnosis.control import LATELY_S
         from tools.diagnosis.snapshot import diagnosis
 
         where = named(app.place.context, app.place.namespace, name)
         since = app.context.now_ms() - LATELY_S * 1000
-        facts = await Looking(app).facts(where, ALL, since_ms=since)
+        facts = await PersonReads(app).facts(where, ALL, since_ms=since)
         found = diagnosis(facts)
         if opts.json:
             document(_document(facts, found))
