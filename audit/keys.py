@@ -7,7 +7,6 @@ import base64
 import os
 import secrets
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -79,12 +78,6 @@ def signed(checkpoint: Checkpoint, signer: Signer) -> str:
     verifier, text = signer.verifier, checkpoint.text
     line = signature_line(verifier.name, verifier.public, signer.sign(text.encode()))
     return f"{text}\n{line}"
-
-
-def from_environment(variable: str, environ: Mapping[str, str]) -> KeySigner | None:
-    """For development: the key in a variable, which every child process can read. None where it is not set."""
-    text = environ.get(variable)
-    return KeySigner.parse(text, where=f"${variable}") if text else None
 
 
 def from_file(path: Path) -> KeySigner:

@@ -9,7 +9,7 @@ from audit.canonical import decode
 from audit.errors import LogTampered
 from audit.record import Record
 from audit.store import sql
-from audit.store.questions import Find, between, for_each
+from audit.store.questions import Find, between
 from audit.store.sqlite import connect_reading, unavailable
 from audit.tree import leaf_hash
 
@@ -40,16 +40,10 @@ class Reader:
     def by_seq(self, seq: int) -> Entry | None:
         return _first(self._entries(sql.ENTRY_BY_SEQ, (seq,)))
 
-    def by_id(self, record_id: str) -> Entry | None:
-        return _first(self._entries(sql.ENTRY_BY_ID, (record_id,)))
-
     def body(self, seq: int) -> bytes | None:
         """The exact bytes of the leaf, whatever they are."""
         rows = self._rows(sql.BODY, (seq,))
         return _bytes(seq, rows[0][0]) if rows else None
-
-    def by_request(self, request_id: str) -> list[Entry]:
-        return self._entries(sql.ENTRIES_BY_REQUEST, (request_id,))
 
     def find(
         self,
@@ -65,10 +59,6 @@ class Reader:
         """The records for which all that is given holds, from `since_seq` on, in order of the log."""
         asked = Find(kinds, resource_key, run_id, request_digest_prefix, since_seq, newest_first, limit)
         return self._entries(*asked.statement())
-
-    def values(self, keys: Sequence[str]) -> dict[str, int]:
-        """The integer at each key; 0 where none is stored."""
-        return dict.fromkeys(keys, 0) | dict(self._rows(for_each(sql.CLAIMS, len(keys)), keys))
 
     def prefixed(self, prefix: str) -> dict[str, int]:
         """The integers at all keys that begin with `prefix`."""

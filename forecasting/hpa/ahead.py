@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
 from forecasting.hpa.controller import SYNC_S
 from forecasting.hpa.formula import Tolerances
@@ -17,7 +16,6 @@ from forecasting.hpa.rules import DOWNSCALE_WINDOW_S, Change, Memory
 from forecasting.hpa.spec import MetricTarget, Spec
 from forecasting.seeded_random import Ints
 
-Flags = npt.NDArray[np.bool_]
 NONE = -1
 """No recommendation: no metric may be acted on."""
 

@@ -7,7 +7,7 @@ real one: no grace before a node counts as away, and an evicted pod is gone at o
 
 from sandbox.api.apiserver import ApiServer
 from sandbox.api.indices import workload_of
-from sandbox.api.kinds import rfc3339, stored_at
+from sandbox.api.kinds import stored_at
 from sandbox.api.store import Json, Key
 from sandbox.controllers import events, kubelet
 from sandbox.controllers.node_room import is_up
@@ -97,9 +97,3 @@ def _evict(api: ApiServer, key: Key) -> set[Key]:
 def _pods_on(api: ApiServer, key: Key) -> list[Json]:
     found = (api.txn.get(pod) for pod in sorted(api.txn.pods.by_node.get(key.name, ())))
     return [pod for pod in found if pod is not None]
-
-
-def heartbeat(up: bool, now_ms: int) -> Json:
-    """A node's status with its kubelet there or silent, as a patch."""
-    ready = {"type": "Ready", "status": "True" if up else "Unknown", "lastTransitionTime": rfc3339(now_ms)}
-    return {"status": {"conditions": [ready]}}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit.errors import LogUnavailable
-from audit.keys import KeyInvalid, KeySigner, create_file, from_environment, from_file
+from audit.keys import KeyInvalid, KeySigner, create_file, from_file
 from tests.kit.logs import fill, with_log
 
 
@@ -61,11 +61,3 @@ def test_a_lost_key_is_said_and_no_new_one_made(path: Path) -> None:
     with pytest.raises(LogUnavailable, match="no signing key"):
         with_log(path, lambda log: fill(log, 1))
     assert not path.with_suffix(".key").exists()
-
-
-def test_the_environment_is_for_development() -> None:
-    signer = KeySigner.generate()
-    assert from_environment("KEY", {}) is None
-    found = from_environment("KEY", {"KEY": signer.text})
-    assert found is not None
-    assert found.verifier == signer.verifier
