@@ -171,7 +171,7 @@ RULES = (
          " tools.path.journal tools.path.kill_switch tools.path.rollout_watcher tools.plans.records"
          " tools.reading.screening tools.toolbox.governed", "app.log.draft('annotation', actor=a)"),
     rule("runs and model calls", lambda t: _drafts(t, "run.started", "run.finished", "model.call", "annotation"),
-         "tools.path.journal tools.toolbox.recorder", "log.draft('model.call', actor=a)"),
+         "tools.path.journal", "log.draft('model.call', actor=a)"),
     rule("records of the path", lambda t: _drafts(
             t, "approval.requested", "approval.granted", "approval.denied", "policy.decision",
          "action.intent",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from audit.log import Entry, Log
 from audit.record import Actor, Kind, Outcome, Parent, Record, Resource, Verdict
@@ -237,15 +237,19 @@ class Journal:
             **fields,
         )
 
-    def run(
-        self,
-        kind: Literal["run.started", "run.finished"],
-        who: Principal,
-        run_id: str,
-        detail: dict[str, object],
+    def run_started(
+        self, who: Principal, run_id: str, detail: dict[str, object], parents: tuple[Parent, ...] = ()
     ) -> Record:
-        """A run begins, with what it was asked for; or it is over, with its result."""
-        return self.log.draft(kind, actor=actor_of(who), run_id=run_id, args=detail)
+        """A run begins, with what it was asked for."""
+        return self.log.draft("run.started", actor=actor_of(who), run_id=run_id, args=detail, parents=parents)
+
+    def run_finished(
+        self, who: Principal, run_id: str, detail: dict[str, object], parents: tuple[Parent, ...] = ()
+    ) -> Record:
+        """A run is over, with its result."""
+        return self.log.draft(
+            "run.finished", actor=actor_of(who), run_id=run_id, args=detail, parents=parents
+        )
 
     def model_call(self, who: Principal, thread: str, model: str, facts: dict[str, object]) -> Record:
         """A model answered in `thread`."""

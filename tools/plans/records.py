@@ -7,7 +7,7 @@ from typing import Any
 
 from audit.errors import LogTampered
 from audit.log import Entry
-from audit.record import Kind, Parent, Record, Verdict
+from audit.record import Parent, Record, Verdict
 from policies.types import Principal, Request
 from tools.path.journal import Journal, actor_of, parent_of, resource_of
 from tools.plans.plan import LATER, Carried, Plan, PlanStep
@@ -79,25 +79,17 @@ def restored(entry: Entry, asked: Sequence[Entry]) -> Recorded:
 def run_started(journal: Journal, recorded: Recorded, by: Principal, excluded: Sequence[str]) -> Record:
     """An application of the plan begins: who applies it, what they left out."""
     args: dict[str, object] = {"plan": recorded.plan.digest, "excluded": list(excluded)}
-    return _run_record(journal, "run.started", recorded, by, args)
+    return journal.run_started(by, recorded.plan.run_id, args, _of_plan(recorded))
 
 
 def run_finished(journal: Journal, recorded: Recorded, by: Principal, carried: Carried) -> Record:
     """It has ended: how many of its steps ended how."""
     args: dict[str, object] = {"plan": recorded.plan.digest, **carried.counts()}
-    return _run_record(journal, "run.finished", recorded, by, args)
+    return journal.run_finished(by, recorded.plan.run_id, args, _of_plan(recorded))
 
 
-def _run_record(
-    journal: Journal, kind: Kind, recorded: Recorded, by: Principal, args: dict[str, object]
-) -> Record:
-    return journal.log.draft(
-        kind,
-        actor=actor_of(by),
-        run_id=recorded.plan.run_id,
-        args=args,
-        parents=(Parent(rel="plan", id=recorded.entry.record.id),),
-    )
+def _of_plan(recorded: Recorded) -> tuple[Parent, ...]:
+    return (Parent(rel="plan", id=recorded.entry.record.id),)
 
 
 def _tampered(entry: Entry) -> LogTampered:

@@ -23,10 +23,10 @@ class JournalRecorder:
         self._c, self._journal = context, context.journal
 
     async def run_started(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
-        await self._keep(who, self._journal.run("run.started", who, run_id, dict(detail)))
+        await self._keep(who, self._journal.run_started(who, run_id, dict(detail)))
 
     async def run_finished(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
-        await self._keep(who, self._journal.run("run.finished", who, run_id, dict(detail)))
+        await self._keep(who, self._journal.run_finished(who, run_id, dict(detail)))
 
     async def model_called(self, who: Principal, thread: str, call: ModelCall) -> None:
         facts = asdict(call)

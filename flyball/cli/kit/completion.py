@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from flyball.cli.kit.argv import COMPLETE
+
+if TYPE_CHECKING:
+    from flyball.place import Place
 
 PATIENCE_S = 1.0
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:/+=-]{0,252}")
@@ -79,31 +82,18 @@ class _Here:
         return kubeconfig.read((Path(given),) if given else kubeconfig.locations())
 
     @property
-    def context(self) -> str:
-        """The context that the command would take; the sandbox where no kubeconfig names one."""
-        if named := self.settings["context"]:
-            return str(named)
-        from tools.cluster.kubeconfig import KubeconfigInvalid
+    def place(self) -> "Place":
+        """Where the command would work."""
+        from flyball.place import log_place
 
-        try:
-            return str(self.kubeconfig().current or "")
-        except KubeconfigInvalid:
-            return "sandbox"
+        return log_place(self.settings)
 
     @property
     def shown(self) -> dict[str, list[str]]:
         """What was shown of that context, by namespace."""
         from flyball.cli.kit import remembered_names
 
-        folder = self.settings.state / ("sandbox" if self.context == "sandbox" else "real")
-        return remembered_names.read(folder, self.context)
-
-    @property
-    def own_namespace(self) -> str:
-        """The context's own namespace."""
-        if self.context == "sandbox":
-            return "shop"
-        return str(self.kubeconfig().namespace(self.context) or "default")
+        return remembered_names.read(self.place.folder, self.place.context)
 
 
 def _here(ctx: typer.Context) -> _Here:
@@ -126,15 +116,14 @@ def _contexts(here: _Here, _: str) -> Iterator[str]:
 
 
 def _namespaces(here: _Here, _: str) -> Iterator[str]:
-    yield from sorted({*here.shown, here.own_namespace})
+    yield from sorted({*here.shown, here.place.namespace})
 
 
 def _workloads(here: _Here, incomplete: str) -> Iterator[str]:
     """KIND/NAME as far as it is typed; behind a kind, names of that kind."""
     from tools.cluster.names import ALIASES
 
-    space = here.settings["namespace"] or here.own_namespace
-    known = [one.partition("/") for one in here.shown.get(space, [])]
+    known = [one.partition("/") for one in here.shown.get(here.place.namespace, [])]
     first, *named = here.words or ("",)
     if first in ALIASES:
         yield from (name for kind, _, name in known if kind == ALIASES[first] and name not in named)

@@ -26,23 +26,24 @@ def read(folder: Path, context: str) -> Spaces:
     return _load(folder).get(context, {})
 
 
-def keep(folder: Path, context: str, shown: Mapping[str, Iterable[str]], *, whole: bool) -> None:
+def keep(
+    folder: Path,
+    context: str,
+    shown: Mapping[str, Iterable[str]],
+    *,
+    whole: bool = False,
+    everywhere: bool = False,
+) -> None:
     """Remember names by namespace. `whole`: they are all that may be seen there now, so that what is gone or may no
-    longer be seen is forgotten. A disk that does not take it does not matter."""
+    longer be seen is forgotten; `everywhere`: they are all of the context. A disk that does not take it does not
+    matter."""
     known = _load(folder)
     spaces = known.pop(context, {})
+    if everywhere:
+        spaces = {}
     for namespace, names in shown.items():
         before = [] if whole else spaces.pop(namespace, [])
         spaces[namespace] = sorted({*before, *names})[:_NAMES]
-    known[context] = dict(list(spaces.items())[-_NAMESPACES:])
-    _store(folder, dict(list(known.items())[-_CONTEXTS:]))
-
-
-def replace(folder: Path, context: str, shown: Mapping[str, Iterable[str]]) -> None:
-    """What was shown is all that may be seen of the context: every other name of it is forgotten."""
-    known = _load(folder)
-    known.pop(context, None)
-    spaces = {namespace: sorted(set(names))[:_NAMES] for namespace, names in shown.items()}
     known[context] = dict(list(spaces.items())[-_NAMESPACES:])
     _store(folder, dict(list(known.items())[-_CONTEXTS:]))
 

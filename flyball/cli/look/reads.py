@@ -83,10 +83,8 @@ class PersonReads:
         spaces = {forget: list[str]()} if forget else {}
         for target in targets:
             spaces.setdefault(target.namespace or "", []).append(str(target))
-        if everywhere:
-            remembered_names.replace(self._place.folder, self._place.context, spaces)
-            return
-        remembered_names.keep(self._place.folder, self._place.context, spaces, whole=bool(forget))
+        at = self._place
+        remembered_names.keep(at.folder, at.context, spaces, whole=bool(forget), everywhere=everywhere)
 
 
 async def _told(work: Coroutine[Any, Any, T]) -> T:
