@@ -28,9 +28,18 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Container:
+    """A container that runs as long as its pod. `native_sidecar`: it stands under the spec's `initContainers`, with
+    `restartPolicy: Always`."""
+
     name: str
     image: str
     resources: Resources
+    native_sidecar: bool = False
+
+    @property
+    def listed_in(self) -> str:
+        """The list of the pod's spec in which it stands."""
+        return "initContainers" if self.native_sidecar else "containers"
 
 
 def manager_of(intent: str) -> str:

@@ -17,7 +17,7 @@ from tools.actions.resource_args import (
     amount_of,
     amounts_of,
     container_of,
-    resources_block,
+    pod_spec_patch,
 )
 from tools.cluster.qos import qos_class
 from tools.cluster.rollout import RolloutProgress, SettledState
@@ -56,7 +56,7 @@ def deltas(args: SetResourcesArgs, workload: Workload) -> tuple[Delta, ...]:
 
 def patches(args: SetResourcesArgs, workload: Workload) -> tuple[Patch, ...]:
     """One for each pod that is not so already; all of them where every one is."""
-    body = _body(args, workload)
+    body = {"spec": pod_spec_patch(args, workload)}
     touched = list(_touched(container_of(args, workload.containers).name, workload))
     changing = [pod for pod, container in touched if _changed(container, args) != container.resources]
     return tuple(Patch("resize", body, pod.name) for pod in changing or [pod for pod, _ in touched])
@@ -101,7 +101,8 @@ def describe(args: SetResourcesArgs, workload: Workload) -> str:
 
 def kubectl(args: SetResourcesArgs, workload: Workload) -> str:
     """One command a pod; `POD` where the pods are not known."""
-    t, body = workload.target, json.dumps(_body(args, workload), separators=(",", ":"))
+    t, spec = workload.target, pod_spec_patch(args, workload)
+    body = json.dumps({"spec": spec}, separators=(",", ":"))
     names = [patch.pod for patch in patches(args, workload)] or ["POD"]
     return "; ".join(
         f"kubectl patch pod {pod} -n {t.namespace} --context {t.cluster} --subresource resize -p '{body}'"
@@ -152,11 +153,6 @@ def _touched(name: str, workload: Workload) -> Iterator[tuple[Pod, Container]]:
         for container in pod.containers:
             if container.name == name:
                 yield pod, container
-
-
-def _body(args: SetResourcesArgs, workload: Workload) -> dict[str, object]:
-    name = container_of(args, workload.containers).name
-    return {"spec": {"containers": [{"name": name, "resources": resources_block(args.wanted())}]}}
 
 
 def _changed(container: Container, args: SetResourcesArgs) -> Resources:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from base.quantities import INTEGER_MAX, format_bytes, format_millicores, millicores, whole_bytes
 from tools.cluster.names import WorkloadName
-from tools.cluster_types import Container, Resources
+from tools.cluster_types import Container, Resources, Workload
 from tools.errors import ArgumentsInvalid
 from tools.spec import Args
 
@@ -92,6 +92,12 @@ def resources_block(wanted: Mapping[str, int]) -> dict[str, dict[str, str]]:
         value = VALUES[name]
         block.setdefault(value.part, {})[value.resource] = value.text(amount)
     return block
+
+
+def pod_spec_patch(args: SetResourcesArgs, workload: Workload) -> dict[str, object]:
+    """The wanted values as a strategic merge patch of a pod's or a template's spec. Raises ArgumentsInvalid."""
+    container = container_of(args, workload.containers)
+    return {container.listed_in: [{"name": container.name, "resources": resources_block(args.wanted())}]}
 
 
 def container_of(args: SetResourcesArgs, containers: Iterable[Container]) -> Container:

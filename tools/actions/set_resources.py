@@ -12,6 +12,7 @@ from tools.actions.resource_args import (
     amount_of,
     amounts_of,
     container_of,
+    pod_spec_patch,
     resources_block,
 )
 from tools.cluster.rollout import RolloutProgress, rolled_out
@@ -57,9 +58,7 @@ def _deltas(args: SetResourcesArgs, workload: Workload) -> tuple[Delta, ...]:
 def _patches(args: SetResourcesArgs, workload: Workload) -> tuple[Patch, ...]:
     if args.in_place:
         return in_place.patches(args, workload)
-    name = container_of(args, workload.containers).name
-    container = {"name": name, "resources": resources_block(args.wanted())}
-    return (Patch("", {"spec": {"template": {"spec": {"containers": [container]}}}}),)
+    return (Patch("", {"spec": {"template": {"spec": pod_spec_patch(args, workload)}}}),)
 
 
 def _inverse(args: SetResourcesArgs, view: Mapping[str, Any]) -> dict[str, Scalar]:

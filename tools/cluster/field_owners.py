@@ -7,8 +7,7 @@ from typing import Any
 
 from audit.clock import Clock
 from policies.types import Target
-from tools.cluster.kinds import AUTOSCALERS, RESIZERS, SCALERS
-from tools.cluster.objects import Object
+from tools.cluster.kinds import AUTOSCALERS, RESIZERS, SCALERS, Object
 from tools.cluster.owners import owner_of, resources_owner_of
 from tools.cluster.pages import Pages
 from tools.errors import ClusterUnavailable, NeverHappened, NotFound

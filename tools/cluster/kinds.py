@@ -1,8 +1,13 @@
 """API paths of the kinds that this adapter reads or writes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from policies.types import Target
+
+Object = Mapping[str, Any]
+"""One object as the API's JSON has it."""
 
 
 @dataclass(frozen=True, slots=True)

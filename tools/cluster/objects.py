@@ -6,26 +6,22 @@ raises KeyError, TypeError, AttributeError or ValueError: the adapter reports an
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from base.durations import go_seconds
 from base.quantities import millicores, whole_bytes
 from policies.types import Target
 from tools.cluster import pod_status
+from tools.cluster.containers import counted, counted_statuses, given
+from tools.cluster.kinds import Object
 from tools.cluster_types import (
     ApiEvent,
     Autoscaler,
-    Container,
     Manager,
     Pod,
     PodUsage,
-    Resources,
     Strategy,
     Workload,
 )
-
-Object = Mapping[str, Any]
-"""One object as the API's JSON has it."""
 
 _STRATEGIES: Mapping[str, Strategy] = {
     "RollingUpdate": "RollingUpdate",
@@ -51,7 +47,7 @@ def workload(
         updated=status.get("updatedReplicas", 0),
         available=status.get("availableReplicas", 0),
         paused=spec.get("paused", False),
-        containers=containers(spec["template"]["spec"]),
+        containers=counted(spec["template"]["spec"]),
         labels=meta.get("labels") or {},
         annotations=meta.get("annotations") or {},
         managers=managers(meta),
@@ -69,25 +65,6 @@ def workload(
 def _replacing(spec: Object) -> Object:
     """`strategy` of a Deployment, `updateStrategy` of a StatefulSet; RollingUpdate where it is left out."""
     return spec.get("strategy") or spec.get("updateStrategy") or {}
-
-
-def containers(pod_spec: Object) -> tuple[Container, ...]:
-    """The long-running containers of a pod or of a template, in the API's order."""
-    return tuple(
-        Container(one["name"], one.get("image", ""), resources(one.get("resources") or {}))
-        for one in pod_spec.get("containers") or ()
-    )
-
-
-def resources(block: Object) -> Resources:
-    """Requests and limits, rounded up to whole millicores and bytes as Kubernetes does."""
-    requests, limits = block.get("requests") or {}, block.get("limits") or {}
-    return Resources(
-        cpu_request=millicores(requests["cpu"]) if "cpu" in requests else None,
-        cpu_limit=millicores(limits["cpu"]) if "cpu" in limits else None,
-        memory_request=whole_bytes(requests["memory"]) if "memory" in requests else None,
-        memory_limit=whole_bytes(limits["memory"]) if "memory" in limits else None,
-    )
 
 
 def managers(meta: Object) -> tuple[Manager, ...]:
@@ -111,10 +88,11 @@ def _paths(fields: Object) -> Iterable[str]:
 
 
 def pod(obj: Object) -> Pod:
-    """One pod. `ready` is its Ready condition, `restarts` the sum over its containers."""
+    """One pod. `ready` is its Ready condition; restarts and the last exit are those of its containers and native
+    sidecars."""
     meta, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
     conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
-    statuses = status.get("containerStatuses") or ()
+    statuses = counted_statuses(obj)
     started, labels = status.get("startTime"), meta.get("labels") or {}
     state, message = pod_status.resize_state(meta.get("generation", 0), status)
     ended, ended_at = pod_status.last_exit(statuses)
@@ -123,7 +101,7 @@ def pod(obj: Object) -> Pod:
         phase=status.get("phase", "Unknown"),
         ready=conditions.get("Ready") == "True",
         node=spec.get("nodeName"),
-        containers=containers(spec),
+        containers=counted(spec),
         started_at_ms=unix_ms(started) if started else None,
         restarts=sum(one.get("restartCount", 0) for one in statuses),
         deleting="deletionTimestamp" in meta,
@@ -131,17 +109,15 @@ def pod(obj: Object) -> Pod:
         resource_version=meta.get("resourceVersion", ""),
         generation=meta.get("generation", 0),
         qos=status.get("qosClass", ""),
-        actual=tuple(
-            Container(one["name"], one.get("image", ""), resources(one["resources"]))
-            for one in statuses
-            if one.get("resources") is not None
-        ),
+        actual=given(obj),
         resize=state,
         resize_message=message,
         managers=managers(meta),
         last_exit=ended,
         last_exit_ms=unix_ms(ended_at) if ended_at else 0,
-        waiting=pod_status.waiting((*(status.get("initContainerStatuses") or ()), *statuses)),
+        waiting=pod_status.waiting(
+            (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+        ),
         template_hash=labels.get("pod-template-hash") or labels.get("controller-revision-hash") or "",
         created_ms=unix_ms(meta["creationTimestamp"]) if meta.get("creationTimestamp") else 0,
     )

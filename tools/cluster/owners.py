@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from policies.types import Target
-from tools.cluster.kinds import WORKLOADS
-from tools.cluster.objects import Object, controller_of
+from tools.cluster.kinds import WORKLOADS, Object
+from tools.cluster.objects import controller_of
 
 _FLUX = {"kustomize.toolkit.fluxcd.io": "kustomization", "helm.toolkit.fluxcd.io": "helmrelease"}
 _ARGO_MANAGERS = frozenset({"argocd-controller", "argocd-application-controller"})

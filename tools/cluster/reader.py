@@ -10,7 +10,7 @@ from tools.cluster import objects
 from tools.cluster.api import METADATA_ONLY, Api
 from tools.cluster.events import events_of
 from tools.cluster.field_owners import FieldOwners, FieldOwnersReader
-from tools.cluster.kinds import CONTROLLERS, NAMESPACES, POD_METRICS, PODS, WORKLOADS, path_of
+from tools.cluster.kinds import CONTROLLERS, NAMESPACES, POD_METRICS, PODS, WORKLOADS, Object, path_of
 from tools.cluster.owners import aimed_at
 from tools.cluster.pages import Pages
 from tools.cluster_types import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Workload
@@ -175,17 +175,17 @@ class KubernetesCluster:
         """Whether `pods` last returned this very pod as one of the target's own."""
         return bool(uid) and self._own.get(target.key, {}).get(pod) == uid
 
-    def parse(self, target: Target, obj: objects.Object, owners: tuple[str | None, str | None]) -> Workload:
+    def parse(self, target: Target, obj: Object, owners: tuple[str | None, str | None]) -> Workload:
         """An object that a write returned. Raises ClusterUnavailable where it is not what the API documents."""
         return self._pages.parse(
             lambda: objects.workload(self.name, target.kind, obj, *owners), path_of(target)
         )
 
-    def parse_pod(self, obj: objects.Object) -> Pod:
+    def parse_pod(self, obj: Object) -> Pod:
         """A pod that a write returned. Raises ClusterUnavailable where it is not what the API documents."""
         return self._pages.parse(lambda: objects.pod(obj), "pod")
 
-    def _workload(self, kind: str, obj: objects.Object, owners: FieldOwners) -> Workload:
+    def _workload(self, kind: str, obj: Object, owners: FieldOwners) -> Workload:
         meta = obj["metadata"]
         target = Target(cluster=self.name, namespace=meta["namespace"], kind=kind, name=meta["name"])
         return objects.workload(self.name, kind, obj, *owners.of(target, obj))
@@ -208,7 +208,7 @@ def _keep(kept: OrderedDict[str, T], key: str, value: T) -> None:
         kept.popitem(last=False)
 
 
-def _owner_target(below: Target, reference: objects.Object) -> Target | None:
+def _owner_target(below: Target, reference: Object) -> Target | None:
     """The owner that a reference names; None where it holds what is not a name: it is untrusted text."""
     try:
         return Target(
@@ -229,6 +229,6 @@ def _pod_target(target: Target, name: str) -> Target:
         raise NotFound(f"`{name[:80]}` is not a pod's name", where=str(target)) from None
 
 
-def _is_known(reference: objects.Object) -> bool:
+def _is_known(reference: Object) -> bool:
     kind = CONTROLLERS.get(reference["kind"].lower())
     return kind is not None and reference.get("apiVersion", "").rpartition("/")[0] == kind.group

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from policies.types import Delta
-from tests.tools.workloads import RESOURCES, workload
+from tests.tools.workloads import RESOURCES, pod, with_pods, workload
 from tools.actions import registry
 from tools.actions.describe_workload import facts
-from tools.cluster_types import Container, Resources
+from tools.cluster_types import Container, Patch, Resources
 from tools.errors import ArgumentsInvalid, DefiniteConflict
 
 SCALE, RES = registry.action("scale"), registry.action("set_resources")
@@ -92,6 +92,20 @@ def test_a_container_is_named_where_there_are_two() -> None:
         with pytest.raises(ArgumentsInvalid, match=r"it has (2 containers|no container `)"):
             RES.deltas(setting(container=name, cpu_request="1"), two)
     assert RES.deltas(setting(container="proxy", cpu_request="1"), two)[0].subject == "proxy"
+
+
+def test_a_native_sidecar_is_named_and_written_where_it_stands() -> None:
+    proxy = Container("proxy", "i", RESOURCES, native_sidecar=True)
+    two, args = (
+        workload(4, Container("app", "i", RESOURCES), proxy),
+        setting(container="proxy", cpu_request="1"),
+    )
+    spec = {"initContainers": [{"name": "proxy", "resources": {"requests": {"cpu": "1"}}}]}
+    assert RES.patches(args, two) == (Patch("", {"spec": {"template": {"spec": spec}}}),)
+    assert "-c proxy" in RES.kubectl(args, two)  # kubectl looks for it among init containers too
+    seen = with_pods(pod(containers=(proxy,)), seen=two)
+    in_place = setting(container="proxy", cpu_request="1", in_place=True)
+    assert RES.patches(in_place, seen) == (Patch("resize", {"spec": spec}, "web-1"),)
 
 
 def test_nothing_to_set_is_a_mistake() -> None:

@@ -1,0 +1,74 @@
+"""Which containers of a pod count.
+
+containers                                  yes
+initContainers, restartPolicy Always        yes: a native sidecar
+initContainers, any other                   no: it ends before the pod is at work
+"""
+
+from typing import Any
+
+import pytest
+
+from tools.cluster import objects
+from tools.cluster.containers import counted, counted_statuses
+from tools.cluster_types import Container, Resources
+
+SPEC: dict[str, Any] = {
+    "nodeName": "n-1",
+    "initContainers": [
+        {"name": "wait-db", "image": "w:1"},
+        {
+            "name": "proxy",
+            "image": "p:1",
+            "restartPolicy": "Always",
+            "resources": {"requests": {"cpu": "500m"}},
+        },
+        {"name": "migrate", "image": "m:1", "restartPolicy": "Never"},
+    ],
+    "containers": [{"name": "app", "image": "a:1"}],
+}
+KILLED = {"terminated": {"reason": "OOMKilled", "finishedAt": "2026-11-01T00:00:00Z"}}
+
+
+def pod(**status: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "web-1", "uid": "u-1", "resourceVersion": "9"},
+        "spec": SPEC,
+        "status": status,
+    }
+
+
+def test_native_sidecars_stand_behind_the_containers() -> None:
+    proxy = Container("proxy", "p:1", Resources(cpu_request=500), native_sidecar=True)
+    assert counted(SPEC) == (Container("app", "a:1", Resources()), proxy)
+    assert [one.listed_in for one in counted(SPEC)] == ["containers", "initContainers"]
+
+
+@pytest.mark.parametrize("policy", [None, "", "OnFailure", "always", "Never"])
+def test_an_init_container_that_ends_is_not_counted(policy: Any) -> None:
+    assert counted({"initContainers": [{"name": "i", "restartPolicy": policy}], "containers": []}) == ()
+
+
+def test_statuses_are_those_of_the_same_containers() -> None:
+    inits = [{"name": name} for name in ("wait-db", "proxy", "migrate")]
+    found = counted_statuses(pod(containerStatuses=[{"name": "app"}], initContainerStatuses=inits))
+    assert [one["name"] for one in found] == ["app", "proxy"]
+    assert counted_statuses(pod()) == ()
+
+
+def test_a_killed_sidecar_is_a_restart_and_the_last_exit_of_its_pod() -> None:
+    proxy = {
+        "name": "proxy",
+        "restartCount": 14,
+        "lastState": KILLED,
+        "resources": {"requests": {"cpu": "400m"}},
+    }
+    init = {"name": "wait-db", "restartCount": 3, "lastState": KILLED}
+    seen = objects.pod(
+        pod(containerStatuses=[{"name": "app", "restartCount": 1}], initContainerStatuses=[init, proxy])
+    )
+    assert (seen.restarts, seen.last_exit) == (15, "OOMKilled")
+    assert seen.containers == counted(SPEC)
+    assert [(one.name, one.resources.cpu_request, one.native_sidecar) for one in seen.actual] == [
+        ("proxy", 400, True)
+    ]

@@ -1,0 +1,54 @@
+"""The containers of a pod that count: those that run as long as the pod does. Pure.
+
+An init container with `restartPolicy: Always` is a native sidecar (KEP-753): it starts before the others, runs
+beside them, and is counted with them, as the HPA, the scheduler and the kubelet do. Ordinary init containers end
+before the pod is at work and are not counted.
+"""
+
+from base.quantities import millicores, whole_bytes
+from tools.cluster.kinds import Object
+from tools.cluster_types import Container, Resources
+
+
+def counted(pod_spec: Object) -> tuple[Container, ...]:
+    """The long-running containers of a pod or of a template: its containers, then its native sidecars, each in
+    the API's order."""
+    return tuple(
+        Container(one["name"], one.get("image", ""), resources(one.get("resources") or {}), native)
+        for native, each in ((False, pod_spec.get("containers") or ()), (True, _native(pod_spec)))
+        for one in each
+    )
+
+
+def counted_statuses(pod: Object) -> tuple[Object, ...]:
+    """What the kubelet says of those containers, in the same order; one of which it says nothing is left out."""
+    spec, status = pod["spec"], pod.get("status") or {}
+    native = {one["name"] for one in _native(spec)}
+    inits = status.get("initContainerStatuses") or ()
+    return (*(status.get("containerStatuses") or ()), *(one for one in inits if one["name"] in native))
+
+
+def given(pod: Object) -> tuple[Container, ...]:
+    """The counted containers with what the node has given them; without those of which it does not say so."""
+    native = {one["name"] for one in _native(pod["spec"])}
+    return tuple(
+        Container(one["name"], one.get("image", ""), resources(one["resources"]), one["name"] in native)
+        for one in counted_statuses(pod)
+        if one.get("resources") is not None
+    )
+
+
+def resources(block: Object) -> Resources:
+    """Requests and limits, rounded up to whole millicores and bytes as Kubernetes does."""
+    requests, limits = block.get("requests") or {}, block.get("limits") or {}
+    return Resources(
+        cpu_request=millicores(requests["cpu"]) if "cpu" in requests else None,
+        cpu_limit=millicores(limits["cpu"]) if "cpu" in limits else None,
+        memory_request=whole_bytes(requests["memory"]) if "memory" in requests else None,
+        memory_limit=whole_bytes(limits["memory"]) if "memory" in limits else None,
+    )
+
+
+def _native(pod_spec: Object) -> tuple[Object, ...]:
+    inits = pod_spec.get("initContainers") or ()
+    return tuple(one for one in inits if one.get("restartPolicy") == "Always")
