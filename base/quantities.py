@@ -54,6 +54,20 @@ def whole_bytes(text: str | int | float) -> int:
     return _ceiling(parse(text))
 
 
+def asked_bytes(text: str | int | float) -> int:
+    """Memory in bytes as a person asks for it: `whole_bytes`, but less than a byte is refused where the unit is a
+    byte or smaller, for `512m` is half a byte and meant as `512Mi`. Of a larger unit it is rounded up (`1.1Gi`).
+
+    Raises QuantityInvalid.
+    """
+    amount, matched = parse(text), _GRAMMAR.fullmatch(str(text))
+    suffix = (matched and matched[2]) or ""
+    if SUFFIXES[suffix] <= 1 and amount != amount.to_integral_value(context=_EXACT):
+        meant = f" (did you mean {str(text)[:-1]}Mi?)" if suffix == "m" else ""
+        raise QuantityInvalid(f"`{str(text)[:64]}` is finer than one byte{meant}")
+    return _ceiling(amount)
+
+
 def format_millicores(amount: int) -> str:
     """CPU as Kubernetes writes it: `250m`, `1500m`, `2`."""
     cores, rest = divmod(amount, 1000)
@@ -67,6 +81,12 @@ def format_bytes(amount: int, suffixes: Sequence[str] = BINARY) -> str:
         if amount and amount % unit == 0:
             return f"{amount // unit}{suffix}"
     return str(amount)
+
+
+def spelled_bytes(amount: int) -> str:
+    """Memory for a person, exactly and always with a unit: `512Mi`, `1 byte`, `1000 bytes`."""
+    text = format_bytes(amount)
+    return text if not text.isdigit() else f"{text} byte" + ("s" if amount != 1 else "")
 
 
 def rounded_bytes(amount: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from forecasting.errors import BadTrace
 
 _TIMES = ("ts", "timestamp", "time")
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 ALL = "*"
 """As a column's name: all but the times."""
 
@@ -31,7 +32,7 @@ def head_of(
     lower = [title.lower() for title in head]
     called = next((title for title in _TIMES if title in lower), _TIMES[0])
     if lower.count(called) != 1:
-        raise _needed(called, head, where, choose)
+        raise _separated(head, where) or _needed(called, head, where, "")
     at = lower.index(called)
     others = [title for i, title in enumerate(head) if i != at and title]
     names = others or ["value"] if ALL in columns else [*dict.fromkeys(columns)]
@@ -42,8 +43,20 @@ def head_of(
     return Head(len(head), at, {name: head.index(name) for name in names})
 
 
+def _separated(head: Sequence[str], where: str) -> BadTrace | None:
+    """What spreadsheets write that is no CSV of ours."""
+    if head and head[0].startswith("sep="):
+        hint = "take it out: the first line names the columns"
+        return BadTrace("the first line is a spreadsheet's `sep=`", where, hint)
+    mark = next((name for one, name in _SEPARATORS.items() if len(head) == 1 and one in head[0]), None)
+    if mark is None:
+        return None
+    hint = "export it with commas, and decimals with a point"
+    return BadTrace(f"fields are separated by {mark}, not by commas", where, hint)
+
+
 def _needed(wanted: str, head: Sequence[str], where: str, choose: str) -> BadTrace:
     there = ", ".join(f"`{title[:40]}`" for title in head[:20]) or "nothing"
-    hint = "times are in `ts`, `time` or `timestamp`"
-    hint = f"{choose}; {hint}" if choose else hint
+    times = "times are in `ts`, `time` or `timestamp`"
+    hint = f"{choose}; {times}" if choose else times
     return BadTrace(f"one column `{wanted}` is needed; the head has {there}", where, hint)

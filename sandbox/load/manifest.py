@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from base.durations import go_microseconds, seconds
-from base.quantities import QuantityInvalid, millicores, whole_bytes
+from base.quantities import QuantityInvalid, asked_bytes, millicores
 from forecasting.errors import BadTrace
 from forecasting.recorded.cells import instant
 from sandbox.api.errors import SandboxError
@@ -243,8 +243,8 @@ FIELDS: Mapping[str, tuple[str, Any]] = {
     "peak": ("peak_ms", _time_of_day),
     "noise": ("noise", _ppm),
     "window": ("window", _window),
-    "memory": ("memory", _positive(whole_bytes)),
-    "leak": ("leak", _positive(whole_bytes)),
+    "memory": ("memory", _positive(asked_bytes)),
+    "leak": ("leak", _positive(asked_bytes)),
     "startup": ("startup_s", seconds),
     "gaps": ("gaps", _ppm),
     "weekend": ("weekend", _ppm),
@@ -253,6 +253,6 @@ FIELDS: Mapping[str, tuple[str, Any]] = {
     "series": ("series", _series),
     "service": ("service_us", _micros),
     "timeout": ("timeout_s", _positive(seconds)),
-    "memoryPerCore": ("per_core", _positive(whole_bytes)),
+    "memoryPerCore": ("per_core", _positive(asked_bytes)),
     "metrics": ("metrics", _disturbances),
 }

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from base.quantities import (
     INTEGER_MAX,
     QuantityInvalid,
+    asked_bytes,
     format_bytes,
     format_millicores,
     millicores,
     parse,
     rounded_bytes,
+    spelled_bytes,
     whole_bytes,
 )
 
@@ -89,6 +91,39 @@ def test_memory_in_bytes_rounds_up_and_saturates(text: str, size: int) -> None:
 def test_what_no_apiserver_takes_is_refused(text: str) -> None:
     with pytest.raises(QuantityInvalid):
         parse(text)
+
+
+@pytest.mark.parametrize("text", ["512m", "0.5", "1.5", "1e-1", "999999999n", "1u"])
+def test_a_person_asks_for_no_part_of_a_byte(text: str) -> None:
+    with pytest.raises(QuantityInvalid, match="is finer than one byte"):
+        asked_bytes(text)
+
+
+def test_a_slip_for_mebibytes_is_told_what_was_meant() -> None:
+    with pytest.raises(QuantityInvalid, match=r"`512m` is finer than one byte \(did you mean 512Mi\?\)"):
+        asked_bytes("512m")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("512Mi", 512 * 2**20),
+        ("2000m", 2),
+        ("1.5Gi", 3 * 2**29),
+        ("1.1Gi", 1_181_116_007),
+        ("0.1Ei", INTEGER_MAX),
+        ("1e9", 10**9),
+        ("1.5e3", 1500),
+        (134217728, 2**27),
+    ],
+)
+def test_a_person_asks_for_whole_bytes_in_any_unit(text: str | int, size: int) -> None:
+    assert asked_bytes(text) == size
+
+
+def test_bytes_are_spelled_with_a_unit() -> None:
+    spelled = [spelled_bytes(one) for one in (0, 1, 1000, 1024, 512 << 20)]
+    assert spelled == ["0 bytes", "1 byte", "1000 bytes", "1Ki", "512Mi"]
 
 
 def test_decimals_are_exact() -> None:

@@ -164,6 +164,9 @@ def test_the_first_name_of_the_three_counts() -> None:
         ("ts,value,value", ("value",), "one column `value` is needed"),
         ("ts,value", ("ts",), "one column `ts` is needed"),
         ("ts,a,a", ("*",), "one column `a` is needed"),
+        ("ts;value", ("value",), "fields are separated by semicolons, not by commas"),
+        ("ts\tvalue", ("value",), "fields are separated by tabs, not by commas"),
+        ("sep=,\nts,value", ("value",), "the first line is a spreadsheet's `sep=`"),
     ],
 )
 def test_a_head_that_names_too_little_or_twice(head: str, columns: tuple[str, ...], what: str) -> None:
@@ -171,7 +174,8 @@ def test_a_head_that_names_too_little_or_twice(head: str, columns: tuple[str, ..
         rows(f"{head}\n1,2,3\n", TRACE, *columns)
     assert refused.value.what.startswith(what)
     assert refused.value.where == "a.csv:1"
-    assert "--column" in refused.value.hint
+    of_values = what.startswith(("one column `value`", "one column `a`")) or columns == ("ts",)
+    assert ("--column" in refused.value.hint) is of_values, "no option names the column of times"
 
 
 def test_several_columns_and_one_that_may_be_there() -> None:

@@ -93,7 +93,7 @@ def describe(args: SetResourcesArgs, workload: Workload) -> str:
         shown = [
             value.show(old) + (f" ({count})" if len(now) > 1 else "") for old, count in now.most_common()
         ]
-        parts.append(f"{name} {', '.join(shown)} -> {value.text(amount)}")
+        parts.append(f"{name} {', '.join(shown)} -> {value.show(amount)}")
         keeps.append(value.show(amount_of(template.resources, name)))
     pods = "1 pod" if len(touched) == 1 else f"{len(touched)} pods"
     return f"{', '.join(parts)} in {pods} (in place, until they are replaced: the template keeps {', '.join(keeps)})"
@@ -177,7 +177,7 @@ def _fits(args: SetResourcesArgs, after: Resources, where: str) -> None:
     for resource in ("cpu", "memory"):
         request, limit = amount_of(after, f"{resource}_request"), amount_of(after, f"{resource}_limit")
         if request is not None and limit is not None and request > limit:
-            show = VALUES[f"{resource}_request"].text
+            show = VALUES[f"{resource}_request"].show
             what = f"{resource}_request {show(request)} is more than its limit {show(limit)}"
             missing = "limit" if getattr(args, f"{resource}_limit") is None else "request"
             raise ArgumentsInvalid(what, where=where, hint=f"give {resource}_{missing} too")

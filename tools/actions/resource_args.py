@@ -6,7 +6,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from base.quantities import INTEGER_MAX, format_bytes, format_millicores, millicores, whole_bytes
+from base.quantities import (
+    INTEGER_MAX,
+    QuantityInvalid,
+    asked_bytes,
+    format_bytes,
+    format_millicores,
+    millicores,
+    spelled_bytes,
+)
 from tools.cluster.names import WorkloadName
 from tools.cluster_types import Container, Resources, Workload
 from tools.errors import ArgumentsInvalid
@@ -24,24 +32,26 @@ class Value:
     resource: Literal["cpu", "memory"]
     rounded: Callable[[str], int]
     text: Callable[[int], str]
+    """As the API has it; `spelled` for a person."""
+    spelled: Callable[[int], str]
 
     def parse(self, text: str) -> int:
         """The amount, rounded up to a whole millicore or byte as Kubernetes does; that is what is judged and what
-        is sent. Raises ValueError, also for what is too large."""
+        is sent. Raises QuantityInvalid, also for what is too large, and for a part of a byte."""
         amount = self.rounded(text)
         if amount >= INTEGER_MAX:
-            raise ValueError(f"`{text}` is too large")
+            raise QuantityInvalid(f"`{text}` is too large")
         return amount
 
     def show(self, amount: int | None) -> str:
-        return "unset" if amount is None else self.text(amount)
+        return "unset" if amount is None else self.spelled(amount)
 
 
 VALUES: Mapping[str, Value] = {
-    "cpu_request": Value("cpuRequest", "requests", "cpu", millicores, format_millicores),
-    "cpu_limit": Value("cpuLimit", "limits", "cpu", millicores, format_millicores),
-    "memory_request": Value("memoryRequest", "requests", "memory", whole_bytes, format_bytes),
-    "memory_limit": Value("memoryLimit", "limits", "memory", whole_bytes, format_bytes),
+    "cpu_request": Value("cpuRequest", "requests", "cpu", millicores, format_millicores, format_millicores),
+    "cpu_limit": Value("cpuLimit", "limits", "cpu", millicores, format_millicores, format_millicores),
+    "memory_request": Value("memoryRequest", "requests", "memory", asked_bytes, format_bytes, spelled_bytes),
+    "memory_limit": Value("memoryLimit", "limits", "memory", asked_bytes, format_bytes, spelled_bytes),
 }
 """By the name of the argument."""
 
@@ -130,8 +140,8 @@ def _parsed(name: str, text: str) -> int:
     hint = "write 250m, 1, 256Mi, 1Gi"
     try:
         value = VALUES[name].parse(text)
-    except ValueError as e:
-        raise ArgumentsInvalid(f"`{text}` is not a Kubernetes quantity", where=name, hint=hint) from e
+    except QuantityInvalid as e:
+        raise ArgumentsInvalid(str(e), where=name, hint=hint) from e
     if value <= 0:
         raise ArgumentsInvalid(f"`{text}` is not more than zero", where=name, hint=hint)
     return value

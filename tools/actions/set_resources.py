@@ -80,7 +80,7 @@ def _describe(args: SetResourcesArgs, workload: Workload) -> str:
         return in_place.describe(args, workload)
     before = container_of(args, workload.containers).resources
     parts = [
-        f"{name} {VALUES[name].show(amount_of(before, name))} -> {VALUES[name].text(amount)}"
+        f"{name} {VALUES[name].show(amount_of(before, name))} -> {VALUES[name].show(amount)}"
         for name, amount in args.wanted().items()
     ]
     return ", ".join(parts) + " (template: a rollout, it lasts)"

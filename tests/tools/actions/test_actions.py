@@ -72,18 +72,28 @@ def test_what_is_no_quantity_above_zero_is_refused(text: str) -> None:
     ("memory_limit", "1e999"), ("memory_limit", "9E"), ("cpu_request", "1e400"), ("cpu_limit", "9007199254741"),
 ])  # fmt: skip
 def test_a_quantity_beyond_all_numbers_is_refused_and_does_not_wrap(field: str, text: str) -> None:
-    with pytest.raises(ArgumentsInvalid, match="not a Kubernetes quantity"):
+    with pytest.raises(ArgumentsInvalid, match="is too large"):
         setting(**{field: text})
 
 
 def test_a_quantity_is_rounded_up_as_kubernetes_does_and_sent_as_it_was_judged() -> None:
-    args = setting(cpu_request="0.0000001", memory_limit="512m")
-    assert args.wanted() == {"cpu_request": 1, "memory_limit": 1}
+    args = setting(cpu_request="0.0000001", memory_limit="2000m")
+    assert args.wanted() == {"cpu_request": 1, "memory_limit": 2}
     assert "'1m'" in str(RES.patches(args, workload())[0].body)
     assert setting(cpu_request="2500e-4", memory_limit="0.5Ki").wanted() == {
         "cpu_request": 250,
         "memory_limit": 512,
     }
+
+
+def test_half_a_byte_of_memory_is_a_slip_and_refused() -> None:
+    for field in ("memory_request", "memory_limit"):
+        with pytest.raises(ArgumentsInvalid, match=r"`512m` is finer than one byte \(did you mean 512Mi\?\)"):
+            setting(**{field: "512m"})
+
+
+def test_plain_bytes_are_shown_with_a_unit() -> None:
+    assert RES.describe(setting(memory_limit="1"), workload()).startswith("memory_limit 512Mi -> 1 byte ")
 
 
 def test_a_container_is_named_where_there_are_two() -> None:
