@@ -1,10 +1,9 @@
-"""Settings: flags > `FLYBALL_*` > flyball.toml (given, else the working folder, else the user's config folder).
+"""Settings: flags > `FLYBALL_*` > flyball.toml (flyball.settings_files: which files count, and for what).
 
 `TABLE` is the one list of them: name, default, help. docs/settings.md is held to it by a test.
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,25 @@ from pathlib import Path
 import platformdirs
 
 from flyball.exits import UsageError
+from flyball.settings_files import Found, found_files
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One line of the table. The environment variable is `FLYBALL_` and the name in capitals."""
+    """One line of the table. The environment variable is `FLYBALL_` and the name in capitals.
+
+    `path`: a file or folder; in a settings file relative to that file's folder, never to where one stands.
+    `harmless`: also taken from a file of the working folder that nobody has trusted.
+    `goes_to`: the address that it is sent to; it counts only where both come from one place.
+    """
 
     name: str
     default: str
     help: str
     secret: bool = False
+    path: bool = False
+    harmless: bool = False
+    goes_to: str = ""
 
     @property
     def variable(self) -> str:
@@ -32,45 +40,91 @@ TABLE = (
     Setting(
         "context", "", "the cluster: `sandbox`, or a context of the kubeconfig (its current one if unset)"
     ),
-    Setting("namespace", "", "the namespace (unset: the context's own; `shop` in the sandbox)"),
-    Setting("kubeconfig", "", "the kubeconfig file (unset: $KUBECONFIG, then ~/.kube/config)"),
-    Setting("state", "", "folder of log, world and threads (unset: the user's state folder)"),
     Setting(
-        "policies", "", "folder of policy files (unset: the shipped ones, which only observe real clusters)"
+        "namespace", "", "the namespace (unset: the context's own; `shop` in the sandbox)", harmless=True
     ),
-    Setting("pinned", "", "folder for a second copy of signed checkpoints (unset: the user's data folder)"),
+    Setting("kubeconfig", "", "the kubeconfig file (unset: $KUBECONFIG, then ~/.kube/config)", path=True),
+    Setting("state", "", "folder of log, world and threads (unset: the user's state folder)", path=True),
+    Setting(
+        "policies",
+        "",
+        "folder of policy files (unset: the shipped ones, which only observe real clusters)",
+        path=True,
+    ),
+    Setting(
+        "pinned",
+        "",
+        "folder for a second copy of signed checkpoints (unset: the user's data folder)",
+        path=True,
+    ),
     Setting(
         "prometheus_url", "", "base URL of Prometheus, e.g. http://127.0.0.1:9090 (unset: metrics.k8s.io)"
     ),
-    Setting("prometheus_token", "", "bearer token for it", secret=True),
-    Setting("prometheus_token_file", "", "file with the bearer token, read again for each question"),
-    Setting("prometheus_ca", "", "PEM file of the CA that signed its certificate (unset: the system's CAs)"),
-    Setting("prometheus_cert", "", "PEM file of the client certificate for it"),
-    Setting("prometheus_key", "", "PEM file of that certificate's key"),
+    Setting("prometheus_token", "", "bearer token for it", secret=True, goes_to="prometheus_url"),
+    Setting(
+        "prometheus_token_file",
+        "",
+        "file with the bearer token, read again for each question",
+        path=True,
+        goes_to="prometheus_url",
+    ),
+    Setting(
+        "prometheus_ca",
+        "",
+        "PEM file of the CA that signed its certificate (unset: the system's CAs)",
+        path=True,
+    ),
+    Setting("prometheus_cert", "", "PEM file of the client certificate for it", path=True),
+    Setting("prometheus_key", "", "PEM file of that certificate's key", path=True, goes_to="prometheus_url"),
     Setting("prometheus_tenant", "", "tenant, sent as X-Scope-OrgID (Mimir, Cortex, Thanos)"),
-    Setting("metrics", "", "TOML file of PromQL templates (unset: the shipped ones)"),
+    Setting("metrics", "", "TOML file of PromQL templates (unset: the shipped ones)", path=True),
     Setting("model_url", "", "base URL of an OpenAI-compatible endpoint, e.g. http://127.0.0.1:11434/v1"),
     Setting("model_name", "", "the model to ask there"),
-    Setting("model_key", "", "its API key; an endpoint without keys needs none", secret=True),
+    Setting(
+        "model_key", "", "its API key; an endpoint without keys needs none", secret=True, goes_to="model_url"
+    ),
 )
+
+
+_GOES_TO = {setting.name: setting.goes_to for setting in TABLE}
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A setting's value and where it came from."""
+    """A setting's value and where it came from: `flag`, a variable's name, a file's path, or `default`."""
 
     value: str
     source: str
 
+    @property
+    def place(self) -> str:
+        """What one person writes at once: the environment is one place, each file is."""
+        return "the environment" if self.source.startswith("FLYBALL_") else self.source
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, resolved."""
+    """All settings, resolved; `files` are those that were read, the first one counts first."""
 
     values: Mapping[str, Value]
+    files: tuple[Found, ...] = ()
 
     def __getitem__(self, name: str) -> str:
-        return self.values[name].value
+        """The value. Raises UsageError for a credential whose address comes from another place than itself: who
+        can write one of two places must not send there what was written in the other."""
+        found, address = self.values[name], _GOES_TO[name]
+        if address and found.value and self.values[address].value:
+            self._together(name, address)
+        return found.value
+
+    def _together(self, name: str, address: str) -> None:
+        mine, other = self.values[name].place, self.values[address].place
+        if mine != other:
+            raise UsageError(
+                f"`{name}` is not sent to an address from another place",
+                where=f"{name} from {mine}, {address} from {other}",
+                hint=f"set both in one place: {name} and {address}",
+            )
 
     @property
     def state(self) -> Path:
@@ -81,56 +135,22 @@ class Settings:
         return Path(self["pinned"]) if self["pinned"] else platformdirs.user_data_path("flyball") / "pinned"
 
 
-def load(flags: Mapping[str, str | None], config: Path | None = None) -> Settings:
-    """Resolve the table. Raises UsageError for a file that is none or that names an unknown setting."""
-    path, file = _file(config)
-    found: dict[str, Value] = {}
-    for setting in TABLE:
-        if (flag := flags.get(setting.name)) is not None:
-            found[setting.name] = Value(flag, "flag")
-        elif variable := os.environ.get(setting.variable):
-            found[setting.name] = Value(variable, setting.variable)
-        elif setting.name in file:
-            found[setting.name] = Value(file[setting.name], str(path))
-        else:
-            found[setting.name] = Value(setting.default, "default")
-    return Settings(found)
+def load(flags: Mapping[str, str | None], config: Path | None = None, *, urgent: bool = False) -> Settings:
+    """Resolve the table. Raises UsageError for a file that is none, that names an unknown setting, or that lies in
+    the working folder and says more than a file that nobody trusted may say.
+
+    `urgent` (the kill switch) passes over a file of the working folder that would be refused, and warns.
+    """
+    files = found_files(config, {s.name: s for s in TABLE}, urgent=urgent)
+    return Settings({setting.name: _value(setting, flags, files) for setting in TABLE}, files)
 
 
-def _file(given: Path | None) -> tuple[Path | None, dict[str, str]]:
-    candidates = (
-        [given]
-        if given
-        else [Path("flyball.toml"), platformdirs.user_config_path("flyball") / "flyball.toml"]
-    )
-    for path in candidates:
-        if given:
-            return path, _parse(path)
-        if path.is_file():
-            _ours(path)
-            return path, _parse(path)
-    return None, {}
-
-
-def _ours(path: Path) -> None:
-    """A file that nobody named counts only if it is the user's (or root's): it can say which policy holds,
-    where the log is, and which endpoint gets the model's key. Raises UsageError."""
-    if path.stat().st_uid not in (os.geteuid(), 0):
-        hint = "name it with --config if it is meant"
-        raise UsageError("the settings file belongs to another user", where=str(path), hint=hint)
-
-
-def _parse(path: Path) -> dict[str, str]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        raise UsageError(str(e), where=str(path), hint="fix the file, or remove --config") from e
-    names = [s.name for s in TABLE]
-    for key, value in table.items():
-        if key not in names:
-            raise UsageError(
-                f"`{key}` is not a setting", where=str(path), hint="settings: " + ", ".join(names)
-            )
-        if not isinstance(value, str):
-            raise UsageError(f"`{key}` must be a string", where=str(path), hint=f'write {key} = "{value}"')
-    return table
+def _value(setting: Setting, flags: Mapping[str, str | None], files: tuple[Found, ...]) -> Value:
+    if (flag := flags.get(setting.name)) is not None:
+        return Value(flag, "flag")
+    if variable := os.environ.get(setting.variable):
+        return Value(variable, setting.variable)
+    for file in files:
+        if setting.name in file.values:
+            return Value(file.values[setting.name], str(file.path))
+    return Value(setting.default, "default")

@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("flyball.cli.govern.stop", "Stop all agents and writes (the kill switch)."),
     "resume": ("flyball.cli.govern.resume", "Resume agents and writes (the kill switch)."),
     "sandbox": ("flyball.cli.sandbox.commands", "Reset, advance, load or show the simulated cluster."),
-    "config": ("flyball.cli.govern.config", "Show the settings and where each came from."),
+    "config": ("flyball.cli.govern.config", "Show the settings and where each came from; trust a file."),
     "completion": ("flyball.cli.govern.completion", "Print the completion for bash, zsh or fish."),
     "demo": ("flyball.cli.sandbox.demo", "Show everything in a sandbox of its own, in a minute."),
 }

@@ -1,4 +1,4 @@
-"""Settings: flags > FLYBALL_* > the file (given, else the working folder's, else the user's); and nothing else."""
+"""Settings: flags > FLYBALL_* > the file given, else the working folder's over the user's; and nothing else."""
 
 import os
 from pathlib import Path
@@ -17,10 +17,12 @@ def test_the_order(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.write_text('namespace = "users"\ncontext = "sandbox"\n', encoding="utf-8")
     assert load({})["namespace"] == "users"
     (home / "work/flyball.toml").write_text('namespace = "folders"\n', encoding="utf-8")
-    assert (load({})["namespace"], load({})["context"]) == ("folders", ""), "one file, never two mixed"
+    assert (load({})["namespace"], load({})["context"]) == ("folders", "sandbox"), (
+        "the user's own holds beside it"
+    )
     given = home / "given.toml"
     given.write_text('namespace = "given"\n', encoding="utf-8")
-    assert load({}, given)["namespace"] == "given"
+    assert (load({}, given)["namespace"], load({}, given)["context"]) == ("given", ""), "given, it is alone"
     monkeypatch.setenv("FLYBALL_NAMESPACE", "variable")
     assert load({}, given)["namespace"] == "variable"
     assert load({"namespace": "flag"}, given)["namespace"] == "flag"
@@ -50,11 +52,40 @@ def test_show_tells_each_value_and_its_source_and_no_secret(
         assert all(setting.name in done.out for setting in TABLE)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of another user")
-def test_a_settings_file_of_another_user_in_the_working_folder_is_refused(home: Path) -> None:
-    """In a shared folder somebody else could point policies, state and the model's address elsewhere."""
-    (home / "work/flyball.toml").write_text('policies = "/tmp/theirs"\n', encoding="utf-8")
-    os.chown(home / "work/flyball.toml", 65_534, 65_534)
-    with pytest.raises(UsageError, match="another user"):
+def test_a_path_in_a_file_is_beside_that_file_wherever_one_stands(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`policies = "policies"` of the user's own file must not become the folder of a cloned repository."""
+    config = home / ".config/flyball"
+    config.mkdir(parents=True)
+    text = 'policies = "rules"\nstate = "~/state"\nmetrics = ""\nkubeconfig = "/etc/kube"\n'
+    (config / "flyball.toml").write_text(text, encoding="utf-8")
+    found = load({})
+    assert found["policies"] == str(config / "rules")
+    assert found["state"] == str(home / "state")
+    assert (found["metrics"], found["kubeconfig"]) == ("", "/etc/kube")
+    monkeypatch.setenv("FLYBALL_POLICIES", "here")
+    assert load({})["policies"] == "here", "in a shell a path is relative to where one stands"
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "dangling"])
+def test_the_users_own_file_is_never_passed_over_in_silence(home: Path, kind: str) -> None:
+    """Without it the shipped policy and another log would hold."""
+    own = home / ".config/flyball/flyball.toml"
+    own.parent.mkdir(parents=True)
+    {
+        "folder": own.mkdir,
+        "fifo": lambda: os.mkfifo(own),
+        "dangling": lambda: own.symlink_to(home / "gone"),
+    }[kind]()
+    with pytest.raises(UsageError) as said:
         load({})
-    assert load({}, home / "work/flyball.toml")["policies"] == "/tmp/theirs", "given by name it is meant"
+    assert said.value.where == str(own)
+
+
+def test_show_tells_which_files_were_read(home: Path, flyball: Flyball) -> None:
+    (home / "work/flyball.toml").write_text('namespace = "payments"\n', encoding="utf-8")
+    assert "read flyball.toml   (not trusted)" in flyball("config show").out
+    assert flyball("config show -o json").document["files"] == [
+        {"file": "flyball.toml", "standing": "not trusted"}
+    ]

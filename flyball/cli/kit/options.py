@@ -4,7 +4,7 @@ import functools
 import inspect
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -52,12 +52,20 @@ _COMMON: dict[str, Any] = {
 _DEFAULTS: dict[str, Any] = {"output": "table", "debug": False}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Options:
     """What the common options said. `json` is true for `-o json`."""
 
-    settings: "Settings"
+    flags: Mapping[str, str | None]
+    config: Path | None
     output: Format
+
+    @functools.cached_property
+    def settings(self) -> "Settings":
+        """All settings. Raises UsageError."""
+        from flyball.settings import load
+
+        return load(self.flags, self.config)
 
     @property
     def json(self) -> bool:
@@ -84,10 +92,13 @@ class Options:
         """Open the log alone: what the kill switch needs, whatever else is broken or unreachable."""
         import asyncio
 
+        from flyball.settings import load
         from flyball.wiring import open_switch
 
+        settings = load(self.flags, self.config, urgent=True)
+
         async def inside() -> T:
-            async with open_switch(self.settings) as switch:
+            async with open_switch(settings) as switch:
                 return await work(switch)
 
         return asyncio.run(inside())
@@ -134,13 +145,13 @@ def command(function: Callable[..., T]) -> Callable[..., T]:
 
     @functools.wraps(function)
     def wrapped(**given: Any) -> T:
-        from flyball.settings import TABLE, load
+        from flyball.settings import TABLE
 
         shared = {name: given.pop(name) for name in theirs if name in given}
         if shared.get("debug"):
             os.environ["FLYBALL_DEBUG"] = "1"
         flags = {s.name: shared.get(s.name) for s in TABLE}
-        return function(Options(load(flags, shared.get("config")), shared.get("output", "table")), **given)
+        return function(Options(flags, shared.get("config"), shared.get("output", "table")), **given)
 
     keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
     wrapped.__signature__ = inspect.Signature(keyword + common)  # type: ignore[attr-defined]

@@ -58,7 +58,7 @@ def told(done: Done, help_of: str) -> dict[str, str]:
 VERBS = {
     "Add", "Advance", "Approve", "Backtest", "Carry", "Check", "Decline", "Explain", "Find", "Foresee",
     "List", "Predict", "Print", "Read", "Record", "Reset", "Restart", "Resume", "Run", "Say", "Scale",
-    "Set", "Show", "Start", "Stop", "Suspend", "Talk", "Train", "Undo", "Verify", "Write",
+    "Set", "Show", "Start", "Stop", "Suspend", "Talk", "Train", "Trust", "Undo", "Verify", "Write",
 }  # fmt: skip
 
 
