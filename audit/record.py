@@ -79,9 +79,12 @@ class Verdict(_Part):
 
 
 class Outcome(_Part):
-    """What happened in the end."""
+    """What happened in the end. `in_part`: some pods of several were written, `detail` says which were not;
+    `unchanged`: it was so already, and nothing was sent. Both stood under `applied` in older logs."""
 
-    status: Literal["applied", "simulated", "refused", "failed", "not_applied", "conflict"]
+    status: Literal[
+        "applied", "in_part", "unchanged", "simulated", "refused", "failed", "not_applied", "conflict"
+    ]
     error_code: Name | None = None
     http_status: int | None = None
     detail: Text | None = None

@@ -175,6 +175,11 @@ class Observation:
     owner: str | None = None
     """Who else keeps this field (an HPA, Argo CD, …) as `kind/name`; None if nobody."""
 
+    @property
+    def moves(self) -> bool:
+        """Whether anything would be another afterwards; an action that moves no numbers always does."""
+        return not self.deltas or any(delta.before != delta.after for delta in self.deltas)
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:

@@ -9,8 +9,11 @@ from policies.types import Claim
 def cooldown(case: DecisionInput) -> Refusal | None:
     """The longest cooldown of the fitting rules; a rollback is exempt.
 
-    Without one the change is noted all the same, for a rule that has one later.
+    Without one the change is noted all the same, for a rule that has one later. What moves nothing is no change:
+    it neither waits nor makes the next one wait (and the path sends nothing of it).
     """
+    if not case.seen.moves:
+        return None
     name, now = CHANGED.of(case.request.target.key), case.now_ms
     last = case.values[name]
     gap, rule = (0, None) if case.situation.rollback else cooldown_ms(case.evaluations)

@@ -5,7 +5,7 @@
 | killed before the first       | none            | not applied (all fenced)              |
 | killed between two            | some            | applied, how many bear the marker     |
 | frozen, resolved, wakes up    | some            | the rest gets 409, and no other try   |
-| kill switch between two       | some            | applied in part, names the rest       |
+| kill switch between two       | some            | in part, names the rest               |
 | a pod goes, or its status moves | the others    | applied                               |
 """
 
@@ -29,6 +29,7 @@ from tools.path import kill_switch
 from tools.path.evidence import Evidence
 from tools.path.journal import actor_of
 from tools.path.outcome import Applied, Failed, Result, Simulated, Unknown
+from tools.path.standing import ENDS
 from tools.path.undo import proposal
 from tools.ports import ClusterWriter, Held
 
@@ -131,6 +132,12 @@ async def ended_well(rig: Rig, written: int) -> None:
     assert (await requests(rig)).count(150) == written
 
 
+async def recorded(rig: Rig) -> list[str]:
+    """How the row's intent ended, by the log."""
+    ends = [e.record.outcome for e in await rig.log.find(kinds=ENDS) if e.record.request_id == "the-row-01"]
+    return [end.status for end in ends if end]
+
+
 @pytest.mark.parametrize("number", [1, -1, 2, -2, 4, -4])
 def test_killed_at_any_pod(row: Path, number: int) -> None:
     done = abs(number) - (1 if number > 0 else 0)
@@ -148,6 +155,7 @@ def test_killed_at_any_pod(row: Path, number: int) -> None:
     async def again(rig: Rig) -> Result:
         result = await rig.executor.execute(resize(rig))
         await ended_well(rig, done)
+        assert await recorded(rig) == [{0: "not_applied", PODS: "applied"}.get(done, "in_part")]
         return result
 
     result = run(row, again)
@@ -203,7 +211,11 @@ def test_another_policy_stops_a_row(row: Path) -> None:
         result = await rig.executor.execute(resize(rig))
         assert isinstance(result, Applied)
         assert "another policy" in result.partial
+        assert await recorded(rig) == ["in_part"]
         await ended_well(rig, 1)
+        again = await rig.executor.execute(resize(rig))
+        assert isinstance(again, Applied)
+        assert (again.replayed, again.partial) == (True, result.partial)
 
     run(row, work, **at(-1, changed))
 

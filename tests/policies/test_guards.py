@@ -203,6 +203,15 @@ def test_cooldown(ago: int, stage: str) -> None:
     assert decide(COOL, ask(), found={CHANGED: NOW - ago}).stage == stage
 
 
+def test_what_moves_nothing_neither_waits_nor_begins_a_cooldown() -> None:
+    same, other = ask(to=4), ask(to=5)
+    assert decide(COOL, same, found={CHANGED: NOW - 1}).verdict == "allow"
+    assert decide(COOL, other, found={CHANGED: NOW - 1}).stage == "cooldown"
+    for snapshot in (COOL, PLAIN):
+        assert CHANGED not in {claim.key for claim in decide(snapshot, same).claims}
+        assert CHANGED in {claim.key for claim in decide(snapshot, other).claims}
+
+
 def test_a_rollback_is_exempt_from_cooldown_and_freeze_and_nothing_else() -> None:
     frozen = doc(
         "Freeze",

@@ -4,7 +4,7 @@ A write is marked on whatever it wrote: the workload, or each of its pods.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from audit.record import Record
 from tools.actions import registry
@@ -22,6 +22,13 @@ class Evidence:
     why: str
     facts: dict[str, Any]
     after: dict[str, Any] | None = None
+
+    @property
+    def status(self) -> Literal["applied", "in_part", "not_applied"]:
+        """As the outcome records it."""
+        if self.says != "applied":
+            return "not_applied"
+        return "in_part" if (self.facts.get("pods") or {}).get("unwritten") else "applied"
 
 
 def spec_of(intent: Record) -> tuple[ActionSpec[Any], Args]:

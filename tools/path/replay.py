@@ -8,7 +8,7 @@ from policies.types import Request
 from tools.errors import ToolError
 from tools.path.journal import Journal
 from tools.path.outcome import Applied, Failed, Refused, Result, Simulated, Unknown
-from tools.path.standing import Final, InDoubt, New
+from tools.path.standing import CARRIED_OUT, Final, InDoubt, New
 
 
 def replayed(request: Request, final: Final) -> Result:
@@ -17,7 +17,7 @@ def replayed(request: Request, final: Final) -> Result:
     if end.outcome is None:
         return _refused(request, final)
     intent = final.intent
-    if intent is None or end.outcome.status not in ("applied", "simulated"):
+    if intent is None or end.outcome.status not in (*CARRIED_OUT, "simulated"):
         seq = intent.seq if intent else final.end.seq
         what = end.outcome.detail or "it was not applied"
         return Failed(
@@ -36,6 +36,7 @@ def replayed(request: Request, final: Final) -> Result:
         ready=0,
         replicas=after.get("replicas", 0),
         replayed=True,
+        unchanged=end.outcome.status == "unchanged",
         partial=_partial(end),
     )
 
@@ -65,12 +66,13 @@ def _diff(intent: Entry) -> str:
 
 
 def _partial(end: Record) -> str:
-    """What was not done of a batch of pods, as its own process or the resolver said it."""
-    said = (end.outcome.detail if end.outcome else None) or ""
-    if end.kind == "action.outcome":
-        return said
-    pods = (end.observation or {}).get("pods") or {}
-    return said if pods.get("unwritten") else ""
+    """What was not done of a batch of pods, as its own process or the resolver said it. Older logs have it under
+    `applied`: with a detail of its own process, or as what the resolver found unwritten."""
+    if end.outcome is None:
+        return ""
+    said, pods = end.outcome.detail or "", (end.observation or {}).get("pods") or {}
+    partly = end.outcome.status == "in_part" or end.kind == "action.outcome" or pods.get("unwritten")
+    return said if partly else ""
 
 
 def _refused(request: Request, final: Final) -> Refused:

@@ -47,9 +47,7 @@ class Resolver:
     async def close(self, intent: Entry, evidence: Evidence, actor: Actor, held: Held) -> Result:
         """Record how it ended and free the workload; the fencing token keeps a stale resolver out."""
         request = await self._c.journal.request_of(intent)
-        outcome = Outcome(
-            status="applied" if evidence.says == "applied" else "not_applied", detail=evidence.why[:4096]
-        )
+        outcome = Outcome(status=evidence.status, detail=evidence.why[:4096])
         record = self._c.journal.resolved(
             request, intent.record, outcome, actor, evidence.facts, evidence.after
         )

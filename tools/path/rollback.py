@@ -10,6 +10,7 @@ from tools.actions import registry
 from tools.cluster_types import Workload
 from tools.errors import ArgumentsInvalid
 from tools.path.journal import Journal, parent_of
+from tools.path.standing import CARRIED_OUT, CHANGED
 from tools.spec import ActionSpec
 
 DEADLINE_MS = 3_600_000
@@ -110,11 +111,17 @@ def _keeps_marks(workload: Workload, intent: Record, after: Mapping[str, Any]) -
 
 
 async def applied_end(journal: Journal, intent: Entry | None) -> Record | None:
-    """The record that says that this live intent was applied; None where it was not."""
+    """The record that says that this live intent was carried out, wholly, in part, or as it was so already; None
+    where it was not."""
     if intent is None or intent.record.kind != "action.intent" or intent.record.mode != "live":
         return None
     ends = [entry.record for entry in await journal.of_intent(intent.record)]
-    return next((end for end in ends if end.outcome and end.outcome.status == "applied"), None)
+    return next((end for end in ends if end.outcome and end.outcome.status in CARRIED_OUT), None)
+
+
+def changed(end: Record | None) -> bool:
+    """Whether what ended so has changed the cluster."""
+    return end is not None and end.outcome is not None and end.outcome.status in CHANGED
 
 
 def _same(request: Request, spec: ActionSpec[Any], intent: Record) -> None:

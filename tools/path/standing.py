@@ -16,6 +16,11 @@ from tools.errors import ToolError
 
 ENDS: tuple[Kind, ...] = ("action.outcome", "action.in_doubt_resolved")
 
+CHANGED = frozenset({"applied", "in_part"})
+"""Outcomes that changed the cluster, so that there is something to undo."""
+CARRIED_OUT = CHANGED | {"unchanged"}
+"""Outcomes of what was carried out."""
+
 
 class RequestReused(ToolError):
     """The same request id was used with other content."""

@@ -13,7 +13,7 @@ from tools.errors import ArgumentsInvalid
 from tools.path.context import Context
 from tools.path.journal import parent_of
 from tools.path.requests import build, request_id
-from tools.path.rollback import applied_end, inverse, may_undo, tool_of
+from tools.path.rollback import applied_end, changed, inverse, may_undo, tool_of
 from tools.spec import Args
 
 
@@ -110,7 +110,7 @@ async def _inverse(
         return NotUndone(intent.seq, what, f"undone already by record {by}")
     if (end := await applied_end(context.journal, intent)) is None:
         return await _unapplied(context, intent, what)
-    if end.after == (record.before or {}).get("fields"):
+    if not changed(end) or end.after == (record.before or {}).get("fields"):
         return NotUndone(intent.seq, what, "it changed nothing")
     reason = f"undo of record {intent.seq}, run {of_run}"
     try:
@@ -142,7 +142,7 @@ async def _undone(context: Context, since: int) -> dict[str, int]:
         undoes = parent_of(entry.record, "undoes")
         if undoes is None or entry.record.id in found:
             continue
-        if await applied_end(context.journal, entry) is not None:
+        if changed(await applied_end(context.journal, entry)):
             found[undoes] = entry.seq
     return found
 
@@ -154,7 +154,7 @@ async def newest(context: Context, principal: Principal) -> int:
     """
     undone: set[str] = set()
     for entry in await context.log.find(kinds=("action.intent",), newest_first=True, limit=200):
-        if not _theirs(context, principal, entry) or await applied_end(context.journal, entry) is None:
+        if not _theirs(context, principal, entry) or not changed(await applied_end(context.journal, entry)):
             continue
         puts_back = parent_of(entry.record, "undoes")
         if puts_back is not None:

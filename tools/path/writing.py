@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from audit.claims import Claim as Claimed
 from audit.errors import ClaimLost, LogUnavailable
@@ -126,11 +126,11 @@ class Writing:
     async def _written(self, intent: Entry, delivered: Delivered) -> Result:
         ctx, attempt, after = self.delivery.ctx, self.delivery.attempt, delivered.after
         request, view = ctx.request, ctx.spec.view(ctx.args, after)
-        outcome = Outcome(
-            status="applied" if ctx.live else "simulated", detail=delivered.partial[:4096] or None
-        )
+        outcome = Outcome(status=self._status(delivered), detail=delivered.partial[:4096] or None)
         record = self.context.journal.outcome(request, intent.record, outcome, view)
         free = (ends(intent.record), Claim("set", ctx.busy, 0)) if ctx.live else ()
+        if outcome.status == "unchanged":  # no change, so no cooldown begins with it
+            free = (*free, Claim("set", ctx.changed, self.values[ctx.changed]))
         if (unknown := await self._close(intent, record, free)) is not None:
             return unknown
         if not ctx.live:
@@ -145,10 +145,19 @@ class Writing:
             ready=after.ready,
             replicas=after.replicas,
             decision=self.decision,
-            unchanged=not attempt.moves
-            or (after.resource_version == attempt.seen.resource_version and after.pods is None),
+            unchanged=outcome.status == "unchanged",
             partial=delivered.partial,
         )
+
+    def _status(self, delivered: Delivered) -> Literal["applied", "in_part", "unchanged", "simulated"]:
+        """What the write did; the apiserver keeps the resourceVersion where a patch changes nothing."""
+        attempt, after = self.delivery.attempt, delivered.after
+        if not self.delivery.ctx.live:
+            return "simulated"
+        if delivered.partial:
+            return "in_part"
+        same = after.resource_version == attempt.seen.resource_version and after.pods is None
+        return "unchanged" if same or not attempt.moves else "applied"
 
     async def _not_written(self, intent: Entry, e: ToolError) -> Result:
         request = self.delivery.ctx.request

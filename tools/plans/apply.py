@@ -18,8 +18,8 @@ TRIES = 3
 
 _STOPS: dict[StopOn, frozenset[StepStatus]] = {
     "doubt": frozenset({"in_doubt", "unavailable"}),
-    "failure": frozenset({"in_doubt", "unavailable", "failed"}),
-    "refusal": frozenset({"in_doubt", "unavailable", "failed", "refused"}),
+    "failure": frozenset({"in_doubt", "unavailable", "failed", "in_part"}),
+    "refusal": frozenset({"in_doubt", "unavailable", "failed", "in_part", "refused"}),
 }
 
 
@@ -55,7 +55,7 @@ class Walk:
     def stands_on(self, step: PlanStep) -> PlanStep | None:
         """The step under this one that has to be done first and is not; None where nothing is missing."""
         below = [done for done in self.done if done.step.chain == step.chain]
-        if step.verdict != "later" or not below or below[-1].status == "applied":
+        if step.verdict != "later" or not below or below[-1].status in ("applied", "unchanged"):
             return None
         return below[-1].step
 
@@ -138,8 +138,10 @@ def _voter(vote: Approval) -> Principal:
 
 def _done(step: PlanStep, result: Result) -> StepDone:
     match result:
-        case Applied():
-            return StepDone(step, "applied", "", result)
+        case Applied(partial=left) if left:
+            return StepDone(step, "in_part", f"not done: {left}", result)
+        case Applied(unchanged=same):
+            return StepDone(step, "unchanged" if same else "applied", "", result)
         case Simulated():
             return StepDone(step, "simulated", "", result)
         case Refused(rule=rule, detail=detail):

@@ -27,9 +27,11 @@ PlanVerdict = Literal["allow", "needs_approval", "deny", "later"]
 """What the gate said at planning. `later`: it undoes what is under an earlier step, and is judged at its turn."""
 
 StepStatus = Literal[
-    "applied", "simulated", "refused", "waiting", "failed", "in_doubt", "unavailable", "excluded", "not_tried"
-]
-"""How a step ended. `waiting` for votes; `away`: cluster or log could not be asked, nothing was sent."""
+    "applied", "in_part", "unchanged", "simulated", "refused", "waiting", "failed", "in_doubt", "unavailable",
+    "excluded", "not_tried",
+]  # fmt: skip
+"""How a step ended. `in_part`: some of its pods were written; `unchanged`: it was so already; `waiting` for votes;
+`unavailable`: cluster or log could not be asked, nothing was sent."""
 
 StopOn = Literal["doubt", "failure", "refusal"]
 """What ends an application early; each includes those before it. In doubt, and away, end it always."""
@@ -100,6 +102,11 @@ class Plan(Wire):
         """Until when its votes can be given and used: the shortest that one of its rules allows."""
         spans = [int(need["expires_s"] or 0) for step in self.steps for need in step.needs]
         return min([self.expires_ms, *(self.at_ms + 1_000 * s for s in spans)])
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether every step was refused at planning: there is nothing to offer, and nothing to ask."""
+        return len(self.having("deny")) == len(self.steps)
 
     def having(self, verdict: PlanVerdict) -> tuple[PlanStep, ...]:
         """The steps of which the gate said this."""

@@ -187,13 +187,17 @@ class Plans:
             )
 
     def may_apply(self, plan: Plan, by: Principal) -> None:
-        """A person does, where this process speaks for the plan's own principal. Raises PlanRefused."""
+        """A person does, where this process speaks for the plan's own principal, and where there is anything to
+        apply. Raises PlanRefused."""
         if by.agent is not None or by.on_behalf_of is None:
             raise PlanRefused("only a person applies a plan", where=plan.handle)
         for who in (by, plan.principal):
             if (why := self._c.identity.refuses(who)) is not None:
                 hint = f"its own person: flyball tune apply {plan.handle}"
                 raise PlanRefused(why, where=plan.handle, hint=hint)
+        if plan.hopeless:
+            hint = "\n".join(f"{step.request.target}: {step.detail}" for step in plan.steps[:5])
+            raise PlanRefused("each of its steps was refused", where=plan.handle, hint=hint)
 
     async def _record(self, plan: Plan) -> None:
         """Plan and steps in one commit; from then on it is the newest under its id."""

@@ -10,7 +10,7 @@ from tools.cluster_types import Change
 from tools.errors import ToolError
 from tools.path.journal import parent_of
 from tools.path.rollback import inverse
-from tools.path.standing import ENDS
+from tools.path.standing import CHANGED, ENDS
 
 _LIMIT = 1000
 """Of records of one workload that are looked at, the newest."""
@@ -29,7 +29,7 @@ def _told(entries: Sequence[Entry]) -> Iterable[Change]:
     settled = {parent_of(e.record, "intent"): e.record for e in entries if e.record.kind == "action.settled"}
     states = {intent: (record.labels or {}).get("state", "") for intent, record in settled.items()}
     live = [e for e in entries if e.record.kind == "action.intent" and e.record.mode == "live"]
-    undone = {parent_of(e.record, "undoes") for e in live if _status(ended.get(e.record.id)) == "applied"}
+    undone = {parent_of(e.record, "undoes") for e in live if _status(ended.get(e.record.id)) in CHANGED}
     for entry in live:
         record = entry.record
         status = _status(ended.get(record.id))
@@ -46,7 +46,7 @@ def _told(entries: Sequence[Entry]) -> Iterable[Change]:
             ours=True,
             status=status,
             record=entry.seq,
-            undo=status == "applied" and record.id not in undone and not again and _invertible(record),
+            undo=status in CHANGED and record.id not in undone and not again and _invertible(record),
             intent=record.id,
             settled=states.get(record.id, ""),
         )

@@ -217,18 +217,17 @@ def _card(result: Result) -> Card:
 
 def _applied(result: Applied, head: str, facts: dict[str, Any]) -> Card:
     """Done, done in part, or so already: a model must not take one for another."""
+    status: CardStatus = "in_part" if result.partial else "unchanged" if result.unchanged else "applied"
     facts |= {
-        "status": "applied",
+        "status": status,
         "diff": result.diff,
         "ready": result.ready,
         "replicas": result.replicas,
-        "unchanged": result.unchanged,
         "not_done": harmless(result.partial, _ERROR) or None,
     }
     if result.partial:
-        return _made("applied", f"applied in part  {head}  not done: {facts['not_done']}", facts)
-    word = "is so already" if result.unchanged else "applied"
-    return _made("applied", f"{word}  {head}", facts)
+        return _made(status, f"in part  {head}  not done: {facts['not_done']}", facts)
+    return _made(status, f"{status}  {head}", facts)
 
 
 def _made(status: CardStatus, line: str, facts: dict[str, Any], handle: str | None = None) -> Card:

@@ -9,7 +9,18 @@ from policies.types import Mode, Principal
 from tools.arguments import Args
 from tools.path.outcome import Result
 
-CardStatus = Literal["ok", "applied", "simulated", "refused", "pending", "in_doubt", "failed", "invalid"]
+CardStatus = Literal[
+    "ok",
+    "applied",
+    "in_part",
+    "unchanged",
+    "simulated",
+    "refused",
+    "pending",
+    "in_doubt",
+    "failed",
+    "invalid",
+]
 
 
 @dataclass(frozen=True, slots=True)

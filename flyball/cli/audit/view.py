@@ -58,7 +58,8 @@ def _resource(entry: Entry) -> str:
 def _result(entry: Entry) -> str:
     record = entry.record
     if record.outcome:
-        return f"{record.outcome.status} (dry run)" if record.mode == "dry_run" else record.outcome.status
+        ended = record.outcome.status.replace("_", " ")
+        return f"{ended} (dry run)" if record.mode == "dry_run" else ended
     if record.decision:
         return f"{record.decision.verdict} {record.decision.rule or record.decision.stage}"
     labels = record.labels or {}

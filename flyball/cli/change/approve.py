@@ -78,7 +78,7 @@ async def _plan(
     from tools.plans.plan import excluded
 
     if not plan.having("needs_approval"):
-        hint = f"flyball tune apply {plan.handle}"
+        hint = plan_view.offer(plan).strip()
         raise UsageError("no step of that plan needs an approval", where=plan.handle, hint=hint)
     left_out = excluded(plan, exclude)
     await app.approvals.plans.keeps_out(plan, left_out)

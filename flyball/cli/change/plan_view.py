@@ -24,6 +24,8 @@ Stop = Annotated[
 
 _WORDS: dict[str, tuple[str, Tone]] = {
     "applied": ("done", "good"),
+    "in_part": ("in part", "bad"),
+    "unchanged": ("unchanged", "good"),
     "simulated": ("would", "good"),
     "refused": ("denied", "bad"),
     "waiting": ("waits", "wait"),
@@ -43,6 +45,13 @@ def summary(plan: "Plan") -> str:
     changes = f"{len(plan.steps)} change{'' if len(plan.steps) == 1 else 's'}"
     verb = "needs" if need == 1 else "need"
     return f"plan {plan.handle}  {changes}, {need} {verb} approval, {refused} refused{behind}"
+
+
+def offer(plan: "Plan") -> str:
+    """The command that applies exactly this plan, or why there is none."""
+    if plan.hopeless:
+        return "  nothing of it can be applied: each step was refused"
+    return f"  apply exactly this: flyball tune apply {plan.handle}"
 
 
 def lines(app: "App", plan: "Plan", left_out: frozenset[int] = frozenset()) -> list[str]:
@@ -88,7 +97,7 @@ def code_of(carried: "Carried") -> Exit:
         return Exit.IN_DOUBT
     if counts.get("unavailable"):
         return Exit.UNAVAILABLE
-    return Exit.FAILED if counts.get("failed") else Exit.DONE
+    return Exit.FAILED if counts.get("failed") or counts.get("in_part") else Exit.DONE
 
 
 def next_steps(carried: "Carried") -> list[str]:
@@ -109,7 +118,7 @@ def next_steps(carried: "Carried") -> list[str]:
         found.append(f"  without it:  flyball tune apply {without}")
     if counts.get("unavailable"):
         found.append(f"  go on: flyball tune apply {named}")
-    if counts.get("applied"):
+    if counts.get("applied") or counts.get("in_part"):
         found.append(f"  undo:  flyball undo --run {plan.run_id}")
     return found
 

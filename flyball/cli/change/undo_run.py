@@ -32,9 +32,9 @@ def undo_run(opts: Options, run: str, *, dry: bool, yes: bool, reason: str, stop
         plans, why = app.approvals.plans, reason or f"undo of run {run}"
         plan = await plans.propose(found.requests, who, why, run_id=own_run)
         shown = [*plan_view.lines(app, plan), *_not_undone(found.left)]
-        if dry:
+        if dry or plan.hopeless:
             _planned(opts, plan, shown, found.left)
-            return
+            raise Stop(_code(plan))
         plan_view.ask(opts, shown, "undo? ", yes)
         carried = await plans.carry_out(plan.digest, who, stop_on=stop_on, told=plan_view.teller(opts))
         raise Stop(plan_view.report(opts, app, carried, not_undone=[_json(one) for one in found.left]))
@@ -55,12 +55,16 @@ def _nothing(opts: Options, app: "App", run: str, left: "Sequence[NotUndone]") -
 
 def _planned(opts: Options, plan: "Plan", shown: Sequence[str], left: "Sequence[NotUndone]") -> None:
     if opts.json:
-        facts = {"kind": "Plan", "exit_code": int(Exit.DONE), **plan_view.as_json(plan)}
+        facts = {"kind": "Plan", "exit_code": int(_code(plan)), **plan_view.as_json(plan)}
         document({**facts, "not_undone": [_json(one) for one in left]})
         return
     for line in shown:
         say(line)
-    say(f"  apply exactly this: flyball tune apply {plan.handle}")
+    say(plan_view.offer(plan))
+
+
+def _code(plan: "Plan") -> Exit:
+    return Exit.REFUSED if plan.hopeless else Exit.DONE
 
 
 def _not_undone(left: "Sequence[NotUndone]") -> list[str]:

@@ -26,6 +26,7 @@ def code_of(events: "Sequence[Event]") -> Exit:
         return _ENDS[last.reason]
     if isinstance(last, Stopped):
         return Exit.UNAVAILABLE if isinstance(last.error, ModelUnavailable) else Exit.FAILED
-    if "failed" in statuses:
+    if statuses & {"failed", "in_part"}:
         return Exit.FAILED
-    return Exit.REFUSED if "refused" in statuses and not statuses & {"applied", "simulated"} else Exit.DONE
+    done = statuses & {"applied", "unchanged", "simulated"}
+    return Exit.REFUSED if "refused" in statuses and not done else Exit.DONE

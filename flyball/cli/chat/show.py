@@ -10,6 +10,8 @@ from flyball.cli.kit.output import Tone, note, safe, say, tone
 
 _TONES: dict[str, Tone] = {
     "applied": "good",
+    "in_part": "bad",
+    "unchanged": "good",
     "simulated": "good",
     "pending": "wait",
     "refused": "bad",

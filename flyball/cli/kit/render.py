@@ -22,7 +22,6 @@ _CODES: dict[type, Exit] = {
     Unknown: Exit.IN_DOUBT,
 }
 _WORDS = {
-    Applied: "applied",
     Simulated: "simulated",
     Refused: "refused",
     Failed: "failed",
@@ -39,6 +38,13 @@ def code(result: Result, ended: "Settled | None" = None) -> Exit:
     if isinstance(result, Applied) and (result.partial or (ended is not None and ended.state != "applied")):
         return Exit.FAILED
     return _CODES[type(result)]
+
+
+def status(result: Result) -> str:
+    """One word for how it ended; a write that stopped half-way is never `applied`."""
+    if isinstance(result, Applied):
+        return "in_part" if result.partial else "unchanged" if result.unchanged else "applied"
+    return _WORDS[type(result)]
 
 
 def settled(ended: "Settled | None") -> dict[str, Any]:
@@ -73,7 +79,7 @@ def document(result: Result, ended: "Settled | None" = None) -> dict[str, Any]:
     request = result.request
     found: dict[str, Any] = {
         "kind": "ActionResult",
-        "status": _WORDS[type(result)],
+        "status": status(result),
         "exit_code": int(code(result, ended)),
         "context": request.target.cluster,
         "namespace": request.target.namespace,
@@ -160,7 +166,7 @@ def lines(result: Result) -> list[str]:
 
 
 def _applied(result: Applied, where: str) -> list[str]:
-    done = "is so already" if result.unchanged else "done in part" if result.partial else "done"
+    done = "unchanged" if result.unchanged else "in part" if result.partial else "done"
     ready = f"{result.ready} of {result.replicas} ready" if not result.replayed else "carried out before"
     head = f"{where}  {tone(done, 'wait' if result.partial else 'good')}  {_what(result)}   {ready}"
     rest = [f"  not done: {safe(result.partial)}"] if result.partial else []

@@ -40,7 +40,7 @@ def text(app: "App", tuned: "Tuned") -> None:
                 say(f"    flyball approve {row.card.handle}")
     if plan is not None:
         say(plan_view.summary(plan))
-        say(f"  apply exactly this: flyball tune apply {plan.handle}")
+        say(plan_view.offer(plan))
     say(f"  look: flyball audit tail --run {found.run_id}")
 
 

@@ -200,3 +200,15 @@ def test_the_pages_commands_run(flyball: Flyball) -> None:
     for line in lines[1:]:
         line = line.replace("9b73ab7a", handle).replace("r-f3c67d3fa28a", run)
         assert flyball(line).code == Exit.DONE, line
+
+
+def test_an_undo_of_which_each_step_is_refused_asks_nothing(flyball: Flyball) -> None:
+    run = flyball("tune run -o json").document["run_id"]
+    flyball("stop --reason drill")
+    for line in (f"undo --run {run} --dry-run", f"undo --run {run} --yes"):
+        done = flyball(line)
+        assert done.code == Exit.REFUSED
+        assert "denied: all is stopped" in done.out
+        assert "tune apply" not in done.out
+        assert flyball(f"{line} -o json").document["exit_code"] == Exit.REFUSED
+    assert flyball("get deploy/web -o json").document["replicas"] == 7

@@ -50,7 +50,8 @@ def test_what_was_done_in_part_is_no_success(flyball: Flyball) -> None:
 
     half = replace(_applied(), partial="2 pods were not written: conflict")
     assert render.code(half) == Exit.FAILED
-    assert "done in part" in render.lines(half)[0]
+    assert "  in part  " in render.lines(half)[0]
+    assert render.document(half)["status"] == "in_part"
     assert "not done: 2 pods" in render.lines(half)[1]
 
 

@@ -21,6 +21,7 @@ from tools.errors import ArgumentsInvalid, ClusterUnavailable
 from tools.path.attempts import TRIES
 from tools.path.journal import actor_of
 from tools.path.outcome import Applied, Failed, Refused, Simulated, Unknown
+from tools.path.undo import newest
 
 WITHOUT_EFFECT = (FaultKind.TIMEOUT_BEFORE, FaultKind.ERROR_BEFORE)
 WITH_EFFECT = (FaultKind.TIMEOUT_AFTER, FaultKind.ERROR_AFTER)
@@ -290,7 +291,32 @@ def test_what_is_so_already_is_not_sent(folder: Path) -> None:
         assert isinstance(result, Applied)
         assert result.unchanged
         assert not rig.world.arrivals()
-        assert (await balanced(rig)).statuses() == {"applied": 1}
+        assert (await balanced(rig)).statuses() == {"unchanged": 1}
+        again = await rig.executor.execute(rig.scale(2, id="request-1"))
+        assert isinstance(again, Applied)
+        assert again.unchanged
+        assert again.replayed
+
+    run(folder, work)
+
+
+def test_what_is_so_already_needs_no_cooldown_and_begins_none(folder: Path) -> None:
+    """`search` cools down for ten minutes after a change."""
+
+    async def work(rig: Rig) -> None:
+        same = await rig.executor.execute(rig.scale(2, "search", id="so-already-1"))
+        assert isinstance(same, Applied)
+        assert same.unchanged
+        assert isinstance(await rig.executor.execute(rig.scale(5, "search", id="a-change-1")), Applied)
+        again = await rig.executor.execute(rig.scale(5, "search", id="so-already-2"))
+        assert isinstance(again, Applied)
+        assert again.unchanged
+        refused = await rig.executor.execute(rig.scale(6, "search", id="a-change-2"))
+        assert isinstance(refused, Refused)
+        assert refused.stage == "cooldown"
+        assert (await balanced(rig)).statuses() == {"unchanged": 2, "applied": 1}
+        newest_of_ours = await newest(rig.context, rig.identity.by_hand())
+        assert newest_of_ours < again.record, "what changed nothing is not what `undo --last` undoes"
 
     run(folder, work)
 

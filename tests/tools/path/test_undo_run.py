@@ -9,7 +9,7 @@ from tests.tools.plans.test_plans import ALONE, applied, ended, planned, somebod
 from tools.errors import ArgumentsInvalid
 from tools.path.outcome import Applied
 from tools.path.undo import Inverses, inverses
-from tools.plans.plan import Carried, Plan
+from tools.plans.plan import Carried, Plan, PlanRefused
 
 RUN = "r-thenight"
 BACK = "r-themorning"
@@ -52,7 +52,10 @@ def test_it_has_the_right_of_way_of_any_undo(folder: Path) -> None:
 
     async def work(rig: Rig) -> None:
         await a_run(rig, {"search": 5})
-        assert ended(await a_run(rig, {"search": 6})) == ["refused"]
+        forward = await planned(rig, {"search": 6})
+        assert [(s.verdict, s.stage) for s in forward.steps] == [("deny", "cooldown")]
+        with pytest.raises(PlanRefused, match="each of its steps was refused"):
+            await applied(rig, forward)
         assert ended(await applied(rig, await back(rig, await put_back(rig)))) == ["applied"]
 
     run(folder, work)

@@ -128,13 +128,13 @@ def test_what_was_done_in_part_or_was_so_already_says_so(tmp_path: Path) -> None
             done = Applied(request(one), 7, "i", "4 -> 6", {}, {}, 6, 6)
             part = _card(replace(done, partial="2 of 5 pods; not c: all is stopped"))
             assert json.loads(part.text)["not_done"] == "2 of 5 pods; not c: all is stopped"
-            assert part.line.startswith("applied in part")
+            assert (part.status, part.line.split("  ")[0]) == ("in_part", "in part")
             assert part.line.endswith("not c: all is stopped")
             same = _card(replace(done, unchanged=True))
-            assert json.loads(same.text)["unchanged"] is True
-            assert same.line.startswith("is so already")
+            assert json.loads(same.text)["status"] == same.status == "unchanged"
+            assert same.line.startswith("unchanged  scale")
             whole = json.loads(_card(done).text)
-            assert (whole["unchanged"], whole["not_done"]) == (False, None)
+            assert (whole["status"], whole["not_done"]) == ("applied", None)
 
     asyncio.run(run())
 
