@@ -39,7 +39,11 @@ def findings(body: Json, old: Json | None = None) -> Causes:
     spec = body.get("spec")
     if not isinstance(spec, dict):
         return [("spec", _REQUIRED)]
-    found = replicas(spec.get("replicas")) + _strategy(spec.get("strategy"))
+    found = (
+        replicas(spec.get("replicas"))
+        + _strategy(spec.get("strategy"))
+        + _update_strategy(spec.get("updateStrategy"))
+    )
     template = _object(spec.get("template"))
     selector = _object(_object(spec.get("selector")).get("matchLabels"))
     labels = _object(_object(template.get("metadata")).get("labels"))
@@ -77,6 +81,21 @@ def _strategy(value: Any) -> Causes:
         for name, amount in _object(rolling).items()
         if isinstance(amount, bool) or re.fullmatch(r"[0-9]{1,9}|[0-9]{1,3}%", str(amount)) is None
     ]
+
+
+def _update_strategy(value: Any) -> Causes:
+    """A StatefulSet's (pkg/apis/apps/validation, ValidateStatefulSetSpec)."""
+    path, rolling = "spec.updateStrategy", _object(value).get("rollingUpdate")
+    if not all(one is None or isinstance(one, dict) for one in (value, rolling)):
+        return [(path, "Invalid value: must be an object")]
+    found: Causes = []
+    if _object(value).get("type", "RollingUpdate") not in ("RollingUpdate", "OnDelete"):
+        found.append((path, f"Invalid value: {value}: must be 'RollingUpdate' or 'OnDelete'"))
+    partition = _object(rolling).get("partition")
+    if partition is not None and (type(partition) is not int or partition < 0):
+        where = f"{path}.rollingUpdate.partition"
+        found.append((where, f"Invalid value: {partition}: must be greater than or equal to 0"))
+    return found
 
 
 def containers(value: Any, path: str) -> Causes:

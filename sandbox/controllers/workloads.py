@@ -1,11 +1,10 @@
 """The workload controllers: pods follow the spec, a changed template rolls out, status follows the pods.
 
-Simpler than the real ones where nothing depends on it: a pod that is deleted is gone at once, scaling during
-a rollout is not proportional, and a paused Deployment stands still. A pod that a quota refuses is tried again
-after a wait of RETRY_MS, doubling up to RETRY_MAX_MS.
+What they do next about the pods is rollouts.py's. Simpler than the real ones where nothing depends on it: a pod
+that is deleted is gone at once. A pod that a quota refuses is tried again after a wait of RETRY_MS, doubling up to
+RETRY_MAX_MS.
 """
 
-import math
 from collections import Counter
 from typing import Any, Literal
 
@@ -16,9 +15,10 @@ from sandbox.api.indices import workload_of
 from sandbox.api.kinds import WORKLOADS, rfc3339, stored_at
 from sandbox.api.ownership import Owner, reported
 from sandbox.api.store import Json, Key
-from sandbox.controllers import changes, events, kubelet, nodes, resizing
+from sandbox.controllers import changes, events, kubelet, nodes, resizing, rollouts
 from sandbox.controllers.pod_status import is_ready
 from sandbox.controllers.pods import create_pod, pods_of, refusal, replicaset_of, version_of
+from sandbox.controllers.rollouts import version_in
 from sandbox.controllers.scheduler import bind_pending
 
 RETRY_MS = 1_000
@@ -104,63 +104,65 @@ def _follow(api: ApiServer, key: Key) -> None:
     if workload is None:
         _delete(api, key, pods_of(api.txn, key))
         return
-    if not workload["spec"].get("paused"):
-        roll = _roll_deployment if key.kind == "deployment" else _roll_statefulset
-        roll(api, key, workload)
+    _roll(api, key, workload)
     _report(api, key, workload)
 
 
-def _roll_deployment(api: ApiServer, key: Key, workload: Json) -> None:
-    want, pods, version = workload["spec"]["replicas"], pods_of(api.txn, key), version_of(api.txn, workload)
-    surge, unavailable = _bounds(workload["spec"], want)
-    current = [p for p in pods if _version(p) == version]
-    old = [p for p in pods if _version(p) != version]
-    leaving = _expendable(current)[: max(0, len(current) - want)]
-    if old:
-        ready = sum(map(is_ready, pods)) - sum(map(is_ready, leaving))
-        spare = max(0, ready - (want - unavailable))
-        leaving += [p for p in old if not is_ready(p)] + [p for p in _expendable(old) if is_ready(p)][:spare]
-    have = len(current) - max(0, len(current) - want)
-    make = max(0, min(want - have, want + surge - (len(pods) - len(leaving))))
-    _tell_scaling(api, key, pods, leaving, version, make)
-    _delete(api, key, leaving)
-    _create(api, key, workload, [None] * make)
+def _roll(api: ApiServer, key: Key, workload: Json) -> None:
+    spec, pods = workload["spec"], pods_of(api.txn, key)
+    version = version_of(api.txn, workload)
+    before = (workload.get("sandbox") or {}).get("template")
+    plan = rollouts.of_deployment if key.kind == "deployment" else rollouts.of_statefulset
+    step = plan(spec, pods, rollouts.Templates(spec["template"], version, before))
+    if key.kind == "deployment":
+        _tell_scaling(api, key, workload, step)
+    _delete(api, key, step.leaving)
+    _create(api, key, workload, step.made)
+    _remember(api, key)
 
 
-def _roll_statefulset(api: ApiServer, key: Key, workload: Json) -> None:
-    """Ordinals in order: the next pod is made, or the last outdated one replaced, once all are ready."""
-    want, version = workload["spec"]["replicas"], version_of(api.txn, workload)
-    by_ordinal = {int(p["metadata"]["name"].rpartition("-")[2]): p for p in pods_of(api.txn, key)}
-    _delete(api, key, [p for i, p in by_ordinal.items() if i >= want])
-    missing = [i for i in range(want) if i not in by_ordinal]
-    waiting = any(not is_ready(p) for i, p in by_ordinal.items() if i < want)
-    if workload["spec"].get("podManagementPolicy") == "Parallel":
-        _create(api, key, workload, missing)
-    elif missing and not waiting:
-        _create(api, key, workload, missing[:1])
-    outdated = [i for i, p in by_ordinal.items() if i < want and _version(p) != version]
-    if outdated and not missing and not waiting:
-        _delete(api, key, [by_ordinal[max(outdated)]])
-        _create(api, key, workload, [max(outdated)])
+def _remember(api: ApiServer, key: Key) -> None:
+    """The template that every pod has, for as long as pods may be made of it beside a newer one."""
+    workload = api.txn.get(key)
+    if workload is None:
+        return
+    template, version = workload["spec"]["template"], version_of(api.txn, workload)
+    known, pods = (workload.get("sandbox") or {}).get("template"), pods_of(api.txn, key)
+    if not rollouts.holds_back(workload["spec"]):
+        wanted = None
+    elif pods and all(version_in(p) == version for p in pods):
+        wanted = template
+    else:
+        wanted = known
+    if wanted != known:
+        api.txn.put(key, _remembering(workload, template=wanted), api.txn.due_of(key))
 
 
-def _create(api: ApiServer, key: Key, workload: Json, ordinals: list[Any]) -> None:
+def _create(api: ApiServer, key: Key, workload: Json, made: list[tuple[int | None, Json]]) -> None:
     """Make them, and stop at the first that is refused: it is tried again later."""
-    about, source = replicaset_of(key, version_of(api.txn, workload)), _SOURCES[key.kind]
-    for ordinal in ordinals:
+    for ordinal, template in made:
+        of = workload | {"spec": workload["spec"] | {"template": template}}
+        about, source = replicaset_of(key, version_of(api.txn, of)), _SOURCES[key.kind]
         try:
-            made = create_pod(api, key, workload, ordinal)
+            pod = create_pod(api, key, of, ordinal)
         except ApiError as error:
             said = refusal(error)
             events.emit(api, about, type="Warning", reason="FailedCreate", message=said, source=source)
             _retry_later(api, key)
             return
-        said = f"Created pod: {made.name}"
+        said = f"Created pod: {pod.name}"
         if key.kind == "statefulset":
-            said = f"Create Pod {made.name} in StatefulSet {key.name} successful"
+            said = f"Create Pod {pod.name} in StatefulSet {key.name} successful"
         events.emit(api, about, type="Normal", reason="SuccessfulCreate", message=said, source=source)
-    if ordinals and "sandbox" in workload:
-        api.txn.put(key, {name: part for name, part in workload.items() if name != "sandbox"})
+    if made and "refused" in workload.get("sandbox", ()):
+        api.txn.put(key, _remembering(workload, refused=None))
+
+
+def _remembering(workload: Json, **changed: Any) -> Json:
+    """The workload with what its controller has to remember; None forgets."""
+    memory = {k: v for k, v in ((workload.get("sandbox") or {}) | changed).items() if v is not None}
+    bare = {name: part for name, part in workload.items() if name != "sandbox"}
+    return bare | ({"sandbox": memory} if memory else {})
 
 
 def _retry_later(api: ApiServer, key: Key) -> None:
@@ -168,14 +170,14 @@ def _retry_later(api: ApiServer, key: Key) -> None:
     if workload is None:
         return
     refused = min(workload.get("sandbox", {}).get("refused", 0), 30)
-    body = workload | {"sandbox": {"refused": refused + 1}}
+    body = _remembering(workload, refused=refused + 1)
     api.txn.put(key, body, api.now_ms + min(RETRY_MS * 2**refused, RETRY_MAX_MS))
 
 
 def _delete(api: ApiServer, key: Key, pods: list[Json]) -> None:
     for pod in pods:
         at = stored_at(pod)
-        about, source = replicaset_of(key, _version(pod)), _SOURCES[key.kind]
+        about, source = replicaset_of(key, version_in(pod)), _SOURCES[key.kind]
         said = f"Deleted pod: {at.name}"
         if key.kind == "statefulset":
             said = f"Delete Pod {at.name} in StatefulSet {key.name} successful"
@@ -186,15 +188,16 @@ def _delete(api: ApiServer, key: Key, pods: list[Json]) -> None:
         api.txn.delete(at)
 
 
-def _tell_scaling(
-    api: ApiServer, key: Key, pods: list[Json], leaving: list[Json], version: str, make: int
-) -> None:
+def _tell_scaling(api: ApiServer, key: Key, workload: Json, step: rollouts.Step) -> None:
     """As the deployment controller words it (pkg/controller/deployment/sync.go), the old versions first."""
-    counts, less = Counter(map(_version, pods)), Counter(map(_version, leaving))
+    counts = Counter(map(version_in, pods_of(api.txn, key)))
+    less = Counter(map(version_in, step.leaving))
     steps: list[tuple[str, Literal["up", "down"], int]] = []
     steps += [(one, "down", counts[one] - n) for one, n in sorted(less.items())]
-    if make:
-        steps.append((version, "up", counts[version] - less[version] + make))
+    if step.made:
+        template = step.made[0][1]
+        version = version_of(api.txn, workload | {"spec": workload["spec"] | {"template": template}})
+        steps.append((version, "up", counts[version] - less[version] + len(step.made)))
     for one, way, to in steps:
         before = counts[one] - (less[one] if way == "up" else 0)
         said = f"Scaled {way} replica set {replicaset_of(key, one).name} from {before} to {to}"
@@ -213,7 +216,7 @@ def _report(api: ApiServer, key: Key, workload: Json) -> None:
         "replicas": len(pods),
         "readyReplicas": ready,
         "availableReplicas": ready,
-        "updatedReplicas": sum(_version(p) == version for p in pods),
+        "updatedReplicas": sum(version_in(p) == version for p in pods),
         "unavailableReplicas": max(0, workload["spec"]["replicas"] - ready)
         if key.kind == "deployment"
         else 0,
@@ -230,31 +233,3 @@ def _report(api: ApiServer, key: Key, workload: Json) -> None:
         "metadata": meta | {"managedFields": reported(meta["managedFields"], by, status)},
     }
     api.store(key, new, api.txn.due_of(key))
-
-
-def _version(pod: Json) -> str:
-    labels = pod["metadata"]["labels"]
-    return str(labels.get("pod-template-hash") or labels.get("controller-revision-hash", ""))
-
-
-def _expendable(pods: list[Json]) -> list[Json]:
-    """In the order in which pods are given up: not ready first, then the youngest."""
-    youngest = sorted(
-        pods, key=lambda p: (p["metadata"]["creationTimestamp"], p["metadata"]["name"]), reverse=True
-    )
-    return sorted(youngest, key=is_ready)
-
-
-def _bounds(spec: Json, want: int) -> tuple[int, int]:
-    """maxSurge rounds up, maxUnavailable down; not both may be zero."""
-    rolling = (spec.get("strategy") or {}).get("rollingUpdate") or {}
-    surge = _portion(rolling.get("maxSurge", "25%"), want, up=True)
-    unavailable = _portion(rolling.get("maxUnavailable", "25%"), want, up=False)
-    return (surge, unavailable) if surge or unavailable else (0, 1)
-
-
-def _portion(value: Any, of: int, *, up: bool) -> int:
-    if not isinstance(value, str):
-        return int(value)
-    share = int(value.rstrip("%")) * of / 100
-    return math.ceil(share) if up else math.floor(share)

@@ -201,18 +201,6 @@ def test_a_rollout_keeps_enough_pods_serving(world: World, cluster: SimulatedClu
     assert {c.image for p in run(cluster.pods(shop("web"))) for c in p.containers} == {container["image"]}
 
 
-def test_a_paused_deployment_stands_still(world: World, cluster: SimulatedCluster) -> None:
-    world.load([{**workload("web"), "metadata": {"name": "web", "namespace": "other"}}])
-    world.load(
-        [{"kind": "Deployment", "metadata": {"name": "web", "namespace": "other"}, "spec": {"paused": True}}]
-    )
-    target = shop("web").model_copy(update={"namespace": "other"})
-    scale(world, target, 5)
-    world.advance(60)
-    assert len(run(cluster.pods(target))) == 2
-    assert read(world, target).paused
-
-
 def test_a_file_is_loaded_whole_or_not_at_all(world: World, tmp_path: Path) -> None:
     good, bad = workload("good"), workload("bad")
     bad["spec"]["replicas"] = -1

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, assert_never
+from typing import Any
 
 from policies.types import ActionInfo, Scalar, digest_of
 from tools.cluster.names import WorkloadName
+from tools.cluster.rollout import replaceable, replacement
 from tools.cluster_types import Patch, Workload
 from tools.errors import ArgumentsInvalid
 from tools.spec import ActionSpec, Args, RbacRule
@@ -74,7 +75,7 @@ def _replaces_some(workload: Workload) -> None:
             where=where,
             hint=f"kubectl delete pod NAME -n {namespace}, one after another",
         )
-    if workload.replicas and not _replaced(workload):
+    if workload.replicas and not replaceable(workload):
         raise ArgumentsInvalid(
             f"its rolling update begins at pod {workload.partition}, of {workload.replicas}: none is replaced",
             where=where,
@@ -82,31 +83,8 @@ def _replaces_some(workload: Workload) -> None:
         )
 
 
-def _replaced(workload: Workload) -> int:
-    return max(0, workload.replicas - workload.partition)
-
-
 def _describe(_: RestartArgs, workload: Workload) -> str:
-    """How many pods, and how they are replaced (k8s.io/api/apps/v1: DeploymentStrategyType, StatefulSet's
-    RollingUpdateStatefulSetStrategy)."""
-    count = _replaced(workload)
-    of = f"{count} of {workload.replicas}" if workload.partition else str(workload.replicas)
-    pods = f"{of} {'pod' if workload.replicas == 1 else 'pods'}"
-    match workload.strategy:
-        case "Recreate":
-            return f"{pods}, all at once: none runs until they are replaced (strategy Recreate)"
-        case "OnDelete":
-            return f"{pods}, none until it is deleted (update strategy OnDelete)"
-        case "Unknown":
-            return f"{pods}, by an update strategy that is not known"
-        case "RollingUpdate" if workload.partition:
-            return f"{pods}, one after another (partition {workload.partition} keeps the others)"
-        case "RollingUpdate" if workload.target.kind == "deployment":
-            return f"{pods}, by a rolling update"
-        case "RollingUpdate":
-            return f"{pods}, one after another"
-        case never:
-            assert_never(never)
+    return replacement(workload)
 
 
 def _kubectl(_: RestartArgs, workload: Workload) -> str:

@@ -15,7 +15,7 @@ from tools.actions.resource_args import (
     pod_spec_patch,
     resources_block,
 )
-from tools.cluster.rollout import RolloutProgress, rolled_out
+from tools.cluster.rollout import RolloutProgress, replacement, replaces_all, rolled_out
 from tools.cluster_types import Patch, Pod, Workload
 from tools.errors import ArgumentsInvalid
 from tools.spec import ActionSpec, RbacRule
@@ -83,7 +83,14 @@ def _describe(args: SetResourcesArgs, workload: Workload) -> str:
         f"{name} {VALUES[name].show(amount_of(before, name))} -> {VALUES[name].show(amount)}"
         for name, amount in args.wanted().items()
     ]
-    return ", ".join(parts) + " (template: a rollout, it lasts)"
+    return f"{', '.join(parts)} (template: {_outlook(workload)})"
+
+
+def _outlook(workload: Workload) -> str:
+    """What the new template does to the pods. It lasts in any case."""
+    if replaces_all(workload) and workload.replicas:
+        return "a rollout, it lasts"
+    return f"{replacement(workload)}; it lasts"
 
 
 def _kubectl(args: SetResourcesArgs, workload: Workload) -> str:

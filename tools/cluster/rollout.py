@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from tools.cluster.objects import unix_ms
 from tools.cluster_types import Pod, Workload
@@ -23,10 +23,49 @@ class RolloutProgress:
     detail: str
 
 
+def replacement(workload: Workload) -> str:
+    """How many pods a changed template replaces, and in which way (k8s.io/api/apps/v1: DeploymentStrategyType,
+    StatefulSet's RollingUpdateStatefulSetStrategy; a paused Deployment replaces none)."""
+    count = workload.replicas
+    if not count:
+        return "no pod: it is scaled to zero"
+    of = f"{replaceable(workload) or 'none'} of {count}" if workload.partition else str(count)
+    pods = f"{of} {'pod' if count == 1 else 'pods'}"
+    if workload.paused:
+        return f"{pods}, none until it is resumed (paused)"
+    match workload.strategy:
+        case "Recreate":
+            return f"{pods}, all at once: none runs until they are replaced (strategy Recreate)"
+        case "OnDelete":
+            return f"{pods}, none until it is deleted (update strategy OnDelete)"
+        case "Unknown":
+            return f"{pods}, by an update strategy that is not known"
+        case "RollingUpdate" if workload.partition and not replaceable(workload):
+            return f"{pods} (partition {workload.partition} keeps them all)"
+        case "RollingUpdate" if workload.partition:
+            return f"{pods}, one after another (partition {workload.partition} keeps the others)"
+        case "RollingUpdate" if workload.target.kind == "deployment":
+            return f"{pods}, by a rolling update"
+        case "RollingUpdate":
+            return f"{pods}, one after another"
+        case never:
+            assert_never(never)
+
+
+def replaces_all(workload: Workload) -> bool:
+    """Whether a changed template soon replaces every pod, while others serve."""
+    return workload.strategy == "RollingUpdate" and not workload.partition and not workload.paused
+
+
+def replaceable(workload: Workload) -> int:
+    """The pods whose ordinal is not below the partition."""
+    return max(0, workload.replicas - workload.partition)
+
+
 def rolled_out(_: object, workload: Workload, pods: Sequence[Pod]) -> RolloutProgress:
     """As `kubectl rollout status` sees it (kubectl/pkg/polymorphichelpers/rollout_status.go), and as many pods
     ready as are asked for; a container of the newest template that cannot start, or is killed for memory, is an
-    error. A partition's lower ordinals, and OnDelete's pods, keep the template that they have."""
+    error. A partition's lower ordinals, OnDelete's pods and those of a paused Deployment keep their template."""
     total, done = workload.replicas, min(workload.updated, workload.ready)
     if workload.observed_generation < workload.generation:
         return RolloutProgress(None, 0, total, "the controller has not seen it yet")
@@ -52,16 +91,22 @@ _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 
 def _due(workload: Workload) -> int:
     """So many pods have the newest template in the end."""
-    if workload.strategy == "OnDelete":
+    if workload.strategy == "OnDelete" or workload.paused:
         return 0
-    return max(0, workload.replicas - workload.partition)
+    return replaceable(workload)
 
 
 def _kept(workload: Workload) -> str:
-    if workload.updated >= workload.replicas:
+    kept = workload.replicas - workload.updated
+    if kept <= 0:
         return ""
-    why = "OnDelete: until deleted" if workload.strategy == "OnDelete" else f"partition {workload.partition}"
-    return f", {workload.replicas - workload.updated} keep the older template ({why})"
+    if workload.paused:
+        why = "paused: until resumed"
+    elif workload.strategy == "OnDelete":
+        why = "OnDelete: until deleted"
+    else:
+        why = f"partition {workload.partition}"
+    return f", {kept} keep the older template ({why})"
 
 
 def _newest(workload: Workload, pods: Sequence[Pod]) -> list[Pod]:

@@ -1,5 +1,6 @@
 """scale and set_resources as pure functions: what they touch, move, send, say, and how they go back."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,23 @@ def test_half_a_byte_of_memory_is_a_slip_and_refused() -> None:
 
 def test_plain_bytes_are_shown_with_a_unit() -> None:
     assert RES.describe(setting(memory_limit="1"), workload()).startswith("memory_limit 512Mi -> 1 byte ")
+
+
+@pytest.mark.parametrize(("seen", "outlook"), [
+    ({}, "a rollout, it lasts"),
+    ({"paused": True}, "4 pods, none until it is resumed (paused); it lasts"),
+    ({"strategy": "Recreate"},
+     "4 pods, all at once: none runs until they are replaced (strategy Recreate); it lasts"),
+    ({"strategy": "OnDelete"}, "4 pods, none until it is deleted (update strategy OnDelete); it lasts"),
+    ({"strategy": "Unknown"}, "4 pods, by an update strategy that is not known; it lasts"),
+    ({"partition": 2}, "2 of 4 pods, one after another (partition 2 keeps the others); it lasts"),
+    ({"partition": 4}, "none of 4 pods (partition 4 keeps them all); it lasts"),
+    ({"replicas": 0}, "no pod: it is scaled to zero; it lasts"),
+    ({"replicas": 0, "partition": 4}, "no pod: it is scaled to zero; it lasts"),
+])  # fmt: skip
+def test_the_line_promises_no_rollout_where_none_follows(seen: dict[str, Any], outlook: str) -> None:
+    line = RES.describe(setting(cpu_request="300m"), replace(workload(), **seen))
+    assert line == f"cpu_request 500m -> 300m (template: {outlook})"
 
 
 def test_a_container_is_named_where_there_are_two() -> None:

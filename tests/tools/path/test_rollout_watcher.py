@@ -219,6 +219,7 @@ def test_a_crash_loop_of_the_older_template_is_not_the_changes(more: Any, old: A
     ({"partition": 2, "updated": 2}, "applied", "4 of 4 ready, 2 keep the older template (partition 2)"),
     ({"partition": 2, "updated": 1}, None, "4 of 4 ready, 1 updated"),
     ({"partition": 9, "updated": 0}, "applied", "4 of 4 ready, 4 keep the older template (partition 9)"),
+    ({"paused": True, "updated": 0}, "applied", "4 of 4 ready, 4 keep the older template (paused: until resumed)"),
     ({"strategy": "OnDelete", "updated": 0}, "applied",
      "4 of 4 ready, 4 keep the older template (OnDelete: until deleted)"),
     ({"strategy": "OnDelete", "updated": 0, "ready": 3}, None, "3 of 4 ready, 0 updated"),
