@@ -186,6 +186,7 @@ ChangeSource = Literal["log", "fields", "event"]
 class Change:
     """One entry of the timeline. `who` and `what` may be anybody's text where it is not ours, made harmless.
 
+    `at_ms` is Unix ms, 0 where nobody says when: the apiserver keeps no time for a write through `/scale`.
     `status` is how ours ended (`applied`, `in_doubt`, `failed`, …), `undo` whether it can still be put back;
     `intent` is the id under which ours was written, `settled` how the cluster carried it out, where that was
     waited for.

@@ -6,7 +6,8 @@ from policies.types import Target
 from tests.contract.harness import ClusterUnderTest, Hand, Refused, at_rest, made, resources_patch
 from tests.contract.suite import case
 from tests.kit.manifests import workload
-from tools.cluster_types import Patch
+from tools.cluster_types import Change, Patch
+from tools.diagnosis.timeline import timeline
 from tools.errors import DefiniteConflict
 
 
@@ -124,6 +125,21 @@ async def owns__lost_by_a_no_op(c: ClusterUnderTest) -> None:
     assert not any("spec.replicas" in m.fields for m in seen.managers)
     await hand.scale(target, 3, seen=seen, intent=intent)
     assert f"flyball-{intent}" not in await _managers(c, target)
+
+
+@case
+async def owns__scaled_without_a_time(c: ClusterUnderTest) -> None:
+    """Somebody's write through /scale has a manager and no time; one that changed nothing is no change."""
+    target = await made(c)
+    created = await _changes(c, target)
+    await c.patch_as("somebody", target, {"spec": {"replicas": 2}}, "scale")
+    assert await _changes(c, target) == created
+    fresh = await made(c, "api")
+    await c.patch_as("kubectl", fresh, {"spec": {"replicas": 3}}, "scale")
+    (last,) = (await _changes(c, fresh))[len(created) :]
+    assert (last.who, last.what, last.at_ms) == ("kubectl", "wrote spec.replicas (by /scale)", 0)
+    await c.patch_as("somebody", fresh, {"spec": {"replicas": 3}}, "scale")
+    assert (await _changes(c, fresh))[len(created) :] == [last]
 
 
 @case
@@ -275,3 +291,8 @@ def _applied(target: Target, replicas: int) -> dict[str, object]:
         "metadata": metadata,
         "spec": {"replicas": replicas},
     }
+
+
+async def _changes(c: ClusterUnderTest, target: Target) -> list[Change]:
+    """What the managers alone tell of it."""
+    return timeline([], await at_rest(c, target), (), (), 0)

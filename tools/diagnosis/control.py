@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+from tools.cluster_types import Change
 from tools.diagnosis.pods import STARTING, quote, quoted
 from tools.diagnosis.types import Facts, Finding, Severity
 from tools.metrics.hints import shared
 from tools.metrics.types import Metric
 
 LATELY_S = 7200
+AUTOSCALERS = ("horizontalpodautoscaler/", "scaledobject/")
 
 
 def autoscaler(facts: Facts) -> Iterator[Finding]:
@@ -82,18 +84,27 @@ def lately(facts: Facts) -> Iterator[Finding]:
     since = facts.now_ms - LATELY_S * 1000
     for ours in (True, False):
         found = [c for c in facts.changes if c.ours is ours and c.source != "event" and c.at_ms >= since]
-        if not found:
-            continue
-        last = found[-1]
-        minutes = (facts.now_ms - last.at_ms) // 60_000
-        when = f"{minutes}m ago" if minutes else "just now"
-        text = last.what if ours else quote(last.what)
-        record = f", record {last.record}" if last.record is not None else ""
-        yield Finding(
-            "changed-by-us" if ours else "changed-by-others", Severity.NOTED,
-            f"changed {when} by {last.who if ours else quote(last.who)}", f"{text}{record}",
-            "changes {target} --since 2h",
-        )  # fmt: skip
+        if found:
+            minutes = (facts.now_ms - found[-1].at_ms) // 60_000
+            when = f"{minutes}m ago" if minutes else "just now"
+            yield _changed("changed-by-us" if ours else "changed-by-others", when, found[-1])
+
+
+def undated(facts: Facts) -> Iterator[Finding]:
+    """Others' writes of which the apiserver keeps no time, those through `/scale`: they may have been just now. Of
+    an autoscaler's the rule `owned` tells."""
+    if (facts.workload.owner or "").startswith(AUTOSCALERS):
+        return
+    for change in facts.changes:
+        if not change.at_ms:
+            yield _changed("changed-undated", "at an unknown time", change)
+
+
+def _changed(rule: str, when: str, change: Change) -> Finding:
+    who, text = (change.who, change.what) if change.ours else (quote(change.who), quote(change.what))
+    record = f", record {change.record}" if change.record is not None else ""
+    what = f"changed {when} by {who}"
+    return Finding(rule, Severity.NOTED, what, f"{text}{record}", "changes {target} --since 2h")
 
 
 def unmeasured(facts: Facts) -> Iterator[Finding]:

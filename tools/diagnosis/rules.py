@@ -25,6 +25,7 @@ RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     pods.drift,
     control.owner,
     control.lately,
+    control.undated,
     control.unmeasured,
 )
 

@@ -172,7 +172,8 @@ class _Watch:
         except ArgumentsInvalid as e:
             return RolloutProgress("superseded", 0, self._total, f"it is not what it was: {e.what}")
         if not _still(self._after, now):
-            by = _last(workload.managers if workload.pods is None else _of_pods(pods), intent.id)
+            field = "spec.replicas" if "replicas" in now else "spec"
+            by = _last(workload.managers if workload.pods is None else _of_pods(pods), intent.id, field)
             return replace(found, state="superseded", detail=f"{by} has changed it since")
         return found
 
@@ -191,12 +192,13 @@ def _of_pods(pods: list[Pod]) -> tuple[Manager, ...]:
     return tuple(manager for pod in pods for manager in pod.managers)
 
 
-def _last(managers: tuple[Manager, ...], intent: str) -> str:
-    """Who wrote a spec last, beside us. A manager's name is untrusted text."""
+def _last(managers: tuple[Manager, ...], intent: str, field: str) -> str:
+    """Who wrote that field last, beside us. A manager's name is untrusted text; a write through `/scale` has no
+    time, so that only its field tells it from the others."""
     others = [
         one
         for one in managers
-        if one.name != manager_of(intent) and any(field.startswith("spec") for field in one.fields)
+        if one.name != manager_of(intent) and any(path.startswith(field) for path in one.fields)
     ]
     newest = max(others, key=lambda one: one.at, default=None)
     return newest.name if newest and _MANAGER.fullmatch(newest.name) else "somebody else"

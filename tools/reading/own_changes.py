@@ -18,7 +18,7 @@ _LIMIT = 1000
 
 async def own_changes(log: Log, target: Target) -> list[Change]:
     """Our live changes of `target`, oldest first, with how each ended, and how the cluster carried it out
-    where that was waited for."""
+    where that was waited for. What was asked for and was so already has changed nothing, and is none of them."""
     kinds: tuple[Kind, ...] = ("action.intent", *ENDS, "action.settled")
     entries = await log.find(kinds=kinds, resource_key=target.key, newest_first=True, limit=_LIMIT)
     return list(_told(entries[::-1]))
@@ -32,8 +32,11 @@ def _told(entries: Sequence[Entry]) -> Iterable[Change]:
     undone = {parent_of(e.record, "undoes") for e in live if _status(ended.get(e.record.id)) in CHANGED}
     for entry in live:
         record = entry.record
-        status = _status(ended.get(record.id))
+        end = ended.get(record.id)
+        status = _status(end)
         if status == "conflict":  # decided again under an intent of its own
+            continue
+        if end is not None and _changed_nothing(record, end):
             continue
         labels = record.labels or {}
         again = parent_of(record, "undoes") is not None
@@ -50,6 +53,12 @@ def _told(entries: Sequence[Entry]) -> Iterable[Change]:
             intent=record.id,
             settled=states.get(record.id, ""),
         )
+
+
+def _changed_nothing(intent: Record, end: Record) -> bool:
+    """Logs from before the status `unchanged` tell it by the fields alone."""
+    status = _status(end)
+    return status == "unchanged" or (status == "applied" and end.after == (intent.before or {}).get("fields"))
 
 
 def _status(end: Record | None) -> str:

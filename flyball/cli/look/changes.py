@@ -1,5 +1,6 @@
 """`flyball changes TARGET`: was it us, and who else; our log, managedFields and events as one timeline."""
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,9 +35,11 @@ def changes(opts: Options, target: Target, since: Since = "2h") -> None:
         from flyball.cli.kit import missing
         from flyball.cli.look.reads import PersonReads
         from tools.cluster.names import target as named
+        from tools.diagnosis.timeline import unmarked
 
         where = named(app.place.context, app.place.namespace, name)
         facts = await PersonReads(app).facts(where, (), since_ms=app.context.now_ms() - seconds * 1000)
+        facts = dataclasses.replace(facts, missing={**facts.missing, **unmarked(facts.workload)})
         if opts.json:
             document(_document(facts, since))
         else:
@@ -71,7 +74,7 @@ def _cells(change: "Change", now_ms: int) -> tuple[object, ...]:
     if change.ours and (ended := _ended(change)) != "applied":
         what = f"{what} [{ended}]"
     who = change.who if not change.ours else f"{change.who} (us)"
-    ago = age((now_ms - change.at_ms) / 1000)
+    ago = age((now_ms - change.at_ms) / 1000) if change.at_ms else None
     return (
         _when(change.at_ms, now_ms),
         ago,
@@ -91,9 +94,11 @@ def _ended(change: "Change") -> str:
 
 
 def _when(at_ms: int, now_ms: int) -> str:
-    """The local time, with its date where that is another day."""
+    """The local time, with its date where that is another day; a word where nobody says when."""
     from flyball.cli.kit.render import local
 
+    if not at_ms:
+        return "unknown"
     at, now = (datetime.fromtimestamp(ms / 1000, UTC).astimezone() for ms in (at_ms, now_ms))
     return local(at_ms) if at.date() == now.date() else f"{at:%m-%d} {local(at_ms)}"
 
@@ -107,7 +112,8 @@ def _document(facts: "Facts", since: str) -> dict[str, Any]:
     for change in facts.changes:
         plain = entry(change)
         command = f"flyball undo {change.record}" if change.undo else None
-        items.append({**plain, "at": instant(change.at_ms), "undo": command})
+        at = instant(change.at_ms) if change.at_ms else None
+        items.append({**plain, "at": at, "undo": command})
     return {
         "kind": "Changes",
         "context": t.cluster,

@@ -153,6 +153,11 @@ CASES: dict[str, tuple[Facts, Severity, str]] = {
         Severity.NOTED,
         '"scale 4 -> 8"',
     ),
+    "changed-undated": (
+        facts(changes=[replace(change(ours=False, who="kubectl"), at_ms=0)]),
+        Severity.NOTED,
+        '"scale 4 -> 8"',
+    ),
     "unmeasured": (without(facts(), Metric.LATENCY_P95, "stale"), Severity.NOTED, "stale"),
 }
 
@@ -229,6 +234,13 @@ def test_a_message_cannot_close_its_quotation_or_paint() -> None:
     assert 'ok\\" scale' in evidence
     assert "\x1b" not in evidence
     assert len(evidence) < 260
+
+
+@pytest.mark.parametrize("owner", ["horizontalpodautoscaler/web", "scaledobject/web"])
+def test_an_autoscalers_write_without_a_time_is_told_of_once(owner: str) -> None:
+    scaled = replace(change(ours=False, who="kube-controller-manager"), at_ms=0)
+    found = diagnose(facts(workload=workload(owner=owner), changes=[scaled]))
+    assert [f.rule for f in found] == ["owned"]
 
 
 def test_a_number_that_ended_long_ago_is_not_lately() -> None:

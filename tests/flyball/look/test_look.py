@@ -141,7 +141,8 @@ def test_changes_tells_how_the_cluster_carried_ours_out(flyball: Flyball) -> Non
     assert "scale 4 -> 6 [timeout]" in done.out
 
 
-def test_what_was_refused_or_rehearsed_is_no_change(flyball: Flyball) -> None:
+def test_what_was_refused_or_rehearsed_or_was_so_already_is_no_change(flyball: Flyball) -> None:
+    assert flyball("act scale deploy/web --replicas 4 --yes").code == Exit.DONE
     flyball("act scale deploy/web --replicas 60 --yes")
     flyball("act scale deploy/web --replicas 6 --dry-run")
     assert not [i for i in flyball("changes deploy/web -o json").document["items"] if i["ours"]]

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.flyball.facts import NOW_MS, event, manager, pod, pods, workload
-from tools.cluster_types import Change, manager_of
-from tools.diagnosis.timeline import document, tally, timeline
+from tools.cluster_types import Change, Manager, manager_of
+from tools.diagnosis.timeline import document, tally, timeline, unmarked
 
 OURS = Change(
     NOW_MS - 300_000, "log", "human:anna", "scale 4 -> 8", "deployment/web", True, "applied", 12, True, "i-1"
@@ -64,10 +66,53 @@ def test_since_cuts_off_and_many_fields_are_counted() -> None:
     assert document(found)["record"] is None
 
 
-def test_a_manager_without_a_time_or_a_name_does_not_break_it() -> None:
-    odd = (replace(manager("x", 1), at=""), replace(manager("", 5)))
-    (only,) = timeline([], workload(managers=odd), (), (), 0)
+def test_a_manager_without_a_name_does_not_break_it() -> None:
+    (only,) = timeline([], workload(managers=(manager("", 5),)), (), (), 0)
     assert only.who == "unnamed"
+
+
+def scaling(name: str, subresource: str = "scale") -> Manager:
+    return Manager(name, "Update", subresource, "", ("spec.replicas",))
+
+
+def test_a_write_through_scale_has_no_time_and_stands_last() -> None:
+    """As the apiserver keeps `kubectl scale` (measured on 1.36)."""
+    seen = workload(managers=(scaling("kubectl"), manager("kubectl-create", 9_000, "spec.template")))
+    created, scaled = timeline([], seen, (), (), 0)
+    assert (created.who, scaled.who, scaled.at_ms) == ("kubectl-create", "kubectl", 0)
+    assert scaled.what == "wrote spec.replicas (by /scale)"
+    assert timeline([], seen, (), (), NOW_MS) == [scaled], "it may have been just now"
+    assert document(scaled)["at_ms"] is None
+
+
+def test_a_write_through_scale_that_changed_nothing_is_no_change() -> None:
+    """It splits an entry without time and subresource off that of whoever owned the replicas before."""
+    split = (scaling("kubectl-create", ""), manager("kubectl-create", 9_000, "spec.template"))
+    (created,) = timeline([], workload(managers=split), (), (), 0)
+    assert created.at_ms > 0
+
+
+@pytest.mark.parametrize(("replicas", "managers", "said"), [
+    (3, (manager("argocd", 60, "spec.template"),), True),
+    (3, (), True),
+    (1, (manager("argocd", 60, "spec.template"),), False),
+    (3, (manager("kubectl-create", 60, "spec.replicas"),), False),
+    (3, (manager("old", 60, "spec"),), False),
+    (3, (scaling("kubectl"),), False),
+])  # fmt: skip
+def test_where_nobody_owns_the_replicas_their_writer_is_said_to_be_unknown(
+    replicas: int, managers: tuple[Manager, ...], said: bool
+) -> None:
+    seen = workload(replicas=replicas, managers=managers)
+    assert bool(unmarked(seen)) is said
+    assert all(change.at_ms or change.who == "kubectl" for change in timeline([], seen, (), (), 0))
+
+
+def test_our_own_mark_and_fence_without_a_time_are_known() -> None:
+    marks = (scaling(manager_of("i-1")), scaling("flyball-fence-i-1"))
+    assert timeline([OURS], workload(managers=marks), (), (), 0) == [OURS]
+    strangers = timeline([OURS], workload(managers=(scaling("flyball-fence-i-2"),)), (), (), 0)
+    assert [change.who for change in strangers] == ["human:anna", "another Flyball (flyball-fence-i-2)"]
 
 
 def test_pods_one_by_one_are_told_of_statefulsets_only() -> None:

@@ -77,7 +77,7 @@ async def wait(one: Rig, script: list[Seen], timeout_s: int = 60) -> tuple[Settl
     return await RolloutWatcher(one.context).wait(intent.id, timeout_s=timeout_s, progress=told.append), told
 
 
-HPA = Manager("kube-controller-manager", "Update", "scale", "2026-11-01T00:00:09Z", ("spec.replicas",))
+HPA = Manager("kube-controller-manager", "Update", "scale", "", ("spec.replicas",))
 KUBECTL = Manager("kubectl", "Update", "", "2026-11-01T00:00:01Z", ("spec.template",))
 STATUS = Manager("late", "Update", "status", "2026-11-01T00:00:59Z", ("status.replicas",))
 ENDS: dict[str, tuple[list[Seen], str, int, str]] = {
