@@ -51,8 +51,13 @@ def locate(bundle: Bundle = modules.CONTROL_PLANE) -> dict[str, Path]:
 
 
 def build(bundle: Bundle) -> Path:
-    """The folder of this version's binaries. Built aside and renamed: a half-built folder is never used."""
+    """The folder of this version's binaries. Built aside and renamed: a half-built folder is never used.
+
+    One build at a time, since each takes all cores; a bundle that is there waits for nobody's build.
+    """
     done = built(bundle)
+    if done.is_dir():
+        return done
     done.parent.mkdir(parents=True, exist_ok=True)
     with _alone(done.parent / ".lock"):
         if not done.is_dir():
