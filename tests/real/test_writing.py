@@ -1,12 +1,14 @@
 """The writer against a real apiserver: what takes effect, what is refused, what stays in doubt."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from ruamel.yaml import YAML
 
 from audit.clock import SystemClock
 from policies.types import Target
@@ -319,6 +321,44 @@ def test_an_exec_plugin_signs_in(kube: Namespace, tmp_path: Path) -> None:
     )
     config = kube.plane.write_kubeconfig(tmp_path / "exec.kubeconfig", "plugged", exec_block)
     assert acting(kube, lambda c: Hand(c).scale(web(kube), 3), config).replicas == 3
+
+
+def test_impersonation_holds_for_reads_and_writes(kube: Namespace, tmp_path: Path) -> None:
+    """Threat 29: an administrator who says `as` has the rights of that user and no others, as with kubectl."""
+    kube.workload("web", replicas=2)
+    kube.settled("web")
+    kube.user("looker", GET, LIST_HPA)
+    kube.user("scaler", GET, SCALE_ONLY, LIST_HPA)
+    intents: list[str] = []
+
+    async def scale(c: RealUnderTest) -> Workload:
+        hand, seen = Hand(c), await c.reader.read(web(kube))
+        intents.append(hand.intent())
+        return await hand.scale(web(kube), 3, intent=intents[-1], seen=seen)
+
+    with pytest.raises(NeverHappened) as error:
+        acting(kube, scale, _impersonating(kube, tmp_path, "looker"))
+    assert error.value.http == 403
+    assert f'User "system:serviceaccount:{kube.name}:looker" cannot patch' in error.value.what
+    assert kube.get("web")["spec"]["replicas"] == 2
+    more = {"as-groups": ["a", "b"], "as-uid": "7", "as-user-extra": {"x.io/Why": ["one", "two"]}}
+    assert acting(kube, scale, _impersonating(kube, tmp_path, "scaler", **more)).replicas == 3
+    (event,) = eventually(lambda: kube.audit_events(auditID=intents[-1]), "the event")
+    assert event["impersonatedUser"] == {
+        "username": f"system:serviceaccount:{kube.name}:scaler",
+        "uid": "7",
+        "groups": ["a", "b", "system:authenticated"],
+        "extra": {"x.io/why": ["one", "two"]},
+    }
+
+
+def _impersonating(kube: Namespace, folder: Path, user: str, **more: object) -> Path:
+    """The administrator's kubeconfig, as that ServiceAccount."""
+    document = YAML(typ="safe", pure=True).load(kube.plane.kubeconfig.read_text())
+    document["users"][0]["user"] |= {"as": f"system:serviceaccount:{kube.name}:{user}", **more}
+    path = folder / f"as-{user}.kubeconfig"
+    path.write_text(json.dumps(document))
+    return path
 
 
 def test_an_expired_permit_is_never_sent(kube: Namespace) -> None:

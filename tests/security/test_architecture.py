@@ -185,7 +185,7 @@ RULES = (
     rule("approve", lambda t: _attributes(t, r"(approvals|plan_votes)\.(approve|deny|vote)$"),
          "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.commands",
          "await app.approvals.approve(h, who)"),
-    rule("out of the process", _leaves, "tools.cluster.client tools.metrics.prometheus.access"
+    rule("out of the process", _leaves, "tools.metrics.prometheus.access"
          " tools.metrics.prometheus.address tools.metrics.prometheus.client", "import subprocess"),
     rule("dynamic code", _dynamic, "flyball.__main__ flyball.cli.kit.tree", "eval('1')"),
 )  # fmt: skip

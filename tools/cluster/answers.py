@@ -30,15 +30,19 @@ _FORBIDDEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request, as error messages name it."""
+    """One request, as error messages name it. `proxy` is what it goes through; `unsigned` says that the
+    credentials of the user stayed here, since the server is not reached over TLS."""
 
     method: str
     path: str
     server: str
+    proxy: str = ""
+    unsigned: bool = False
 
     @property
     def where(self) -> str:
-        return f"{self.method} {self.server}{self.path}"
+        through = f" through the proxy {self.proxy}" if self.proxy else ""
+        return f"{self.method} {self.server}{self.path}{through}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def read_error(answer: Answer) -> ToolError:
             _message(status), **_said(answer, status, "check the name, the namespace and the context")
         )
     if http < 500 and http not in (408, 410, 429):
-        return NeverHappened(_message(status), **_said(answer, status, _hint(http, status)))
+        return NeverHappened(_message(status), **_said(answer, status, _hint(answer, status)))
     return ClusterUnavailable(_message(status), **_said(answer, status, "try again in a moment"))
 
 
@@ -93,7 +97,7 @@ def write_error(answer: Answer) -> WriteError:
     if http == 409 or _other_object(http, status):
         return DefiniteConflict(what, **_said(answer, status, "it is decided again on a fresh read"))
     if 300 <= http < 500:
-        return NeverHappened(what, **_said(answer, status, _hint(http, status)))
+        return NeverHappened(what, **_said(answer, status, _hint(answer, status)))
     return MayHaveHappened(what, **_said(answer, status, IN_DOUBT))
 
 
@@ -121,7 +125,10 @@ def _plain(answer: Answer) -> str:
     return answer.body[:200].decode("utf-8", "replace").strip()
 
 
-def _hint(http: int, status: Mapping[str, Any] | None) -> str:
+def _hint(answer: Answer, status: Mapping[str, Any] | None) -> str:
+    http = answer.http
+    if http in (401, 403) and answer.question.unsigned:
+        return "the credentials were not sent: the kubeconfig's server is http://, and they need https://"
     if http == 403:
         return _rbac(_message(status or {}))
     if http == 401:

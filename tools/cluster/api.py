@@ -48,7 +48,7 @@ class Api:
         self, path: str, query: Mapping[str, str] | None = None, accept: str = "application/json"
     ) -> dict[str, Any]:
         """The JSON object at `path`. Raises NotFound, NeverHappened (refused) or ClusterUnavailable."""
-        question = Question("GET", path, self.server)
+        question = self.question("GET", path)
         try:
             answer = await self.send(question, query or {}, {"Accept": accept})
         except NO_ANSWER as error:
@@ -62,19 +62,28 @@ class Api:
         except ValueError as error:
             raise read_error(answer) from error
 
+    def question(self, method: str, path: str) -> Question:
+        """A request to this apiserver, as errors name it."""
+        proxy = str(self._login.proxy or "")
+        return Question(method, path, self.server, proxy, self._login.withheld)
+
     async def send(
-        self, question: Question, query: Mapping[str, str], headers: dict[str, str], body: bytes | None = None
+        self,
+        question: Question,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes | None = None,
     ) -> Answer:
         """Raises what is in NEVER_SENT or NO_ANSWER, or KubeconfigInvalid where the credentials fail."""
         authorization = await self._login.authorization()
+        lines = [*headers.items(), ("User-Agent", _AGENT), *self._login.impersonation]
         if authorization:
-            headers["Authorization"] = authorization
-        headers["User-Agent"] = _AGENT
+            lines.append(("Authorization", authorization))
         async with self._session.request(
             question.method,
             self.server + question.path,
             params=query,
-            headers=headers,
+            headers=lines,
             data=body,
             **self._options,
         ) as response:
@@ -92,6 +101,8 @@ def cause_of(error: BaseException) -> str:
 def hint_of(error: BaseException) -> str:
     if isinstance(error, KubeconfigInvalid):
         return error.hint
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return "check that the proxy is up and its address is right, or add the cluster's host to NO_PROXY"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return (
             "the server's certificate is not of the kubeconfig's certificate-authority, or not for this name"

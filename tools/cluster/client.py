@@ -15,8 +15,6 @@ import binascii
 import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio.client.configuration import Configuration
@@ -25,10 +23,13 @@ from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.dateutil import parse_rfc3339
 from kubernetes.aio.config.exec_provider import ExecProvider
 from kubernetes.aio.config.incluster_config import load_incluster_config
-from kubernetes.aio.config.kube_config import ConfigNode, FileOrData, KubeConfigLoader
+from kubernetes.aio.config.kube_config import FileOrData, KubeConfigLoader
 
 from audit.clock import Clock
-from tools.cluster.kubeconfig import Kubeconfig, KubeconfigInvalid
+from base.proxies import Proxy
+from tools.cluster.cluster_entry import proxy_of, server_of
+from tools.cluster.kubeconfig import Kubeconfig, KubeconfigInvalid, Section
+from tools.cluster.user_entry import UserEntry, read_user
 
 TOKEN_FILE_S = 60
 """A token file is read again after this many seconds, as client-go does."""
@@ -38,10 +39,16 @@ _BROKEN = (ConfigException, ValueError, KeyError, TypeError, AttributeError, OSE
 
 
 class Login:
-    """A connection's settings and credentials, renewed when they run out."""
+    """A connection's settings and credentials, renewed when they run out.
 
-    def __init__(self, configuration: Configuration, where: str) -> None:
-        self._configuration, self.where = configuration, where
+    `impersonation` goes with every request; `withheld` says that credentials are not sent, for want of TLS.
+    """
+
+    def __init__(
+        self, configuration: Configuration, where: str, proxy: Proxy | None, entry: UserEntry
+    ) -> None:
+        self._configuration, self.where, self.proxy = configuration, where, proxy
+        self.impersonation, self.withheld = entry.impersonation, entry.withheld
         self.server: str = configuration.host
 
     async def authorization(self) -> str | None:
@@ -50,6 +57,8 @@ class Login:
             token = await self._configuration.get_api_key_with_prefix("BearerToken")
         except _BROKEN as error:
             raise _invalid(error, self.where) from error
+        if token and not token.strip().isprintable():
+            raise _invalid(ValueError("the token holds what a header cannot carry"), self.where)
         return token.strip() if token else None
 
     def session(self) -> aiohttp.ClientSession:
@@ -72,38 +81,34 @@ class Login:
 
     def options(self) -> dict[str, Any]:
         """What each request takes along: proxy and TLS server name, where they are set."""
-        wanted = {"proxy": self._configuration.proxy, "server_hostname": self._configuration.tls_server_name}
+        proxy = self.proxy.url if self.proxy else None
+        wanted = {"proxy": proxy, "server_hostname": self._configuration.tls_server_name}
         return {name: value for name, value in wanted.items() if value}
 
 
 async def from_kubeconfig(config: Kubeconfig, context: str, clock: Clock) -> Login:
     """Sign in as the context says: certificates, token, token file, exec plugin. Raises KubeconfigInvalid."""
     cluster, user = config.part(context, "clusters"), config.part(context, "users")
-    if not cluster.get("server"):
-        raise KubeconfigInvalid(f"the cluster of context `{context}` has no server", where=config.where)
-    where = f"{config.where} (context {context})"
-    loader = _Loader(dict(config.document), active_context=context, config_base_path="")
-    if not user:
-        loader._user = ConfigNode("users", {})  # a context without a user would trip the loader
-    configuration = _fresh()
+    where, place = f"{config.where} (context {context})", config.place(context, "clusters")
+    server = server_of(cluster, place)
+    entry = read_user(user, server, config.place(context, "users") if user else where)
+    loader, configuration = _Loader(_alone(cluster | {"server": server}, entry)), _fresh()
     try:
         await asyncio.wait_for(loader.load_and_set(configuration), PLUGIN_S)
     except (*_BROKEN, TimeoutError) as error:
-        raise _invalid(error, where, _hint(user)) from error
-    configuration.proxy = configuration.proxy or _proxy_of(configuration.host)
-    if "exec" in user or user.get("tokenFile"):
-        configuration.refresh_api_key_hook = _renewal(loader, user, clock)
-    return Login(configuration, where)
+        raise _invalid(error, where, _hint(entry.credentials)) from error
+    configuration.refresh_api_key_hook = _renewal(loader, entry.credentials, clock)
+    return Login(configuration, where, proxy_of(server, cluster.get("proxy-url"), place), entry)
 
 
 def in_cluster() -> Login:
     """Sign in as the pod's own ServiceAccount. Raises KubeconfigInvalid outside a pod."""
-    configuration = _fresh()
+    configuration, where = _fresh(), "in-cluster"
     try:
         load_incluster_config(client_configuration=configuration)
     except _BROKEN as error:
-        raise _invalid(error, "in-cluster", "run in a pod that mounts a ServiceAccount token") from error
-    return Login(configuration, "in-cluster")
+        raise _invalid(error, where, "run in a pod that mounts a ServiceAccount token") from error
+    return Login(configuration, where, proxy_of(configuration.host, None, where), UserEntry({}, ()))
 
 
 class _Pool(RESTClientObject):
@@ -115,6 +120,18 @@ class _Loader(KubeConfigLoader):
     """The official loader logs a failing exec plugin and goes on without credentials; this one says so."""
 
     expires_ms: int | None = None
+
+    def __init__(self, document: Section) -> None:
+        super().__init__(document, config_base_path="")
+
+    def _load_user_token(self) -> bool:
+        """The file before the token; one that holds none is an error, never an anonymous login."""
+        assert self._user is not None
+        file = self._user.safe_get("tokenFile")
+        token = _token_of(file) if file else self._user.safe_get("token")
+        if token:
+            self.token = f"Bearer {token}"
+        return bool(token)
 
     async def load_from_exec_plugin(self) -> bool:
         assert self._user is not None
@@ -136,8 +153,18 @@ class _Loader(KubeConfigLoader):
         return path
 
 
+def _token_of(file: str) -> str:
+    with open(file, encoding="ascii") as opened:
+        token = opened.read().strip()
+    if not token:
+        raise ConfigException(f"the token file is empty: {file}")
+    return token
+
+
 def _renewal(loader: _Loader, user: Mapping[str, Any], clock: Clock) -> Any:
-    """A hook that the configuration calls before it gives out the token."""
+    """A hook that the configuration calls before it gives out the token; None where nothing is renewed."""
+    if "exec" not in user and not user.get("tokenFile"):
+        return None
     read_us = clock.mono_us()
 
     async def exec_plugin(configuration: Configuration) -> None:
@@ -148,8 +175,7 @@ def _renewal(loader: _Loader, user: Mapping[str, Any], clock: Clock) -> Any:
     def token_file(configuration: Configuration) -> None:
         nonlocal read_us
         if clock.mono_us() - read_us >= TOKEN_FILE_S * 1_000_000:
-            with open(user["tokenFile"], encoding="ascii") as file:
-                configuration.api_key["BearerToken"] = f"Bearer {file.read().strip()}"
+            configuration.api_key["BearerToken"] = f"Bearer {_token_of(user['tokenFile'])}"
             read_us = clock.mono_us()
 
     return exec_plugin if "exec" in user else token_file
@@ -162,12 +188,14 @@ def _fresh() -> Configuration:
     return configuration
 
 
-def _proxy_of(server: str) -> str | None:
-    """HTTPS_PROXY and NO_PROXY, looked up once for the one server that this connection talks to."""
-    parts = urlsplit(server)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    return getproxies().get(parts.scheme)
+def _alone(cluster: Section, entry: UserEntry) -> Section:
+    """What the loader gets to see: one context, and of its user what may be sent."""
+    return {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": entry.credentials}],
+    }
 
 
 def _hint(user: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ Cheap to import: the official client (over a second) comes in only where a conne
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,14 @@ class KubeconfigInvalid(ClusterUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Kubeconfig:
-    """The merged files. `document` is in kubectl's own shape; `where` names the files for error messages."""
+    """The merged files. `document` is in kubectl's own shape; `where` names the files for error messages.
+
+    `files` names the file of each entry, by section and name.
+    """
 
     document: Mapping[str, Any]
     where: str
+    files: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
     @property
     def current(self) -> str | None:
@@ -57,19 +61,31 @@ class Kubeconfig:
         return entry.get("namespace") or None
 
     def part(self, context: str, section: str) -> Section:
-        """The cluster (`clusters`) or user (`users`) of a context; empty where it names no user."""
-        entry = next(one["context"] for one in self.document["contexts"] if one["name"] == context)
-        wanted = entry.get(section[:-1])
+        """The cluster (`clusters`) or user (`users`) of a context, less what is empty in it; empty where it names
+        no user."""
+        wanted = self._named(context, section)
         for one in self.document[section]:
             if one["name"] == wanted:
-                return dict(one.get(section[:-1]) or {})
+                return {name: value for name, value in one[section[:-1]].items() if value not in (None, "")}
         if section == "users" and not wanted:
             return {}
         raise KubeconfigInvalid(
             f"context `{context}` names the {section[:-1]} `{wanted}`, which is not there",
-            where=self.where,
+            where=self._file("contexts", context),
             hint=f"add it to `{section}` of the kubeconfig",
         )
+
+    def place(self, context: str, section: str) -> str:
+        """The file and the name of a context's cluster or user, for error messages."""
+        wanted = self._named(context, section)
+        return f"{self._file(section, wanted)} ({section[:-1]} {wanted})"
+
+    def _named(self, context: str, section: str) -> str:
+        entry = next(one["context"] for one in self.document["contexts"] if one["name"] == context)
+        return str(entry.get(section[:-1]) or "")
+
+    def _file(self, section: str, name: str) -> str:
+        return str(self.files.get((section, name), self.where))
 
 
 def locations(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
@@ -81,22 +97,36 @@ def locations(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
 def read(paths: Sequence[Path]) -> Kubeconfig:
     """Read and merge; files that are not there are ignored while another is. Raises KubeconfigInvalid."""
     where = os.pathsep.join(str(path) for path in paths)
-    documents = [_parse(path) for path in paths if path.exists()]
-    if not documents:
+    there = [path for path in paths if path.exists()]
+    if not there:
         raise KubeconfigInvalid(
             "no kubeconfig file is there", where=where, hint="set KUBECONFIG, or give one with --kubeconfig"
         )
+    documents = {path: _parse(path) for path in there}
+    if not any(documents.values()):
+        raise KubeconfigInvalid(
+            "the kubeconfig holds no settings",
+            where=where,
+            hint="write one with `kubectl config set-context`",
+        )
+    return _merged(documents, where)
+
+
+def _merged(documents: Mapping[Path, Section], where: str) -> Kubeconfig:
     merged: Section = {"apiVersion": "v1", "kind": "Config", "current-context": ""}
     merged |= {section: [] for section in _SECTIONS}
-    for document in documents:
+    files: dict[tuple[str, str], Path] = {}
+    for path, document in documents.items():
         merged["current-context"] = merged["current-context"] or document.get("current-context") or ""
         for section in _SECTIONS:
-            known = {one["name"] for one in merged[section]}
-            merged[section] += [one for one in document[section] if one["name"] not in known]
-    return Kubeconfig(merged, where)
+            new = [one for one in document.get(section, ()) if (section, one["name"]) not in files]
+            files |= {(section, one["name"]): path for one in new}
+            merged[section] += new
+    return Kubeconfig(merged, where, files)
 
 
 def _parse(path: Path) -> Section:
+    """The file's sections; nothing where the file is empty, as `touch` leaves it."""
     from ruamel.yaml import YAML  # the sandbox has no kubeconfig to read
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -111,9 +141,11 @@ def _parse(path: Path) -> Section:
         raise KubeconfigInvalid(
             f"the kubeconfig is not YAML: {problem}", where=where, hint="correct that line"
         ) from error
+    if loaded is None:
+        return {}
     if not isinstance(loaded, dict):
         raise KubeconfigInvalid(
-            "the kubeconfig holds no settings",
+            "the kubeconfig is not a mapping",
             where=str(path),
             hint="write one with `kubectl config set-context`",
         )
@@ -124,19 +156,29 @@ def _entries(document: Section, section: str, path: Path) -> list[Section]:
     """The named entries of a section, with their files relative to the kubeconfig's folder made absolute."""
     entries = document.get(section) or []
     singular = section[:-1]
+    names = set[str]()
     for number, one in enumerate(entries if isinstance(entries, list) else [None]):
-        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
-            raise KubeconfigInvalid(f"{section}[{number}] has no name", where=str(path))
-        if not isinstance(one.setdefault(singular, {}), dict):
-            raise KubeconfigInvalid(f"{section}[{number}].{singular} is not a mapping", where=str(path))
+        if not isinstance(one, dict) or not isinstance(one.get("name"), str) or not one["name"]:
+            raise _wrong(f"{section}[{number}] has no name", path, "give it a name (text)")
+        name = one["name"]
+        if name in names:
+            raise _wrong(f"{section} has `{name}` twice", path, "rename or remove one of them")
+        names.add(name)
+        one[singular] = {} if one.get(singular) is None else one[singular]
+        if not isinstance(one[singular], dict):
+            raise _wrong(f"{section}[{number}] `{name}`: its {singular} is not a mapping", path)
         _absolute(one[singular], _FILES.get(section, ()), path.parent)
     return list(entries)
+
+
+def _wrong(what: str, path: Path, hint: str = "correct this entry") -> KubeconfigInvalid:
+    return KubeconfigInvalid(what, where=str(path), hint=hint)
 
 
 def _absolute(settings: Section, names: Sequence[str], folder: Path) -> None:
     for name in names:
         if settings.get(name):
-            settings[name] = str(folder.absolute() / settings[name])
+            settings[name] = str(folder.absolute() / str(settings[name]))
     plugin = settings.get("exec")
     if isinstance(plugin, dict) and os.sep in str(plugin.get("command", "")):
         plugin["command"] = str(folder.absolute() / plugin["command"])

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import orjson
 
-from tools.cluster.answers import IN_DOUBT, Question, write_error
+from tools.cluster.answers import IN_DOUBT, write_error
 from tools.cluster.api import NEVER_SENT, NO_ANSWER, Api, cause_of, hint_of
 from tools.cluster.kubeconfig import KubeconfigInvalid
 from tools.errors import MayHaveHappened, NeverHappened
@@ -40,7 +40,7 @@ class Write:
 
 async def send(api: Api, write: Write) -> dict[str, Any]:
     """The object after the write. Raises NeverHappened, DefiniteConflict or MayHaveHappened."""
-    question = Question("PATCH", write.path, api.server)
+    question = api.question("PATCH", write.path)
     where = question.where
     try:
         answer = await api.send(question, write.query, write.headers, orjson.dumps(write.body))

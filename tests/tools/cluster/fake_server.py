@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from audit.clock import SystemClock
+from tests.real.pki import Authority
 from tools.cluster.api import Api
 from tools.cluster.client import from_kubeconfig
 from tools.cluster.kubeconfig import read
@@ -19,11 +20,13 @@ Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class FakeServer:
-    """`respond` makes each answer; `seen` holds method and path of every request that arrived."""
+    """`respond` makes each answer; `seen` holds method and path of every request that arrived, `lines` its
+    header lines, of which a name may come twice."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
         self.headers: list[dict[str, str]] = []
+        self.lines: list[list[tuple[str, str]]] = []
         self.respond: Respond = answering(200, {})
         self.port = 0
 
@@ -31,6 +34,7 @@ class FakeServer:
         await request.read()
         self.seen.append(f"{request.method} {request.path_qs}")
         self.headers.append(dict(request.headers))
+        self.lines.append(list(request.headers.items()))
         return await self.respond(request)
 
 
@@ -47,6 +51,17 @@ async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeServer
         yield fake
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def signing(folder: Path, user: str) -> AsyncIterator[tuple[FakeServer, Path]]:
+    """The server over TLS, where credentials are sent, and the kubeconfig of a `user` that trusts it."""
+    authority = Authority(folder / "pki")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.server("server"))
+    async with serving(tls) as fake:
+        trust = f", certificate-authority: '{authority.ca}'"
+        yield fake, kubeconfig(folder, f"https://127.0.0.1:{fake.port}", user, trust)
 
 
 def answering(http: int, body: Any, **headers: str) -> Respond:

@@ -32,6 +32,7 @@ from tests.tools.cluster.fake_server import (
     hanging,
     kubeconfig,
     serving,
+    signing,
     status,
 )
 from tools.cluster.patches import Write, send
@@ -90,7 +91,7 @@ WRITES = [
 
 async def ask(respond: Respond, folder: Path, write: bool) -> tuple[ToolError, list[str]]:
     """The error of one request, and what reached the server."""
-    async with serving() as fake, api_of(kubeconfig(folder, f"http://127.0.0.1:{fake.port}")) as api:
+    async with serving() as fake, api_of(kubeconfig(folder, f"http://127.0.0.1:{fake.port}", "")) as api:
         fake.respond = respond
         with pytest.raises(ToolError) as error:
             await (send(api, WRITE) if write else api.get("/apis/x"))
@@ -116,7 +117,7 @@ def test_writes(respond: Respond, kind: type, code: str, tmp_path: Path) -> None
 
 def test_the_answer_of_a_write_is_the_object(tmp_path: Path) -> None:
     async def run() -> tuple[dict[str, Any], list[str], dict[str, str]]:
-        async with serving() as fake, api_of(kubeconfig(tmp_path, f"http://127.0.0.1:{fake.port}")) as api:
+        async with signing(tmp_path, "token: t-1") as (fake, config), api_of(config) as api:
             fake.respond = answering(200, {"kind": "Scale"})
             dry = Write("/apis/x", {}, "flyball-i1", "i1", dry_run=True)
             return await send(api, dry), fake.seen, fake.headers[0]

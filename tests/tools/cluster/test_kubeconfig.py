@@ -1,4 +1,4 @@
-"""kubeconfig files and credentials: what is read, and what each mistake says."""
+"""kubeconfig files and credentials (threat 29): what is read, and what each mistake says."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from tools.cluster.connect import connect
 from tools.cluster.kubeconfig import KubeconfigInvalid
 from tools.errors import ClusterUnavailable
 
-SERVER = "http://127.0.0.1:1"
+SERVER = "https://127.0.0.1:1"
 CREDENTIAL = '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": %s}'
 
 
@@ -88,6 +88,37 @@ def test_a_file_of_another_shape_is_refused(text: str, tmp_path: Path) -> None:
     assert mistake(path).where
 
 
+def test_an_empty_file_in_the_list_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "touched").write_text("")
+    config = kube.read([tmp_path / "touched", kubeconfig(tmp_path, SERVER)])
+    assert config.contexts == ("here",)
+
+
+@pytest.mark.parametrize("section", ["clusters", "users", "contexts"])
+def test_a_name_that_comes_twice_in_a_file_is_refused(section: str, tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(f"{section}: [{{name: twin}}, {{name: twin}}]")
+    error = mistake(path)
+    assert (error.what, error.where) == (f"{section} has `twin` twice", str(path))
+
+
+def test_an_entry_without_settings_is_empty(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, SERVER)
+    path.write_text(path.read_text().replace("user: {token: t-1}", "user:"))
+    assert header(path) is None
+
+
+@pytest.mark.parametrize(
+    "server",
+    ["", "127.0.0.1:6443", "ftp://a", "https://", "https://a:port", "https://a?b", "https://joe:pw@a"],
+)
+def test_a_server_that_is_no_address_names_file_and_cluster(server: str, tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigInvalid) as error:
+        header(kubeconfig(tmp_path, server))
+    assert error.value.where == f"{tmp_path / 'config'} (cluster c)"
+    assert "pw" not in error.value.what + error.value.hint
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_bytes(b"\xff\xfe\x00")
@@ -133,6 +164,24 @@ def test_several_files_merge_and_the_first_wins(tmp_path: Path) -> None:
 def test_files_are_relative_to_the_kubeconfig(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("t-9\n")
     assert header(kubeconfig(tmp_path, SERVER, "tokenFile: token")) == "Bearer t-9"
+
+
+def test_a_token_file_comes_before_a_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t-file\n")
+    assert header(kubeconfig(tmp_path, SERVER, "token: t-inline, tokenFile: token")) == "Bearer t-file"
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_token_file_without_a_token_is_no_anonymous_login(text: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(text)
+    with pytest.raises(KubeconfigInvalid, match="token file is empty"):
+        header(kubeconfig(tmp_path, SERVER, "tokenFile: token"))
+
+
+def test_a_token_that_cannot_be_sent_is_the_kubeconfigs_mistake(tmp_path: Path) -> None:
+    with pytest.raises(KubeconfigInvalid) as error:
+        header(kubeconfig(tmp_path, SERVER, 'token: "sec\\nret"'))
+    assert "secret" not in error.value.what.replace("\n", "")
 
 
 def test_a_token_file_is_read_again(tmp_path: Path) -> None:
