@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sandbox.world import World
     from tools.approvals.approvals import Approvals
     from tools.metrics.types import MetricsReader
+    from tools.path.verifier import Verifier
     from tools.ports import ClusterReader, ClusterWriter, UsageReader
 
 LOG = logging.getLogger("flyball")
@@ -55,6 +56,13 @@ class App:
         from tools.approvals.approvals import Approvals
 
         return Approvals(self.context, self.executor)
+
+    @property
+    def verifier(self) -> "Verifier":
+        """Carries out what policy's `verify` owes."""
+        from tools.path.verifier import Verifier
+
+        return Verifier(self.context, self.executor.execute)
 
     @property
     def log(self) -> Log:
@@ -160,6 +168,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             leases=leases,
             identity=identity,
             clock=parts.clock,
+            metrics=parts.metrics,
         )
         executor = Executor(context, parts.writer)
         toolbox = GovernedToolbox(context, executor, parts.usage, parts.metrics)

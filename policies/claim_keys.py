@@ -112,6 +112,13 @@ RESOLVING = ClaimKey(
 SETTLED = ClaimKey(
     "settled/", "an intent's id", "1: it was said how the change ended in the cluster", ("once",)
 )
+VERIFY = ClaimKey(
+    "verify/",
+    "an intent's id",
+    "when the verdict on the change is due (Unix ms of the world); 1: it was `worse`, and its rollback is owed",
+    ("equals", "set"),
+    "who records the verdict, or how the rollback ended",
+)
 DENIED = ClaimKey("denied/", "the id of a request or a plan", "1: a person declined it", ("equals", "set"))
 PLAN = ClaimKey(
     "plan/",
@@ -122,7 +129,7 @@ PLAN = ClaimKey(
 
 ALL = (
     STOP, POLICY_EPOCH, CLOCK, CHANGED, TAINT, APPROVAL, ATTEMPT, NONCE,
-    FENCE, BUSY, ENDED, RESOLVING, SETTLED, DENIED, PLAN,
+    FENCE, BUSY, ENDED, RESOLVING, SETTLED, VERIFY, DENIED, PLAN,
 )  # fmt: skip
 
 

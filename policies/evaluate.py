@@ -15,6 +15,7 @@ which allows 20 at the price of an approval.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from policies.bounds import Bound, Breach, breach_of
@@ -163,12 +164,13 @@ def cooldown_ms(evaluations: Iterable[Evaluation]) -> tuple[int, str | None]:
 
 
 def obligations(evaluations: Iterable[Evaluation]) -> tuple[Obligation, ...]:
-    """Every obligation that binds, each kind once, with its longest time."""
-    longest: dict[str, Obligation] = {}
+    """Every obligation that binds, each kind and metric once, with its longest time and its tightest ratio."""
+    found: dict[tuple[str, str], Obligation] = {}
     for evaluation in evaluations:
         for rule in evaluation.fitting:
             for duty in rule.obligations:
-                known = longest.get(duty.kind)
-                if known is None or duty.seconds > known.seconds:
-                    longest[duty.kind] = duty
-    return tuple([longest[kind] for kind in sorted(longest)])
+                key = (duty.kind, duty.metric or "")
+                known = found.get(key, duty)
+                seconds, ppm = max(duty.seconds, known.seconds), min(duty.max_ppm, known.max_ppm)
+                found[key] = replace(duty, seconds=seconds, max_ppm=ppm)
+    return tuple([found[key] for key in sorted(found)])

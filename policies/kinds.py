@@ -14,6 +14,7 @@ from policies.fields import (
     LabelValue,
     Name,
     Pattern,
+    Ratio,
     RoleName,
     Seconds,
     Some,
@@ -24,6 +25,7 @@ from policies.fields import (
 )
 from policies.limits import Caps, Limits, When
 from policies.testcase import TestCase
+from policies.types import Judged
 
 
 class Metadata(Spec):
@@ -98,9 +100,20 @@ Tainted = Annotated[
 
 
 class Verify(Spec):
-    """How long to watch after the write whether it had the wanted effect."""
+    """After so long the workload is judged by its readiness, restarts and OOM kills, and a change that made it worse
+    is undone. With `metric` also by that one: above `maxRatio` times its value before the change it is worse."""
 
     verify: Seconds
+    metric: Judged | None = None
+    max_ratio: Ratio | None = None
+
+    @model_validator(mode="after")
+    def _judges(self) -> "Verify":
+        if not 10 <= self.verify <= 86_400:
+            raise ValueError("must lie between 10s and 24h")
+        if (self.metric is None) is not (self.max_ratio is None):
+            raise ValueError("give metric and maxRatio together, e.g. metric: latency_p95, maxRatio: 1.2")
+        return self
 
 
 class ActionPolicySpec(Spec):

@@ -7,7 +7,17 @@ from typing import Literal
 from policies.bounds import Bound, bounds_of, thresholds_of
 from policies.claim_keys import first_bits
 from policies.compiler import Rules, compile_rules
-from policies.kinds import ActionPolicy, Agent, Ceiling, Freeze, Kind, Quorum, RoleBinding, TaintedSpec
+from policies.kinds import (
+    ActionPolicy,
+    Agent,
+    Ceiling,
+    Freeze,
+    Kind,
+    Quorum,
+    RoleBinding,
+    TaintedSpec,
+    Verify,
+)
 from policies.limits import When
 from policies.patterns import fits
 from policies.roles import Edge, RoleClosure
@@ -162,10 +172,7 @@ def expand(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
 
 def _rule(doc: ActionPolicy) -> Rule:
     spec = doc.spec
-    obligations = tuple(
-        Obligation("dryRun") if part == "dryRun" else Obligation("verify", part.verify)
-        for part in spec.require
-    )
+    obligations = tuple(_obligation(part) for part in spec.require)
     bounds = bounds_of(spec.limits)
     return Rule(
         name=doc.metadata.name,
@@ -176,6 +183,13 @@ def _rule(doc: ActionPolicy) -> Rule:
         obligations=obligations,
         tainted=_tainted(doc, bounds),
     )
+
+
+def _obligation(part: Literal["dryRun"] | Verify) -> Obligation:
+    if part == "dryRun":
+        return Obligation("dryRun")
+    ppm = int(part.max_ratio * 1_000_000) if part.max_ratio is not None else 0
+    return Obligation("verify", part.verify, part.metric, ppm)
 
 
 def _tainted(doc: ActionPolicy, own: Mapping[str, Bound]) -> Tainted | None:

@@ -205,12 +205,19 @@ class Claim(NamedTuple):
     gap: int = 0
 
 
+Judged = Literal["latency_p50", "latency_p95", "latency_p99", "error_rate", "throttled_ratio"]
+"""The metrics that a change can be judged by: those of which more is worse."""
+
+
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """What an allow demands on top: `dryRun` before the write, `verify` for `seconds` after it."""
+    """What an allow demands on top: `dryRun` before the write; `verify`, which judges the workload `seconds` after
+    it: by its pods, and where a `metric` is named by that too, which may reach `max_ppm` of its value before."""
 
     kind: Literal["dryRun", "verify"]
     seconds: int = 0
+    metric: Judged | None = None
+    max_ppm: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ STORED = {
     "ENDED": "ended/",
     "RESOLVING": "resolving/",
     "SETTLED": "settled/",
+    "VERIFY": "verify/",
     "DENIED": "denied/",
     "PLAN": "plan/",
 }

@@ -33,6 +33,7 @@ from tools.metrics.types import SPECS, Metric, Number, Series, Span
 from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.leases import SqliteLeases
+from tools.path.verifier import Verifier
 from tools.reading.governed_reads import GovernedReads
 from tools.toolbox.governed import GovernedToolbox
 from tools.toolbox.port import Call, Card
@@ -147,8 +148,13 @@ class Rig:
     cluster: ScriptedCluster
     metrics: ScriptedMetrics
     clock: ToldClock
+    executor: Executor
     toolbox: GovernedToolbox
     identity: LocalIdentity
+
+    @property
+    def verifier(self) -> Verifier:
+        return Verifier(self.context, self.executor.execute)
 
     @property
     def log(self) -> Log:
@@ -181,10 +187,11 @@ async def rig(folder: Path, policy: Sequence[Mapping[str, Any]]) -> AsyncIterato
 
     leases = SqliteLeases(folder / "leases.db", clock, floor)
     source = PolicySource([folder / "p"], catalogue=registry.catalogue(), clusters=["sandbox"])
-    context = Context(log, source, await cluster.identity(), cluster, leases, identity, clock)
-    toolbox = GovernedToolbox(context, Executor(context, cluster), cluster, metrics)
+    context = Context(log, source, await cluster.identity(), cluster, leases, identity, clock, metrics)
+    executor = Executor(context, cluster)
+    toolbox = GovernedToolbox(context, executor, cluster, metrics)
     try:
-        yield Rig(context, cluster, metrics, clock, toolbox, identity)
+        yield Rig(context, cluster, metrics, clock, executor, toolbox, identity)
     finally:
         leases.close()
         await log.close()

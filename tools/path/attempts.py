@@ -19,6 +19,7 @@ from tools.path.observe import observe
 from tools.path.outcome import Failed, Pending, Refused, Result
 from tools.path.rollback import restores
 from tools.path.standing import Standing
+from tools.path.verification import promised
 from tools.path.writing import Writing
 from tools.ports import ClusterWriter
 
@@ -101,12 +102,13 @@ class AttemptRunner:
         except (DefiniteConflict, ArgumentsInvalid) as e:  # its own precondition: looking again does not help
             return await self._failed(ctx, e, ledger, attempt)
         delivery = Delivery(self._c.reader, self._writer, ctx, attempt, patches)
-        writing = Writing(self._c, ledger, delivery, decision, permit, values)
         try:
+            promise = await promised(self._c, ctx, decision) if attempt.moves else None
+            writing = Writing(self._c, ledger, delivery, decision, permit, values, promise)
             await writing.rehearse()
         except DefiniteConflict:
             return None
-        except WriteError as e:  # before the intent, and a rehearsal has no effect
+        except (NotFound, WriteError) as e:  # before the intent, and a rehearsal has no effect
             return await self._failed(ctx, e, ledger, attempt)
         with suppress(DefiniteConflict):
             # From the durable intent to its outcome nothing is cut short: a write ends within 10 s.

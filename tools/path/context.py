@@ -14,6 +14,7 @@ from policies.source import PolicySource
 from policies.types import Claim, Principal, Request
 from tools.cluster_types import ClusterIdentity
 from tools.errors import ClusterMismatch
+from tools.metrics.types import MetricsReader
 from tools.path.journal import Journal
 from tools.ports import ClusterReader, Leases
 
@@ -36,6 +37,7 @@ class Context:
     leases: Leases
     identity: Identity
     clock: Clock
+    metrics: MetricsReader | None = None
     journal: Journal = field(init=False)
     _gate: Gate | None = None
 

@@ -1,7 +1,7 @@
 """The log as the governed path reads and writes it: the records that an action leaves."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audit.log import Entry, Log
@@ -118,9 +118,17 @@ class Journal:
             "policy.decision", request, seen, whole=True, tool=tool, decision=verdict, labels=labels
         )
 
-    def intent(self, request: Request, seen: Observation, decided: Record, diff: str) -> Record:
-        """What is about to be written; its id is the marker that the write carries."""
-        return self._draft(
+    def intent(
+        self,
+        request: Request,
+        seen: Observation,
+        decided: Record,
+        diff: str,
+        verify: Mapping[str, Any] | None = None,
+    ) -> Record:
+        """What is about to be written; its id is the marker that the write carries. `verify`: what it owes after
+        that (tools.path.verification)."""
+        drafted = self._draft(
             "action.intent",
             request,
             seen,
@@ -129,6 +137,9 @@ class Journal:
             labels={"tool": request.tool, "diff": diff},
             parents=(Parent(rel="decision", id=decided.id), *_undone(request)),
         )
+        if verify is None:
+            return drafted
+        return drafted.model_copy(update={"observation": {**(drafted.observation or {}), "verify": verify}})
 
     def outcome(
         self, request: Request, intent: Record, outcome: Outcome, after: dict[str, Any] | None = None
@@ -151,6 +162,29 @@ class Journal:
     def ended(self, request: Request, outcome: Outcome, seen: Observation | None) -> Record:
         """An end without a write (failed on the way)."""
         return self._draft("action.outcome", request, seen, outcome=outcome)
+
+    def afterwards(
+        self,
+        kind: Kind,
+        intent: Record,
+        observation: dict[str, Any],
+        labels: dict[str, str],
+        actor: Actor | None = None,
+    ) -> Record:
+        """What was seen of a change after its write, or done about it."""
+        return self.log.draft(
+            kind,
+            actor=actor or intent.actor,
+            run_id=intent.run_id,
+            resource=intent.resource,
+            request_id=intent.request_id,
+            request_digest=intent.request_digest,
+            view_digest=intent.view_digest,
+            mode=intent.mode,
+            observation=observation,
+            labels=labels,
+            parents=(Parent(rel="intent", id=intent.id),),
+        )
 
     def asked(
         self,

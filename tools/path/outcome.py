@@ -22,6 +22,8 @@ class Applied:
     decision: Decision | None = None
     replayed: bool = False
     unchanged: bool = False
+    due_ms: int = 0
+    """When its verdict is due (Unix ms of the world), where policy wants it verified."""
     partial: str = ""
     """What was not done, where a batch of pods stopped half-way; what was done is in `after`."""
 

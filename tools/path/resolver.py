@@ -20,6 +20,7 @@ from tools.path.observe import with_pods
 from tools.path.outcome import Result
 from tools.path.replay import replayed, taken_over, unknown
 from tools.path.standing import Final
+from tools.path.verification import due_claims
 from tools.ports import ClusterWriter, Held
 
 SYSTEM = Actor(type="system", id="flyball:resolver")
@@ -55,6 +56,7 @@ class Resolver:
             ends(intent.record),
             Claim("set", BUSY.of(request.target.key), 0),
             Claim("raise", FENCE.of(held.key), held.token),
+            *(due_claims(intent.record, self._c.now_ms()) if evidence.says == "applied" else ()),
         )
         try:
             entries = await self._c.log.commit((record,), claims)

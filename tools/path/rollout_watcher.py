@@ -4,22 +4,19 @@ It only reads: an interrupt leaves nothing half done, and to wait again goes on 
 time that was over (`timeout`, `deferred`) is recorded each time, and is no end.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from audit.errors import ClaimLost
 from audit.log import Entry
-from audit.record import Parent, Record
+from audit.record import Record
 from policies.claim_keys import SETTLED
-from policies.types import Claim, Target
+from policies.types import Claim
 from tools.cluster.rollout import RolloutProgress, SettledState
-from tools.cluster_types import Manager, Pod, Workload, manager_of
-from tools.errors import ArgumentsInvalid, ClusterUnavailable, NotFound
+from tools.errors import ArgumentsInvalid
+from tools.path.change_look import ChangeLook
 from tools.path.context import Context
-from tools.path.evidence import spec_of
-from tools.path.rollback import applied_end, pods_of
+from tools.path.rollback import applied_end
 
 TIMEOUT_S = 300
 """How long is waited by default; kubectl's own progress deadline of a Deployment is 600."""
@@ -29,7 +26,6 @@ _PROVISIONAL: tuple[SettledState | None, ...] = (None, "deferred")
 """`deferred` may still come true: it is the outcome only when the time is over."""
 _OPEN = frozenset({"timeout", "deferred"})
 """What is recorded when the time is over, without the claim of an end: the next one who waits looks again."""
-_MANAGER = re.compile(r"[A-Za-z0-9][-._:/A-Za-z0-9]{0,127}")
 _DETAIL = 1024
 
 Progress = Callable[[RolloutProgress], None]
@@ -71,11 +67,11 @@ class RolloutWatcher:
         if (known := await self._known(entry)) is not None:
             return known
         begun = self._c.clock.mono_us()
-        watch = _Watch(self._c, entry.record, end.after or {})
+        watch = ChangeLook(self._c, entry.record, end.after or {})
         found = await self._watched(watch, begun + timeout_s * 1_000_000, progress)
         return await self._recorded(entry, found, (self._c.clock.mono_us() - begun) // 1000)
 
-    async def _watched(self, watch: "_Watch", until_us: int, progress: Progress) -> RolloutProgress:
+    async def _watched(self, watch: ChangeLook, until_us: int, progress: Progress) -> RolloutProgress:
         pause, told = FIRST_S, None
         while True:
             found = await watch.look()
@@ -104,25 +100,14 @@ class RolloutWatcher:
         return _settled(entry)
 
     def _draft(self, intent: Record, found: RolloutProgress, waited_ms: int) -> Record:
-        return self._c.log.draft(
-            "action.settled",
-            actor=intent.actor,
-            run_id=intent.run_id,
-            resource=intent.resource,
-            request_id=intent.request_id,
-            request_digest=intent.request_digest,
-            view_digest=intent.view_digest,
-            mode=intent.mode,
-            observation={
-                "state": found.state,
-                "done": found.done,
-                "total": found.total,
-                "detail": found.detail[:_DETAIL],
-                "waited_ms": waited_ms,
-            },
-            labels={"state": str(found.state)},
-            parents=(Parent(rel="intent", id=intent.id),),
-        )
+        seen = {
+            "state": found.state,
+            "done": found.done,
+            "total": found.total,
+            "detail": found.detail[:_DETAIL],
+            "waited_ms": waited_ms,
+        }
+        return self._c.journal.afterwards("action.settled", intent, seen, {"state": str(found.state)})
 
     async def _known(self, intent: Entry) -> Settled | None:
         """How it ended, where that is in the log."""
@@ -130,78 +115,6 @@ class RolloutWatcher:
         ends = (entry for entry in found if (entry.record.labels or {}).get("state") not in _OPEN)
         end = next(ends, None)
         return replace(_settled(end), replayed=True) if end is not None else None
-
-
-class _Watch:
-    """Looks at one change again and again, and distinguishes it from what another manager has changed since."""
-
-    def __init__(self, context: Context, intent: Record, after: Mapping[str, Any]) -> None:
-        assert intent.resource is not None
-        self._reader, self._intent, self._after = context.reader, intent, after
-        self._spec, self._args = spec_of(intent)
-        where = intent.resource
-        self._target = Target(
-            cluster=where.cluster, namespace=where.namespace, kind=where.kind, name=where.name
-        )
-        self._total = 0
-
-    async def look(self) -> RolloutProgress:
-        """Raises NeverHappened where the cluster refuses to be read."""
-        try:
-            workload = await self._reader.read(self._target)
-            pods = await self._reader.pods(self._target)
-        except NotFound:
-            return RolloutProgress("superseded", 0, self._total, "it is not there any more")
-        except ClusterUnavailable as e:
-            return RolloutProgress(None, 0, self._total, f"the cluster cannot be asked: {e.what}")
-        found = self._judged(workload, pods)
-        self._total = found.total
-        return found
-
-    def _judged(self, workload: Workload, pods: list[Pod]) -> RolloutProgress:
-        intent = self._intent
-        if intent.resource is not None and workload.uid != intent.resource.uid:
-            return RolloutProgress("superseded", 0, self._total, "it is another object of the same name")
-        if self._spec.pods(self._args):
-            meant = pods_of(intent)
-            pods = [pod for pod in pods if pod.uid == meant.get(pod.name, {}).get("uid")]
-            workload = replace(workload, pods=tuple(pods))
-        try:
-            now = self._spec.view(self._args, workload)
-            found = self._spec.settled(self._args, workload, pods)
-        except ArgumentsInvalid as e:
-            return RolloutProgress("superseded", 0, self._total, f"it is not what it was: {e.what}")
-        if not _still(self._after, now):
-            field = "spec.replicas" if "replicas" in now else "spec"
-            by = _last(workload.managers if workload.pods is None else _of_pods(pods), intent.id, field)
-            return replace(found, state="superseded", detail=f"{by} has changed it since")
-        return found
-
-
-def _still(after: Mapping[str, Any], now: Mapping[str, object]) -> bool:
-    """Whether the fields are what our write made of them (nothing is known of that where a person said so);
-    pods that are gone are not asked."""
-    if "pods" not in after:
-        return not after or after == now
-    pods = now["pods"]
-    assert isinstance(pods, Mapping)
-    return all(after["pods"].get(name) == pod for name, pod in pods.items())
-
-
-def _of_pods(pods: list[Pod]) -> tuple[Manager, ...]:
-    return tuple(manager for pod in pods for manager in pod.managers)
-
-
-def _last(managers: tuple[Manager, ...], intent: str, field: str) -> str:
-    """Who wrote that field last, beside us. A manager's name is untrusted text; a write through `/scale` has no
-    time, so that only its field tells it from the others."""
-    others = [
-        one
-        for one in managers
-        if one.name != manager_of(intent) and any(path.startswith(field) for path in one.fields)
-    ]
-    newest = max(others, key=lambda one: one.at, default=None)
-    return newest.name if newest and _MANAGER.fullmatch(newest.name) else "somebody else"
 
 
 def _settled(entry: Entry) -> Settled:

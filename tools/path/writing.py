@@ -21,12 +21,15 @@ from tools.path.ledger import Ledger
 from tools.path.outcome import Applied, Failed, Refused, Result, Simulated, Unknown
 from tools.path.pod_batch import PodBatch
 from tools.path.refusals import lost_decision, lost_record
+from tools.path.standing import CHANGED
+from tools.path.verification import Promise, due_claims
 from tools.spec import ActionSpec, schema_digest
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """The decision, the integers that it used (`values`), and what will be delivered under it."""
+    """The decision, the integers that it used (`values`), and what will be delivered under it and
+    owed after it (`promise`)."""
 
     context: Context
     ledger: Ledger
@@ -34,6 +37,7 @@ class Writing:
     decision: Decision
     permit: Permit
     values: Mapping[str, int]
+    promise: Promise | None = None
 
     async def rehearse(self) -> None:
         """The obligation `dryRun`: the apiserver must accept all of it without effect first.
@@ -62,7 +66,8 @@ class Writing:
         """
         ctx, seen, journal = self.delivery.ctx, self.delivery.attempt.seen, self.context.journal
         decided = journal.decision(ctx.request, self.decision, seen, _tool(ctx.spec))
-        intent = journal.intent(ctx.request, seen, decided, self.delivery.attempt.diff)
+        owed = self.promise.document if self.promise else None
+        intent = journal.intent(ctx.request, seen, decided, self.delivery.attempt.diff, owed)
         try:
             entry = await self.ledger.commit(
                 (decided, intent), self._claims(), spend=ctx.live, lost=self._lost_record
@@ -128,7 +133,8 @@ class Writing:
         request, view = ctx.request, ctx.spec.view(ctx.args, after)
         outcome = Outcome(status=self._status(delivered), detail=delivered.partial[:4096] or None)
         record = self.context.journal.outcome(request, intent.record, outcome, view)
-        free = (ends(intent.record), Claim("set", ctx.busy, 0)) if ctx.live else ()
+        due = due_claims(intent.record, self.context.now_ms()) if outcome.status in CHANGED else ()
+        free = (ends(intent.record), Claim("set", ctx.busy, 0), *due) if ctx.live else ()
         if outcome.status == "unchanged":  # no change, so no cooldown begins with it
             free = (*free, Claim("set", ctx.changed, self.values[ctx.changed]))
         if (unknown := await self._close(intent, record, free)) is not None:
@@ -147,6 +153,7 @@ class Writing:
             decision=self.decision,
             unchanged=outcome.status == "unchanged",
             partial=delivered.partial,
+            due_ms=due[0].value if due else 0,
         )
 
     def _status(self, delivered: Delivered) -> Literal["applied", "in_part", "unchanged", "simulated"]:

@@ -65,7 +65,7 @@ def _result(entry: Entry) -> str:
     labels = record.labels or {}
     if record.kind == "killswitch":
         return " ".join(labels.get(name, "") for name in ("state", "scope"))
-    return labels.get("diff", "")
+    return next((labels[name] for name in ("diff", "verdict", "status") if name in labels), "")
 
 
 def lines(entry: Entry) -> Iterator[str]:

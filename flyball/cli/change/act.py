@@ -12,7 +12,7 @@ from base.interrupts import interrupted
 from flyball.cli.kit.numbers import whole
 from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.waiting import span
-from flyball.exits import Stop, UsageError
+from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
     from flyball.wiring import App
@@ -146,26 +146,29 @@ def perform(
 async def carry_out(opts: Options, app: "App", request: "Request", yes: bool, patience: int) -> None:
     """Ask (unless --yes is given), act, wait if wanted for an approval and for the cluster, print, and end with
     the exit code."""
-    from flyball.cli.kit import output, render
+    from flyball.cli.kit import output, render, verdicts
     from flyball.cli.kit.waiting import until_decided, until_settled
 
     confirmed = None
     if request.mode == "live" and not yes:
         confirmed = await _asked(opts, app, request)
     result = await app.executor.execute(request, confirmed=confirmed)
-    patience = (
-        0 if interrupted() else patience
-    )  # the write ran to its end and is shown; nothing is waited for
+    if interrupted():  # the write ran to its end and is shown; nothing is waited for
+        patience = 0
+    until_us = app.context.clock.mono_us() + patience * 1_000_000
     if patience:
         result = await until_decided(app, result, patience)
     if not opts.json:
         render.show(result)
     ended = await until_settled(app, result, patience) if patience else None
-    if opts.json:
-        output.document(render.document(result, ended))
-    elif ended is not None:
+    if ended is not None and not opts.json:
         output.say(render.settled_line(ended))
-    raise Stop(render.code(result, ended))
+    verified = await verdicts.until_verified(app, result, until_us) if patience else None
+    if opts.json:
+        output.document(render.document(result, ended) | verdicts.document(verified))
+    elif verified is not None:
+        output.say("\n".join(verdicts.lines(verified)))
+    raise Stop(Exit.FAILED if verdicts.worse(verified) else render.code(result, ended))
 
 
 async def _asked(opts: Options, app: "App", request: "Request") -> str:

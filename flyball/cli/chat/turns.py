@@ -10,6 +10,7 @@ from agents.ops.events import CardShown, Event
 from flyball.cli.chat.ends import code_of
 from flyball.cli.chat.show import Show
 from flyball.cli.kit.output import note
+from flyball.cli.kit.verdicts import give_due
 from flyball.exits import Exit
 from flyball.open_chat import read_untrusted
 from flyball.wiring import App
@@ -25,7 +26,8 @@ class Chat:
         self.cards = dict[int, CardShown]()
 
     async def follow(self, turn: AsyncIterator[Event]) -> Exit:
-        """Show a turn to its end; its exit code."""
+        """Show a turn to its end; its exit code. Verdicts that are due by now come first."""
+        await give_due(self.app)
         events = [event async for event in self._shown(turn)]
         code = code_of(events)
         self._show.done(code)

@@ -75,11 +75,13 @@ class Options:
         """Open log, policy and cluster, do the work, close all of it again."""
         import asyncio
 
+        from flyball.cli.kit.verdicts import give_due
         from flyball.wiring import open_app
 
         async def inside() -> T:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _cancel(asyncio.current_task()))
             async with open_app(self.settings) as app:
+                await give_due(app)
                 return await work(app)
 
         try:

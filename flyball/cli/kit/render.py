@@ -104,6 +104,7 @@ def _particulars(result: Result) -> dict[str, Any]:
                 "after": result.after,
                 "unchanged": result.unchanged,
                 "partial": result.partial or None,
+                "verdict_due": instant(result.due_ms) if result.due_ms else None,
             }
         case Refused():
             headroom = result.decision.headroom if result.decision else ()
@@ -171,7 +172,8 @@ def _applied(result: Applied, where: str) -> list[str]:
     head = f"{where}  {tone(done, 'wait' if result.partial else 'good')}  {_what(result)}   {ready}"
     rest = [f"  not done: {safe(result.partial)}"] if result.partial else []
     undo = [f"  undo: flyball undo {result.record}"] if not result.unchanged and undoable(result) else []
-    return [head, *rest, *_rules(result), *undo]
+    due = [f"  verdict due {local(result.due_ms)}"] if result.due_ms else []
+    return [head, *rest, *_rules(result), *due, *undo]
 
 
 def undoable(result: Applied) -> bool:

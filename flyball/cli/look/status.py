@@ -7,11 +7,12 @@ import typer
 
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, safe, say, tone
-from flyball.cli.kit.render import lifting
+from flyball.cli.kit.render import instant, lifting
 from flyball.exits import Exit, Stop
 
 if TYPE_CHECKING:
     from flyball.wiring import App
+    from tools.path.verifier import Awaited
 
 app = typer.Typer()
 
@@ -51,12 +52,18 @@ async def _facts(app: "App") -> dict[str, Any]:
         "stopped_by": await _stops(app, off),
         "waiting": [w.handle for w in await app.approvals.waiting()],
         "in_doubt": [e.seq for e in await app.executor.resolver.open_intents()],
+        "verifying": [_owed(one) for one in await app.verifier.awaited()],
         "agents": sorted(gate.snapshot.agents),
         "metrics": app.toolbox.reads(app.identity.by_hand()).source,
         "log": str(app.place.log),
         "pinned_problem": app.log.pinned_error,
         "records": (await app.log.find(newest_first=True, limit=1))[0].seq + 1,
     }
+
+
+def _owed(one: "Awaited") -> dict[str, Any]:
+    due = None if one.judged else instant(one.due_ms)
+    return {"record": one.intent.seq, "owed": "rollback" if one.judged else "verdict", "due": due}
 
 
 async def _stops(app: "App", scopes: list[str]) -> dict[str, dict[str, Any]]:
@@ -101,6 +108,9 @@ def _print(facts: dict[str, Any]) -> None:
     doubt = facts["in_doubt"]
     records = "record " + ", ".join(map(str, doubt))
     say(f"in doubt     {tone(records + '   flyball audit in-doubt', 'bad') if doubt else 'nothing'}")
+    for one in facts["verifying"]:
+        due = f" due {_local(one['due'])}" if one["due"] else ""
+        say(f"owed         {one['owed']} of record {one['record']}{due}")
     say(f"policy       {facts['policy_sha256'][:8]}")
     if facts["policy_problem"]:
         say(

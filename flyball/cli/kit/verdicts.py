@@ -1,0 +1,81 @@
+"""Verdicts on changes, as a person reads them: those that were owed, and the one that a command waits for."""
+
+from typing import TYPE_CHECKING, Any
+
+from audit.errors import LogUnavailable
+from flyball.cli.kit.output import note, safe, tone
+
+if TYPE_CHECKING:
+    from flyball.wiring import App
+    from tools.path.outcome import Result
+    from tools.path.verifier import Verified
+
+POLL_S = 0.5
+
+
+async def give_due(app: "App") -> None:
+    """Carry out what policy's `verify` owes by now, and tell it on stderr; a log that takes nothing keeps it owed."""
+    try:
+        for verified in await app.verifier.sweep():
+            for line in lines(verified):
+                note(line)
+    except LogUnavailable as e:
+        note(f"what is to be verified stays so: {safe(e.what)}")
+
+
+async def until_verified(app: "App", result: "Result", until_us: int) -> "Verified | None":
+    """Wait for the change's verdict, until `until_us` of the clock's microseconds at most; None where it is not
+    given by then, or none is owed."""
+    from tools.path.outcome import Applied
+    from tools.path.verifier import Awaited
+
+    if not isinstance(result, Applied) or not result.due_ms:
+        return None
+    clock = app.context.clock
+    while app.context.now_ms() < result.due_ms and clock.mono_us() < until_us:
+        await clock.sleep(POLL_S)
+    if app.context.now_ms() < result.due_ms:
+        return None
+    return await app.verifier.verify(Awaited(await app.log.entry(result.record), result.due_ms))
+
+
+def lines(verified: "Verified") -> list[str]:
+    """The verdict, and where it was `worse` what became of the rollback."""
+    from tools.path.outcome import Applied, Pending, Refused
+
+    record, back = verified.intent.record, verified.rollback
+    where = record.resource
+    what = f"{where.cluster}/{where.namespace}  " if where else ""
+    change = f"{where.kind}/{where.name} {(record.labels or {}).get('diff', '')}" if where else ""
+    said = f"  record {verified.intent.seq}: {safe(verified.verdict.why)}"
+    if verified.verdict.word != "worse":
+        how = tone(verified.verdict.word, "good" if verified.verdict.word == "verified" else "wait")
+        return [f"{what}{how}  {safe(change)}", said]
+    if isinstance(back, Applied):
+        return [f"{what}{tone('ROLLED BACK', 'bad')}  {safe(change)}", said, f"  by record {back.record}"]
+    head = f"{what}{tone('WORSE, NOT ROLLED BACK', 'bad')}  {safe(change)}"
+    if isinstance(back, Pending):
+        return [head, said, f"  its undo waits for an approval: flyball approve {back.handle}"]
+    why = back.detail if isinstance(back, Refused) else verified.left or "see flyball audit in-doubt"
+    by_hand = [f"  by hand: {back.manual}"] if isinstance(back, Refused) and back.manual else []
+    return [head, said, f"  its undo: {safe(why)}", *by_hand]
+
+
+def worse(verified: "Verified | None") -> bool:
+    """Whether the change made the workload worse, rolled back or not."""
+    return verified is not None and verified.verdict.word == "worse"
+
+
+def document(verified: "Verified | None") -> dict[str, Any]:
+    """The verdict as JSON; nothing where none was given."""
+    from tools.path.outcome import Applied
+
+    if verified is None:
+        return {}
+    return {
+        "verdict": {
+            "word": verified.verdict.word,
+            "why": verified.verdict.why,
+            "rolled_back": isinstance(verified.rollback, Applied),
+        }
+    }

@@ -1,0 +1,80 @@
+"""Vitals: how a workload is, in the figures that a change is verified by."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from policies.types import Judged, Target
+from tools.cluster_types import Pod
+from tools.errors import ToolError
+from tools.metrics.types import Metric
+from tools.path.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One metric as it was asked for: `v` in its unit (tools.metrics.types), None where `missing` says why; it is
+    taken over the `window_s` seconds before."""
+
+    v: int | None
+    missing: str
+    window_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """`ready` of `replicas` pods; `restarted` have a container that ended within the last `window_s` seconds, which
+    in `oom_killed` of them was killed for memory. Kubernetes keeps the last end of each container only: pods are
+    counted, not ends."""
+
+    at_ms: int
+    window_s: int
+    ready: int
+    replicas: int
+    restarted: int
+    oom_killed: int
+    images: tuple[str, ...]
+    metrics: Mapping[Judged, Figure]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As a record holds it; `vitals_of` reads it back."""
+        return asdict(self)
+
+
+def vitals_of(document: Mapping[str, Any]) -> Vitals:
+    """The Vitals that a record holds."""
+    metrics = {name: Figure(**figure) for name, figure in document["metrics"].items()}
+    return Vitals(**{**document, "images": tuple(document["images"]), "metrics": metrics})
+
+
+async def look(context: Context, target: Target, window_s: int, metrics: Iterable[Judged]) -> Vitals:
+    """How the workload is now. Raises what ClusterReader raises; a metric that cannot be asked for is missing."""
+    now = context.now_ms()
+    workload = await context.reader.read(target)
+    alive = [pod for pod in await context.reader.pods(target) if pod.alive]
+    ended = [pod for pod in alive if pod.last_exit_ms > now - window_s * 1000]
+    return Vitals(
+        at_ms=now,
+        window_s=window_s,
+        ready=workload.ready,
+        replicas=workload.replicas,
+        restarted=len(ended),
+        oom_killed=sum(_oom_killed(pod) for pod in ended),
+        images=tuple(container.image for container in workload.containers),
+        metrics={name: await _figure(context, name, target, now) for name in metrics},
+    )
+
+
+def _oom_killed(pod: Pod) -> bool:
+    return pod.last_exit == "OOMKilled"
+
+
+async def _figure(context: Context, name: Judged, target: Target, now_ms: int) -> Figure:
+    if context.metrics is None:
+        return Figure(None, "not_served", 0)
+    try:
+        number = await context.metrics.latest(Metric(name), target, now_ms)
+    except ToolError:
+        return Figure(None, "source_away", 0)
+    return Figure(number.v, number.missing, number.window_s)
