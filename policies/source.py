@@ -1,12 +1,13 @@
 """The policy as its files are now: read again when they change, swapped whole, the last valid one stays in force."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from policies.errors import PolicyError, PolicyInvalid
-from policies.loader import compile_texts, files_of, read
+from policies.files import files_of, read, state_of
+from policies.loader import compile_texts
+from policies.manifest import listed
 from policies.parsed_cache import ParsedCache
 from policies.snapshot import Snapshot
 from policies.types import ActionInfo
@@ -33,33 +34,34 @@ class PolicySource:
         self._paths, self._catalogue, self._clusters = tuple(paths), tuple(catalogue), tuple(clusters)
         self._cache = cache
         self.problem: PolicyInvalid | None = None
-        self._manifest, texts = self._read()
+        self._seen, texts = self._read()
         self._digest = _digest(texts)
         self._snapshot = self._compile(texts)
 
     def current(self) -> Snapshot:
         """The newest policy that loads. Costs a stat per file while nothing changes."""
         try:
-            if self._stats() != self._manifest:
+            if self._stats() != self._seen:
                 self._reload()
-        except PolicyInvalid as problem:
-            self.problem = problem
+        except PolicyInvalid as problem:  # it could not be looked at: it is looked at again
+            self.problem, self._seen = problem, ()
         return self._snapshot
 
     def _reload(self) -> None:
-        manifest, texts = self._read()
+        seen, texts = self._read()
         digest = _digest(texts)
-        if digest != self._digest:
-            try:
-                snapshot = self._compile(texts)
-            except PolicyInvalid:
-                self._manifest = manifest  # an invalid text is not parsed again until it changes
-                raise
-            self._snapshot, self._digest = snapshot, digest
-        self._manifest, self.problem = manifest, None
+        try:
+            if digest != self._digest:
+                self._snapshot, self._digest = self._compile(texts), digest
+        except PolicyInvalid as problem:
+            self.problem = problem
+        else:
+            self.problem = None
+        self._seen = seen  # an invalid text is not parsed again until it changes; whatever else fails here is
 
     def _compile(self, texts: dict[str, bytes]) -> Snapshot:
-        return compile_texts(texts, catalogue=self._catalogue, clusters=self._clusters, cache=self._cache)
+        files = listed(texts)
+        return compile_texts(files, catalogue=self._catalogue, clusters=self._clusters, cache=self._cache)
 
     def _read(self) -> tuple[tuple[_Stat, ...], dict[str, bytes]]:
         """Bytes that belong to one state of the files: nothing moved between the two looks."""
@@ -74,16 +76,7 @@ class PolicySource:
         )
 
     def _stats(self) -> tuple[_Stat, ...]:
-        try:
-            return tuple(_stat(path) for path in files_of(self._paths))
-        except OSError as error:
-            problem = PolicyError(f"cannot be read: {error.strerror}", where=str(error.filename))
-            raise PolicyInvalid((problem,)) from error
-
-
-def _stat(path: Path) -> _Stat:
-    found = os.stat(path)
-    return (str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return tuple(state_of(path) for path in files_of(self._paths))
 
 
 def _digest(texts: dict[str, bytes]) -> str:

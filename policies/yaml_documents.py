@@ -20,7 +20,6 @@ from policies.errors import PolicyError
 _TAG = "tag:yaml.org,2002:"
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,18})\.[0-9]{1,9}", re.ASCII)
-_MAX_BYTES = 8 * 2**20
 _MAX_DEPTH = 24
 _MAX_BRACKETS = 200
 _BRACKET = re.compile(r"[\[\]{}]")
@@ -31,7 +30,7 @@ def parse(raw: bytes, file: str) -> list[Document]:
     text = _whole(_text(raw, file), file)
     _shallow(text, file)
     try:
-        nodes = list(YAML(typ="rt").compose_all(text))
+        nodes = list(YAML(typ="safe", pure=True).compose_all(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark is not None else ""
@@ -42,8 +41,6 @@ def parse(raw: bytes, file: str) -> list[Document]:
 
 
 def _text(raw: bytes, file: str) -> str:
-    if len(raw) > _MAX_BYTES:
-        raise PolicyError("the file is larger than 8 MiB", where=file, hint="split it")
     try:
         return raw.decode("utf-8", "strict")
     except UnicodeDecodeError as error:

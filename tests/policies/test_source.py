@@ -122,3 +122,36 @@ def test_a_folder_that_is_gone_leaves_the_last_good_policy(tmp_path: Path) -> No
 def test_the_first_load_must_succeed(tmp_path: Path) -> None:
     with pytest.raises(PolicyInvalid):
         source(tmp_path)
+
+
+def test_what_could_not_be_looked_at_for_a_moment_is_no_lasting_problem(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    put(folder, text([rule(), *PEOPLE]))
+    running = source(folder)
+    good = running.current()
+    folder.rename(tmp_path / "away")
+    assert running.current() is good
+    assert running.problem is not None
+    (tmp_path / "away").rename(folder)
+    assert running.current() is good
+    assert running.problem is None
+
+
+def test_a_mounted_config_map_is_swapped_whole(tmp_path: Path) -> None:
+    """Links to a link to a folder, which kubelet exchanges by one rename; the old folder is removed later."""
+    mounted(tmp_path, "1", rule(), *PEOPLE)
+    (tmp_path / "p.yaml").symlink_to("..data/p.yaml")
+    running = source(tmp_path)
+    assert decide(running.current(), ask()).verdict == "allow"
+    mounted(tmp_path, "2", rule(), deny(), *PEOPLE)
+    assert decide(running.current(), ask()).verdict == "deny"
+    assert running.problem is None
+
+
+def mounted(folder: Path, version: str, *documents: Doc) -> None:
+    inside = folder / f"..2026_{version}"
+    inside.mkdir()
+    (inside / "p.yaml").write_bytes(text(documents))
+    (folder / "..data_tmp").symlink_to(inside.name)
+    os.replace(folder / "..data_tmp", folder / "..data")
