@@ -52,10 +52,10 @@ async def read_untrusted(app: "App", thread: str) -> bool:
 
 
 async def _budget(app: "App") -> "Budget":
-    """The default budget of a turn, narrowed by what policy gives the agent."""
-    from agents.ops.budget import Budget
+    """The budget of a turn by the settings, narrowed by what policy gives the agent. Raises UsageError."""
+    from agents.ops.budget import MOST_OUTPUT, Budget
 
-    budget = Budget()
+    budget = Budget(output_tokens=app.settings.whole("model_output_tokens", 100, MOST_OUTPUT))
     agent = (await app.context.gate()).snapshot.agents.get(OPS)
     if agent is None:
         return budget

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,12 @@ TABLE = (
     Setting(
         "model_key", "", "its API key; an endpoint without keys needs none", secret=True, goes_to="model_url"
     ),
+    Setting("model_output_tokens", "4000", "tokens of one reply at most, reasoning included"),
+    Setting(
+        "model_output_field",
+        "",
+        "what limits a reply there: max_tokens or max_completion_tokens (unset: by the host, then the other one)",
+    ),
 )
 
 
@@ -125,6 +132,17 @@ class Settings:
                 where=f"{name} from {mine}, {address} from {other}",
                 hint=f"set both in one place: {name} and {address}",
             )
+
+    def whole(self, name: str, low: int, high: int) -> int:
+        """A whole number from `low` to `high`. Raises UsageError."""
+        text = self[name]
+        if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) and low <= int(text) <= high:
+            return int(text)
+        raise UsageError(
+            f"`{text[:40]}` is not a whole number from {low} to {high}",
+            where=f"{name} ({self.values[name].source})",
+            hint=f'write {name} = "{low}", say',
+        )
 
     @property
     def state(self) -> Path:

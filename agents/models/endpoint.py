@@ -1,26 +1,55 @@
 """Where a model is, from the settings; imports no client library, so that looking it up is fast."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from agents.errors import ModelMissing
+
+LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
+"""The request's field that limits a reply: what compatible servers know, and what OpenAI's newer models take."""
 
 _CONNECT = """any OpenAI-compatible endpoint will do, e.g. a local Ollama:
   export FLYBALL_MODEL_URL=http://127.0.0.1:11434/v1 FLYBALL_MODEL_NAME=qwen3
 and FLYBALL_MODEL_KEY where it wants a key; or model_url, model_name, model_key in flyball.toml
 everything but `flyball chat` works without a model"""
+_OWN_HOSTS = ("api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+"""Hosts of OpenAI's own models."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where the model is. `timeout_s` bounds one try, `retries` how often connection errors, 429 and 5xx are
-    tried again. An endpoint without keys needs none."""
+    tried again. An endpoint without keys needs none. `limit_field` is one of LIMIT_FIELDS; empty: by the host."""
 
     url: str
     model: str
     key: str = field(default="", repr=False)
     timeout_s: int = 120
     retries: int = 2
+    limit_field: str = ""
+
+    @property
+    def base(self) -> str:
+        """The address before its query: what `/chat/completions` is put behind."""
+        return self.url.partition("?")[0]
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """What every request carries in its query, such as Azure's `api-version`."""
+        return dict(parse_qsl(urlsplit(self.url).query))
+
+    @property
+    def where(self) -> str:
+        """The address as errors show it: without the query, which may hold a key."""
+        return self.base
+
+    @property
+    def first_limit_field(self) -> str:
+        """The field that is tried first."""
+        host = urlsplit(self.url).hostname or ""
+        own = any(host == h or (h[0] == "." and host.endswith(h)) for h in _OWN_HOSTS)
+        return self.limit_field or LIMIT_FIELDS[own]
 
     def check(self) -> None:
         """Raises ModelMissing, with how to connect one, where no model is configured."""
@@ -29,5 +58,11 @@ class Endpoint:
             where = " and ".join(absent) + (" is" if len(absent) == 1 else " are") + " not set"
             raise ModelMissing("no model is connected", where=where, hint=_CONNECT)
         parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ModelMissing(f"`{self.url}` is not an http(s) address", where="model_url", hint=_CONNECT)
+        if "@" in parts.netloc:
+            hint = "leave it out, and set model_key (FLYBALL_MODEL_KEY)"
+            raise ModelMissing("the address holds a password", where="model_url", hint=hint)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
+            raise ModelMissing(f"`{self.base}` is not an http(s) address", where="model_url", hint=_CONNECT)
+        if self.limit_field not in ("", *LIMIT_FIELDS):
+            hint = "leave it unset, or give " + " or ".join(LIMIT_FIELDS)
+            raise ModelMissing(f"`{self.limit_field}` limits no reply", where="model_output_field", hint=hint)

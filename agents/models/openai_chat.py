@@ -5,16 +5,16 @@ The only module that imports `openai`. Nothing is asked at import or at construc
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import openai
 
-from agents.errors import ModelError, ModelRefused, ModelUnavailable
-from agents.models.endpoint import Endpoint
+from agents.errors import ModelError, ModelUnavailable
+from agents.models.endpoint import LIMIT_FIELDS, Endpoint
+from agents.models.endpoint_errors import EndpointError, error_of, inside, of_body
+from agents.models.reply import document, from_document
 from agents.models.types import Message, Reply
-from agents.models.wire import from_wire, to_wire
-
-_OWN_HOSTS = ("api.openai.com", ".openai.azure.com")
+from agents.models.wire import to_wire
+from base.text import harmless
 
 
 def connect(endpoint: Endpoint) -> "OpenAIChat":
@@ -28,19 +28,16 @@ class OpenAIChat:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._where = endpoint.url
         # An explicit key, or else the library would send OPENAI_API_KEY of the user's shell to this host.
         self._client = openai.AsyncOpenAI(
-            base_url=endpoint.url,
+            base_url=endpoint.base,
             api_key=endpoint.key or "none",
+            default_query=endpoint.query,
             timeout=endpoint.timeout_s,
             max_retries=endpoint.retries,
         )
         self._client.organization = self._client.project = None
-        host = urlsplit(endpoint.url).hostname or ""
-        own = any(host == h or host.endswith(h) for h in _OWN_HOSTS)
-        # OpenAI's newer models refuse `max_tokens`; many compatible servers know nothing else.
-        self._limit = "max_completion_tokens" if own else "max_tokens"
+        self._limit = endpoint.first_limit_field
 
     @property
     def model(self) -> str:
@@ -49,65 +46,53 @@ class OpenAIChat:
     async def complete(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, object]], *, max_tokens: int
     ) -> Reply:
-        body: dict[str, Any] = {"model": self.model, "messages": to_wire(messages), self._limit: max_tokens}
+        body: dict[str, Any] = {"model": self.model, "messages": to_wire(messages)}
         if tools:
             body["tools"] = list(tools)
+        found = await self._asked(body, max_tokens)
+        if isinstance(found, EndpointError) and found.limit_refused and not self._endpoint.limit_field:
+            self._limit = LIMIT_FIELDS[
+                self._limit == LIMIT_FIELDS[0]
+            ]  # some know one name only, some the other
+            found = await self._asked(body, max_tokens)
+        if isinstance(found, EndpointError):
+            raise error_of(found, self._endpoint)
+        return from_document(found, self._endpoint.where)
+
+    async def _asked(self, body: dict[str, Any], max_tokens: int) -> dict[str, Any] | EndpointError:
+        """The response, or the error that the endpoint answered with. Raises ModelError."""
         try:
-            raw = await self._client.chat.completions.with_raw_response.create(**body)
+            raw = await self._client.chat.completions.with_raw_response.create(
+                **{**body, self._limit: max_tokens}, extra_headers=self._headers()
+            )
+        except openai.APIStatusError as e:
+            return of_body(e.body or e.response.text, e.status_code)
         except openai.APIError as e:
-            raise _sorted(e, self._endpoint) from e
-        return from_wire(raw.content, self._where)
+            raise _away(e, self._endpoint) from e
+        found = document(raw.content, self._endpoint.where)
+        return inside(found) or found
+
+    def _headers(self) -> dict[str, Any]:
+        """Azure takes a key as `api-key` where its address carries `api-version`, and as bearer elsewhere."""
+        if "api-version" not in self._endpoint.query:
+            return {}
+        return {"Authorization": openai.Omit(), "api-key": self._endpoint.key or "none"}
 
     async def close(self) -> None:
         await self._client.close()
 
 
-def _sorted(error: openai.APIError, endpoint: Endpoint) -> ModelError:
-    """The library's error as ours, with cause and hint."""
-    where, said = endpoint.url, _said(error)
-    match error:
-        case openai.APITimeoutError():
-            return ModelUnavailable(
-                f"no answer within {endpoint.timeout_s} s",
-                where=where,
-                hint="a smaller model, or a faster endpoint",
-            )
-        case openai.APIConnectionError():
-            return ModelUnavailable(
-                f"the model's endpoint cannot be reached ({error.__cause__ or error})",
-                where=where,
-                hint="is it running, and is model_url right?",
-            )
-        case openai.AuthenticationError() | openai.PermissionDeniedError():
-            return ModelRefused(
-                f"the endpoint refuses the key ({said})",
-                where=where,
-                hint="set model_key (FLYBALL_MODEL_KEY)",
-            )
-        case openai.NotFoundError():
-            return ModelRefused(
-                f"no model `{endpoint.model}` there ({said})",
-                where=where,
-                hint="check model_name, and that model_url ends before /chat/completions, usually in /v1",
-            )
-        case openai.RateLimitError():
-            return ModelUnavailable(
-                f"the endpoint takes no more requests now ({said})",
-                where=where,
-                hint="wait, or raise its limit",
-            )
-        case openai.InternalServerError():
-            return ModelUnavailable(f"the endpoint failed ({said})", where=where, hint="look at its own log")
-        case _:
-            return ModelRefused(
-                f"the endpoint does not take this request ({said})",
-                where=where,
-                hint="does this model take tools?",
-            )
-
-
-def _said(error: openai.APIError) -> str:
-    status = f"HTTP {error.status_code}" if isinstance(error, openai.APIStatusError) else type(error).__name__
-    body = error.body
-    detail = body.get("message") if isinstance(body, dict) else body
-    return f"{status}: {str(detail)[:200]}" if detail else status
+def _away(error: openai.APIError, endpoint: Endpoint) -> ModelError:
+    """No answer at all, as our error, with cause and hint."""
+    if isinstance(error, openai.APITimeoutError):
+        return ModelUnavailable(
+            f"no answer within {endpoint.timeout_s} s",
+            where=endpoint.where,
+            hint="a smaller model, or a faster endpoint",
+        )
+    cause = harmless(str(error.__cause__ or error), 300)
+    return ModelUnavailable(
+        f"the model's endpoint cannot be reached ({cause})",
+        where=endpoint.where,
+        hint="is it running, and is model_url right?",
+    )

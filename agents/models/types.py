@@ -48,13 +48,19 @@ class Usage:
         return None if self.prompt is None or self.completion is None else self.prompt + self.completion
 
 
+End = Literal["whole", "length", "filtered"]
+"""How a reply ended: by itself, cut off at a limit of tokens, or withheld by the endpoint's content filter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply: text, tool calls, or both."""
+    """One reply: text, tool calls, or both. `reasoned`: it came with reasoning, which is dropped."""
 
     text: str
     calls: tuple[RawCall, ...]
     usage: Usage
+    end: End = "whole"
+    reasoned: bool = False
 
 
 class ModelClient(Protocol):

@@ -7,13 +7,23 @@ from agents.errors import AgentError
 from tools.toolbox.port import Card
 
 Reason = Literal[
-    "steps", "tokens", "model", "empty", "in_doubt", "cancelled", "drained", "interrupted", "assent"
+    "steps",
+    "tokens",
+    "model",
+    "empty",
+    "length",
+    "filtered",
+    "in_doubt",
+    "cancelled",
+    "drained",
+    "interrupted",
+    "assent",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The model was asked and has answered; `tokens` as it reports them, else the reserved ones."""
+    """The model was asked and has answered; `tokens` as the turn is charged for them (see `budget.spent_by`)."""
 
     model: str
     message: str

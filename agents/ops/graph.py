@@ -31,6 +31,7 @@ _STOPS: dict[Reason, str] = {
     "steps": "the budget of model calls for one turn is spent",
     "tokens": "the budget of tokens for one turn is spent",
     "empty": "the model answered with nothing",
+    "filtered": "the endpoint's content filter withheld the reply",
     "in_doubt": "the effect of the last change is not known yet; nothing more is proposed until it is",
     "cancelled": "cancelled by the person",
 }
@@ -117,7 +118,7 @@ class Nodes:
             return ended(state, "model", "the model could not be asked")
         if reply is None:
             return await self._stopped(runtime, self.stop(state, "cancelled"))
-        before, state = state["spent"], answered(state, run.thread, reply)
+        before, state = state["spent"], answered(state, run.thread, reply, self.budget)
         message = state["messages"][-1]
         ms = (self.clock.mono_us() - started) // 1_000
         asked = Asked(self.model.model, message["id"], state["steps"], state["spent"] - before, ms)
@@ -126,10 +127,20 @@ class Nodes:
             await self._tell(runtime, Said(reply.text))
         if reply.calls:
             return state
-        if reply.text.strip():
+        if reply.text.strip() and reply.end == "whole":
             return ended(state, "done")
-        state = {**state, "messages": state["messages"][:-1]}
-        return await self._stopped(runtime, self.stop(state, "empty"))
+        return await self._stopped(runtime, self._unanswered(state, reply))
+
+    def _unanswered(self, state: State, reply: Reply) -> tuple[State, Stopped]:
+        """The end of a turn whose last reply is no whole answer."""
+        if reply.end != "length":
+            return self.stop(state, "filtered" if reply.end == "filtered" else "empty")
+        tokens = reply.usage.completion or self.budget.output_tokens
+        what = f"the reply was cut off at {tokens:,} tokens"
+        if reply.reasoned and not reply.text.strip():
+            what += ", all of which went into reasoning"
+        said = Stopped("length", f"{what}; a larger model_output_tokens leaves it more room")
+        return ended(state, "length", what), said
 
     async def act(self, state: State, runtime: Runtime[Run]) -> State:
         """The acting node: the calls of the last reply, one after the other, each through the governed path."""

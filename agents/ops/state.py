@@ -5,7 +5,7 @@ from typing import TypedDict
 
 from agents.models.types import Message, Reply, ToolCall
 from agents.ops import history, results
-from agents.ops.budget import Budget, exceeded, tokens_in
+from agents.ops.budget import Budget, exceeded, spent_by, tokens_in
 from agents.ops.events import Reason
 from agents.request_id import of_message
 
@@ -65,8 +65,8 @@ def reserved(state: State, budget: Budget, overhead: int) -> tuple[State, Reason
     return {**state, "spent": spent, "reserved": need, "steps": state["steps"] + 1}, None
 
 
-def answered(state: State, thread: str, reply: Reply) -> State:
-    """The model's reply becomes our message, with request ids of our own."""
+def answered(state: State, thread: str, reply: Reply, budget: Budget) -> State:
+    """The model's reply becomes our message, with request ids of our own; its tokens are spent."""
     id = f"{state['turn']}.{state['steps']}"
     calls: list[ToolCall] = []
     for index, raw in enumerate(reply.calls):
@@ -76,16 +76,21 @@ def answered(state: State, thread: str, reply: Reply) -> State:
             {"id": request_id[:9], "request_id": request_id, "name": raw.name, "arguments": raw.arguments}
         )
     message: Message = {**history.assistant(id, reply.text), "calls": calls}
-    total = reply.usage.total
-    spent = state["spent"] + (state["reserved"] if total is None else total)
+    sent = state["reserved"] - budget.output_tokens
+    spent = state["spent"] + spent_by(reply, sent=sent, reserved=state["reserved"])
     return {**state, "messages": [*state["messages"], message], "spent": spent, "reserved": 0}
 
 
 def ended(state: State, why: str, note: str = "") -> State:
-    """The turn is over. `note` is put where the model would have answered, so that turns keep alternating."""
+    """The turn is over. `note` is put where the model would have answered, behind what came of its answer, so that
+    turns keep alternating."""
     messages = state["messages"]
     if note:
-        messages = [*messages, history.assistant(f"{state['turn']}.end", f"[turn ended: {note}]")]
+        *before, last = messages
+        begun = last["role"] == "assistant" and not last["calls"]
+        text = f"{last['text']}\n[turn ended: {note}]" if begun else f"[turn ended: {note}]"
+        kept = before if begun else messages
+        messages = [*kept, history.assistant(f"{state['turn']}.end", text.strip())]
     return {**state, "messages": messages, "stopped": why}
 
 

@@ -11,7 +11,7 @@ from agents.errors import ModelError, ModelMissing, ModelRefused, ModelUnavailab
 from agents.models.endpoint import Endpoint
 from agents.models.openai_chat import OpenAIChat, connect
 from agents.models.types import Reply
-from agents.models.wire import from_wire, to_wire
+from agents.models.wire import to_wire
 from agents.ops import history
 from tests.agents.chat import client
 from tests.kit.scripted_model import ScriptedModel, Step, say
@@ -40,7 +40,7 @@ def refused(*steps: Step, **more: Any) -> ModelError:
 
 def test_a_reply_and_what_was_sent() -> None:
     reply, server = ask(Step(text="ok", calls=[("scale", "{}"), ("scale", "{}")]))
-    assert (reply.text, [c.name for c in reply.calls], reply.usage.total) == ("ok", ["scale", "scale"], 120)
+    assert (reply.text, [c.name for c in reply.calls], reply.usage.total) == ("ok", ["scale", "scale"], 2_020)
     (sent,) = server.requests
     assert sent["tools"] == TOOLS
     assert (sent["model"], sent["max_tokens"]) == ("scripted", 50)
@@ -53,7 +53,8 @@ def test_no_usage_is_unknown_usage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "name"), [("", ""), ("http://x/v1", ""), ("", "m"), ("ftp://x", "m"), ("http://", "m")]
+    ("url", "name"),
+    [("", ""), ("http://x/v1", ""), ("", "m"), ("ftp://x", "m"), ("http://", "m"), ("http://x/v1#y", "m")],
 )
 def test_no_model_says_how_to_connect_one(url: str, name: str) -> None:
     with pytest.raises(ModelMissing) as caught:
@@ -104,32 +105,6 @@ def test_an_overloaded_endpoint_is_asked_again() -> None:
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"<html>welcome</html>",
-        b"null",
-        b"[]",
-        b"{}",
-        b'{"choices": []}',
-        b'{"choices": [{}]}',
-        b'{"choices": [{"message": {"tool_calls": [{"function": {}}]}}]}',
-        b'{"choices": [{"message": {"tool_calls": [{"function": {"name": 5}}]}}]}',
-        b'{"choices": [{"message": {"content": "\\ud800"}}]}',
-        b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 1.5}}',
-        b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": -1}}',
-        b'{"a":' * 10_000,
-        b"[" * 100_000,
-        b'{"choices": [{"message": {"content": "' + b"x" * (4 * 2**20) + b'"}}]}',
-    ],
-)
-def test_replies_that_are_none(body: bytes) -> None:
-    with pytest.raises(ReplyMalformed) as caught:
-        from_wire(body, "http://x/v1")
-    assert caught.value.where == "http://x/v1"
-
-
 @pytest.mark.parametrize("kind", ["text/html", "application/json"])
 def test_a_web_page_is_no_reply(kind: str) -> None:
     error = refused(Step(body=b"<html>log in</html>", content_type=kind))
@@ -142,12 +117,119 @@ def test_a_web_page_is_no_reply(kind: str) -> None:
     [
         ("https://api.openai.com/v1", "max_completion_tokens"),
         ("https://x.openai.azure.com/openai/v1", "max_completion_tokens"),
+        ("https://x.services.ai.azure.com/openai/v1", "max_completion_tokens"),
         ("https://api.openai.com.evil.example/v1", "max_tokens"),
+        ("https://evil-api.openai.com.example/v1", "max_tokens"),
         ("http://127.0.0.1:11434/v1", "max_tokens"),
     ],
 )
 def test_the_limits_name_goes_by_the_host(url: str, field: str) -> None:
     assert OpenAIChat(Endpoint(url, "m"))._limit == field
+
+
+UNSUPPORTED = (
+    b'{"error": {"message": "Unsupported parameter: \'%s\' is not supported with this model.",'
+    b' "type": "invalid_request_error", "param": "%s", "code": "unsupported_parameter"}}'
+)
+
+
+def test_the_other_name_of_the_limit_is_tried_once_and_remembered() -> None:
+    async def go() -> None:
+        refusal = Step(status=400, body=UNSUPPORTED % (b"max_tokens", b"max_tokens"))
+        async with ScriptedModel([refusal, say("one"), say("two")]) as server:
+            model = client(server.url)
+            for text in ("one", "two"):
+                reply = await model.complete([history.user("u", "hi")], TOOLS, max_tokens=50)
+                assert reply.text == text
+            await model.close()
+        limits = [sorted(set(r) & {"max_tokens", "max_completion_tokens"}) for r in server.requests]
+        assert limits == [["max_tokens"], ["max_completion_tokens"], ["max_completion_tokens"]]
+
+    asyncio.run(go())
+
+
+def test_neither_name_is_an_end_and_a_set_name_is_kept() -> None:
+    refusal = Step(status=400, body=UNSUPPORTED % (b"max_tokens", b"max_tokens"))
+    error = refused(refusal)
+    assert "model_output_field" in error.hint
+    kept = OpenAIChat(Endpoint("https://api.openai.com/v1", "m", limit_field="max_tokens"))
+    assert kept._limit == "max_tokens"
+    with pytest.raises(ModelMissing):
+        connect(Endpoint("http://x/v1", "m", limit_field="n_predict"))
+
+
+def test_azures_version_goes_behind_the_path_and_its_key_as_api_key() -> None:
+    async def go() -> None:
+        async with ScriptedModel([say("ok")]) as server:
+            model = client(f"{server.url}/?api-version=2024-10-21&region=eu")
+            await model.complete([history.user("u", "hi")], TOOLS, max_tokens=50)
+            await model.close()
+        assert server.seen == ["POST /v1/chat/completions?api-version=2024-10-21&region=eu"]
+        assert server.headers[0]["api-key"] == "k"
+        assert "Authorization" not in server.headers[0]
+
+    asyncio.run(go())
+
+
+def test_an_address_shows_neither_password_nor_query() -> None:
+    with pytest.raises(ModelMissing) as caught:
+        connect(Endpoint("http://me:hunter2@x/v1", "m"))
+    assert "hunter2" not in f"{caught.value.said} {caught.value.hint}"
+    assert Endpoint("https://x/v1?key=hunter2", "m").where == "https://x/v1"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "cause", "hint"),
+    [
+        ({"error": {"message": "rate limited upstream", "code": 429}}, ModelUnavailable, "upstream", "wait"),
+        ({"error": "model is loading"}, ModelRefused, "model is loading", ""),
+        ({"error": {"message": "x", "code": "503"}}, ModelUnavailable, "HTTP 503", "its own log"),
+        ({"object": "error", "message": "no such field", "code": 400}, ModelRefused, "such field", "tools"),
+        ({"detail": "not ready"}, ModelRefused, "not ready", ""),
+        (
+            {"choices": [{"error": {"code": 502, "message": "upstream died"}, "message": {"content": ""}}]},
+            ModelUnavailable,
+            "upstream died",
+            "its own log",
+        ),
+    ],
+)
+def test_an_error_inside_of_200_is_the_endpoints_own(
+    body: dict[str, Any], kind: type[ModelError], cause: str, hint: str
+) -> None:
+    error = refused(Step(body=json.dumps(body).encode()))
+    assert isinstance(error, kind)
+    assert cause in error.what
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model's maximum context length is 4096 tokens.",
+        "max context 4096 exceeded",
+        "exceeds the available context size",
+    ],
+)
+def test_a_context_that_is_too_short_says_so(message: str) -> None:
+    body = {"error": {"message": message, "param": "messages"}}
+    error = refused(Step(status=400, body=json.dumps(body).encode()))
+    assert "longer than the model's context" in error.what
+    assert "--thread" in error.hint
+
+
+def test_what_an_endpoint_says_is_untrusted_text() -> None:
+    said = "\x1b[2J\u202eno: key sk-abcdefgh12345678 password=hunter22\n" + "x" * 9_000
+    for step in (
+        Step(status=400, body=json.dumps({"error": {"message": said}}).encode()),
+        Step(body=json.dumps({"error": {"message": said}}).encode()),
+        Step(status=401, body=said.encode(), content_type="text/html"),
+    ):
+        error = refused(step)
+        assert error.what.isprintable()
+        assert len(error.what) < 500
+        assert "hunter22" not in error.what
+        assert "sk-abc" not in error.what
 
 
 def test_keys_are_not_shown() -> None:

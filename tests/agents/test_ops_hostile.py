@@ -1,6 +1,6 @@
 """A model that does its worst (threats 1, 18, 27):
 endless calls | tokens | 1 MB and 10,000 levels of arguments | no JSON | many calls at once |
-lone surrogates | no usage reported | nothing said | planted instructions in results
+lone surrogates | no usage reported, or a lie | nothing said, or half of it | planted instructions in results
 """
 
 import asyncio
@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from agents.errors import ReplyMalformed
 from agents.ops.budget import Budget
 from agents.ops.events import Asked, CardShown, Said, Stopped
 from tests.agents.chat import chatting, one_turn, run, said
 from tests.agents.fakes import FakeToolbox
 from tests.kit.scripted_model import Step, call, deep, huge, malformed, say, scale
+from tools.errors import ArgumentsInvalid
 from tools.toolbox.port import Call, Card
+from tools.toolbox.schema import decode
 
 
 def test_an_endless_caller_is_stopped_by_steps(tmp_path: Path) -> None:
@@ -56,7 +57,8 @@ def test_a_budget_too_small_for_one_call_asks_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", [malformed(), huge(), deep()], ids=["malformed", "1MB", "10,000 levels"])
 def test_bad_arguments_are_refused_and_not_sent_back(tmp_path: Path, step: Step) -> None:
-    events, requests, box = one_turn([step, scale("deployment/web", 5), say("ok")], tmp_path)
+    steps = [step, scale("deployment/web", 5), say("ok")]
+    events, requests, box = one_turn(steps, tmp_path, budget=Budget(tokens=1_000_000))
     assert isinstance(box, FakeToolbox)
     assert [e.card.status for e in events if isinstance(e, CardShown)] == ["invalid", "applied"]
     assert box.calls[0].arguments == step.calls[0][1], "the toolbox judges what the model wrote"
@@ -75,13 +77,38 @@ def test_many_calls_in_one_reply_are_cut(tmp_path: Path) -> None:
     assert len({c["id"] for c in requests[1]["messages"][2]["tool_calls"]}) == 50
 
 
-def test_lone_surrogates_of_a_model_are_no_reply(tmp_path: Path) -> None:
+def test_lone_surrogates_of_a_model_are_the_toolboxes_to_refuse(tmp_path: Path) -> None:
     bad = '{"workload": "deployment/web\udc00", "replicas": 5, "current_replicas": null}'
     events, _, box = one_turn([Step(text="\ud800", calls=[("scale", bad)]), say("ok")], tmp_path)
     assert isinstance(box, FakeToolbox)
+    assert [e.card.status for e in events if isinstance(e, CardShown)] == ["invalid"]
+    assert [e.text for e in events if isinstance(e, Said)] == ["?", "ok"]
+    with pytest.raises(ArgumentsInvalid):
+        decode(box.calls[0].arguments)
+    assert box.replicas == {"deployment/web": 4}
+
+
+@pytest.mark.parametrize(
+    "usage", [{"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": 1, "completion_tokens": 1}]
+)
+def test_an_endpoint_that_reports_next_to_nothing_is_charged_for_what_went_there_and_back(
+    tmp_path: Path, usage: dict[str, int]
+) -> None:
+    budget = Budget(tokens=10_000, output_tokens=1_000)
+    lies = Step(calls=[("list_workloads", json.dumps({"x": "y" * 8_000}))], usage=usage)
+    events, requests, _ = one_turn([lies], tmp_path, budget=budget)
     assert isinstance(events[-1], Stopped)
-    assert isinstance(events[-1].error, ReplyMalformed)
-    assert not box.calls
+    assert events[-1].reason == "tokens"
+    asked = [e.tokens for e in events if isinstance(e, Asked)]
+    sent = [len(json.dumps(r["messages"])) // 8 for r in requests]
+    assert all(charged >= 2_000 + least for charged, least in zip(asked, sent, strict=True))
+
+
+def test_a_usage_that_covers_what_can_be_counted_is_believed(tmp_path: Path) -> None:
+    events, _, _ = one_turn(
+        [Step(text="ok", usage={"prompt_tokens": 5_000, "completion_tokens": 9})], tmp_path
+    )
+    assert [e.tokens for e in events if isinstance(e, Asked)] == [5_009]
 
 
 def test_lone_surrogates_of_others_end_nothing(tmp_path: Path) -> None:
@@ -91,6 +118,52 @@ def test_lone_surrogates_of_others_end_nothing(tmp_path: Path) -> None:
             assert isinstance((await said(ops, "odd \udcff bytes"))[-1], Said)
 
     run(go)
+
+
+def test_a_reply_that_is_cut_off_is_no_answer(tmp_path: Path) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 2_000}
+
+    async def go() -> None:
+        steps = [Step(text="web has 4 replicas and the reas", finish="length", usage=usage), say("whole")]
+        async with chatting(steps, FakeToolbox(), tmp_path) as (ops, server):
+            events = await said(ops, "look")
+            assert isinstance(events[-2], Said)
+            assert isinstance(events[-1], Stopped)
+            assert events[-1].reason == "length"
+            assert "cut off at 2,000 tokens" in events[-1].detail
+            assert "model_output_tokens" in events[-1].detail
+            await said(ops, "go on")
+            roles = [m["role"] for m in server.requests[-1]["messages"]]
+            assert roles == ["system", "user", "assistant", "user"], "turns keep alternating"
+            assert (
+                "the reas\n[turn ended: the reply was cut off"
+                in server.requests[-1]["messages"][2]["content"]
+            )
+
+    run(go)
+
+
+def test_reasoning_that_eats_the_output_budget_is_said(tmp_path: Path) -> None:
+    step = Step(text=None, finish="length", more={"reasoning_content": "hmm " * 500}, usage=None)
+    events, _, _ = one_turn([step], tmp_path)
+    assert isinstance(events[-1], Stopped)
+    assert events[-1].reason == "length"
+    assert "4,000 tokens, all of which went into reasoning" in events[-1].detail
+
+
+def test_calls_of_a_cut_off_reply_are_judged_one_by_one(tmp_path: Path) -> None:
+    half = Step(
+        calls=[("list_workloads", "{}"), ("scale", '{"workload": "deployment/web", "repl')], finish="length"
+    )
+    events, _, _ = one_turn([half, say("ok")], tmp_path)
+    assert [e.card.status for e in events if isinstance(e, CardShown)] == ["ok", "invalid"]
+    assert isinstance(events[-1], Said)
+
+
+def test_what_a_filter_withholds_is_said(tmp_path: Path) -> None:
+    events, _, _ = one_turn([Step(text=None, finish="content_filter")], tmp_path)
+    assert isinstance(events[-1], Stopped)
+    assert events[-1].reason == "filtered"
 
 
 def test_an_empty_answer_is_said(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_a_model_call_that_was_cut_off_is_spent(tmp_path: Path) -> None:
             assert [e async for e in ops.resume("t")][-1] == Said("hello")
             after = await ops._threads.state("t")
         assert after is not None
-        assert (after["steps"], after["spent"]) == (2, before["reserved"] + 120)
+        assert (after["steps"], after["spent"]) == (2, before["reserved"] + 2_020)
 
     run(go)
 

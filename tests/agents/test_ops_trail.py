@@ -26,7 +26,7 @@ def test_nothing_is_shown_that_is_not_recorded(tmp_path: Path) -> None:
         assert trail.kinds() == ["model.call", "model.call", "annotation"]
         assert [what.get("why") for _, _, what in trail.records] == [None, None, "assent"]
         asked = trail.records[0][2]
-        assert (asked["model"], asked["step"], asked["tokens"]) == ("scripted", 1, 120)
+        assert (asked["model"], asked["step"], asked["tokens"]) == ("scripted", 1, 2_020)
 
     run(go)
 

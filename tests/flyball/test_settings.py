@@ -29,6 +29,19 @@ def test_the_order(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load({"namespace": "flag"}).values["namespace"].source == "flag"
 
 
+@pytest.mark.parametrize("text", ["0", "99", "64001", "4_000", "4e3", "-5", "\u0664\u0664\u0664", "", " 400"])
+def test_a_number_out_of_its_range_is_refused_with_its_source(
+    home: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    given = home / "given.toml"
+    given.write_text(f'model_output_tokens = "{text}"', encoding="utf-8")
+    with pytest.raises(UsageError) as said:
+        load({}, given).whole("model_output_tokens", 100, 64_000)
+    assert said.value.where == f"model_output_tokens ({given})"
+    monkeypatch.setenv("FLYBALL_MODEL_OUTPUT_TOKENS", "8000")
+    assert load({}, given).whole("model_output_tokens", 100, 64_000) == 8000
+
+
 @pytest.mark.parametrize(
     "text", ["policy = 'x'", "state = 1", "state = ['a']", "= x", "[state]\nx='y'", "\xff"]
 )

@@ -22,14 +22,15 @@ from typing import Any, Self
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+USAGE = {"prompt_tokens": 2_000, "completion_tokens": 20, "total_tokens": 2_020}
 
 
 @dataclass(frozen=True)
 class Step:
     """One answer: text and tool calls as (name, raw arguments); or, with `status` or `body`, just those.
 
-    `gate`, where set, holds the answer back until it is released.
+    `gate`, where set, holds the answer back until it is released. `finish` is the finish_reason where it is not the
+    usual one, `more` further fields of the message.
     """
 
     text: str | None = None
@@ -38,6 +39,8 @@ class Step:
     body: bytes | None = None
     content_type: str = "application/json"
     usage: dict[str, Any] | None = field(default_factory=lambda: dict(USAGE))
+    finish: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
     gate: asyncio.Event | None = None
 
 
@@ -102,7 +105,7 @@ class ScriptedModel:
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self.seen.append(f"{request.method} {request.path}")
+        self.seen.append(f"{request.method} {request.path_qs}")
         return await handler(request)
 
     async def _complete(self, request: web.Request) -> web.Response:
@@ -140,13 +143,13 @@ def serving(steps: Sequence[Step]) -> Iterator[ScriptedModel]:
 
 def completion(step: Step, model: str) -> dict[str, Any]:
     """A Chat Completions body; every call has the id `call_1`, as some models really do it."""
-    message: dict[str, Any] = {"role": "assistant", "content": step.text}
+    message: dict[str, Any] = {"role": "assistant", "content": step.text, **step.more}
     if step.calls:
         message["tool_calls"] = [
             {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
             for name, arguments in step.calls
         ]
-    reason = "tool_calls" if step.calls else "stop"
+    reason = step.finish or ("tool_calls" if step.calls else "stop")
     body: dict[str, Any] = {
         "id": "chatcmpl-scripted", "object": "chat.completion", "created": 0, "model": model,
         "choices": [{"index": 0, "finish_reason": reason, "message": message}],

@@ -60,7 +60,12 @@ def _endpoint(opts: Options) -> "Endpoint":
     from agents.models.endpoint import Endpoint
 
     settings = opts.settings
-    endpoint = Endpoint(settings["model_url"], settings["model_name"], settings["model_key"])
+    endpoint = Endpoint(
+        settings["model_url"],
+        settings["model_name"],
+        settings["model_key"],
+        limit_field=settings["model_output_field"],
+    )
     try:
         endpoint.check()
     except ModelMissing as e:

@@ -46,6 +46,8 @@ def types(monkeypatch: pytest.MonkeyPatch, *typed: str, terminal: bool = True) -
         ([scale("deployment/web", 15), say("never asked")], 4, ["needs approval", "/approve"]),
         ([call("rm_rf"), say("sorry")], 0, ["rm_rf"]),
         ([call("list_workloads")], 1, ["list_workloads"]),
+        ([Step(text="half an ans", finish="length")], 1, ["half an ans"]),
+        ([Step(body=b'{"error": {"message": "busy", "code": 429}}')], 7, []),
         ([Step(status=503)], 7, []),
         ([Step(status=401)], 1, []),
     ],
