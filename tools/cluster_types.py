@@ -29,12 +29,13 @@ class Resources:
 @dataclass(frozen=True, slots=True)
 class Container:
     """A container that runs as long as its pod. `native_sidecar`: it stands under the spec's `initContainers`, with
-    `restartPolicy: Always`."""
+    `restartPolicy: Always`. `restarts_on`: the resources whose resize restarts it (resizePolicy RestartContainer)."""
 
     name: str
     image: str
     resources: Resources
     native_sidecar: bool = False
+    restarts_on: tuple[str, ...] = ()
 
     @property
     def listed_in(self) -> str:

@@ -36,7 +36,8 @@ def workload(
 
 def pod(name: str = "web-1", resources: Resources = RESOURCES, **more: Any) -> Pod:
     """One that runs, has what it asks for, and is ready."""
-    container = Container("app", "registry.invalid/app:1", resources)
+    on = more.pop("restarts_on", ())
+    container = Container("app", "registry.invalid/app:1", resources, restarts_on=on)
     usual: dict[str, Any] = {
         "phase": "Running",
         "ready": True,

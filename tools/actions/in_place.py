@@ -1,16 +1,17 @@
-"""set_resources in place: the running pods' own resources, by `pods/resize`, without a restart.
+"""set_resources in place: the running pods' own resources, by `pods/resize`.
 
-It lasts until a pod is replaced: the template stays as it is. What the apiserver would refuse (another QoS
-class, a removed value) is refused here before any write, since the pods are written one by one.
+It lasts until a pod is replaced: the template stays as it is. No container is restarted for it, unless its
+resizePolicy asks for that: then it is an action of its own, and changes one pod at a time.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policies.types import Delta, Scalar
+from tools.actions.in_place_checks import check, next_to_restart
+from tools.actions.resized_pods import Resize, resizes
 from tools.actions.resource_args import (
     VALUES,
     SetResourcesArgs,
@@ -19,52 +20,54 @@ from tools.actions.resource_args import (
     container_of,
     pod_spec_patch,
 )
-from tools.cluster.qos import qos_class
-from tools.cluster.rollout import RolloutProgress, SettledState
-from tools.cluster_types import Container, Patch, Pod, Resources, Workload
+from tools.cluster_types import Container, Patch, Workload
 from tools.errors import ArgumentsInvalid
-
-MOST_PODS = 100
-"""More are not written in a row: it would outlast its permit. A rollout does them all."""
 
 
 def view(args: SetResourcesArgs, workload: Workload) -> dict[str, object]:
-    """The container's four values in each pod, with the pod's UID: another pod of that name is another one."""
+    """The container's four values in each pod, with the pod's UID: another pod of that name is another one; and for
+    which of them it restarts, where it does."""
     name = container_of(args, workload.containers).name
-    return {
-        "container": name,
-        "pods": {
-            pod.name: {"uid": pod.uid, **amounts_of(container.resources)}
-            for pod, container in _touched(name, workload)
-        },
-    }
+    pods = {one.pod.name: {"uid": one.pod.uid, **_values(one.container)} for one in resizes(args, workload)}
+    return {"container": name, "pods": pods}
+
+
+def _values(container: Container) -> dict[str, object]:
+    restarts = {"restarts_on": list(container.restarts_on)} if container.restarts_on else {}
+    return amounts_of(container.resources) | restarts
 
 
 def deltas(args: SetResourcesArgs, workload: Workload) -> tuple[Delta, ...]:
-    """Each distinct change once, however many pods make it. Raises ArgumentsInvalid for what would not be
-    taken, or would be another action than the one that is judged."""
+    """Each distinct change once, however many pods make it. Raises ArgumentsInvalid for what would not be taken,
+    would be another action than the one that is judged, or has to wait for a pod."""
     name = container_of(args, workload.containers).name
-    touched = list(_touched(name, workload))
-    _checked(args, name, touched)
-    found = [
-        Delta(VALUES[field].dimension, name, amount_of(container.resources, field), amount)
-        for _, container in touched
+    found = resizes(args, workload)
+    check(args, name, workload, found)
+    moved = [
+        Delta(VALUES[field].dimension, name, amount_of(one.container.resources, field), amount)
+        for one in found
         for field, amount in args.wanted().items()
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(moved))
 
 
 def patches(args: SetResourcesArgs, workload: Workload) -> tuple[Patch, ...]:
     """One for each pod that is not so already; all of them where every one is."""
-    body = {"spec": pod_spec_patch(args, workload)}
-    touched = list(_touched(container_of(args, workload.containers).name, workload))
-    changing = [pod for pod, container in touched if _changed(container, args) != container.resources]
-    return tuple(Patch("resize", body, pod.name) for pod in changing or [pod for pod, _ in touched])
+    body, found = {"spec": pod_spec_patch(args, workload)}, resizes(args, workload)
+    return tuple(Patch("resize", body, one.pod.name) for one in _now(found) or found)
+
+
+def _now(found: Sequence[Resize]) -> list[Resize]:
+    """Those that are changed by this call: one, where containers restart."""
+    if any(one.restarts for one in found):
+        return [next_to_restart(found)]
+    return [one for one in found if one.changes]
 
 
 def inverse(args: SetResourcesArgs, before: Mapping[str, Any]) -> dict[str, Scalar]:
     """What brings every pod back, where all had the same values."""
     back: dict[str, Scalar] = {"workload": args.workload, "container": before["container"], "in_place": True}
+    back["restart_containers"] = args.restart_containers
     lowers = None
     for name in VALUES:
         back[name] = None
@@ -77,26 +80,36 @@ def inverse(args: SetResourcesArgs, before: Mapping[str, Any]) -> dict[str, Scal
             raise ArgumentsInvalid(f"{name}: {mixed}", where=args.workload, hint=hint)
         (amount,) = amounts
         back[name] = VALUES[name].text(amount)
-        if name == "memory_limit" and amount < args.wanted()[name]:
+        if name == "memory_limit" and not args.restart_containers and amount < args.wanted()[name]:
             lowers = True
     return back | {"lower_memory_limit": lowers}
 
 
 def describe(args: SetResourcesArgs, workload: Workload) -> str:
     """What each value is now (where pods differ, in how many), what it becomes, and how long that lasts."""
-    template = container_of(args, workload.containers)
-    touched = list(_touched(template.name, workload))
+    template, found = container_of(args, workload.containers), resizes(args, workload)
     parts, keeps = [], []
     for name, amount in args.wanted().items():
         value = VALUES[name]
-        now = Counter(amount_of(container.resources, name) for _, container in touched)
+        now = Counter(amount_of(one.container.resources, name) for one in found)
         shown = [
             value.show(old) + (f" ({count})" if len(now) > 1 else "") for old, count in now.most_common()
         ]
         parts.append(f"{name} {', '.join(shown)} -> {value.show(amount)}")
         keeps.append(value.show(amount_of(template.resources, name)))
-    pods = "1 pod" if len(touched) == 1 else f"{len(touched)} pods"
-    return f"{', '.join(parts)} in {pods} (in place, until they are replaced: the template keeps {', '.join(keeps)})"
+    lasts = f"in place, until they are replaced: the template keeps {', '.join(keeps)}"
+    return f"{', '.join(parts)} in {_pods(template.name, found)} ({lasts})"
+
+
+def _pods(name: str, found: Sequence[Resize]) -> str:
+    """In how many pods; where containers restart for it, that they do, and that the others wait."""
+    pods = "1 pod" if len(found) == 1 else f"{len(found)} pods"
+    if not any(one.restarts for one in found):
+        return pods
+    left = sum(one.changes for one in found) - 1
+    more = f", {left} more one at a time: ask again when it is ready" if left else ""
+    of = pods if len(found) == 1 else f"1 of {pods}"
+    return f"{of}: restarts container {name} (resizePolicy){more}"
 
 
 def kubectl(args: SetResourcesArgs, workload: Workload) -> str:
@@ -108,106 +121,3 @@ def kubectl(args: SetResourcesArgs, workload: Workload) -> str:
         f"kubectl patch pod {pod} -n {t.namespace} --context {t.cluster} --subresource resize -p '{body}'"
         for pod in names
     )
-
-
-def settled(args: SetResourcesArgs, workload: Workload, pods: Sequence[Pod]) -> RolloutProgress:
-    """By what each pod's node has given it (`status.containerStatuses[].resources`) and its conditions, of those
-    pods whose spec asks for it: a row of writes may have stopped half-way. A pod that is gone is not a failure:
-    what took its place has the template's values."""
-    name = container_of(args, workload.containers).name
-    alive = [pod for pod in pods if not pod.deleting and _asked(args, name, pod)]
-    states = Counter(_state(args, name, pod) for pod in alive)
-    total, done = len(alive), states["applied"]
-    if not total:
-        return RolloutProgress("applied", 0, 0, "every pod that it was done on has been replaced since")
-    told = ", ".join(f"{states[one]} {one or 'under way'}" for one in (*_WORST, None) if states[one])
-    worst = None if states[None] else next(one for one in _WORST if states[one])
-    return RolloutProgress(worst, done, total, f"{told} of {total}{_why(alive, worst)}")
-
-
-_WORST: tuple[SettledState, ...] = ("error", "infeasible", "deferred", "applied")
-_ENDS: Mapping[str, SettledState] = {"error": "error", "infeasible": "infeasible", "deferred": "deferred"}
-
-
-def _asked(args: SetResourcesArgs, name: str, pod: Pod) -> bool:
-    return any(one.name == name and _changed(one, args) == one.resources for one in pod.containers)
-
-
-def _state(args: SetResourcesArgs, name: str, pod: Pod) -> SettledState | None:
-    if pod.resize:
-        return _ENDS.get(pod.resize)
-    given = next((one.resources for one in pod.actual if one.name == name), None)
-    if given is None or any(amount_of(given, field) != want for field, want in args.wanted().items()):
-        return None
-    return "applied"
-
-
-def _why(pods: Sequence[Pod], state: str | None) -> str:
-    said = next((pod for pod in pods if pod.resize == state and pod.resize_message), None)
-    return f"; pod {said.name}: {said.resize_message}" if said and state else ""
-
-
-def _touched(name: str, workload: Workload) -> Iterator[tuple[Pod, Container]]:
-    """The pods that have this container: one of an older template may not."""
-    for pod in workload.pods or ():
-        for container in pod.containers:
-            if container.name == name:
-                yield pod, container
-
-
-def _changed(container: Container, args: SetResourcesArgs) -> Resources:
-    return replace(container.resources, **args.wanted())
-
-
-def _checked(args: SetResourcesArgs, name: str, touched: Sequence[tuple[Pod, Container]]) -> None:
-    where = f"container {name}"
-    if not touched:
-        raise ArgumentsInvalid("it has no running pods", where=where, hint="leave in_place out: the template")
-    if len(touched) > MOST_PODS:
-        hint = "leave in_place out: a rollout changes them all"
-        raise ArgumentsInvalid(f"{len(touched)} pods, at most {MOST_PODS} in place", where=where, hint=hint)
-    for pod, container in touched:
-        after = _changed(container, args)
-        _fits(args, after, f"pod {pod.name}")
-        _same_class(pod, name, after)
-    _declared(args, touched)
-
-
-def _fits(args: SetResourcesArgs, after: Resources, where: str) -> None:
-    for resource in ("cpu", "memory"):
-        request, limit = amount_of(after, f"{resource}_request"), amount_of(after, f"{resource}_limit")
-        if request is not None and limit is not None and request > limit:
-            show = VALUES[f"{resource}_request"].show
-            what = f"{resource}_request {show(request)} is more than its limit {show(limit)}"
-            missing = "limit" if getattr(args, f"{resource}_limit") is None else "request"
-            raise ArgumentsInvalid(what, where=where, hint=f"give {resource}_{missing} too")
-
-
-def _same_class(pod: Pod, name: str, after: Resources) -> None:
-    """Where we cannot reproduce the class it has (init containers, pod-level resources), the apiserver judges."""
-    now = qos_class(one.resources for one in pod.containers)
-    then = qos_class(after if one.name == name else one.resources for one in pod.containers)
-    if now != then and pod.qos in ("", now):
-        raise ArgumentsInvalid(
-            f"its QoS class would change from {now} to {then}",
-            where=f"pod {pod.name}",
-            hint="change request and limit together, or leave in_place out: a rollout may change the class",
-        )
-
-
-def _declared(args: SetResourcesArgs, touched: Sequence[tuple[Pod, Container]]) -> None:
-    """What policy is asked about must be what would be done. A limit where there was none is a lower one."""
-    wanted = args.wanted().get("memory_limit")
-    if wanted is None:
-        return
-    now = [container.resources.memory_limit for _, container in touched]
-    lowers = any(limit is None or limit > wanted for limit in now)
-    raises = any(limit is not None and limit < wanted for limit in now)
-    if lowers and not args.lower_memory_limit:
-        raise ArgumentsInvalid(
-            "it lowers a memory limit of running pods, an action of its own",
-            where="memory_limit",
-            hint="say lower_memory_limit (--lower-memory-limit)",
-        )
-    if args.lower_memory_limit and raises and not lowers:
-        raise ArgumentsInvalid("it lowers no memory limit", where="lower_memory_limit", hint="leave it out")

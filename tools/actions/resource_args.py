@@ -57,8 +57,9 @@ VALUES: Mapping[str, Value] = {
 
 
 class SetResourcesArgs(Args):
-    """Kubernetes quantities (`250m`, `512Mi`); null leaves a value as it is. `lower_memory_limit` makes it
-    another action for policy, because a running container may be killed by it."""
+    """Kubernetes quantities (`250m`, `512Mi`); null leaves a value as it is. `lower_memory_limit` and
+    `restart_containers` make it another action for policy, because a running container may be killed by it, or is
+    restarted."""
 
     workload: WorkloadName
     container: Annotated[str | None, Field(max_length=63, description="null: the only container")]
@@ -77,9 +78,23 @@ class SetResourcesArgs(Args):
         bool | None, Field(description="true allows in_place to lower the memory limit; else null")
     ]
 
+    restart_containers: Annotated[
+        bool | None,
+        Field(
+            description="true allows in_place to restart containers whose resizePolicy asks for it, one pod a call; "
+            "else null"
+        ),
+    ]
+
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         self.wanted()
+        if self.restart_containers and (not self.in_place or self.lower_memory_limit):
+            raise ArgumentsInvalid(
+                "it goes with in_place, and without lower_memory_limit: it covers that",
+                where="restart_containers",
+                hint="leave one of them out",
+            )
         if self.lower_memory_limit and not (self.in_place and self.memory_limit):
             raise ArgumentsInvalid(
                 "it goes with in_place and memory_limit only", where="lower_memory_limit", hint="leave it out"

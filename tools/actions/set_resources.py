@@ -1,11 +1,11 @@
 """set_resources: CPU and memory of a container, in the workload's template (a rollout; it lasts) or in place, in
-its running pods (no restart; until they are replaced)."""
+its running pods (until they are replaced; no restart, unless their resizePolicy asks for one)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policies.types import ActionInfo, Delta, Scalar
-from tools.actions import in_place
+from tools.actions import in_place, in_place_progress
 from tools.actions.resource_args import (
     VALUES,
     SetResourcesArgs,
@@ -21,11 +21,14 @@ from tools.errors import ArgumentsInvalid
 from tools.spec import ActionSpec, RbacRule
 
 LOWERS = "lower_memory_limit"
+RESTARTS = "resize_with_restart"
 _DIMENSIONS = tuple(value.dimension for value in VALUES.values())
 _AUTOSCALERS = ("horizontalpodautoscaler/", "scaledobject/")
 
 
 def _classify(args: SetResourcesArgs) -> str:
+    if args.restart_containers:
+        return RESTARTS
     return LOWERS if args.lower_memory_limit else "set_resources"
 
 
@@ -106,20 +109,21 @@ def _kubectl(args: SetResourcesArgs, workload: Workload) -> str:
 
 
 def _settled(args: SetResourcesArgs, workload: Workload, pods: Sequence[Pod]) -> RolloutProgress:
-    return (in_place.settled if args.in_place else rolled_out)(args, workload, pods)
+    return (in_place_progress.settled if args.in_place else rolled_out)(args, workload, pods)
 
 
 SPEC = ActionSpec(
     name="set_resources",
-    version="2",
+    version="3",
     summary="Set CPU and memory requests and limits of a container: in the template (a rollout that lasts), or "
-    "in place in the running pods (no restart, until they are replaced).",
+    "in place in the running pods (until they are replaced; a restart only where their resizePolicy asks for it).",
     example="flyball act set-resources deploy/web -n shop --cpu-request 250m",
     args=SetResourcesArgs,
     kinds=frozenset({"deployment", "statefulset"}),
     actions=(
         ActionInfo("set_resources", "write", _DIMENSIONS),
         ActionInfo(LOWERS, "write", _DIMENSIONS),
+        ActionInfo(RESTARTS, "write", _DIMENSIONS),
     ),
     classify=_classify,
     view=_view,

@@ -14,7 +14,13 @@ def counted(pod_spec: Object) -> tuple[Container, ...]:
     """The long-running containers of a pod or of a template: its containers, then its native sidecars, each in
     the API's order."""
     return tuple(
-        Container(one["name"], one.get("image", ""), resources(one.get("resources") or {}), native)
+        Container(
+            one["name"],
+            one.get("image", ""),
+            resources(one.get("resources") or {}),
+            native,
+            _restarts_on(one),
+        )
         for native, each in ((False, pod_spec.get("containers") or ()), (True, _native(pod_spec)))
         for one in each
     )
@@ -47,6 +53,12 @@ def resources(block: Object) -> Resources:
         memory_request=whole_bytes(requests["memory"]) if "memory" in requests else None,
         memory_limit=whole_bytes(limits["memory"]) if "memory" in limits else None,
     )
+
+
+def _restarts_on(container: Object) -> tuple[str, ...]:
+    """Of CPU and memory those whose resize restarts it; without a resizePolicy none does."""
+    policies = {one["resourceName"]: one["restartPolicy"] for one in container.get("resizePolicy") or ()}
+    return tuple(name for name in ("cpu", "memory") if policies.get(name) == "RestartContainer")
 
 
 def _native(pod_spec: Object) -> tuple[Object, ...]:

@@ -70,7 +70,7 @@ def rolled_out(_: object, workload: Workload, pods: Sequence[Pod]) -> RolloutPro
     if workload.observed_generation < workload.generation:
         return RolloutProgress(None, 0, total, "the controller has not seen it yet")
     newest = _newest(workload, pods)
-    stuck = next((pod for pod in newest if pod.waiting and pod.waiting not in _STARTING), None)
+    stuck = next((pod for pod in newest if pod.waiting and pod.waiting not in STARTING), None)
     if stuck is not None:
         return RolloutProgress(
             "error", done, total, f"pod {stuck.name}: {stuck.waiting} {stuck.last_exit}".rstrip()
@@ -86,7 +86,8 @@ def rolled_out(_: object, workload: Workload, pods: Sequence[Pod]) -> RolloutPro
     )
 
 
-_STARTING = frozenset({"ContainerCreating", "PodInitializing"})
+STARTING = frozenset({"ContainerCreating", "PodInitializing"})
+"""Why a container waits that is on its way to run."""
 
 
 def _due(workload: Workload) -> int:

@@ -8,7 +8,7 @@ import pytest
 from policies.types import Delta
 from tests.tools.workloads import RESOURCES, pod, with_pods, workload
 from tools.actions import registry
-from tools.actions.in_place import MOST_PODS
+from tools.actions.in_place_checks import MOST_PODS
 from tools.cluster.qos import qos_class
 from tools.cluster_types import Container, Pod, Resources
 from tools.errors import ArgumentsInvalid
@@ -133,6 +133,7 @@ def test_undo_puts_each_pod_back_where_all_were_alike() -> None:
     assert registry.plain(registry.parse(RES.args, back)) == {
         "workload": "deploy/web", "container": "app", "cpu_request": "500m", "cpu_limit": None,
         "memory_request": None, "memory_limit": "512Mi", "in_place": True, "lower_memory_limit": True,
+        "restart_containers": None,
     }  # fmt: skip
 
 

@@ -17,8 +17,8 @@ def test_names_are_unique_and_the_catalogue_is_sorted() -> None:
     names = [info.name for info in registry.catalogue()]
     assert names == sorted(set(names))
     assert names == [
-        "describe_workload", "get_events", "list_workloads", "lower_memory_limit", "read_metrics", "restart",
-        "scale", "scale_to_zero", "set_resources",
+        "describe_workload", "get_events", "list_workloads", "lower_memory_limit", "read_metrics",
+        "resize_with_restart", "restart", "scale", "scale_to_zero", "set_resources",
     ]  # fmt: skip
 
 
@@ -69,6 +69,7 @@ def test_what_was_left_out_is_null() -> None:
 
 RESOURCES: dict[str, Any] = {"workload": "deploy/web", "cpu_request": "250m", "memory_limit": "1Gi"}
 PODS = with_pods(pod("web-1"), pod("web-2"))
+RESTARTING = with_pods(*(pod(name, restarts_on=("memory",)) for name in ("web-1", "web-2")))
 
 
 @pytest.mark.parametrize(("name", "given", "seen"), [
@@ -76,6 +77,7 @@ PODS = with_pods(pod("web-1"), pod("web-2"))
     ("set_resources", RESOURCES, workload()),
     ("set_resources", RESOURCES | {"in_place": True}, PODS),
     ("set_resources", RESOURCES | {"in_place": True, "memory_limit": "300Mi", "lower_memory_limit": True}, PODS),
+    ("set_resources", RESOURCES | {"in_place": True, "restart_containers": True}, RESTARTING),
 ])  # fmt: skip
 def test_a_spec_agrees_with_itself(name: str, given: dict[str, Any], seen: Workload) -> None:
     """Its deltas move what its action says, its view is canonical, its inverse is parsed and leads back."""

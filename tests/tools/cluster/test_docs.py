@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from tools.actions import registry
-from tools.actions.in_place import MOST_PODS
+from tools.actions.in_place_checks import MOST_PODS
 from tools.cluster.rollout import SettledState
 
 PAGE = (Path(__file__).parents[3] / "docs" / "kubernetes.md").read_text()
