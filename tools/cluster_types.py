@@ -43,6 +43,18 @@ class Container:
         return "initContainers" if self.native_sidecar else "containers"
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a workload's or a pod's status. `reason` is a word, `message` anybody's text: an admission
+    webhook's refusal ends there. `since_ms` is when `holds` became what it is, Unix ms; 0 where nobody says."""
+
+    type: str
+    holds: bool
+    reason: str
+    message: str
+    since_ms: int
+
+
 def manager_of(intent: str) -> str:
     """The field manager that marks an intent's write."""
     return f"flyball-{intent}"
@@ -101,8 +113,14 @@ class Workload:
     strategy: Strategy = "RollingUpdate"
     partition: int = 0
     """Of a StatefulSet's rolling update: the pods with a lower ordinal keep the old template."""
+    conditions: tuple[Condition, ...] = ()
+    """What its controller says of it (a Deployment's ReplicaFailure, Progressing, Available)."""
     newest_template: str = ""
     """Pod.template_hash of a StatefulSet's newest template; empty where the status does not name it."""
+
+    def condition(self, type: str) -> Condition | None:
+        """That condition, if there is one."""
+        return next((one for one in self.conditions if one.type == type), None)
 
     def marked(self, intent: str) -> bool:
         """Whether fields that this intent wrote are still its own: nobody has written over them since."""
@@ -149,6 +167,16 @@ class Pod:
     last_exit: str = ""
     last_exit_ms: int = 0
     """When that was, Unix ms; 0 where nobody says."""
+    last_exit_of: str = ""
+    """The container that ended."""
+    initializing: str = ""
+    """The init container for whose end the others wait, while one is."""
+    ends_ms: int = 0
+    """When a pod that is being deleted should have ended (its grace period included), Unix ms; 0 of any other."""
+    finalizers: tuple[str, ...] = ()
+    """Who must agree before it is gone."""
+    unready: Condition | None = None
+    """Its condition Ready, while it does not hold."""
     waiting: str = ""
     template_hash: str = ""
     created_ms: int = 0

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from policies.types import Target
-from tools.cluster_types import ApiEvent, Autoscaler, Container, Manager, Pod, Resources, Workload
+from tools.cluster_types import ApiEvent, Autoscaler, Condition, Container, Manager, Pod, Resources, Workload
 from tools.diagnosis.types import Facts
 from tools.metrics.types import SPECS, Metric, Missing, Number, Series, Span
 
@@ -81,6 +81,10 @@ def latency(value: int | None) -> Series:
 def event(reason: str, message: str = "", *, ago_s: int = 60, **more: Any) -> ApiEvent:
     usual = {"about": "pod/web-0", "type": "Warning", "source": "kubelet", "count": 1}
     return ApiEvent(reason=reason, message=message, at_ms=NOW_MS - ago_s * 1000, **{**usual, **more})  # type: ignore[arg-type]
+
+
+def condition(type: str, holds: bool, reason: str, message: str = "", *, ago_s: int = 3600) -> Condition:
+    return Condition(type, holds, reason, message, NOW_MS - ago_s * 1000)
 
 
 def scaler(**more: Any) -> Autoscaler:

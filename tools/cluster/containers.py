@@ -26,11 +26,26 @@ def counted(pod_spec: Object) -> tuple[Container, ...]:
     )
 
 
+def initializing(pod: Object) -> str:
+    """The init container for whose end, or (a native sidecar) for whose start, the others wait; empty where none
+    is waited for or the kubelet says nothing."""
+    native = {one["name"] for one in _native(pod["spec"])}
+    for one in (pod.get("status") or {}).get("initContainerStatuses") or ():
+        state = one.get("state") or {}
+        ended = (state.get("terminated") or {}).get("exitCode") == 0
+        if not (one.get("started", "running" in state) if one["name"] in native else ended):
+            return str(one["name"])
+    return ""
+
+
 def counted_statuses(pod: Object) -> tuple[Object, ...]:
-    """What the kubelet says of those containers, in the same order; one of which it says nothing is left out."""
+    """What the kubelet says of those containers, in the same order; one of which it says nothing is left out.
+    While the pod waits for an init container it is those of all init containers, as kubectl counts restarts."""
     spec, status = pod["spec"], pod.get("status") or {}
     native = {one["name"] for one in _native(spec)}
     inits = status.get("initContainerStatuses") or ()
+    if initializing(pod):
+        return tuple(inits)
     return (*(status.get("containerStatuses") or ()), *(one for one in inits if one["name"] in native))
 
 

@@ -11,11 +11,12 @@ from base.durations import go_seconds
 from base.quantities import millicores, whole_bytes
 from policies.types import Target
 from tools.cluster import pod_status
-from tools.cluster.containers import counted, counted_statuses, given
+from tools.cluster.containers import counted, counted_statuses, given, initializing
 from tools.cluster.kinds import Object
 from tools.cluster_types import (
     ApiEvent,
     Autoscaler,
+    Condition,
     Manager,
     Pod,
     PodUsage,
@@ -59,12 +60,27 @@ def workload(
         strategy=_STRATEGIES.get(_replacing(spec).get("type", "RollingUpdate"), "Unknown"),
         partition=(_replacing(spec).get("rollingUpdate") or {}).get("partition") or 0,
         newest_template=status.get("updateRevision", ""),
+        conditions=conditions_of(status),
     )
 
 
 def _replacing(spec: Object) -> Object:
     """`strategy` of a Deployment, `updateStrategy` of a StatefulSet; RollingUpdate where it is left out."""
     return spec.get("strategy") or spec.get("updateStrategy") or {}
+
+
+def conditions_of(status: Object) -> tuple[Condition, ...]:
+    """What the status says of itself; of a message only the beginning."""
+    return tuple(
+        Condition(
+            type=one["type"],
+            holds=one["status"] == "True",
+            reason=pod_status.word(one["reason"]) if one.get("reason") else "",
+            message=str(one.get("message") or "")[: pod_status.MESSAGE],
+            since_ms=_ms(one.get("lastTransitionTime")),
+        )
+        for one in status.get("conditions") or ()
+    )
 
 
 def managers(meta: Object) -> tuple[Manager, ...]:
@@ -95,7 +111,8 @@ def pod(obj: Object) -> Pod:
     statuses = counted_statuses(obj)
     started, labels = status.get("startTime"), meta.get("labels") or {}
     state, message = pod_status.resize_state(meta.get("generation", 0), status)
-    ended, ended_at = pod_status.last_exit(statuses)
+    last = pod_status.last_exit(statuses)
+    unready = next((one for one in conditions_of(status) if one.type == "Ready" and not one.holds), None)
     return Pod(
         name=meta["name"],
         phase=status.get("phase", "Unknown"),
@@ -113,13 +130,18 @@ def pod(obj: Object) -> Pod:
         resize=state,
         resize_message=message,
         managers=managers(meta),
-        last_exit=ended,
-        last_exit_ms=unix_ms(ended_at) if ended_at else 0,
+        last_exit=last.reason,
+        last_exit_ms=_ms(last.at),
+        last_exit_of=last.container,
+        initializing=initializing(obj),
+        ends_ms=_ms(meta.get("deletionTimestamp")),
+        finalizers=tuple(meta.get("finalizers") or ()),
+        unready=unready,
         waiting=pod_status.waiting(
             (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
         ),
         template_hash=labels.get("pod-template-hash") or labels.get("controller-revision-hash") or "",
-        created_ms=unix_ms(meta["creationTimestamp"]) if meta.get("creationTimestamp") else 0,
+        created_ms=_ms(meta.get("creationTimestamp")),
     )
 
 
@@ -220,6 +242,11 @@ def selector_text(selector: Object) -> str:
         word = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}
         parts.append(word.get(one["operator"], f"!{key}"))
     return ",".join(parts)
+
+
+def _ms(text: str | None) -> int:
+    """As `unix_ms`; 0 where there is none."""
+    return unix_ms(text) if text else 0
 
 
 def unix_ms(text: str) -> int:

@@ -5,13 +5,14 @@ Conditions and reasons: k8s.io/api/core/v1/types.go (PodResizePending, PodResize
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tools.cluster_types import ResizeState
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 _PENDING: Mapping[str, ResizeState] = {"Deferred": "deferred", "Infeasible": "infeasible"}
-_MESSAGE = 512
+MESSAGE = 512
+"""Characters of a message that are kept."""
 
 
 def word(reason: object) -> str:
@@ -29,7 +30,7 @@ def resize_state(generation: int, status: Mapping[str, Any]) -> tuple[ResizeStat
     one = pending or under_way
     if one is None:
         return "", ""
-    message = str(one.get("message", ""))[:_MESSAGE]
+    message = str(one.get("message", ""))[:MESSAGE]
     if one.get("observedGeneration", generation) < generation:
         return "pending", ""
     if pending is not None:
@@ -37,17 +38,24 @@ def resize_state(generation: int, status: Mapping[str, Any]) -> tuple[ResizeStat
     return ("error" if one.get("reason") == "Error" else "in_progress"), message
 
 
-def last_exit(statuses: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
-    """Why a container ended last, and `finishedAt` as it stands there. The first is empty where none ended and
-    `Unknown` where nobody says why, the second empty where nobody says when."""
+class LastExit(NamedTuple):
+    """Why a container ended last (empty where none ended, `Unknown` where nobody says why), `finishedAt` as it
+    stands there (empty where nobody says when), and which container."""
+
+    reason: str
+    at: str
+    container: str
+
+
+def last_exit(statuses: Iterable[Mapping[str, Any]]) -> LastExit:
+    """The newest end among these containers."""
     ends = [
-        state["terminated"]
+        LastExit(word(end.get("reason")), end.get("finishedAt") or "", str(one.get("name", "")))
         for one in statuses
         for state in (one.get("state") or {}, one.get("lastState") or {})
-        if state.get("terminated") is not None
+        if (end := state.get("terminated")) is not None
     ]
-    newest = max(ends, key=lambda end: end.get("finishedAt") or "", default=None)
-    return ("", "") if newest is None else (word(newest.get("reason")), newest.get("finishedAt") or "")
+    return max(ends, key=lambda one: one.at, default=LastExit("", "", ""))
 
 
 def waiting(statuses: Iterable[Mapping[str, Any]]) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from tools.cluster_types import Change
-from tools.diagnosis.pods import STARTING, quote, quoted
+from tools.diagnosis.pods import STARTING, quote, worst
+from tools.diagnosis.startup import not_made
 from tools.diagnosis.types import Facts, Finding, Severity
 from tools.metrics.hints import shared
 from tools.metrics.types import Metric
@@ -36,28 +37,23 @@ def autoscaler(facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def quota(facts: Facts) -> Iterator[Finding]:
-    """Pods that the namespace's ResourceQuota did not admit (plugin/pkg/admission/resourcequota)."""
-    refused = [e for e in facts.recent("FailedCreate", within_s=86_400) if "exceeded quota" in e.message]
-    if refused and len(facts.alive) < facts.workload.replicas:
-        missing = facts.workload.replicas - len(facts.alive)
-        yield Finding("quota", Severity.LIMITED, f"{missing} pods are not made: quota", quoted(refused, ""))
-
-
 def rollout(facts: Facts) -> Iterator[Finding]:
-    """A rollout that goes on, and one that does not (Deployment's condition ProgressDeadlineExceeded)."""
+    """A rollout that goes on, and one that does not: the condition Progressing of a Deployment is then False, with
+    the reason ProgressDeadlineExceeded (pkg/controller/deployment/progress.go)."""
     w = facts.workload
     if w.paused:
         yield Finding("rollout-paused", Severity.LIMITED, "its rollouts are paused", "spec.paused is true")
-    if w.observed_generation >= w.generation and w.updated >= w.replicas:
-        return
-    stuck = [p for p in facts.alive if p.waiting not in STARTING]
-    late = facts.recent("ProgressDeadlineExceeded", within_s=86_400)
+    progressing = w.condition("Progressing")
+    late = (
+        progressing if progressing is not None and progressing.reason == "ProgressDeadlineExceeded" else None
+    )
+    going_on = w.observed_generation < w.generation or w.updated < w.replicas
+    stuck = [p for p in facts.alive if p.waiting not in STARTING] if going_on else []
     evidence = f"{w.updated} of {w.replicas} updated, {w.ready} ready"
     if stuck or late:
-        why = f"pod {stuck[0].name}: {stuck[0].waiting}" if stuck else quoted(late, "")
-        yield Finding("rollout-stuck", Severity.SUFFERING, "its rollout is stuck", f"{evidence}; {why}")
-    else:
+        why = f"pod {stuck[0].name}: {stuck[0].waiting}" if stuck else quote(late.message if late else "")
+        yield Finding("rollout-stuck", worst(facts), "its rollout is stuck", f"{evidence}; {why}")
+    elif going_on and not any(not_made(facts)):
         yield Finding("rollout", Severity.NOTED, "a rollout is in progress", evidence)
 
 

@@ -22,8 +22,9 @@ def pending(facts: Facts) -> Iterator[Finding]:
     waiting = [p for p in facts.alive if p.phase == "Pending" and p.node is None]
     if waiting:
         why = quoted(facts.recent("FailedScheduling", within_s=86_400), "the scheduler has not said why")
-        worst = _worst(facts)
-        yield Finding("pending", worst, f"{_of(waiting, facts)} Pending: no node has taken them", why)
+        yield Finding(
+            "pending", worst(facts), f"{of_them(waiting, facts)} Pending: no node has taken them", why
+        )
 
 
 def image(facts: Facts) -> Iterator[Finding]:
@@ -31,18 +32,18 @@ def image(facts: Facts) -> Iterator[Finding]:
     stuck = [p for p in facts.alive if p.waiting in IMAGE]
     if stuck:
         why = quoted(facts.recent("Failed", "BackOff"), f"pod {stuck[0].name}: {stuck[0].waiting}")
-        yield Finding("image-pull", _worst(facts), f"{_of(stuck, facts)} cannot pull their image", why)
+        yield Finding("image-pull", worst(facts), f"{of_them(stuck, facts)} cannot pull their image", why)
 
 
 def crash_loop(facts: Facts) -> Iterator[Finding]:
     """Containers end again and again."""
     looping = [p for p in facts.alive if p.waiting == "CrashLoopBackOff"]
     if looping:
-        worst = max(looping, key=lambda p: p.restarts)
-        cause = f"last ended by {worst.last_exit}" if worst.last_exit else "why it ended last is unknown"
+        most = max(looping, key=lambda p: p.restarts)
+        cause = f"last ended by {most.last_exit}" if most.last_exit else "why it ended last is unknown"
         yield Finding(
-            "crash-loop", _worst(facts), f"{_of(looping, facts)} in CrashLoopBackOff",
-            f"pod {worst.name}: {worst.restarts} restarts, {cause}",
+            "crash-loop", worst(facts), f"{of_them(looping, facts)} in CrashLoopBackOff",
+            f"pod {most.name}: {most.restarts} restarts{last_in(most)}, {cause}",
         )  # fmt: skip
 
 
@@ -57,10 +58,13 @@ def oom_killed(facts: Facts) -> Iterator[Finding]:
     in_hour = count if window_s * 1000 <= HOUR_MS else None
     lately = [p for p in killed if facts.now_ms - p.last_exit_ms <= HOUR_MS]
     undated = [p for p in killed if not p.last_exit_ms and in_hour != 0]
-    parts = [f"pod {p.name}: {p.restarts} restarts" for p in sorted(killed, key=lambda p: -p.restarts)[:2]]
+    parts = [
+        f"pod {p.name}: {p.restarts} restarts{last_in(p)}"
+        for p in sorted(killed, key=lambda p: -p.restarts)[:2]
+    ]
     if count is not None:
         parts.insert(0, f"{count} kills in {window_s // 60}m")
-    what = f"{_of(killed, facts)} were OOMKilled" if killed else "containers were OOMKilled"
+    what = f"{of_them(killed, facts)} were OOMKilled" if killed else "containers were OOMKilled"
     if lately or undated or in_hour:
         yield Finding("oom-killed", Severity.SUFFERING, what, ", ".join(parts))
         return
@@ -78,7 +82,7 @@ def cannot_start(facts: Facts) -> Iterator[Finding]:
     stuck = [p for p in facts.alive if p.waiting not in STARTING | IMAGE | {"CrashLoopBackOff"}]
     if stuck:
         yield Finding(
-            "cannot-start", _worst(facts), f"{_of(stuck, facts)} cannot start",
+            "cannot-start", worst(facts), f"{of_them(stuck, facts)} cannot start",
             f"pod {stuck[0].name}: {stuck[0].waiting}",
         )  # fmt: skip
 
@@ -89,10 +93,10 @@ def not_ready(facts: Facts) -> Iterator[Finding]:
     young = [p for p in unready if facts.now_ms - (p.started_at_ms or 0) < YOUNG_MS]
     late = [p for p in unready if p not in young]
     if young:
-        yield Finding("starting", Severity.NOTED, f"{_of(young, facts)} are starting", "less than 2m old")
+        yield Finding("starting", Severity.NOTED, f"{of_them(young, facts)} are starting", "less than 2m old")
     if late:
-        why = quoted(facts.recent("Unhealthy"), "no probe's failure is recorded")
-        yield Finding("not-ready", _worst(facts), f"{_of(late, facts)} run and are not ready", why)
+        why = quoted(facts.recent("Unhealthy"), "") or newest_reason(facts, late)
+        yield Finding("not-ready", worst(facts), f"{of_them(late, facts)} run and are not ready", why)
 
 
 def resize(facts: Facts) -> Iterator[Finding]:
@@ -107,7 +111,7 @@ def resize(facts: Facts) -> Iterator[Finding]:
             yield Finding(
                 f"resize-{state.replace('_', '-')}",
                 level,
-                f"{_of(held, facts)}: resize {state} ({text})",
+                f"{of_them(held, facts)}: resize {state} ({text})",
                 why,
             )
 
@@ -121,7 +125,7 @@ def drift(facts: Facts) -> Iterator[Finding]:
     if differing:
         pod = differing[0]
         yield Finding(
-            "drift", Severity.NOTED, f"{_of(differing, facts)} were resized in place; the template was not",
+            "drift", Severity.NOTED, f"{of_them(differing, facts)} were resized in place; the template was not",
             f"pod {pod.name}: {_difference(pod, template)}; a rollout brings the template's back",
         )  # fmt: skip
 
@@ -142,12 +146,31 @@ def _difference(pod: Pod, template: Mapping[str, Resources]) -> str:
     return ", ".join(parts)
 
 
-def _worst(facts: Facts) -> Severity:
+def last_in(pod: Pod) -> str:
+    """Which of several containers ended last, for behind a count of restarts."""
+    return f", {pod.last_exit_of} last" if pod.last_exit_of and len(pod.containers) > 1 else ""
+
+
+def newest_reason(facts: Facts, pods: Sequence[Pod]) -> str:
+    """The newest that anybody says of these pods: a Warning, what holds their condition Ready back, an end."""
+    about = {f"pod/{pod.name}" for pod in pods}
+    if warned := facts.warnings(about):
+        return quoted(warned, "")
+    held = [(p, why) for p in pods if p.unready and (why := p.unready.message or p.unready.reason)]
+    ended = [p for p in pods if p.last_exit]
+    said = "; ".join((
+        *(f"pod {p.name}: {quote(why)}" for p, why in held[:1]),
+        *(f"pod {p.name}: {p.restarts} restarts, last ended by {p.last_exit}" for p in ended[:1]),
+    ))  # fmt: skip
+    return said or "nobody says why"
+
+
+def worst(facts: Facts) -> Severity:
     """Nothing serves: broken. Something does: it suffers."""
     return Severity.SUFFERING if facts.workload.ready else Severity.BROKEN
 
 
-def _of(pods: Sequence[Pod], facts: Facts) -> str:
+def of_them(pods: Sequence[Pod], facts: Facts) -> str:
     return f"{len(pods)} of {len(facts.alive)} pods"
 
 
@@ -159,7 +182,7 @@ def quoted(events: Sequence[ApiEvent], otherwise: str) -> str:
     return f"{last.reason}: {quote(last.message)}{f' (x{last.count})' if last.count > 1 else ''}"
 
 
-def quote(text: str) -> str:
-    """Anybody's text as a JSON string of at most 160 characters: nothing in it can close its quotation marks."""
+def quote(text: str, most: int = 160) -> str:
+    """Anybody's text as a JSON string of at most so many characters: nothing in it can close its quotation marks."""
     flat = " ".join(text.split())
-    return json.dumps(flat if len(flat) <= 160 else f"{flat[:159]}…", ensure_ascii=False)
+    return json.dumps(flat if len(flat) <= most else f"{flat[: most - 1]}…", ensure_ascii=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tools.diagnosis import control, load, pods
+from tools.diagnosis import control, load, pods, startup
 from tools.diagnosis.types import Facts, Finding
 
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
@@ -10,6 +10,9 @@ RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     pods.image,
     pods.crash_loop,
     pods.cannot_start,
+    startup.not_made,
+    startup.stuck_starting,
+    startup.terminating,
     pods.not_ready,
     control.rollout,
     pods.oom_killed,
@@ -17,7 +20,6 @@ RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     load.errors,
     load.saturated,
     load.throttled,
-    control.quota,
     control.scaled_to_zero,
     control.autoscaler,
     pods.resize,
@@ -31,6 +33,8 @@ RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
 
 
 def diagnose(facts: Facts) -> list[Finding]:
-    """What is so, the worst first; empty where nothing stands out. The same facts give the same findings."""
+    """What is so, the worst first; empty where nothing stands out. The same facts give the same findings. Where
+    nothing is ready one of them always says so."""
     found = [finding for rule in RULES for finding in rule(facts)]
+    found = [*startup.nothing_ready(facts, found), *found]
     return sorted(found, key=lambda finding: finding.severity)

@@ -1,6 +1,6 @@
 """What the rules look at, and what they say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -45,6 +45,12 @@ class Facts:
         since = self.now_ms - within_s * 1000
         found = [e for e in self.events if e.reason in reasons and e.at_ms >= since]
         return sorted(found, key=lambda e: e.at_ms)
+
+    def warnings(self, about: Container[str] | None = None, *, within_s: int = 86_400) -> list[ApiEvent]:
+        """Warnings about these (`pod/web-0`), or about any part of the workload, newest last."""
+        since = self.now_ms - within_s * 1000
+        found = [e for e in self.events if e.type == "Warning" and e.at_ms >= since]
+        return sorted((e for e in found if about is None or e.about in about), key=lambda e: e.at_ms)
 
     @property
     def alive(self) -> list[Pod]:

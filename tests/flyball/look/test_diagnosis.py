@@ -10,6 +10,7 @@ from tests.flyball.facts import (
     APP,
     ASKED,
     NOW_MS,
+    condition,
     event,
     facts,
     latency,
@@ -101,6 +102,29 @@ CASES: dict[str, tuple[Facts, Severity, str]] = {
         Severity.LIMITED,
         "exceeded quota",
     ),
+    "not-made": (
+        facts(workload=workload(conditions=(condition("ReplicaFailure", True, "FailedCreate", "violates"),))),
+        Severity.SUFFERING,
+        '"violates"',
+    ),
+    "stuck-starting": (
+        replace(
+            unready(phase="Pending", waiting="ContainerCreating", created_ms=NOW_MS - 7_200_000),
+            events=(event("FailedMount", 'configmap "cfg" not found'),),
+        ),
+        Severity.SUFFERING,
+        "FailedMount",
+    ),
+    "terminating": (
+        replace(unready(deleting=True, ends_ms=NOW_MS - 3_600_000), events=(event("FailedKillPod", "no"),)),
+        Severity.SUFFERING,
+        "FailedKillPod",
+    ),
+    "nothing-ready": (
+        facts(workload=workload(ready=0), events=(event("Odd", "something new"),)),
+        Severity.BROKEN,
+        "something new",
+    ),
     "scaled-to-zero": (
         facts(workload=workload(replicas=0, ready=0, updated=0), pods=()),
         Severity.LIMITED,
@@ -125,11 +149,13 @@ CASES: dict[str, tuple[Facts, Severity, str]] = {
     "rollout": (facts(workload=workload(updated=2)), Severity.NOTED, "2 of 4 updated"),
     "rollout-stuck": (
         facts(
-            workload=workload(updated=2),
-            events=(event("ProgressDeadlineExceeded", "has timed out progressing"),),
+            workload=workload(
+                updated=2,
+                conditions=(condition("Progressing", False, "ProgressDeadlineExceeded", "has timed out"),),
+            ),
         ),
         Severity.SUFFERING,
-        "has timed out progressing",
+        '"has timed out"',
     ),
     "resize-deferred": (
         facts(pods=pods(resize="deferred", resize_message="Node didn't have enough resource: cpu")),

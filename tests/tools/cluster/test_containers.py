@@ -30,6 +30,11 @@ SPEC: dict[str, Any] = {
 KILLED = {"terminated": {"reason": "OOMKilled", "finishedAt": "2026-11-01T00:00:00Z"}}
 
 
+DONE: dict[str, Any] = {"state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}
+RUNS: dict[str, Any] = {"state": {"running": {}}}
+FAILED: dict[str, Any] = {"state": {"terminated": {"exitCode": 1, "reason": "Error"}}, "restartCount": 4}
+
+
 def pod(**status: Any) -> dict[str, Any]:
     return {
         "metadata": {"name": "web-1", "uid": "u-1", "resourceVersion": "9"},
@@ -50,7 +55,7 @@ def test_an_init_container_that_ends_is_not_counted(policy: Any) -> None:
 
 
 def test_statuses_are_those_of_the_same_containers() -> None:
-    inits = [{"name": name} for name in ("wait-db", "proxy", "migrate")]
+    inits = [DONE | {"name": "wait-db"}, {"name": "proxy", "started": True}, DONE | {"name": "migrate"}]
     found = counted_statuses(pod(containerStatuses=[{"name": "app"}], initContainerStatuses=inits))
     assert [one["name"] for one in found] == ["app", "proxy"]
     assert counted_statuses(pod()) == ()
@@ -58,17 +63,37 @@ def test_statuses_are_those_of_the_same_containers() -> None:
 
 def test_a_killed_sidecar_is_a_restart_and_the_last_exit_of_its_pod() -> None:
     proxy = {
+        "started": True,
         "name": "proxy",
         "restartCount": 14,
         "lastState": KILLED,
         "resources": {"requests": {"cpu": "400m"}},
     }
-    init = {"name": "wait-db", "restartCount": 3, "lastState": KILLED}
+    init = DONE | {"name": "wait-db", "restartCount": 3, "lastState": KILLED}
     seen = objects.pod(
         pod(containerStatuses=[{"name": "app", "restartCount": 1}], initContainerStatuses=[init, proxy])
     )
-    assert (seen.restarts, seen.last_exit) == (15, "OOMKilled")
+    assert (seen.restarts, seen.last_exit, seen.last_exit_of) == (15, "OOMKilled", "proxy")
     assert seen.containers == counted(SPEC)
     assert [(one.name, one.resources.cpu_request, one.native_sidecar) for one in seen.actual] == [
         ("proxy", 400, True)
     ]
+
+
+@pytest.mark.parametrize(("inits", "waits_for"), [
+    ([], ""),
+    ([RUNS | {"name": "wait-db"}], "wait-db"),
+    ([DONE | {"name": "wait-db"}, {"name": "proxy", "started": False, **RUNS}], "proxy"),
+    ([DONE | {"name": "wait-db"}, {"name": "proxy", "started": True, **RUNS}], ""),
+    ([DONE | {"name": "wait-db"}, {"name": "proxy", **RUNS}], ""),
+    ([DONE | {"name": "wait-db"}, {"name": "proxy"}], "proxy"),
+    ([FAILED | {"name": "wait-db"}, {"name": "proxy"}], "wait-db"),
+])  # fmt: skip
+def test_which_init_container_the_others_wait_for(inits: list[dict[str, Any]], waits_for: str) -> None:
+    assert objects.pod(pod(initContainerStatuses=inits)).initializing == waits_for
+
+
+def test_while_init_containers_run_their_restarts_are_the_pods() -> None:
+    app = {"name": "app", "restartCount": 0}
+    seen = objects.pod(pod(containerStatuses=[app], initContainerStatuses=[FAILED | {"name": "wait-db"}]))
+    assert (seen.restarts, seen.last_exit, seen.last_exit_of) == (4, "Error", "wait-db")
