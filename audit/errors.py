@@ -1,7 +1,9 @@
 """What can go wrong with the log. Each error says what, where and a hint."""
 
+from typing import ClassVar
+
 from audit.claims import Claim
-from base.errors import FlyballError
+from base.errors import Effect, FlyballError
 
 
 class AuditError(FlyballError):
@@ -15,7 +17,13 @@ class RecordInvalid(AuditError):
 class LogUnavailable(AuditError):
     """The log cannot take a record now (disk full, locked, unreadable): nothing may act."""
 
-    effect = "unavailable"
+    effect: ClassVar[Effect] = "unavailable"
+
+
+class LogDamaged(LogUnavailable):
+    """The file is there, and is not a whole log: cut off, overwritten, or of another program. Nothing may act."""
+
+    effect = "tampered"
 
 
 class LogTampered(AuditError):

@@ -8,8 +8,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from audit.report import Report
+
 TOLERANCE_MS = 1_000
 """A step back of a leap second, or less, is not an anomaly."""
+
+AHEAD_MS = 3_600_000
+"""How far the clock of the one who verifies may be behind that of the one who recorded."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -25,7 +30,10 @@ class Stamp(NamedTuple):
     @classmethod
     def of(cls, record: dict[str, Any]) -> "Stamp":
         """The stamp of a parsed body. Raises ValueError or KeyError where it has none."""
-        return cls(wall_ms(record["ts"]), record["mono_us"], record["boot_id"])
+        mono_us = record["mono_us"]
+        if type(mono_us) is not int:
+            raise ValueError(f"no monotonic time: {mono_us!r}")
+        return cls(wall_ms(record["ts"]), mono_us, record["boot_id"])
 
 
 def rfc3339(unix_ms: int) -> str:
@@ -56,3 +64,39 @@ def went_back_ms(before: Stamp, after: Stamp) -> int:
     else:
         back = before.wall_ms - after.wall_ms
     return back if back > TOLERANCE_MS else 0
+
+
+class Timeline:
+    """The times of a log's records, in order, for its report: steps back, and times that have not come yet."""
+
+    def __init__(self, report: Report, now_ms: int) -> None:
+        self._report, self._now_ms = report, now_ms
+        self._last: Stamp | None = None
+        self._last_ts: str | None = None
+        self._ahead: tuple[int, str] | None = None
+        """The first record later than now, and its time, until a `clock.anomaly` tells that the clock was wrong."""
+
+    def take(self, seq: int, record: dict[str, Any]) -> None:
+        """The next record's parsed body. Raises ValueError or KeyError where it has no time."""
+        now = Stamp.of(record)
+        told = record["kind"] == "clock.anomaly"
+        if back := went_back_ms(self._last, now) if self._last else 0:
+            how = "recorded" if told else "not recorded"
+            self._report.noted("clock", seq, f"the clock went back by {back} ms ({how})")
+        if now.wall_ms > self._now_ms + AHEAD_MS:
+            self._ahead = self._ahead or (seq, record["ts"])
+        elif self._ahead and told:
+            self._report.noted(
+                "clock", self._ahead[0], f"{self._ahead_of_now()}; record {seq} tells of that clock"
+            )
+            self._ahead = None
+        self._last, self._last_ts = now, record["ts"]
+
+    def end(self) -> None:
+        """No record comes any more."""
+        if self._ahead:
+            self._report.found("clock", self._ahead[0], self._ahead_of_now())
+        self._report.last_ts = self._last_ts
+
+    def _ahead_of_now(self) -> str:
+        return f"its time, {self._ahead[1]}, has not come yet" if self._ahead else ""

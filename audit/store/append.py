@@ -8,13 +8,14 @@ from itertools import groupby
 from pathlib import Path
 
 from audit.claims import Claim, settle
-from audit.errors import ClaimLost, LogUnavailable, RecordInvalid
+from audit.errors import ClaimLost, RecordInvalid
 from audit.keys import Signer, signed
 from audit.leaf import Leaf, Submission
 from audit.note import Checkpoint
-from audit.store import schema, sql
+from audit.store import sql
 from audit.store.head import Head, tampered
 from audit.store.sqlite import unavailable
+from audit.store.unchanged import Unchanged
 from audit.timeline import Stamp, went_back_ms
 from audit.tree import Tree
 
@@ -39,7 +40,7 @@ class Appender:
     ) -> None:
         self._connection, self._path, self._signer, self._anomaly = connection, path, signer, anomaly
         self._cursor = connection.cursor()
-        self._file = _identity(path)
+        self._unchanged = Unchanged(self._cursor, path)
         self._head = Head(self._cursor, path, signer.verifier)
 
     def append(self, batch: Sequence[Submission]) -> str | None:
@@ -67,7 +68,10 @@ class Appender:
         return note
 
     def check(self) -> None:
-        """Read the head as it is stored, signature and root verified. Raises LogTampered, LogUnavailable."""
+        """What is declared, and the head as it is stored, signature and root verified.
+
+        Raises LogTampered, LogUnavailable.
+        """
         with self._transaction("DEFERRED"):
             self._head.read()
 
@@ -77,8 +81,7 @@ class Appender:
         try:
             self._cursor.execute(f"BEGIN {mode}")
             try:
-                self._still_there()
-                self._still_this_version()
+                self._unchanged.check()
                 yield
             finally:
                 if self._connection.in_transaction:
@@ -87,22 +90,6 @@ class Appender:
             raise tampered(f"the database refused what must fit: {error}", self._path) from error
         except sqlite3.Error as error:
             raise unavailable(error, self._path) from error
-
-    def _still_there(self) -> None:
-        """A file that was deleted or replaced stays writable through our connection, and what goes in is lost."""
-        if _identity(self._path) != self._file:
-            hint = "stop this process; put the file back, or begin again in another place"
-            raise LogUnavailable("the log's file was deleted or replaced", where=str(self._path), hint=hint)
-
-    def _still_this_version(self) -> None:
-        """A newer Flyball may upgrade the log while this process has it open, and then this one must not append."""
-        (version,) = self._cursor.execute("PRAGMA user_version").fetchone()
-        if version != schema.VERSION:
-            what = (
-                f"the log was made one of version {version} meanwhile, this Flyball writes {schema.VERSION}"
-            )
-            hint = "end this process and start the newer Flyball"
-            raise LogUnavailable(what, where=str(self._path), hint=hint)
 
     def _sign(self, tree: Tree) -> tuple[bytes, str]:
         root = tree.root()
@@ -202,11 +189,3 @@ def _entries(count: int) -> str:
 
 def _is_plain(submission: Submission) -> bool:
     return not submission.claims
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -12,7 +12,8 @@ from typing import Any
 from audit.store import sql
 from audit.store.questions import for_each
 from audit.store.read import Entry, as_entry
-from audit.store.sqlite import connect_reading, unavailable
+from audit.store.reading import connect_reading
+from audit.store.sqlite import unavailable
 
 
 class PointQueries:

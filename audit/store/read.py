@@ -10,7 +10,8 @@ from audit.errors import LogTampered
 from audit.record import Record
 from audit.store import sql
 from audit.store.questions import Find, between
-from audit.store.sqlite import connect_reading, unavailable
+from audit.store.reading import connect_reading
+from audit.store.sqlite import unavailable
 from audit.tree import leaf_hash
 
 

@@ -2,16 +2,20 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from audit.causal import Known
+from audit.errors import LogUnavailable
+from audit.report import MAX_LISTED
 from audit.signature_checks import Head
-from audit.store import schema, sql
-from audit.store.sqlite import connect_reading
+from audit.store import sql
+from audit.store.reading import Unlocked, connect_reading, state_of
 from audit.timeline import wall_ms
 from audit.tree import HASH_SIZE, TILE_HEIGHT, TILE_WIDTH, Tile
+
+Connection = sqlite3.Connection
 
 
 class Row(NamedTuple):
@@ -33,13 +37,14 @@ class Row(NamedTuple):
 
 @contextmanager
 def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
-    """One state of the log, however long it is read. Raises LogUnavailable where it cannot be opened."""
-    connection = connect_reading(path)
-    try:
+    """One state of the log, however long it is read. Raises LogUnavailable where it cannot be opened,
+    LogDamaged where it is none."""
+    before = state_of(path)
+    with closing(connect_reading(path)) as connection:
         connection.execute("BEGIN")
         yield connection
-    finally:
-        connection.close()
+    if isinstance(connection, Unlocked) and state_of(path) != before:
+        raise LogUnavailable("the log changed while it was read", where=str(path), hint="try again")
 
 
 def count(connection: sqlite3.Connection) -> int:
@@ -120,14 +125,15 @@ def surplus_tiles(connection: sqlite3.Connection, size: int) -> Iterator[str]:
             yield f"{number} tiles of level {level} are stored, {full} are full"
 
 
-def schema_faults(connection: sqlite3.Connection) -> Iterator[str]:
-    """Triggers that keep the tables append-only and are not there as they should be."""
-    stored = dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall())
-    for name, text in schema.triggers().items():
-        if stored.pop(name, None) != text:
-            yield f"trigger {name} is missing or changed"
-    for name in stored:
-        yield f"trigger {name} is not the log's"
+def index_faults(connection: sqlite3.Connection) -> list[str]:
+    """Where the file's pages and its indexes are not what the tables say (SQLite's own check of both)."""
+    found = connection.execute(f"PRAGMA integrity_check({MAX_LISTED})").fetchall()
+    return [what for (what,) in found if what != "ok"]
+
+
+def version(connection: sqlite3.Connection) -> int:
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(number)
 
 
 def _first_difference(stored: bytes, right: bytes) -> int:

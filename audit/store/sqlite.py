@@ -3,24 +3,34 @@
 import errno
 import os
 import sqlite3
+import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from audit.errors import LogUnavailable
-from audit.store import schema
+from audit.errors import LogDamaged, LogTampered, LogUnavailable
+from audit.store import schema, schema_faults
 
 BUSY_S = 5.0
 """Seconds to wait for another process's transaction before the log counts as unavailable."""
 
 CACHE_KIB = 16_384
 
+_MAKING = threading.Lock()
+"""No thread of this process connects between the making of a file and the closing of that descriptor."""
+
 _MAY_WRITE = {
     sqlite3.SQLITE_INSERT: frozenset(schema.TABLES),
     sqlite3.SQLITE_UPDATE: frozenset({schema.CLAIM}),
     sqlite3.SQLITE_DELETE: frozenset[str](),
 }
+_NOT_WRITTEN = frozenset(
+    {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_SHMSIZE}
+)
+"""SQLite tells a file that may not grow (EFBIG, a quota) from a broken disk no further than by these."""
+
 _HARMLESS = frozenset(
     {
         sqlite3.SQLITE_READ,
@@ -36,12 +46,13 @@ _HARMLESS = frozenset(
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that may append and nothing else; the file is made (mode 0600) where there is none.
 
-    Raises LogUnavailable where the file is of a newer version, of another program, or cannot be opened.
+    Raises LogUnavailable where the file is of a newer version or cannot be opened, LogDamaged where it is no log,
+    LogTampered where its version was put back.
     """
     try:
         _make_file(path)
-        connection = _open(_writable(path))
-        with _closing_on_error(connection):
+        connection = open_uri(_writable(path))
+        with closing_on_error(connection):
             _prepare(connection, path)
     except (sqlite3.Error, OSError) as error:
         raise unavailable(error, path) from error
@@ -49,21 +60,9 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_reading(path: Path) -> sqlite3.Connection:
-    """A connection that only reads; the file must be there. Raises LogUnavailable."""
-    try:
-        connection = _open(f"{path.absolute().as_uri()}?mode=ro")
-        with _closing_on_error(connection):
-            connection.execute("PRAGMA query_only = ON")
-            if not _version(connection, path):
-                raise LogUnavailable("it is empty: no log was begun here", where=str(path))
-    except sqlite3.Error as error:
-        raise unavailable(error, path) from error
-    return connection
-
-
 @contextmanager
-def _closing_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+def closing_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close the connection where what is done with it fails."""
     with ExitStack() as failed:
         failed.callback(connection.close)
         yield
@@ -71,33 +70,49 @@ def _closing_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def unavailable(error: Exception, path: Path) -> LogUnavailable:
-    """The error as the caller sees it: what failed, and what a person can do."""
-    text = str(error)
+    """The error as the caller sees it: what failed, and what a person can do. LogDamaged for a file that is no
+    log."""
+    text, code = str(error), getattr(error, "sqlite_errorcode", 0)
+    what = f"the log cannot be used: {text}"
+    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return LogDamaged(what, where=str(path), hint="put a whole copy back; see: flyball audit verify")
     hint = "see whether the disk works and the file is whole: flyball audit verify"
     if "full" in text or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         hint = "free some disk space; nothing was recorded and nothing may act"
+    elif code in _NOT_WRITTEN:
+        what = f"the log cannot be used: the disk did not take what was written ({text})"
+        hint = "see its space, its quota and the limit on file sizes (ulimit -f); nothing was recorded"
     elif "locked" in text or "busy" in text:
         hint = f"another process has held the log for {BUSY_S:.0f} s; end it, or try again"
     elif isinstance(error, PermissionError) or "readonly" in text or "unable to open" in text:
         hint = "see that the file and its folder exist and belong to you"
-    return LogUnavailable(f"the log cannot be used: {text}", where=str(path), hint=hint)
+    return LogUnavailable(what, where=str(path), hint=hint)
 
 
 def _make_file(path: Path) -> None:
+    """Make the file where there is none. One that is there is opened by SQLite alone: whoever closes another
+    descriptor of it drops the POSIX locks of his whole process, and the next process to leave removes the
+    write-ahead log, with what is acknowledged in it, from under us."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+    with _MAKING, suppress(FileExistsError):
+        if not os.path.lexists(path):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    mode = path.lstat().st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.ELOOP, "it is a link, or no file")
+    if stat.S_IMODE(mode) != 0o600:
+        path.chmod(0o600)
 
 
 def _writable(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=rw"
 
 
-def _open(uri: str) -> sqlite3.Connection:
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
+def open_uri(uri: str, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+    """A connection without a transaction of its own making, to be used by one thread at a time."""
+    return sqlite3.connect(
+        uri, uri=True, isolation_level=None, timeout=BUSY_S, check_same_thread=False, factory=factory
+    )
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -106,10 +121,19 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")  # savepoints would spill to a file in each commit
-    if (version := _version(connection, path)) == 0:
+    if (version := version_of(connection, path)) == 0:
         version = _begin(connection, path)
     if version < schema.VERSION:
+        _holds_no_newer(connection, version, path)
         _migrate(path)
+
+
+def _holds_no_newer(connection: sqlite3.Connection, version: int, path: Path) -> None:
+    """A version that was put back would be brought forward again, and nobody would see it."""
+    if why := schema_faults.newest_version_fault(connection, version):
+        raise LogTampered(
+            why, where=str(path), hint="append nothing; find what was changed: flyball audit verify"
+        )
 
 
 def _safe(connection: sqlite3.Connection) -> sqlite3.Connection:
@@ -124,7 +148,7 @@ def _begin(connection: sqlite3.Connection, path: Path) -> int:
     """Make the tables, unless another process has since; gives the version that is there then."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = _version(connection, path)
+        version = version_of(connection, path)
         for statement in () if version else schema.statements():
             connection.execute(statement)
         connection.execute("COMMIT")
@@ -138,7 +162,7 @@ def _migrate(path: Path) -> None:
     """Older logs are rare and alembic is slow to import: hence here, and not above."""
     from audit.store.migrations.run import migrate
 
-    migrate(lambda: _safe(_open(_writable(path))))
+    migrate(lambda: _safe(open_uri(_writable(path))))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -155,8 +179,9 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """The log's version; 0 for an empty database. Raises LogUnavailable for a newer one or another program's file."""
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """The log's version; 0 for an empty database. Raises LogUnavailable for a newer one, LogDamaged for
+    what is no log."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > schema.VERSION and application == schema.APPLICATION_ID:
@@ -166,7 +191,8 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         return int(version)
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application or version or tables:
-        raise LogUnavailable("the file is not a Flyball log", where=str(path), hint="name another path")
+        what = "the file is not a Flyball log, or its first page was changed"
+        raise LogDamaged(what, where=str(path), hint="name another path, or put a whole copy back")
     return 0
 
 

@@ -43,7 +43,7 @@ def test_the_write_ahead_log_is_private_while_open(path: Path) -> None:
 def test_a_draft_carries_id_times_and_software(path: Path) -> None:
     async def work(log: Log) -> None:
         draft = read_record(log)
-        assert draft.ts == "2026-09-21T14:13:20.000Z"
+        assert draft.ts == "2023-11-14T22:13:20.000Z"
         assert draft.mono_us == 5_000_000
         assert draft.id[14] == "7"
         assert draft.software.startswith("flyball")

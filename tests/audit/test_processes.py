@@ -7,6 +7,7 @@ import random
 import select
 import signal
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,10 @@ from audit.log import Log
 from tests.audit.writing import counted, endless
 from tests.kit.logs import Told, checked, fill, read_record, with_log
 
+READS = """import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as log:
+    log.execute("SELECT count(*) FROM audit_entry").fetchall()
+log.close()"""
 ROUNDS = int(os.environ.get("FLYBALL_CRASH_ROUNDS", "15"))
 
 
@@ -77,6 +82,47 @@ def test_two_logs_of_one_process_write_one_contiguous_tree(path: Path) -> None:
     with_log(path, work, clock=SystemClock())
     report = checked(path, full=True)
     assert (report.whole, report.records) == (True, 121)
+
+
+def test_two_logs_of_one_process_lose_nothing_when_it_is_killed(path: Path) -> None:
+    """Opening a second one must drop no lock of the first: then the next process to leave removes what it writes."""
+
+    async def both(into: int) -> None:
+        one = await Log.open(path, clock=SystemClock())
+        two = await Log.open(path, clock=SystemClock())
+        await two.close()
+        child, out = forked(lambda _: os.execvp(sys.executable, [sys.executable, "-c", READS, str(path)]))
+        drained(out)
+        os.waitpid(child, 0)
+        for n in range(20):
+            (entry,) = await one.commit([read_record(one, n)])
+            os.write(into, f"{entry.seq} {entry.record.id}\n".encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child, out = forked(lambda into: asyncio.run(both(into)))
+    acknowledged = dict(line.split() for line in drained(out).splitlines())
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    with closing(sqlite3.connect(path)) as connection:
+        stored = dict(connection.execute("SELECT CAST(seq AS TEXT), record_id FROM audit_entry"))
+    assert len(acknowledged) == 20
+    assert {seq: stored.get(seq) for seq in acknowledged} == acknowledged
+
+
+def test_nobody_but_sqlite_opens_a_log_that_is_there(path: Path) -> None:
+    """Closing any other descriptor of it drops the locks of the whole process."""
+    opened = set()
+
+    async def work(log: Log) -> None:
+        sys.addaudithook(lambda event, args: opened.add(str(args[0])) if event == "open" else None)
+        two = await Log.open(path, clock=SystemClock())
+        await fill(two, 2)
+        assert checked(path).whole
+        await two.close()
+        seen = set(opened)
+        assert str(path.with_suffix(".key")) in seen, "the hook saw nothing"
+        assert str(path) not in seen
+
+    with_log(path, work)
 
 
 def test_killed_at_random_nothing_acknowledged_is_lost(path: Path, tmp_path: Path) -> None:

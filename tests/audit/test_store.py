@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit.errors import LogUnavailable
-from audit.store import sqlite
+from audit.store import reading, sqlite
 from tests.kit.logs import act, checked, fill, verifier_of, with_log
 
 
@@ -121,7 +121,7 @@ def test_commits_are_synchronous_and_in_the_write_ahead_log(ours: sqlite3.Connec
 
 
 def test_reading_writes_nothing(filled: Path) -> None:
-    with closing(sqlite.connect_reading(filled)) as connection:
+    with closing(reading.connect_reading(filled)) as connection:
         for sql in ("DELETE FROM audit_claim", "CREATE TABLE x (y)"):
             with pytest.raises(sqlite3.OperationalError, match="readonly"):
                 connection.execute(sql)

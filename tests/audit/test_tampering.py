@@ -23,8 +23,11 @@ import pytest
 from audit.errors import LogTampered
 from audit.keys import KeySigner, from_file
 from audit.log import Log
+from audit.timeline import AHEAD_MS
 from audit.tree import leaf_hash
 from tests.kit.logs import (
+    START_MS,
+    ToldClock,
     act,
     attacker,
     checked,
@@ -139,6 +142,41 @@ def test_a_deleted_middle_row(log_path: Path, seq: int) -> None:
     assert ("contiguity", seq) in {(f.check, f.seq) for f in checked(log_path).findings}
 
 
+@pytest.mark.parametrize("seq", [0, 7, 256, 298, 299])
+def test_a_missing_row_is_one_finding_and_blames_no_other(log_path: Path, seq: int) -> None:
+    """299 is the intent: its claims are gone with it, and the outcome's parent."""
+    edit(log_path, "DELETE FROM audit_entry WHERE seq = ?", seq)
+    report = checked(log_path, full=True)
+    assert [(f.check, f.seq, f.what) for f in report.findings] == [
+        ("contiguity", seq, f"record {seq} is missing")
+    ]
+    assert report.records <= seq
+    assert "were not checked to the end" in report.notes[-1].what
+
+
+def test_several_gaps_are_told_each(log_path: Path) -> None:
+    edit(log_path, "DELETE FROM audit_entry WHERE seq IN (5, 6, 7, 280)")
+    assert [f.what for f in checked(log_path).findings] == [
+        "records 5 to 7 are missing",
+        "record 280 is missing",
+    ]
+
+
+def test_no_range_runs_backwards(log_path: Path) -> None:
+    with attacker(log_path) as connection:
+        connection.execute("UPDATE audit_entry SET seq = -5 WHERE seq = 9")
+        connection.execute(
+            "INSERT INTO audit_checkpoint VALUES (-3, zeroblob(32), ''), (0, zeroblob(32), '')"
+        )
+    told = {f.what for f in checked(log_path).findings if f.check in ("contiguity", "roots")}
+    assert told == {
+        "it stands before the first record",
+        "record 9 is missing",
+        "a checkpoint of size -3 is stored",
+        "a checkpoint of size 0 is stored",
+    }
+
+
 def test_a_deleted_middle_row_with_the_rest_moved_up(log_path: Path) -> None:
     with attacker(log_path) as connection:
         connection.execute("DELETE FROM audit_entry WHERE seq = 7")
@@ -236,6 +274,39 @@ def test_a_broken_file_is_a_finding(log_path: Path) -> None:
     data[4096 * 12 : 4096 * 30] = b"\x00" * (4096 * 18)
     log_path.write_bytes(bytes(data))
     assert not checked(log_path).whole
+
+
+@pytest.mark.parametrize("kept", [100, 4096, 50_000])
+def test_a_part_of_the_file_is_a_finding(log_path: Path, kept: int) -> None:
+    log_path.write_bytes(log_path.read_bytes()[:kept])
+    for suffix in ("-wal", "-shm"):
+        log_path.with_name(f"audit.db{suffix}").unlink(missing_ok=True)
+    assert checks(checked(log_path)) == {"storage"}
+
+
+@pytest.mark.parametrize("mark", [0, 7])
+def test_a_changed_application_id_is_a_finding(log_path: Path, mark: int) -> None:
+    edit_mark = sqlite3.connect(log_path)
+    edit_mark.execute(f"PRAGMA application_id = {mark}")
+    edit_mark.close()
+    assert checks(checked(log_path)) == {"storage"}
+
+
+def test_a_time_that_has_not_come_is_a_finding(log_path: Path) -> None:
+    report = checked(log_path, now_ms=START_MS - AHEAD_MS - 1)
+    assert [(f.check, f.seq) for f in report.findings] == [("clock", 0)]
+    assert "has not come yet" in report.findings[0].what
+    assert checked(log_path, now_ms=START_MS - AHEAD_MS).whole
+
+
+def test_a_clock_that_was_ahead_and_is_told_of_is_a_note(path: Path) -> None:
+    clock = ToldClock()
+    with_log(path, lambda log: fill(log, 2), clock=clock)
+    clock.wall -= 10 * AHEAD_MS
+    with_log(path, lambda log: fill(log, 2), clock=clock)
+    report = checked(path, now_ms=clock.wall)
+    assert report.whole
+    assert "record 3 tells of that clock" in " ".join(note.what for note in report.notes)
 
 
 def test_findings_are_listed_up_to_a_bound(log_path: Path) -> None:

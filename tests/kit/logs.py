@@ -21,7 +21,7 @@ from audit.verify import verify
 T = TypeVar("T")
 AGENT = Actor(type="agent", id="agent:ops", on_behalf_of="human:anna")
 WEB = Resource(cluster="sandbox", namespace="shop", kind="deployment", name="web")
-START_MS = 1_790_000_000_000
+START_MS = 1_700_000_000_000
 
 
 class ToldClock:

@@ -1,0 +1,34 @@
+"""What somebody with a database shell, and no key, does to a log beside editing its rows."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+
+def hide_from_index(path: Path, index: str, seq: int) -> None:
+    """Take record `seq` out of an index; its row, and every declaration, are as before."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        (text,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (index,)).fetchone()
+    joined = "AND" if " WHERE " in text else "WHERE"
+    declare(path, index, f"{text} {joined} seq <> {seq}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"REINDEX {index}")
+    declare(path, index, text)
+
+
+def declare(path: Path, name: str, text: str) -> None:
+    """Write another text into the schema; what is stored stays."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (text, name))
+        (cookie,) = connection.execute("PRAGMA schema_version").fetchone()
+        connection.execute(f"PRAGMA schema_version = {cookie + 1}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def execute(path: Path, *statements: str) -> None:
+    """Statements of a plain connection, each a transaction; the write-ahead log is folded at the end."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
