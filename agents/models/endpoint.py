@@ -20,7 +20,8 @@ _OWN_HOSTS = ("api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.c
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where the model is. `timeout_s` bounds one try, `retries` how often connection errors, 429 and 5xx are
-    tried again. An endpoint without keys needs none. `limit_field` is one of LIMIT_FIELDS; empty: by the host."""
+    tried again. An endpoint without keys needs none. `limit_field` is one of LIMIT_FIELDS; empty: by the host.
+    `through` is the proxy on the way, as errors show it."""
 
     url: str
     model: str
@@ -28,6 +29,7 @@ class Endpoint:
     timeout_s: int = 120
     retries: int = 2
     limit_field: str = ""
+    through: str = ""
 
     @property
     def base(self) -> str:
@@ -41,8 +43,8 @@ class Endpoint:
 
     @property
     def where(self) -> str:
-        """The address as errors show it: without the query, which may hold a key."""
-        return self.base
+        """The address as errors show it: without the query, which may hold a key; with the proxy, if any."""
+        return f"{self.base} through the proxy {self.through}" if self.through else self.base
 
     @property
     def first_limit_field(self) -> str:

@@ -4,6 +4,7 @@ The only module that imports `openai`. Nothing is asked at import or at construc
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -12,13 +13,15 @@ from agents.errors import ModelError, ModelUnavailable
 from agents.models.endpoint import LIMIT_FIELDS, Endpoint
 from agents.models.endpoint_errors import EndpointError, error_of, inside, of_body
 from agents.models.reply import document, from_document
+from agents.models.transport import http_client, proxy_to, redirected
 from agents.models.types import Message, Reply
 from agents.models.wire import to_wire
 from base.text import harmless
 
 
 def connect(endpoint: Endpoint) -> "OpenAIChat":
-    """A client for `endpoint`; no call is made yet. Raises ModelMissing where none is configured."""
+    """A client for `endpoint`; no call is made yet. Raises ModelMissing where none is configured, and
+    ModelUnavailable where proxy or CAs of the environment cannot be used."""
     endpoint.check()
     return OpenAIChat(endpoint)
 
@@ -27,7 +30,8 @@ class OpenAIChat:
     """A ModelClient over the openai library's async client."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+        proxy = proxy_to(endpoint)
+        self._endpoint = replace(endpoint, through=str(proxy or ""))
         # An explicit key, or else the library would send OPENAI_API_KEY of the user's shell to this host.
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.base,
@@ -35,6 +39,7 @@ class OpenAIChat:
             default_query=endpoint.query,
             timeout=endpoint.timeout_s,
             max_retries=endpoint.retries,
+            http_client=http_client(endpoint, proxy),
         )
         self._client.organization = self._client.project = None
         self._limit = endpoint.first_limit_field
@@ -66,6 +71,9 @@ class OpenAIChat:
                 **{**body, self._limit: max_tokens}, extra_headers=self._headers()
             )
         except openai.APIStatusError as e:
+            if 300 <= e.status_code < 400:
+                location = e.response.headers.get("location", "")
+                raise redirected(e.status_code, location, self._endpoint.where) from e
             return of_body(e.body or e.response.text, e.status_code)
         except openai.APIError as e:
             raise _away(e, self._endpoint) from e

@@ -1,4 +1,4 @@
-"""Which proxy a request goes through, by the rules of golang.org/x/net/http/httpproxy.
+"""Which proxy a request goes through (threat 31), by the rules of golang.org/x/net/http/httpproxy.
 
 | the environment says | then |
 |---|---|

@@ -27,7 +27,8 @@ USAGE = {"prompt_tokens": 2_000, "completion_tokens": 20, "total_tokens": 2_020}
 
 @dataclass(frozen=True)
 class Step:
-    """One answer: text and tool calls as (name, raw arguments); or, with `status` or `body`, just those.
+    """One answer: text and tool calls as (name, raw arguments); or, with `status` or `body`, just those and the
+    `location` of a redirect.
 
     `gate`, where set, holds the answer back until it is released. `finish` is the finish_reason where it is not the
     usual one, `more` further fields of the message.
@@ -38,6 +39,7 @@ class Step:
     status: int = 200
     body: bytes | None = None
     content_type: str = "application/json"
+    location: str | None = None
     usage: dict[str, Any] | None = field(default_factory=lambda: dict(USAGE))
     finish: str = ""
     more: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +117,12 @@ class ScriptedModel:
         if step.gate is not None:
             await step.gate.wait()
         if step.body is not None or step.status != 200:
-            return web.Response(body=step.body or b"{}", status=step.status, content_type=step.content_type)
+            return web.Response(
+                body=step.body or b"{}",
+                status=step.status,
+                content_type=step.content_type,
+                headers={"Location": step.location} if step.location else None,
+            )
         return web.json_response(completion(step, str(self.requests[-1].get("model"))))
 
 

@@ -185,7 +185,7 @@ RULES = (
     rule("approve", lambda t: _attributes(t, r"(approvals|plan_votes)\.(approve|deny|vote)$"),
          "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.commands",
          "await app.approvals.approve(h, who)"),
-    rule("out of the process", _leaves, "tools.metrics.prometheus.access"
+    rule("out of the process", _leaves, "agents.models.transport tools.metrics.prometheus.access"
          " tools.metrics.prometheus.address tools.metrics.prometheus.client", "import subprocess"),
     rule("dynamic code", _dynamic, "flyball.__main__ flyball.cli.kit.tree", "eval('1')"),
 )  # fmt: skip
@@ -256,7 +256,7 @@ SECOND_WAYS = {
     "casbin in the policies' compiler": ("policies/second_casbin.py", "import casbin"),
     "openai in the model clients": ("agents/ops/second_model.py", "import openai"),
     "langgraph in the ops agent's graph": ("agents/tuner/second_graph.py", "import langgraph"),
-    "HTTP to Prometheus in its adapter": ("agents/second_prometheus.py", "import httpx2"),
+    "HTTP to Prometheus and to the model in their adapters": ("agents/second_prometheus.py", "import httpx2"),
     "arrays in forecasts and in the sandbox": ("tools/second_numpy.py", "import numpy"),
     "sqlmodel, sqlalchemy and alembic in the stores' models": ("audit/store/second_sql.py", "import alembic.op"),
     "a store runs compiled SQL": ("audit/store/second_model.py", "from audit.store.models import AuditEntry"),

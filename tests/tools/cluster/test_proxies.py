@@ -1,4 +1,4 @@
-"""The way to the apiserver: which proxy it takes, and what is said where that one is of no use."""
+"""The way to the apiserver (threat 31): which proxy it takes, and what is said where that one is of no use."""
 
 import asyncio
 import os
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.cluster.fake_server import answering, api_of, kubeconfig, serving
+from tests.kit.connect_proxy import ConnectProxy
+from tests.tools.cluster.fake_server import answering, api_of, kubeconfig, serving, signing
 from tests.tools.cluster.test_user_entry import WRITE
 from tools.cluster.kubeconfig import KubeconfigInvalid
 from tools.cluster.patches import send
@@ -64,6 +65,20 @@ def test_the_kubeconfigs_own_proxy_comes_first(tmp_path: Path, monkeypatch: pyte
     environ = {"HTTP_PROXY": DEAD, "NO_PROXY": "*"}
     own = ", proxy-url: 'http://127.0.0.1:PORT'"
     assert len(arrived(tmp_path, "kube.invalid", monkeypatch, environ, own)) == 1
+
+
+def test_a_tunnel_ends_at_the_server_and_its_certificate(tmp_path: Path) -> None:
+    async def run(host: str) -> tuple[list[str], list[str]]:
+        async with signing(tmp_path, "token: t-1") as (fake, config), ConnectProxy(fake.port).up() as proxy:
+            there = config.read_text().replace(f"https://127.0.0.1:{fake.port}", f"https://{host}:6443")
+            config.write_text(there.replace("server:", f"proxy-url: '{proxy.url}', server:"))
+            async with api_of(config) as api:
+                await send(api, WRITE)
+            return proxy.lines, [lines["Authorization"] for lines in fake.headers]
+
+    assert asyncio.run(run("kubernetes")) == (["CONNECT kubernetes:6443 HTTP/1.1"], ["Bearer t-1"])
+    with pytest.raises(NeverHappened, match="certificate"):
+        asyncio.run(run("another"))
 
 
 @pytest.mark.parametrize("server", ["http://kube.invalid", "https://kube.invalid"])

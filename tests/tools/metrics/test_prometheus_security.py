@@ -1,4 +1,4 @@
-"""Attacks on the way to Prometheus: its address, redirects, our secrets, names as PromQL (threats 1, 9, 19, 20)."""
+"""Attacks on the way to Prometheus: address, redirects, secrets, names as PromQL (threats 1, 9, 19, 20, 31)."""
 
 import asyncio
 import os
@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from policies.types import Target
+from tests.kit.connect_proxy import ConnectProxy
+from tests.real.pki import Authority
 from tests.tools.metrics.fake_prometheus import Asked, FakePrometheus, answer, failure
 from tests.tools.metrics.kit import NOW, WEB, asking
 from tools.errors import MetricsUnavailable
@@ -61,11 +63,11 @@ def test_no_spelling_of_the_metadata_address_is_asked(host: str) -> None:
 def resolving(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A name server that somebody else runs: each look-up gets the next answer."""
 
-    def use(*answers: str) -> None:
-        left = list(answers)
+    def use(*answers: str, host: str = "prometheus.evil.test") -> None:
+        left, theirs = list(answers), host
 
         async def getaddrinfo(_: object, host: str, port: int, **__: object) -> list[Any]:
-            ip = (left.pop(0) if len(left) > 1 else left[0]) if host == "prometheus.evil.test" else host
+            ip = (left.pop(0) if len(left) > 1 else left[0]) if host == theirs else host
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port))]
 
         monkeypatch.setattr(asyncio.SelectorEventLoop, "getaddrinfo", getaddrinfo)
@@ -204,9 +206,17 @@ def test_a_rotated_token_is_read_anew(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Without the proxies of the machine that the tests run on."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_this_machine_is_asked_without_a_proxy(bare: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+        bare.setenv(name, "http://127.0.0.1:1")
 
     async def run() -> None:
         fake = fresh()
@@ -214,6 +224,63 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
             assert (await reader.latest(Metric.CPU_USAGE, WEB, NOW)).v == 180
 
     asyncio.run(run())
+
+
+def test_a_proxy_is_told_the_address_that_was_looked_at(
+    bare: pytest.MonkeyPatch, resolving: Callable[..., None]
+) -> None:
+    """A proxy that looked up the name itself could be led to another place than the one that was allowed."""
+    resolving("192.0.2.7", "169.254.169.254")
+
+    async def run() -> Asked:
+        proxy = FakePrometheus(NOW)
+        proxy.fault = lambda _: answer(502, "no upstream", kind="text/plain")
+        async with proxy.up():
+            bare.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+            async with asking(proxy, url="http://prometheus.evil.test/") as reader:
+                with pytest.raises(MetricsUnavailable) as caught:
+                    await reader.latest(Metric.CPU_USAGE, WEB, NOW)
+        assert f"through the proxy http://127.0.0.1:{proxy.port} (HTTP_PROXY)" in caught.value.where
+        return proxy.seen[0]
+
+    asked = asyncio.run(run())
+    assert asked.line.startswith("POST http://192.0.2.7/api/v1/query ")
+    assert asked.headers["host"] == "prometheus.evil.test"
+
+
+def test_through_a_tunnel_the_certificate_is_held_to_the_name(
+    tmp_path: Path, bare: pytest.MonkeyPatch, resolving: Callable[..., None]
+) -> None:
+    """The tunnel leads to an address; who is at its end must be the host of prometheus_url all the same."""
+    authority = Authority(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.server("server"))
+
+    async def run(host: str) -> tuple[int | None, list[str]]:
+        fake = fresh()
+        async with fake.up(tls), ConnectProxy(fake.port).up() as proxy:
+            bare.setenv("HTTPS_PROXY", proxy.url)
+            async with asking(fake, url=f"https://{host}/", ca=authority.ca) as reader:
+                return (await reader.latest(Metric.CPU_USAGE, WEB, NOW)).v, proxy.lines
+
+    resolving("192.0.2.7", host="kubernetes")
+    assert asyncio.run(run("kubernetes")) == (180, ["CONNECT 192.0.2.7:443 HTTP/1.1"])
+    resolving("192.0.2.7")
+    with pytest.raises(MetricsUnavailable, match="certificate"):
+        asyncio.run(run("prometheus.evil.test"))
+
+
+def test_a_metadata_address_is_not_asked_through_a_proxy_either(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    assert asyncio.run(refused(url="http://169.254.169.254/")).code == "ForbiddenAddress"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://[::1"])
+def test_a_proxy_of_no_use_is_refused_by_name(proxy: str, bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(MetricsConfigInvalid) as caught:
+        asyncio.run(refused(url="http://prometheus.test/"))
+    assert caught.value.where == "HTTP_PROXY"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from base.proxies import Proxy, ProxyInvalid, proxy_for
 from tools.errors import MetricsUnavailable
 from tools.metrics.prometheus.address import Address
 from tools.metrics.template_file import MetricsConfigInvalid
@@ -61,6 +62,13 @@ class Access:
                 hint="check prometheus_token_file: one token, readable by this user",
                 code="Token",
             ) from None
+
+    def proxy(self) -> Proxy | None:
+        """The proxy that the environment names for the address. Raises MetricsConfigInvalid for one of no use."""
+        try:
+            return proxy_for(str(self.address))
+        except ProxyInvalid as error:
+            raise _invalid(error.what, error.where, error.hint) from error
 
     def tls(self) -> ssl.SSLContext | None:
         """Trusts the given CA alone where there is one, else the system's; not what SSL_CERT_FILE says.

@@ -1,6 +1,7 @@
-"""One question to Prometheus' HTTP API over httpx2: one try, its time and size capped, no redirect, no proxy.
+"""One question to Prometheus' HTTP API over httpx2: one try, its time and size capped, no redirect.
 
-Proxies, certificates and netrc from the environment are not used: where metrics come from is configuration.
+Certificates and netrc from the environment are not used: where metrics come from is configuration. A proxy is what
+base/proxies.py says; it too is told the address that was looked at, and looks up no name itself.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Any
 import httpx2
 import orjson
 
+from base.proxies import Proxy
 from tools.errors import MetricsUnavailable
 from tools.metrics.prometheus.access import Access
 from tools.metrics.prometheus.address import resolve
@@ -33,11 +35,12 @@ class Caps:
 class Client:
     """Connections to one Prometheus, over `tls` where its address is https. Close it at the end."""
 
-    def __init__(self, access: Access, tls: SSLContext | None, caps: Caps) -> None:
-        self._access, self._caps = access, caps
+    def __init__(self, access: Access, tls: SSLContext | None, proxy: Proxy | None, caps: Caps) -> None:
+        self._access, self._proxy, self._caps = access, proxy, caps
         self._http = httpx2.AsyncClient(
             verify=tls or access.address.scheme == "https",
             trust_env=False,
+            proxy=proxy.url if proxy else None,
             follow_redirects=False,
             timeout=httpx2.Timeout(caps.silent_s, connect=caps.connect_s),
             limits=httpx2.Limits(max_connections=4, max_keepalive_connections=4),
@@ -52,7 +55,8 @@ class Client:
         Raises MetricsUnavailable.
         """
         token = self._access.bearer()
-        where = f"{self._access.address}{path} ({subject})"
+        through = f" through the proxy {self._proxy}" if self._proxy else ""
+        where = f"{self._access.address}{path} ({subject}){through}"
         try:
             async with asyncio.timeout(self._caps.total_s):
                 return await self._asked(path, {**form, "timeout": self._patience}, token, where)

@@ -32,7 +32,8 @@ _logger = logging.getLogger(__name__)
 
 
 class PrometheusMetrics:
-    """A MetricsReader. Close it at the end. Raises MetricsConfigInvalid for certificates that cannot be used."""
+    """A MetricsReader. Close it at the end. Raises MetricsConfigInvalid for certificates or a proxy that cannot
+    be used."""
 
     source = "prometheus"
 
@@ -40,7 +41,7 @@ class PrometheusMetrics:
         self, access: Access, templates: Templates, clock: Clock, caps: "Caps | None" = None
     ) -> None:
         self._access, self._templates, self._clock = access, templates, clock
-        self._tls, self._caps = access.tls(), caps
+        self._tls, self._proxy, self._caps = access.tls(), access.proxy(), caps
         self._opened: Client | None = None
         self._warned: dict[str, None] = {}
 
@@ -54,7 +55,7 @@ class PrometheusMetrics:
         if self._opened is None:
             from tools.metrics.prometheus.client import Caps, Client
 
-            self._opened = Client(self._access, self._tls, self._caps or Caps())
+            self._opened = Client(self._access, self._tls, self._proxy, self._caps or Caps())
         return self._opened
 
     def fingerprint(self, metric: Metric) -> str:
