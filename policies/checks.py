@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from policies.approval_checks import check_approvals, check_subjects
 from policies.bounds import bounds_of
 from policies.compiler import EVERYONE, READ, WRITE, expand_actions
 from policies.document import Document
@@ -24,10 +25,11 @@ def check(loaded: Loaded, catalogue: Mapping[str, ActionInfo]) -> Iterator[Polic
         if isinstance(kind, ActionPolicy):
             yield from _actions(kind, document, catalogue)
             yield from _roles(kind, document)
-        if isinstance(kind, RoleBinding) and f"role:{kind.spec.role}" == EVERYONE:
-            yield PolicyError(
-                "spec.role: `everyone` is given to all already", where=document.where(("spec", "role"))
-            )
+        if isinstance(kind, RoleBinding):
+            yield from check_subjects(kind, document)
+            if f"role:{kind.spec.role}" == EVERYONE:
+                where, hint = document.where(("spec", "role")), "remove the binding"
+                yield PolicyError("spec.role: `everyone` is given to all already", where=where, hint=hint)
     yield from _cycles(loaded)
 
 
@@ -58,6 +60,7 @@ def _actions(
         yield from _limits(policy, document, catalogue)
         yield from _duties(policy, document, catalogue)
         yield from check_tainted(policy, document)
+        yield from check_approvals(policy, document)
     for index, test in enumerate(policy.tests):
         if test.action not in catalogue:
             where = document.where(("tests", index))

@@ -1,14 +1,15 @@
 """Policies that load but are probably mistakes: findings for people, none of them changes a decision."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from policies.bounds import Bound
 from policies.compiler import EVERYONE, Row, expand_actions, rows_of
-from policies.kinds import ActionPolicy, Agent, RoleBinding, TaintedSpec
+from policies.kinds import ActionPolicy, Agent, RoleBinding
 from policies.patterns import fits
 from policies.snapshot import Rule, Snapshot, Tainted, expand
+from policies.voters import Doubt, doubts_of_agent, doubts_of_rule, quorums
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,28 @@ class Finding:
     level: Literal["error", "info"] = "error"
 
 
-def lint(snapshot: Snapshot) -> list[Finding]:
-    """Every finding, in the documents' order."""
+def lint(snapshot: Snapshot, only_voter: str | None = None) -> list[Finding]:
+    """Every finding, in the documents' order. `only_voter`: see policies.voters."""
     policies = [document for document in snapshot.documents if isinstance(document, ActionPolicy)]
     rows = {p.metadata.name: rows_of(p, snapshot.catalogue, snapshot.clusters) for p in policies}
     out = [finding for policy in policies for finding in _rule(snapshot, policy, rows)]
-    return [*out, *_roles(snapshot, policies)]
+    return [*out, *_doubts(snapshot, policies, only_voter), *_roles(snapshot, policies)]
+
+
+def _doubts(
+    snapshot: Snapshot, policies: Sequence[ActionPolicy], only_voter: str | None
+) -> Iterator[Finding]:
+    """Approvals that nobody may be able to give."""
+    for policy in policies:
+        where = snapshot.files.get(f"ActionPolicy/{policy.metadata.name}", "")
+        yield from (_finding(doubt, where) for doubt in doubts_of_rule(snapshot, policy, only_voter))
+    for agent in snapshot.agents.values():
+        where = snapshot.files.get(f"Agent/{agent.metadata.name}", "")
+        yield from (_finding(doubt, where) for doubt in doubts_of_agent(snapshot, agent, only_voter))
+
+
+def _finding(doubt: Doubt, where: str) -> Finding:
+    return Finding(doubt.what, where, doubt.hint, "error" if doubt.sure else "info")
 
 
 def _rule(snapshot: Snapshot, policy: ActionPolicy, rows: dict[str, list[Row]]) -> Iterator[Finding]:
@@ -142,7 +159,7 @@ def _looser(wide: Bound | None, narrow: Bound) -> bool:
 def _roles(snapshot: Snapshot, policies: list[ActionPolicy]) -> Iterator[Finding]:
     """Roles that rules name and no subject has, and roles that a subject has and no rule names."""
     used = {role for policy in policies for role in policy.spec.roles}
-    used |= {role for policy in policies for role in _voters(policy)}
+    used |= {role for policy in policies for role in _asked(policy)}
     given: dict[str, str] = {}
     for document in snapshot.documents:
         where = snapshot.files.get(f"{document.kind}/{document.metadata.name}", "")
@@ -153,7 +170,7 @@ def _roles(snapshot: Snapshot, policies: list[ActionPolicy]) -> Iterator[Finding
             for role in document.spec.roles:
                 given.setdefault(role, where)
     for policy in policies:
-        wanted = {*policy.spec.roles, *_voters(policy)}
+        wanted = {*policy.spec.roles, *_asked(policy)}
         for role in sorted(wanted - set(given) - {"everyone", "local"}):
             where = snapshot.files.get(f"ActionPolicy/{policy.metadata.name}", "")
             yield Finding(f"nobody has the role {role}", where, "bind it with a RoleBinding, or remove it")
@@ -161,9 +178,6 @@ def _roles(snapshot: Snapshot, policies: list[ActionPolicy]) -> Iterator[Finding
         yield Finding(f"no rule names the role {role}", given[role], "remove the binding, or write the rule")
 
 
-def _voters(policy: ActionPolicy) -> Iterator[str]:
+def _asked(policy: ActionPolicy) -> set[str]:
     """The roles that its approvals ask."""
-    tainted = policy.spec.tainted
-    for quorum in (policy.spec.approval, tainted.approval if isinstance(tainted, TaintedSpec) else None):
-        if quorum is not None:
-            yield quorum.from_
+    return {quorum.from_ for quorum in quorums(policy)}

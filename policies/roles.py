@@ -24,6 +24,14 @@ class RoleClosure:
         found = self._closed.get((cluster, subject))
         return found if found is not None else frozenset((subject,))
 
+    def holders(self, role: str, cluster: str) -> frozenset[str]:
+        """Every subject that is bound and has `role` in `cluster`, inherited or not; other roles left out."""
+        return frozenset(
+            name
+            for (where, name), found in self._closed.items()
+            if where == cluster and role in found and not name.startswith("role:")
+        )
+
     def has_link(self, name1: str, name2: str, *domain: str) -> bool:
         """Casbin's `g(r.sub, p.sub, r.dom)`."""
         if len(domain) != 1:

@@ -25,11 +25,17 @@ targets = st.fixed_dictionaries(
 bounds = st.fixed_dictionaries(
     {"min": st.integers(1, 4), "max": st.integers(4, 20)}, optional={"maxStep": st.integers(1, 8)}
 )
-whens = st.one_of(
-    st.just("always"),
-    st.fixed_dictionaries({"replicas": st.fixed_dictionaries({"above": st.integers(2, 15)})}),
-    st.fixed_dictionaries({"replicas": st.fixed_dictionaries({"below": st.integers(2, 6)})}),
-)
+
+
+def whens(limits: Doc) -> st.SearchStrategy[object]:
+    """Always, or thresholds that a change within the limits can pass: others do not load."""
+    above = st.integers(0, limits["max"] - 1)
+    below = st.integers(limits["min"] + 1, limits["max"] + 4)
+    return st.one_of(
+        st.just("always"),
+        st.fixed_dictionaries({"replicas": st.fixed_dictionaries({"above": above})}),
+        st.fixed_dictionaries({"replicas": st.fixed_dictionaries({"below": below})}),
+    )
 
 
 @st.composite
@@ -53,7 +59,10 @@ def taints(draw: st.DrawFn, limits: Doc) -> str | Doc:
     return out
 
 
-approvals = st.fixed_dictionaries({"from": st.just("sre")}, optional={"when": whens})
+def approvals(limits: Doc) -> st.SearchStrategy[Doc]:
+    return st.fixed_dictionaries({"from": st.just("sre")}, optional={"when": whens(limits)})
+
+
 actions = some("scale", "scale_to_zero")
 
 
@@ -71,7 +80,7 @@ def rules(draw: st.DrawFn, index: int) -> Doc:
         actions=what,
         target=where,
         limits={"replicas": limits},
-        approval=draw(st.one_of(st.none(), st.none(), approvals)),
+        approval=draw(st.one_of(st.none(), st.none(), approvals(limits))),
         tainted=draw(st.one_of(st.none(), taints(limits), taints(limits))),
     )
 
@@ -126,7 +135,7 @@ def near(draw: st.DrawFn) -> tuple[list[Doc], list[Doc]]:
     documents: list[Doc] = [*PEOPLE]
     for n in range(draw(st.integers(1, 4))):
         limits = draw(bounds)
-        terms = draw(st.one_of(st.none(), approvals)), draw(taints(limits))
+        terms = draw(st.one_of(st.none(), approvals(limits))), draw(taints(limits))
         documents.append(rule(f"r{n}", limits={"replicas": limits}, approval=terms[0], tainted=terms[1]))
     some_asks = st.fixed_dictionaries(
         {

@@ -45,10 +45,11 @@ def test(opts: Options) -> None:
 @command
 def lint(opts: Options) -> None:
     """Find rules that load but are probably mistakes. Example: flyball policy lint --policies ./policies"""
+    from flyball.identity import os_user
     from policies.lint import lint as findings_of
 
     snapshot, _, _ = policy_of(opts)
-    findings = findings_of(snapshot)
+    findings = findings_of(snapshot, only_voter=os_user())
     if opts.json:
         items = [{"level": f.level, "what": f.what, "where": f.where, "hint": f.hint} for f in findings]
         document({"kind": "PolicyFindings", "items": items})
