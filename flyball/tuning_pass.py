@@ -1,32 +1,34 @@
 """A tuning pass on an opened installation: every front end calls this, none builds its own."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flyball.exits import UsageError
-from policies.types import AgentName, Mode
+from policies.types import AgentName
 
 if TYPE_CHECKING:
     from agents.tuner.run import Pass, Row
     from agents.tuner.strategy import Strategy
     from flyball.wiring import App
     from policies.types import Principal, Request
-    from tools.plans.plan import Plan
+    from tools.plans.plan import Carried, Plan, StepDone
 
 TUNER: AgentName = "agent:tuner"
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A pass; after a dry run the plan of what it would do live, None where it would do nothing."""
+    """A pass, and the plan of what it would change; None where it would change nothing."""
 
     done: "Pass"
     plan: "Plan | None"
 
 
-async def tune(app: "App", strategy: "Strategy", mode: Mode, run_id: str | None = None) -> Tuned:
-    """One pass over the installation's namespace, recorded as a run. The same `run_id` again asks for the same.
+async def tune(app: "App", strategy: "Strategy", run_id: str | None = None) -> Tuned:
+    """One pass over the installation's namespace, recorded as a run, and its plan; nothing is changed.
+    The same `run_id` again asks for the same.
 
     Raises UsageError where policy names no tuner, and what TunerPass.run raises.
     """
@@ -40,11 +42,18 @@ async def tune(app: "App", strategy: "Strategy", mode: Mode, run_id: str | None 
         app.recorder,
         strategy=strategy,
         principal=who,
-        mode=mode,
         clock=app.context.clock,
     )
     done = await tuner.run(run_id, app.place.namespace)
-    return Tuned(done, await _plan(app, done, who) if mode == "dry_run" else None)
+    return Tuned(done, await _plan(app, done, who))
+
+
+async def apply_plan(
+    app: "App", plan: "Plan", told: "Callable[[StepDone], None]" = lambda _: None
+) -> "Carried":
+    """The plan of a pass, carried out exactly as it was made, by the person of this process: one who has seen it, or
+    whose schedule this is. `told` is called with each step as it ends. Raises what Plans.carry_out raises."""
+    return await app.approvals.plans.carry_out(plan.digest, app.identity.by_hand(), told=told)
 
 
 async def _tuner(app: "App", run_id: str) -> "Principal":
@@ -56,7 +65,7 @@ async def _tuner(app: "App", run_id: str) -> "Principal":
 
 
 async def _plan(app: "App", done: "Pass", who: "Principal") -> "Plan | None":
-    """What the pass would do live, by what its dry run has seen: nothing is looked at twice."""
+    """What the pass would change, by what its dry runs have seen: nothing is looked at twice."""
     rows = [row for row in done.rows if row.proposal.proposed is not None]
     requests = [_live(app, row, who, done.run_id) for row in rows]
     if not requests:

@@ -61,6 +61,20 @@ def by_names(snapshot: Snapshot, request: Request, subjects: tuple[str, ...], la
     return snapshot.table.matches(subjects, target.cluster, target.path, request.action, labels)
 
 
+def names_kind(snapshot: Snapshot, request: Request, labels: Labels) -> bool:
+    """Whether, for each principal, a rule that allows it says the target's kind, and not only `*`."""
+    kinds = {
+        doc.metadata.name: doc.spec.target.kinds for doc in snapshot.documents if doc.kind == "ActionPolicy"
+    }
+    return all(
+        any(
+            request.target.kind in kinds[name]
+            for name in by_names(snapshot, request, subjects, labels).allows
+        )
+        for _, subjects in principals(request)
+    )
+
+
 def evaluate(
     snapshot: Snapshot,
     request: Request,

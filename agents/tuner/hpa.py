@@ -1,12 +1,13 @@
-"""The strategy `hpa`: the HorizontalPodAutoscaler's own formula (forecasting.hpa), stricter on doubtful data."""
+"""The strategy `hpa`: the HorizontalPodAutoscaler's own formula (forecasting.hpa) on demand that lasts
+(agents.tuner.demand); on doubtful data it is stricter than the HPA."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agents.tuner.demand import demand
 from agents.tuner.strategy import Aim, Observed, Proposal, skipped
-from forecasting.hpa.formula import PodSample, Unknown, desired, tolerated
-from tools.cluster_types import Container, Pod, PodUsage
-from tools.metrics.types import SKEW_S, STALE_S
+from forecasting.hpa.formula import Desired, PodSample, Unknown, desired, tolerated
+from tools.cluster_types import Container, Pod
 
 STARTING_S = 300
 """--horizontal-pod-autoscaler-cpu-initialization-period: CPU of a younger pod may be its start-up."""
@@ -14,11 +15,11 @@ STARTING_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Hpa:
-    """Scales workloads that are outside the HPA's tolerance to the result of its formula."""
+    """Scales workloads whose CPU has been outside the HPA's tolerance for long enough."""
 
     aim: Aim
     name: str = field(default="hpa", init=False)
-    version: str = field(default="1", init=False)
+    version: str = field(default="2", init=False)
 
     def propose(self, observed: Sequence[Observed]) -> list[Proposal]:
         """One proposal for each workload, in their order."""
@@ -26,58 +27,64 @@ class Hpa:
 
 
 def propose(one: Observed, target: int) -> Proposal:
-    """What the formula proposes; but missing or stale data, or pods still starting, never lower."""
-    workload = one.workload
-    found = desired(workload.replicas, samples(one), target)
-    if isinstance(found, Unknown):
-        return skipped(workload, found.reason)
-    now, cpu = workload.replicas, found.utilisation
-    held = "missing-metrics" if found.missing else "pods-starting" if found.unready else None
-    if found.replicas == now:
-        return Proposal(workload.target, now, None, cpu, held or _kept(cpu, target))
-    if found.replicas < now and held:
-        return Proposal(workload.target, now, None, cpu, held)
-    side = "above" if found.replicas > now else "below"
-    sampled = f"{len(one.pods)} pods, {found.missing} without a sample"
-    reason = f"cpu {cpu} % of requests, target {target} %; {sampled}"
-    return Proposal(workload.target, now, found.replicas, cpu, f"cpu-{side}-target", reason)
+    """What the formula proposes: up by the least demand of the short window, down by the greatest of the long one;
+    on missing or stale data, and while pods are starting, never down."""
+    seen = demand(one.cpu, one.at_ms)
+    if seen.newest is None:
+        return skipped(one.workload, "no-metrics")
+    now = _at(one, seen.newest, target)
+    if isinstance(now, Unknown):
+        return skipped(one.workload, now.reason)
+    if seen.least is None:
+        return _kept(one, now, "missing-metrics")
+    least = _at(one, seen.least, target)
+    if isinstance(least, Desired) and least.replicas > one.workload.replicas:
+        return _moved(one, least, target, "above", "at least, for 10 minutes")
+    if now.replicas > one.workload.replicas:
+        return _kept(one, now, "not-lasting")
+    if now.replicas == one.workload.replicas:
+        return _kept(one, now, "within-tolerance" if tolerated(now.utilisation, target) else "rounds-to-same")
+    return _lowered(one, now, seen.greatest, target)
 
 
-def _kept(cpu: int, target: int) -> str:
-    return "within-tolerance" if tolerated(cpu, target) else "rounds-to-same"
+def _lowered(one: Observed, now: Desired, greatest: int | None, target: int) -> Proposal:
+    if any(_starting(pod, one.at_ms) for pod in one.pods if pod.alive):
+        return _kept(one, now, "pods-starting")
+    if greatest is None:
+        return _kept(one, now, "short-history")
+    peak = _at(one, greatest, target)
+    if isinstance(peak, Desired) and peak.replicas < one.workload.replicas:
+        return _moved(one, peak, target, "below", "at most, for 24 hours")
+    return _kept(one, now, "needed-within-a-day")
 
 
-def samples(one: Observed) -> list[PodSample]:
-    """Pods and metrics as the formula takes them."""
-    latest = {u.pod: u for u in one.usage if -SKEW_S * 1_000 <= one.at_ms - u.at_ms <= STALE_S * 1_000}
-    return [_sample(pod, latest, one.at_ms) for pod in one.pods]
+def _at(one: Observed, millicores: int, target: int) -> Desired | Unknown:
+    """The formula at this demand. It adds up usage and requests over the pods, so whose usage it is tells nothing."""
+    alive = [pod for pod in one.pods if pod.alive]
+    samples = [
+        PodSample(pod.name, "ready", _requested(pod.containers), 0 if i else millicores)
+        for i, pod in enumerate(alive)
+    ]
+    return desired(one.workload.replicas, samples, target)
 
 
-def _sample(pod: Pod, latest: Mapping[str, PodUsage], now_ms: int) -> PodSample:
-    sample, request = latest.get(pod.name), _requested(pod.containers)
-    if not pod.alive:
-        return PodSample(pod.name, "ignored", request, None)
-    if pod.phase == "Pending" or pod.started_at_ms is None:
-        return PodSample(pod.name, "unready", request, None)
-    used = _used(pod, sample) if sample else None
-    starting = now_ms - pod.started_at_ms < STARTING_S * 1_000
-    # The HPA sets a pod aside until one window was measured since it became ready. When that was is not in
-    # our Pod; a young pod that is not ready, or whose sample reaches back before its start, is set aside. An
-    # older one counts with its usage even if it is not ready: overload makes pods fail their probes.
-    if used is not None and sample and starting:
-        early = sample.at_ms < pod.started_at_ms + sample.window_s * 1_000
-        return PodSample(pod.name, "unready" if early or not pod.ready else "ready", request, used)
-    return PodSample(pod.name, "ready", request, used)
+def _moved(one: Observed, found: Desired, target: int, side: str, lasting: str) -> Proposal:
+    w = one.workload
+    reason = f"cpu {found.utilisation} % of requests {lasting}; target {target} %"
+    return Proposal(w.target, w.replicas, found.replicas, found.utilisation, f"cpu-{side}-target", reason)
+
+
+def _kept(one: Observed, now: Desired, why: str) -> Proposal:
+    return Proposal(one.workload.target, one.workload.replicas, None, now.utilisation, why)
+
+
+def _starting(pod: Pod, now_ms: int) -> bool:
+    """Whether it has not begun, or so lately that its demand is not yet what it will be."""
+    began = pod.started_at_ms
+    return pod.phase == "Pending" or began is None or now_ms - began < STARTING_S * 1_000
 
 
 def _requested(containers: Sequence[Container]) -> int | None:
     """CPU requests of all containers in millicores; None where one has none."""
     requests = [c.resources.cpu_request for c in containers]
     return None if not requests or None in requests else sum(r for r in requests if r is not None)
-
-
-def _used(pod: Pod, sample: PodUsage) -> int | None:
-    """CPU of all containers; None where a container has no sample, since a part would look like less."""
-    if any(c.name not in sample.containers for c in pod.containers):
-        return None
-    return sum(cpu for cpu, _memory in sample.containers.values())

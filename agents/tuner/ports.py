@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from policies.types import Target
-from tools.cluster_types import Pod, PodUsage, Workload
+from tools.cluster_types import Pod, Workload
+from tools.metrics.types import Metric, Series
 
 
 class Observer(Protocol):
@@ -19,5 +20,6 @@ class Observer(Protocol):
     async def pods(self, target: Target) -> list[Pod]:
         """The pods of `target`."""
 
-    async def usage(self, target: Target) -> list[PodUsage]:
-        """The latest samples of `target`'s pods; a pod without one is missing from the list."""
+    async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
+        """The last `span_s` seconds of a metric, of the configured source and of no other. Raises MetricsUnavailable
+        where that cannot be asked, or keeps no history."""

@@ -1,4 +1,5 @@
-"""A tuning pass: look at each workload, ask the strategy, and send each proposal through the governed path."""
+"""A tuning pass: look at each workload, ask the strategy, aim inside the policy, and rehearse each proposal through
+the governed path. Nothing is written: what comes of a pass is a plan, and a plan is applied as it was shown."""
 
 import asyncio
 import json
@@ -10,6 +11,8 @@ from pydantic import ValidationError
 
 from agents.errors import StrategyBroken
 from agents.request_id import of_step
+from agents.tuner.aim import aimed
+from agents.tuner.demand import LOWER_S, STEP_S
 from agents.tuner.ports import Observer
 from agents.tuner.skipped import skip_reason
 from agents.tuner.strategy import Observed, Proposal, Strategy, skipped
@@ -17,10 +20,11 @@ from audit.clock import Clock
 from audit.errors import RecordInvalid
 from base.errors import FlyballError
 from base.interrupts import interrupted, shield_until_done
-from policies.types import Mode, Principal
+from policies.types import Principal
 from tools.arguments import ScaleArgs
 from tools.cluster_types import Workload
-from tools.errors import ToolError
+from tools.errors import MetricsUnavailable, ToolError
+from tools.metrics.types import Metric
 from tools.toolbox.port import Answer, Card, Recorder, Toolbox, TypedCall
 
 SCALE = "scale"
@@ -41,12 +45,9 @@ class Row:
 
     @property
     def status(self) -> str:
-        """The card's status; else `kept` where the formula changes nothing, `skipped` where it was not asked,
-        `not_tried` where the pass stopped before it."""
+        """The card's status; else `kept` where nothing is to change, `skipped` where the strategy was not asked."""
         if self.card is not None:
             return self.card.status
-        if self.proposal.proposed is not None:
-            return "not_tried"
         return "skipped" if self.proposal.cpu is None else "kept"
 
 
@@ -55,7 +56,6 @@ class Pass:
     """One whole pass, in the order in which it looked (by namespace, kind and name)."""
 
     run_id: str
-    mode: Mode
     rows: tuple[Row, ...]
 
     def counts(self) -> Mapping[str, int]:
@@ -64,8 +64,8 @@ class Pass:
 
 
 class TunerPass:
-    """Proposes the strategy's figure and no other: what of it is allowed is the policy's business, and a refusal
-    is reported, not bargained with."""
+    """Proposes the strategy's figure, or the nearest that the gate says it would allow. A refusal is reported, not
+    bargained with."""
 
     def __init__(
         self,
@@ -75,18 +75,17 @@ class TunerPass:
         *,
         strategy: Strategy,
         principal: Principal,
-        mode: Mode,
         clock: Clock,
     ) -> None:
         self._toolbox, self._observer, self._recorder = toolbox, observer, recorder
-        self._strategy, self._who, self._mode, self._clock = strategy, principal, mode, clock
+        self._strategy, self._who, self._clock = strategy, principal, clock
 
     async def run(self, run_id: str, namespace: str) -> Pass:
         """One pass over `namespace`. The same `run_id` again proposes under the same request ids.
 
-        Raises what the first overview read, the strategy and the recorder raise; trouble with one workload is its
-        row's. Once something is in doubt nothing more is proposed: what the cluster does with a write is not
-        known then.
+        Raises what the first overview read, the strategy and the recorder raise, and MetricsUnavailable where the
+        configured source cannot be asked or keeps no history: no other takes its place. Trouble with one workload
+        is its row's.
         """
         await self._recorder.run_started(self._who, run_id, self._detail(namespace))
         try:
@@ -96,19 +95,24 @@ class TunerPass:
             finished = self._recorder.run_finished(self._who, run_id, ended)
             await shield_until_done(finished, interrupted="answers")
             raise
-        done = Pass(run_id, self._mode, rows)
+        done = Pass(run_id, rows)
         await self._recorder.run_finished(self._who, run_id, dict(done.counts()))
         return done
 
     def _detail(self, namespace: str) -> dict[str, object]:
         by = self._strategy
         named = {"strategy": by.name, "strategy_version": by.version}
-        return {"namespace": namespace, "mode": self._mode, **named, **asdict(by.aim)}
+        return {"namespace": namespace, **named, **asdict(by.aim)}
 
     async def _rows(self, run_id: str, namespace: str) -> tuple[Row, ...]:
         found = sorted(await self._observer.workloads(namespace), key=lambda w: w.target.path)
-        looked = [await self._look(workload) for workload in found]
-        return tuple(await self._carry_out(run_id, self._proposed(looked)))
+        plan = self._proposed([await self._look(workload) for workload in found])
+        calls = [self._call(run_id, one) for one in plan]  # all of them, before anything is asked
+        inside = [
+            one if call is None else aimed(one, await self._toolbox.room(call, workload))
+            for one, call, workload in zip(plan, calls, found, strict=True)
+        ]
+        return tuple(await self._rehearsed(run_id, inside))
 
     async def _look(self, workload: Workload) -> Observed | Proposal:
         """What is to be proposed on, or why nothing is."""
@@ -116,10 +120,12 @@ class TunerPass:
             return skipped(workload, why)
         try:
             pods = await self._observer.pods(workload.target)
-            usage = await self._observer.usage(workload.target)
+            cpu = await self._observer.series(workload.target, Metric.CPU_USAGE, LOWER_S, STEP_S)
+        except MetricsUnavailable:
+            raise
         except (ToolError, RecordInvalid) as e:
             return skipped(workload, "unreadable", e.what)
-        return Observed(workload, pods, usage, self._now_ms())
+        return Observed(workload, pods, cpu, self._now_ms())
 
     def _proposed(self, looked: Sequence[Observed | Proposal]) -> list[Proposal]:
         """A line for each workload, in the order in which they were looked at."""
@@ -133,31 +139,33 @@ class TunerPass:
         left = iter(answers)
         return [one if isinstance(one, Proposal) else next(left) for one in looked]
 
-    async def _carry_out(self, run_id: str, plan: Sequence[Proposal]) -> list[Row]:
+    async def _rehearsed(self, run_id: str, plan: Sequence[Proposal]) -> list[Row]:
         rows: list[Row] = []
-        typed = [scaling(proposal) for proposal in plan]  # all of them, before the first is sent
-        for proposal, args in zip(plan, typed, strict=True):
-            asks = args if all(row.status != "in_doubt" for row in rows) else None
-            rows.append(Row(proposal, await self._tried(run_id, proposal, asks) if asks else None))
-            if interrupted():  # this write ran to its end; the next does not begin
+        for proposal in plan:
+            call = self._call(run_id, proposal)
+            rows.append(Row(proposal, None if call is None else await self._tried(call, proposal)))
+            if interrupted():  # this one ran to its end; the next does not begin
                 raise asyncio.CancelledError
         return rows
 
-    async def _tried(self, run_id: str, proposal: Proposal, args: ScaleArgs) -> Answer:
+    async def _tried(self, call: TypedCall, proposal: Proposal) -> Answer:
         """Whatever keeps one workload from being changed (its lease, the cluster) does not end the pass."""
         try:
-            return await self._toolbox.propose(self._call(run_id, proposal, args))
+            return await self._toolbox.propose(call)
         except (ToolError, RecordInvalid) as e:
             text = json.dumps({"status": "failed", "error": e.what})
             return Answer(Card("failed", f"failed  scale {proposal.target}  {e.what}", text), None)
 
-    def _call(self, run_id: str, proposal: Proposal, args: ScaleArgs) -> TypedCall:
+    def _call(self, run_id: str, proposal: Proposal) -> TypedCall | None:
+        """The dry run of a proposal; None where it is none. Raises StrategyBroken."""
+        if (args := scaling(proposal)) is None:
+            return None
         return TypedCall(
             action=SCALE,
             args=args,
             principal=self._who,
             namespace=proposal.target.namespace,
-            mode=self._mode,
+            mode="dry_run",
             request_id=of_step(run_id, SCALE, proposal.target),
             reason=proposal.reason,
             run_id=run_id,

@@ -5,24 +5,28 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from policies.types import Target
-from tools.cluster_types import Pod, PodUsage, Workload
+from tools.cluster_types import Pod, Workload
+from tools.metrics.types import Series
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One workload as the pass has just read it, with its pods and their latest samples; `at_ms` is the world's time
-    of reading. A pod without a sample is missing from `usage`."""
+    """One workload as the pass has just read it, with its pods. `cpu` is what all its pods used together in
+    millicores, a point a minute over the last day up to `at_ms` (the world's Unix ms); None where it is missing."""
 
     workload: Workload
     pods: Sequence[Pod]
-    usage: Sequence[PodUsage]
+    cpu: Series
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One line of a pass. `proposed` replicas are None where nothing is proposed; `why` is a short code, `reason` the
-    sentence that goes into the record; `cpu` is utilisation in percent of requests, None where nobody computed it."""
+    sentence that goes into the record; `cpu` is utilisation in percent of requests, None where nobody computed it.
+
+    `wanted` is what the strategy came to, where something else is proposed for it: the nearest that is allowed.
+    """
 
     target: Target
     now: int
@@ -30,6 +34,7 @@ class Proposal:
     cpu: int | None
     why: str
     reason: str = ""
+    wanted: int | None = None
 
 
 def skipped(workload: Workload, why: str, reason: str = "") -> Proposal:

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from policies.types import Principal
+from policies.types import Headroom, Principal
+from tools.cluster_types import Workload
 from tools.ports import Held
-from tools.toolbox.port import Answer, Call, Card, ModelCall, TypedCall
+from tools.toolbox.port import Answer, Call, Card, ModelCall, Room, TypedCall
 
 HUMAN = Principal(agent="agent:ops", on_behalf_of="human:anna", groups=("group:local",), session="s1")
 
@@ -40,6 +41,8 @@ class FakeToolbox:
     replicas: dict[str, int] = field(default_factory=lambda: {"deployment/web": 4})
     limit: int = 20
     asks: int = 12
+    least: int = 1
+    names_kind: bool = False
     calls: list[Call] = field(default_factory=list)
     done: dict[str, Card] = field(default_factory=dict)
     before: Callable[[Call], None] | None = None
@@ -65,6 +68,12 @@ class FakeToolbox:
         )  # fmt: skip
         return Answer(await self.call(same), None)
 
+    async def room(self, call: TypedCall, workload: Workload) -> Room:
+        """Its own limit, as headroom; what may be asked for counts as allowed."""
+        wanted = call.args.model_dump()["replicas"]
+        refused = "" if self.least <= wanted <= self.limit else f"limits.replicas.max = {self.limit}"
+        return Room(refused, (Headroom("fake", "replicas", self.least, self.limit, True),), self.names_kind)
+
     def _decide(self, call: Call) -> Card:
         if call.name == "list_workloads":
             text = json.dumps({"workloads": self.replicas, "labels": {"app": self.label}})
@@ -83,12 +92,12 @@ class FakeToolbox:
         if set(arguments) != set(_FIELDS) or arguments["workload"] not in self.replicas:
             return _card("invalid", "the arguments do not fit")
         wanted, name = arguments["replicas"], arguments["workload"]
-        if type(wanted) is not int or not 0 < wanted <= self.limit:
+        if type(wanted) is not int or not self.least <= wanted <= self.limit:
             return _card("refused", f"limits.replicas.max = {self.limit}")
-        if wanted > self.asks:
-            return Card("pending", f"scale {name} to {wanted} needs approval", "{}", 7, handle="9f3c41d2")
         if call.mode == "dry_run":
             return _card("simulated", f"would scale {name} to {wanted}")
+        if wanted > self.asks:
+            return Card("pending", f"scale {name} to {wanted} needs approval", "{}", 7, handle="9f3c41d2")
         self.replicas[name] = wanted
         self.effect(call, wanted)
         return _card("applied", f"{name} scaled to {wanted}")

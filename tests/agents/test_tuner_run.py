@@ -1,5 +1,5 @@
-"""A pass: busy goes up | idle goes down | owned, off, rolling out, paused, at 0 stay | missing, stale, partial and
-young data never lower | refusals are reported | ids repeat with the run | trouble with one is not trouble with all
+"""A pass: busy goes up | idle goes down | owned, off, rolling out, paused, at 0 stay | it aims inside the policy |
+nothing is written | ids repeat with the run | trouble with one is not trouble with all, but without metrics it ends
 """
 
 import asyncio
@@ -11,19 +11,20 @@ from typing import Any
 import pytest
 
 from agents.errors import StrategyBroken, StrategyUnknown
-from agents.tuner.hpa import STALE_S, Hpa, propose
+from agents.tuner.hpa import Hpa
 from agents.tuner.run import Pass, TunerPass
 from agents.tuner.strategies import STRATEGIES, strategy
 from agents.tuner.strategy import Aim, Observed, Proposal, Strategy
 from audit.clock import SystemClock
 from audit.errors import LogUnavailable, RecordInvalid
-from policies.types import Mode, Principal, Target
+from policies.types import Principal, Target
 from tests.agents.fakes import FakeRecorder, FakeToolbox
-from tools.cluster_types import Container, Pod, PodUsage, Resources, Workload
-from tools.errors import ClusterUnavailable, NeverHappened, ToolError
+from tests.agents.metrics import NOW, steady
+from tools.cluster_types import Container, Pod, Resources, Workload
+from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, ToolError
+from tools.metrics.types import Metric, Series
 from tools.toolbox.port import Call, Card
 
-NOW = 1_800_000_000_000
 OLD = NOW - 3_600_000
 WHO = Principal(agent="agent:tuner", on_behalf_of="human:anna", groups=("group:local",), session="r-1")
 HPA = Hpa(Aim(80))
@@ -52,10 +53,6 @@ def pod(i: int, **more: Any) -> Pod:
     return replace(found, **more)
 
 
-def sample(i: int, cpu: int, at_ms: int = NOW - 10_000) -> PodUsage:
-    return PodUsage(f"p{i}", at_ms, 15, {"app": (cpu, 1)})
-
-
 @dataclass
 class FakeObserver:
     """Workloads by name, with the CPU of each of their pods."""
@@ -74,22 +71,22 @@ class FakeObserver:
         self.asked.append(target.name)
         return [pod(i) for i in range(len(self.load[target.name]))]
 
-    async def usage(self, target: Target) -> list[PodUsage]:
+    async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
+        assert (metric, span_s, step_s) == (Metric.CPU_USAGE, 86_400, 60)
         if error := self.broken.get(target.name):
             raise error
-        return [sample(i, cpu) for i, cpu in enumerate(self.load[target.name])]
+        return steady(sum(self.load[target.name]))
 
 
 def tuned(
     observer: FakeObserver,
     box: FakeToolbox | None = None,
-    mode: Mode = "live",
     run_id: str = "r-1",
     by: Strategy = HPA,
 ) -> tuple[Pass, FakeToolbox, FakeRecorder]:
     box = box or FakeToolbox(replicas={f"deployment/{w.target.name}": w.replicas for w in observer.found})
     recorder = FakeRecorder()
-    tuner = TunerPass(box, observer, recorder, strategy=by, principal=WHO, mode=mode, clock=FixedClock())
+    tuner = TunerPass(box, observer, recorder, strategy=by, principal=WHO, clock=FixedClock())
     return asyncio.run(tuner.run(run_id, "shop")), box, recorder
 
 
@@ -99,30 +96,31 @@ def test_busy_goes_up_idle_goes_down_the_rest_stays() -> None:
         FakeObserver(load, [workload("web"), workload("search", 6), workload("worker", 2)])
     )
     assert [(r.proposal.target.name, r.proposal.proposed, r.status, r.proposal.why) for r in found.rows] == [
-        ("search", 3, "applied", "cpu-below-target"),
-        ("web", 6, "applied", "cpu-above-target"),
+        ("search", 3, "simulated", "cpu-below-target"),
+        ("web", 6, "simulated", "cpu-above-target"),
         ("worker", None, "kept", "within-tolerance"),
     ]
-    assert box.replicas == {"deployment/web": 6, "deployment/search": 3, "deployment/worker": 2}
+    assert box.replicas == {"deployment/web": 4, "deployment/search": 6, "deployment/worker": 2}, (
+        "a rehearsal"
+    )
     assert recorder.kinds() == ["run.started", "run.finished"]
     begun = {
         "namespace": "shop",
-        "mode": "live",
         "strategy": "hpa",
-        "strategy_version": "1",
+        "strategy_version": "2",
         "cpu_percent": 80,
     }
     assert recorder.records[0] == ("run.started", "r-1", begun)
-    assert recorder.records[-1][2] == {"applied": 2, "kept": 1}
+    assert recorder.records[-1][2] == {"simulated": 2, "kept": 1}
 
 
 def test_a_proposal_carries_its_run_its_precondition_and_its_figures() -> None:
     _, box, _ = tuned(FakeObserver({"web": [1_200] * 4}, [workload("web")]))
     (call,) = box.calls
     assert json.loads(call.arguments) == {"workload": "deployment/web", "replicas": 6, "current_replicas": 4}
-    assert (call.run_id, call.namespace, call.mode) == ("r-1", "shop", "live")
+    assert (call.run_id, call.namespace, call.mode) == ("r-1", "shop", "dry_run")
     assert call.principal.agent == "agent:tuner"
-    assert call.reason == "cpu 120 % of requests, target 80 %; 4 pods, 0 without a sample"
+    assert call.reason == "cpu 120 % of requests at least, for 10 minutes; target 80 %"
 
 
 def test_the_same_run_asks_under_the_same_ids_another_run_does_not() -> None:
@@ -131,19 +129,40 @@ def test_the_same_run_asks_under_the_same_ids_another_run_does_not() -> None:
     assert ids[0] == ids[1] != ids[2]
 
 
-def test_dry_run_changes_nothing() -> None:
-    found, box, _ = tuned(FakeObserver({"web": [1_200] * 4}, [workload("web")]), mode="dry_run")
-    assert [r.status for r in found.rows] == ["simulated"]
-    assert box.replicas == {"deployment/web": 4}
-
-
-def test_a_refusal_is_reported_and_not_bargained_with() -> None:
-    found, box, _ = tuned(FakeObserver({"web": [9_000] * 4}, [workload("web")]))
+@pytest.mark.parametrize(
+    ("load", "least", "limit", "wanted", "proposed", "why"),
+    [
+        ([9_000] * 4, 1, 20, 45, 20, "cpu-above-target"),
+        ([200] * 4, 2, 20, 1, 2, "cpu-below-target"),
+        ([200] * 4, 4, 20, 1, None, "policy-keeps-it"),
+        ([9_000] * 4, 1, 4, 45, None, "policy-keeps-it"),
+        ([9_000] * 4, 1, 3, 45, None, "policy-keeps-it"),
+        ([200] * 4, 5, 20, 1, None, "policy-keeps-it"),
+    ],
+)
+def test_it_aims_at_the_nearest_that_policy_allows(
+    load: list[int], least: int, limit: int, wanted: int, proposed: int | None, why: str
+) -> None:
+    """Never the other way, nor further than wanted: a workload outside of its limits is not pushed into them."""
+    box = FakeToolbox(least=least, limit=limit)
+    found, _, _ = tuned(FakeObserver({"web": load}, [workload("web")]), box)
     (row,) = found.rows
-    assert (row.proposal.proposed, row.status) == (45, "refused")
-    assert row.card is not None
-    assert "limits.replicas.max" in row.card.line
-    assert len(box.calls) == 1
+    assert (row.proposal.wanted, row.proposal.proposed, row.proposal.why) == (wanted, proposed, why)
+    assert [json.loads(call.arguments)["replicas"] for call in box.calls] == ([proposed] if proposed else [])
+    assert row.status == ("simulated" if proposed else "kept")
+    if proposed:
+        assert f"wanted {wanted}, policy allows {proposed} (limits.replicas.max" in row.proposal.reason
+
+
+@pytest.mark.parametrize(("named", "proposed"), [(True, 6), (False, None)])
+def test_a_statefulset_is_moved_only_where_policy_names_the_kind(named: bool, proposed: int | None) -> None:
+    target = Target(cluster="sandbox", namespace="shop", kind="statefulset", name="db")
+    observer = FakeObserver({"db": [1_200] * 4}, [workload("db", target=target)])
+    found, _, _ = tuned(observer, FakeToolbox(replicas={"statefulset/db": 4}, names_kind=named))
+    (row,) = found.rows
+    assert row.proposal.proposed == proposed
+    if not named:
+        assert (row.proposal.wanted, row.proposal.why) == (6, "statefulset-not-named")
 
 
 @pytest.mark.parametrize(
@@ -173,64 +192,31 @@ def test_trouble_with_one_workload_is_its_own() -> None:
     assert [(r.proposal.why, r.status) for r in found.rows] == [
         ("unreadable", "skipped"),
         ("unreadable", "skipped"),
-        ("cpu-above-target", "applied"),
+        ("cpu-above-target", "simulated"),
     ]
     assert found.rows[0].proposal.reason == "metrics.k8s.io is not served"
+
+
+def test_without_the_metrics_that_are_configured_nothing_is_proposed() -> None:
+    """No other source takes their place, and what was seen before is not acted on."""
+    away = MetricsUnavailable("HTTP 503", where="http://prometheus:9090", hint="try again in a moment")
+    load = {"api": [1_200] * 4, "web": [1_200] * 4}
+    box, recorder = FakeToolbox(), FakeRecorder()
+    observer = FakeObserver(load, [workload("api"), workload("web")], {"web": away})
+    tuner = TunerPass(box, observer, recorder, strategy=HPA, principal=WHO, clock=FixedClock())
+    with pytest.raises(MetricsUnavailable):
+        asyncio.run(tuner.run("r-1", "shop"))
+    assert box.calls == []
+    assert recorder.records[-1] == ("run.finished", "r-1", {"error": "HTTP 503"})
 
 
 def test_a_pass_that_cannot_look_records_that_it_ended() -> None:
     recorder = FakeRecorder()
     observer = FakeObserver({}, [], {"shop": ClusterUnavailable("gone")})
-    tuner = TunerPass(
-        FakeToolbox(), observer, recorder, strategy=HPA, principal=WHO, mode="live", clock=FixedClock()
-    )
+    tuner = TunerPass(FakeToolbox(), observer, recorder, strategy=HPA, principal=WHO, clock=FixedClock())
     with pytest.raises(ClusterUnavailable):
         asyncio.run(tuner.run("r-1", "shop"))
     assert recorder.records[-1] == ("run.finished", "r-1", {"error": "gone"})
-
-
-IDLE = [sample(i, 100) for i in range(4)]
-PODS = [pod(i) for i in range(4)]
-SIDECAR = (APP, Container("proxy", "p:1", Resources(cpu_request=100)))
-
-
-@pytest.mark.parametrize(
-    ("pods", "usage", "why"),
-    [
-        (PODS, [], "no-metrics"),
-        (PODS, IDLE[:3], "missing-metrics"),
-        (PODS, [*IDLE[:3], sample(3, 100, NOW - STALE_S * 1_000 - 1)], "missing-metrics"),
-        (PODS, [sample(i, 100, NOW - 86_400_000) for i in range(4)], "no-metrics"),
-        ([], IDLE, "no-pods"),
-        ([*PODS[:3], pod(3, phase="Pending", ready=False, started_at_ms=None)], IDLE[:3], "pods-starting"),
-        ([*PODS[:3], pod(3, started_at_ms=NOW - 60_000, ready=False)], IDLE, "pods-starting"),
-        ([*PODS[:3], pod(3, started_at_ms=NOW - 20_000)], IDLE, "pods-starting"),
-        (
-            [pod(i, containers=(replace(APP, resources=Resources()),)) for i in range(4)],
-            IDLE,
-            "no-cpu-request",
-        ),
-        ([pod(i, containers=SIDECAR) for i in range(4)], IDLE, "no-metrics"),
-    ],
-)
-def test_doubtful_data_never_lowers(pods: list[Pod], usage: list[PodUsage], why: str) -> None:
-    found = propose(Observed(workload("web"), pods, usage, NOW), 80)
-    assert (found.proposed, found.why) == (None, why)
-
-
-def test_the_same_data_whole_does_lower() -> None:
-    assert propose(Observed(workload("web"), PODS, IDLE, NOW), 80).proposed == 1
-
-
-def test_an_old_pod_that_fails_its_probe_under_load_counts() -> None:
-    busy = [sample(i, 1_500) for i in range(4)]
-    pods = [*PODS[:3], pod(3, ready=False)]
-    assert propose(Observed(workload("web"), pods, busy, NOW), 80).proposed == 8
-
-
-def test_rounding_says_so() -> None:
-    found = propose(Observed(workload("web", 2), PODS[:2], [sample(0, 660), sample(1, 660)], NOW), 80)
-    assert (found.proposed, found.why) == (None, "rounds-to-same")
 
 
 class BusyToolbox(FakeToolbox):
@@ -246,44 +232,12 @@ def test_a_workload_that_is_busy_does_not_end_the_pass() -> None:
     observer = FakeObserver(
         {"web": [1_200] * 4, "search": [300] * 6}, [workload("web"), workload("search", 6)]
     )
-    found, box, recorder = tuned(
-        observer, BusyToolbox(replicas={"deployment/web": 4, "deployment/search": 6})
-    )
+    found, _, recorder = tuned(observer, BusyToolbox(replicas={"deployment/web": 4, "deployment/search": 6}))
     assert [(r.proposal.target.name, r.status) for r in found.rows] == [
         ("search", "failed"),
-        ("web", "applied"),
+        ("web", "simulated"),
     ]
-    assert box.replicas["deployment/search"] == 6
-    assert recorder.records[-1][2] == {"failed": 1, "applied": 1}
-
-
-class DoubtfulToolbox(FakeToolbox):
-    """The write of `search` gets no answer."""
-
-    async def call(self, call: Call) -> Card:
-        if "search" in call.arguments:
-            self.calls.append(call)
-            return Card("in_doubt", "IN DOUBT", "{}", 5)
-        return await super().call(call)
-
-
-def test_a_doubt_ends_the_pass() -> None:
-    """What the cluster makes of a write is not known: nothing more is proposed, and the rest is told."""
-    load = {"queue": [300] * 6, "search": [300] * 6, "web": [1_200] * 4, "worker": [780] * 2}
-    found, box, recorder = tuned(
-        FakeObserver(
-            load, [workload("queue", 6), workload("search", 6), workload("web"), workload("worker", 2)]
-        ),
-        DoubtfulToolbox(replicas={"deployment/web": 4, "deployment/queue": 6}),
-    )
-    assert [(r.proposal.target.name, r.status) for r in found.rows] == [
-        ("queue", "applied"),
-        ("search", "in_doubt"),
-        ("web", "not_tried"),
-        ("worker", "kept"),
-    ]
-    assert len(box.calls) == 2
-    assert recorder.records[-1][2] == {"applied": 1, "in_doubt": 1, "kept": 1, "not_tried": 1}
+    assert recorder.records[-1][2] == {"failed": 1, "simulated": 1}
 
 
 def test_a_workload_that_cannot_be_recorded_is_its_own_trouble() -> None:
@@ -293,7 +247,7 @@ def test_a_workload_that_cannot_be_recorded_is_its_own_trouble() -> None:
     )
     assert [(r.proposal.why, r.status) for r in found.rows] == [
         ("unreadable", "skipped"),
-        ("cpu-above-target", "applied"),
+        ("cpu-above-target", "simulated"),
     ]
 
 
@@ -317,8 +271,8 @@ def told(name: str, proposed: int | None) -> Proposal:
 def test_another_strategy_is_sent_down_the_same_door_and_named_in_the_record() -> None:
     observer = FakeObserver({"web": [1] * 4, "x": [1]}, [workload("web"), workload("x", paused=True)])
     found, box, recorder = tuned(observer, by=Told([told("web", 9)]))
-    assert [(r.proposal.why, r.status) for r in found.rows] == [("told", "applied"), ("paused", "skipped")]
-    assert box.replicas["deployment/web"] == 9
+    assert [(r.proposal.why, r.status) for r in found.rows] == [("told", "simulated"), ("paused", "skipped")]
+    assert [json.loads(call.arguments)["replicas"] for call in box.calls] == [9]
     begun = recorder.records[0][2]
     assert (begun["strategy"], begun["strategy_version"], begun["cpu_percent"]) == ("told", "7", 50)
 
@@ -338,7 +292,7 @@ def test_of_a_strategy_that_answers_wrongly_nothing_is_sent(answers: list[Propos
     observer = FakeObserver({"web": [1] * 4, "x": [1] * 4}, [workload("web"), workload("x")])
     box, recorder = FakeToolbox(), FakeRecorder()
     by = Told(answers)
-    tuner = TunerPass(box, observer, recorder, strategy=by, principal=WHO, mode="live", clock=FixedClock())
+    tuner = TunerPass(box, observer, recorder, strategy=by, principal=WHO, clock=FixedClock())
     with pytest.raises(StrategyBroken):
         asyncio.run(tuner.run("r-1", "shop"))
     assert box.calls == []
@@ -356,7 +310,7 @@ def test_strategies_are_known_by_the_name_that_they_record() -> None:
 def test_where_the_run_cannot_be_recorded_nothing_is_looked_at() -> None:
     observer = FakeObserver({"web": [1_200] * 4}, [workload("web")])
     box, away = FakeToolbox(), FakeRecorder(broken=LogUnavailable("the disk is full"))
-    tuner = TunerPass(box, observer, away, strategy=HPA, principal=WHO, mode="live", clock=FixedClock())
+    tuner = TunerPass(box, observer, away, strategy=HPA, principal=WHO, clock=FixedClock())
     with pytest.raises(LogUnavailable):
         asyncio.run(tuner.run("r-1", "shop"))
     assert (observer.asked, box.calls) == ([], [])
@@ -371,9 +325,7 @@ def test_an_interrupt_proposes_nothing_more_and_ends_the_run() -> None:
         task = asyncio.current_task()
         assert task is not None
         box.before = lambda _: bool(task.cancel()) and None
-        tuner = TunerPass(
-            box, observer, recorder, strategy=HPA, principal=WHO, mode="live", clock=FixedClock()
-        )
+        tuner = TunerPass(box, observer, recorder, strategy=HPA, principal=WHO, clock=FixedClock())
         await tuner.run("r-1", "shop")
 
     with pytest.raises(asyncio.CancelledError):

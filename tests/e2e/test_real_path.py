@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.policy import write
 from tests.kit.console import Console
-from tests.real.cluster import Namespace, eventually, rule
+from tests.real.cluster import Namespace, rule
 
 pytestmark = pytest.mark.real
 
@@ -164,19 +164,16 @@ def test_a_definite_conflict_is_decided_again(kube: Namespace, console: Console)
     assert sum(e["responseStatus"]["code"] == 200 for e in tries) == (1 if answer.code == 0 else 0)
 
 
-def test_tuning_scales_a_busy_workload_up(kube: Namespace, console: Console) -> None:
-    """A pod counts from its first whole window of metrics on, so the first passes may leave it alone."""
+def test_without_history_a_tuning_pass_refuses(kube: Namespace, console: Console) -> None:
+    """metrics.k8s.io keeps the latest sample only: one sample is no reason to change production."""
     kube.workload("web", 2)
     kube.settled("web")
     kube.demand("web", "400m")
-    ran = eventually(lambda: _tuned(console), "a pass that has samples", 90)
-    assert ran["counts"] == {"applied": 1}
-    assert kube.get("web")["spec"]["replicas"] == 5
-
-
-def _tuned(console: Console) -> dict | None:
-    ran = console.ask("tune", "run", code=0)
-    return ran if ran["counts"].get("applied") else None
+    answer = console.run("tune", "run", "--yes", "-o", "json")
+    assert answer.code == 7
+    assert "prometheus_url" in answer.err
+    assert kube.get("web")["spec"]["replicas"] == 2
+    assert not [e for e in kube.audit_events(verb="patch") if e.get("userAgent") == "flyball"]
 
 
 def test_the_two_logs_match_one_to_one(kube: Namespace, console: Console) -> None:

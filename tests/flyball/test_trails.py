@@ -18,9 +18,8 @@ from agents.tuner.strategy import Aim
 from flyball.cli.main import main
 from flyball.open_chat import open_chat
 from flyball.settings import load
-from flyball.tuning_pass import tune
+from flyball.tuning_pass import apply_plan, tune
 from flyball.wiring import App, open_app
-from policies.types import Mode
 from tests.kit.scripted_model import Step, call, say, scale, serving
 
 _OURS = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(r-)?[0-9a-f]{12,64}(\.\d+)?\b")
@@ -110,13 +109,22 @@ def test_a_chat(name: str, tmp_path: Path, cli: Callable[..., list[dict[str, Any
     assert any(r["kind"] in ("model.call", "annotation") for r in ours)
 
 
-@pytest.mark.parametrize("mode", ["live", "dry_run"])
-def test_a_tuning_pass(mode: Mode, tmp_path: Path, cli: Callable[..., list[dict[str, Any]]]) -> None:
-    ours = library(tmp_path / "library", lambda app: tune(app, Hpa(Aim(80)), mode))
-    theirs = cli("tune", "run", *(["--dry-run"] if mode == "dry_run" else []))
-    assert ours == theirs
-    (begun,) = [r for r in ours if r["kind"] == "run.started"]
-    assert begun["args"] == {
-        "namespace": "shop", "mode": mode, "strategy": "hpa", "strategy_version": "1", "cpu_percent": 80,
+@pytest.mark.parametrize("flag", ["--yes", "--dry-run"])
+def test_a_tuning_pass(flag: str, tmp_path: Path, cli: Callable[..., list[dict[str, Any]]]) -> None:
+    async def passed(app: App) -> None:
+        tuned = await tune(app, Hpa(Aim(80)))
+        if flag == "--yes":
+            assert tuned.plan is not None
+            await apply_plan(app, tuned.plan)
+
+    ours = library(tmp_path / "library", passed)
+    assert ours == cli("tune", "run", flag)
+    begun = [r for r in ours if r["kind"] == "run.started"]
+    assert begun[0]["args"] == {
+        "namespace": "shop", "strategy": "hpa", "strategy_version": "2", "cpu_percent": 80,
     }  # fmt: skip
-    assert {r["actor"]["id"] for r in ours if r["of a run"]} == {"agent:tuner"}
+    assert len(begun) == (2 if flag == "--yes" else 1), "the application of a plan is a run of the person's"
+    who = {
+        r["actor"]["id"] for r in ours if r["of a run"] and r["kind"] not in ("run.started", "run.finished")
+    }
+    assert who == {"agent:tuner"}

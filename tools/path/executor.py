@@ -10,10 +10,12 @@ from typing import assert_never
 from audit.errors import ClaimLost, LogUnavailable
 from policies.decision import Decision
 from policies.types import Claim, Observation, Request
+from tools.cluster_types import Workload
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
 from tools.path.attempts import AttemptRunner
 from tools.path.context import Context, denied
 from tools.path.execution import ExecutionContext
+from tools.path.observe import take
 from tools.path.outcome import Result
 from tools.path.refusals import lost_decision
 from tools.path.replay import replayed, taken_over
@@ -102,6 +104,14 @@ class Executor:
             return no
         ctx = ExecutionContext(request, spec, args, c.cluster, gate, Held("", 0))
         return replace(await self._runner.judge(ctx, seen), permit=None)  # nothing is sent under it
+
+    async def foresee(self, request: Request, workload: Workload) -> Decision:
+        """As `judge`, of a workload that was read for another purpose. For proposals only: what is carried out is
+        decided on a read of the path's own."""
+        gate = await self._c.gate()
+        spec, args = parsed(request)
+        seen = take(spec, args, workload, self._c.cluster, gate.snapshot.label_keys, self._c.now_ms())
+        return await self.judge(request, seen)
 
     async def _under_lease(self, ctx: ExecutionContext) -> Result:
         """What the log knows of the request is asked once, here: nobody else works on the workload now."""

@@ -7,9 +7,12 @@ from typing import Any, assert_never
 from audit.errors import RecordInvalid
 from audit.record import Actor
 from base.text import harmless
+from policies.decision import VerdictKind
+from policies.evaluate import names_kind
 from policies.types import Principal, Request
 from tools.actions import registry
 from tools.arguments import Args
+from tools.cluster_types import Workload
 from tools.errors import (
     ArgumentsInvalid,
     ClusterUnavailable,
@@ -30,7 +33,7 @@ from tools.path.taint import marked
 from tools.path.undo import UndoArgs, proposal
 from tools.ports import UsageReader
 from tools.reading.governed_reads import GovernedReads
-from tools.toolbox.port import Answer, Call, Card, CardStatus, TypedCall
+from tools.toolbox.port import Answer, Call, Card, CardStatus, Room, TypedCall
 from tools.toolbox.schema import decode, strict_schema
 
 UNDO = "undo"
@@ -78,18 +81,31 @@ class GovernedToolbox:
     async def propose(self, call: TypedCall) -> Answer:
         """One typed call to its answer. Raises what `call` raises."""
         try:
-            spec = registry.action(call.action)
-            if type(call.args) is not spec.args:
-                what = f"`{call.action}` takes {spec.args.__name__}, not {type(call.args).__name__}"
-                raise ArgumentsInvalid(what, where=call.action, hint="give the action's own argument model")
-            args = registry.parse(spec.args, dict(call.args))  # pydantic can make a model unvalidated
-            result = await self._carry_out(self._built(call, spec.name, args))
+            result = await self._carry_out(self._typed(call))
         except (ArgumentsInvalid, UnknownTool) as e:
             size = len(repr(dict(call.args)))
             return Answer(await self._rejected(call, call.action, size, e), None)
         except (NotFound, NeverHappened, ClusterUnavailable) as e:
             return Answer(_told("failed", e, None), None)
         return Answer(_card(result), _without_permit(result))
+
+    async def room(self, call: TypedCall, workload: Workload) -> Room:
+        """As the gate judges it by the given workload. Raises ArgumentsInvalid, UnknownTool, LogUnavailable."""
+        request = await marked(self._c, self._typed(call))
+        said = await self._executor.foresee(request, workload)
+        gate = await self._c.gate()
+        refused = said.detail if said.verdict is VerdictKind.DENY else ""
+        named = names_kind(gate.snapshot, request, workload.labels)
+        return Room(refused, said.headroom, named)
+
+    def _typed(self, call: TypedCall) -> Request:
+        """Raises ArgumentsInvalid for what is not the action's own argument model, or not valid in it."""
+        spec = registry.action(call.action)
+        if type(call.args) is not spec.args:
+            what = f"`{call.action}` takes {spec.args.__name__}, not {type(call.args).__name__}"
+            raise ArgumentsInvalid(what, where=call.action, hint="give the action's own argument model")
+        args = registry.parse(spec.args, dict(call.args))  # pydantic can make a model unvalidated
+        return self._built(call, spec.name, args)
 
     async def _carry_out(self, request: Request) -> Result:
         return await self._executor.execute(await marked(self._c, request))

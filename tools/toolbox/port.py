@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from policies.types import Mode, Principal
+from policies.types import Headroom, Mode, Principal
 from tools.arguments import Args
+from tools.cluster_types import Workload
 from tools.path.outcome import Result
 
 CardStatus = Literal[
@@ -72,6 +73,17 @@ class Answer:
     result: Result | None
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the gate would say of a typed call now. `refused` is why not (empty where it may be carried out, alone
+    or with an approval), `ranges` what would be allowed in its place. `names_kind`: for each who asks, a rule that
+    allows it names the target's kind, instead of meaning all kinds."""
+
+    refused: str
+    ranges: tuple[Headroom, ...]
+    names_kind: bool
+
+
 class Toolbox(Protocol):
     """What agents hold. What a caller did wrong never raises: that is a card `invalid`, recorded."""
 
@@ -83,6 +95,10 @@ class Toolbox(Protocol):
 
     async def propose(self, call: TypedCall) -> Answer:
         """Carry out what code proposes through the very same path: the same gate, the same records."""
+
+    async def room(self, call: TypedCall, workload: Workload) -> Room:
+        """What the gate would say of it, on the workload as the caller has just read it. Only asked: nothing is
+        read, recorded, claimed or written. Raises ArgumentsInvalid, UnknownTool."""
 
 
 @dataclass(frozen=True, slots=True)

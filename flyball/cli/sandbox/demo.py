@@ -45,7 +45,7 @@ FIRST = (
         "Dry-run: the same way, without effect",
         ("act", "scale", "deploy/web", "--replicas", "9", "--dry-run"),
     ),
-    Step("A tuning pass: an agent proposes, policy decides", ("tune", "run")),
+    Step("A tuning pass: an agent proposes, policy decides", ("tune", "run", "--yes")),
     Step("A bigger step: it waits for a person", (*ACT, "18"), Exit.WAITING),
 )
 THEN = (

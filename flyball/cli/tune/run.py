@@ -1,17 +1,21 @@
-"""`flyball tune run`: one tuning pass, each proposal through the governed path as `agent:tuner`."""
+"""`flyball tune run`: one tuning pass as `agent:tuner`; its plan is shown, asked about, and applied as shown."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flyball.cli.change import plan_view
 from flyball.cli.change.act import DryRun, mode
+from flyball.cli.kit.confirm import somebody
 from flyball.cli.kit.options import Options, command
 from flyball.exits import Stop
 
 if TYPE_CHECKING:
     from agents.tuner.strategy import Strategy
+    from flyball.tuning_pass import Tuned
     from flyball.wiring import App
 
+Yes = Annotated[bool, typer.Option("--yes", help="Apply the plan without asking; what a schedule gives.")]
 Percent = Annotated[
     int, typer.Option("--cpu-percent", min=1, max=1000, help="The CPU target, percent of requests.")
 ]
@@ -21,19 +25,44 @@ Name = Annotated[
 
 
 @command
-def run(opts: Options, dry_run: DryRun = None, cpu_percent: Percent = 80, strategy: Name = "hpa") -> None:
-    """Scale workloads whose CPU is off its target, by a strategy. Example: flyball tune run -n shop"""
-    how, chosen = mode(dry_run), _strategy(strategy, cpu_percent)
+def run(
+    opts: Options,
+    dry_run: DryRun = None,
+    yes: Yes = False,
+    cpu_percent: Percent = 80,
+    strategy: Name = "hpa",
+) -> None:
+    """Scale workloads whose CPU is off its target, after one question. Example: flyball tune run -n shop"""
+    dry, chosen = mode(dry_run) == "dry_run", _strategy(strategy, cpu_percent)
+    if not (dry or yes):
+        somebody("give --yes, or --dry-run to see what it would do")
 
     async def work(app: "App") -> None:
-        from flyball.cli.tune.show import code_of, document, text
+        from flyball.cli.tune import show
         from flyball.tuning_pass import tune
 
-        tuned = await tune(app, chosen, how)
-        document(app, tuned) if opts.json else text(app, tuned)
-        raise Stop(code_of(tuned.done))
+        tuned = await tune(app, chosen)
+        if dry or tuned.plan is None or tuned.plan.hopeless:
+            show.looked(opts, app, tuned, dry)
+            raise Stop(show.code_of(tuned))
+        await _applied(opts, app, tuned, yes)
 
     opts.run(work)
+
+
+async def _applied(opts: Options, app: "App", tuned: "Tuned", yes: bool) -> None:
+    """The whole plan, one question, then exactly that plan."""
+    from flyball.cli.tune import show
+    from flyball.tuning_pass import apply_plan
+
+    plan = tuned.plan
+    if plan is None:
+        raise ValueError("there is nothing to apply")
+    shown = [*show.lines(app, tuned), *plan_view.lines(app, plan)]
+    plan_view.ask(opts, shown, "apply? ", yes)
+    carried = await apply_plan(app, plan, plan_view.teller(opts))
+    show.ended(opts, app, tuned, carried)
+    raise Stop(show.code_of(tuned, carried))
 
 
 def _strategy(name: str, cpu_percent: int) -> "Strategy":

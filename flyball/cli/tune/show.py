@@ -1,85 +1,113 @@
 """A tuning pass as text and as JSON, and the exit code that it ends with."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from flyball.cli.change import plan_view
 from flyball.cli.kit import output
+from flyball.cli.kit.options import Options
 from flyball.cli.kit.output import safe, say, table
 from flyball.exits import Exit
 from flyball.tuning_pass import TUNER
 
 if TYPE_CHECKING:
-    from agents.tuner.run import Pass, Row
+    from agents.tuner.run import Row
     from flyball.tuning_pass import Tuned
     from flyball.wiring import App
+    from tools.plans.plan import Carried, StepDone
+
+HEAD = ("NAME", "NOW", "WANTED", "PROPOSED", "CPU", "OUTCOME", "RECORD", "WHY")
 
 
-def code_of(found: "Pass") -> Exit:
-    """In doubt, or failed; what was refused or waits is a count, not a code."""
-    counts = found.counts()
-    if counts.get("in_doubt"):
-        return Exit.IN_DOUBT
-    return Exit.FAILED if counts.get("failed") or counts.get("invalid") else Exit.DONE
+def code_of(tuned: "Tuned", carried: "Carried | None" = None) -> Exit:
+    """In doubt, away, or failed, in the plan or before it; what was refused or waits is a count, not a code."""
+    code = Exit.DONE if carried is None else plan_view.code_of(carried)
+    counts = tuned.done.counts()
+    failed = counts.get("failed") or counts.get("invalid")
+    return Exit.FAILED if code is Exit.DONE and failed else code
 
 
-def text(app: "App", tuned: "Tuned") -> None:
-    """For a person: a line for each workload, what waits with the command for it, the plan, where to look."""
-    found, plan = tuned.done, tuned.plan
-    human = app.identity.human
-    dry = ", dry-run" if found.mode == "dry_run" else ""
-    say(f"{app.place}  run {found.run_id}  {len(found.rows)} workloads, {TUNER} for {human}{dry}")
-    head = ("NAME", "NOW", "PROPOSED", "CPU", "OUTCOME", "RECORD", "WHY")
-    for line in table(head, [_row(row) for row in found.rows]):
+def looked(opts: Options, app: "App", tuned: "Tuned", dry: bool) -> None:
+    """A pass after which nothing is asked, with the command that applies its plan, where there is anything to."""
+    if opts.json:
+        _document(app, tuned, dry)
+        return
+    for line in lines(app, tuned):
         say(line)
+    if tuned.plan is not None:
+        say(plan_view.summary(tuned.plan))
+        say(plan_view.offer(tuned.plan))
+    say(_look(tuned))
+
+
+def ended(opts: Options, app: "App", tuned: "Tuned", carried: "Carried") -> None:
+    """What came of the plan."""
+    if opts.json:
+        _document(app, tuned, False, carried)
+        return
+    plan_view.report(opts, app, carried)
+    say(_look(tuned))
+
+
+def lines(app: "App", tuned: "Tuned") -> list[str]:
+    """For a person: a line for each workload, the counts, and why what was not rehearsed was not."""
+    found = tuned.done
+    head = f"{app.place}  run {found.run_id}  {len(found.rows)} workloads, {TUNER} for {app.identity.human}"
     counts = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in found.counts().items())
-    say(counts or "nothing to look at")
-    for row in found.rows:
-        if row.card is not None and row.card.status not in ("applied", "simulated"):
-            say(f"  {safe(row.card.line)}")
-            if row.card.handle:
-                say(f"    flyball approve {row.card.handle}")
-    if plan is not None:
-        say(plan_view.summary(plan))
-        say(plan_view.offer(plan))
-    say(f"  look: flyball audit tail --run {found.run_id}")
+    cards = [row.card for row in found.rows if row.card is not None and row.card.status != "simulated"]
+    return [
+        head,
+        *table(HEAD, [_row(row) for row in found.rows]),
+        counts or "nothing to look at",
+        *[f"  {safe(card.line)}" for card in cards],
+    ]
+
+
+def _look(tuned: "Tuned") -> str:
+    return f"  look: flyball audit tail --run {tuned.done.run_id}"
 
 
 def _row(row: "Row") -> tuple[object, ...]:
     p, card = row.proposal, row.card
     cpu = None if p.cpu is None else f"{p.cpu}%"
     record = card.record if card else None
-    return (p.target.name, p.now, p.proposed, cpu, row.status.replace("_", "-"), record, p.why)
+    wanted = p.proposed if p.wanted is None else p.wanted
+    return (p.target.name, p.now, wanted, p.proposed, cpu, row.status.replace("_", "-"), record, p.why)
 
 
-def document(app: "App", tuned: "Tuned") -> None:
-    """For a program: one document (`kind: TuneRun`)."""
+def _document(app: "App", tuned: "Tuned", dry: bool, carried: "Carried | None" = None) -> None:
+    """For a program: one document (`kind: TuneRun`); each item says how it ended."""
     found, plan = tuned.done, tuned.plan
+    steps = {str(done.step.request.target): done for done in carried.steps} if carried else {}
+    items = [_item(row, steps) for row in found.rows]
     output.document(
         {
             "kind": "TuneRun",
             "run_id": found.run_id,
             "context": app.place.context,
             "namespace": app.place.namespace,
-            "dry_run": found.mode == "dry_run",
-            "exit_code": int(code_of(found)),
-            "counts": dict(found.counts()),
-            "items": [_item(row) for row in found.rows],
+            "dry_run": dry,
+            "exit_code": int(code_of(tuned, carried)),
+            "counts": dict(sorted(Counter(str(item["status"]) for item in items).items())),
+            "items": items,
             "plan": plan_view.as_json(plan) if plan is not None else None,
         }
     )
 
 
-def _item(row: "Row") -> dict[str, object]:
-    p, card = row.proposal, row.card
+def _item(row: "Row", steps: "Mapping[str, StepDone]") -> dict[str, object]:
+    p, card, done = row.proposal, row.card, steps.get(str(row.proposal.target))
+    record = card.record if card else None
     return {
         "target": str(p.target),
         "now": p.now,
+        "wanted": p.proposed if p.wanted is None else p.wanted,
         "proposed": p.proposed,
         "cpu_percent": p.cpu,
         "why": p.why,
         "reason": p.reason,
-        "status": row.status,
-        "record": card.record if card else None,
-        "handle": card.handle if card else None,
-        "detail": card.line if card else "",
+        "status": done.status if done else row.status,
+        "record": done.result.record if done and done.result else record,
+        "detail": (done.detail if done and done.detail else card.line if card else ""),
     }

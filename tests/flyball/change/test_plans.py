@@ -49,9 +49,50 @@ def test_a_dry_run_that_would_change_nothing_ends_with_none(flyball: Flyball) ->
     assert flyball("tune run --dry-run -n default -o json").document["plan"] is None
 
 
-def test_a_live_pass_has_no_plan(flyball: Flyball) -> None:
-    assert flyball("tune run -o json").document["plan"] is None
-    assert flyball("audit tail --kind plan.proposed").out.count("plan.proposed") == 0
+def test_a_pass_shows_its_plan_and_asks(flyball: Flyball) -> None:
+    assert flyball("tune run").code == Exit.USAGE, "nobody is there to answer"
+    assert flyball("audit tail").out.count("run.started") == 0, "and nothing was looked at"
+    for typed in ("", "n\n"):
+        done = flyball("tune run", typed=typed)
+        assert done.code == Exit.DECLINED
+        assert "scale deployment/web 4 -> 7" in done.out
+        assert "apply? [y/N]" in done.err
+        assert flyball("get deploy/web -o json").document["replicas"] == 4
+    assert flyball("tune run -o json", typed="n\n").document["kind"] == "Declined"
+    done = flyball("tune run", typed="y\n")
+    assert done.code == Exit.DONE
+    assert "2 applied" in done.out
+    assert flyball("get deploy/web -o json").document["replicas"] == 7
+
+
+def test_yes_skips_the_question_and_never_the_diff(flyball: Flyball) -> None:
+    done = flyball("tune run --yes")
+    assert "scale deployment/web 4 -> 7" in done.out
+    assert "[y/N]" not in done.err
+    assert suggested(done, "undo:").startswith("undo --run r-")
+    assert flyball("tune run --yes --dry-run --cpu-percent 60").out.count("apply exactly this") == 1
+
+
+def test_a_pass_that_would_change_nothing_asks_nothing(flyball: Flyball) -> None:
+    done = flyball("tune run -n default", typed="")
+    assert (done.code, "apply?" in done.err) == (Exit.DONE, False)
+
+
+def test_a_plan_that_is_refused_whole_is_not_offered(flyball: Flyball) -> None:
+    assert flyball("tune run --yes").code == Exit.DONE
+    assert flyball("act scale deploy/web --replicas 9 --yes").code == Exit.DONE
+    again = "tune run --cpu-percent 60"  # only search is off its target, and it cools down
+    done = flyball(again, typed="y\n")
+    assert done.code == Exit.DONE
+    assert "nothing of it can be applied: each step was refused" in done.out
+    assert "tune apply" not in done.out
+    assert "apply?" not in done.err
+    plan = flyball(f"{again} --yes -o json").document["plan"]
+    assert plan["refused"] == plan["changes"] == 1
+    assert flyball("sandbox advance 2m").code == Exit.DONE
+    refused = flyball(f"tune apply {plan['handle']} --yes")
+    assert refused.code == Exit.REFUSED
+    assert "each of its steps was refused" in refused.err
 
 
 def test_the_diffs_come_before_the_question_and_silence_is_a_no(flyball: Flyball) -> None:
@@ -60,7 +101,7 @@ def test_the_diffs_come_before_the_question_and_silence_is_a_no(flyball: Flyball
     for typed in ("", "n\n", "yess\n"):
         done = flyball(f"tune apply {handle}", typed=typed)
         assert done.code == Exit.DECLINED
-        assert "scale deployment/search 6 -> 8" in done.out
+        assert "scale deployment/search 6 -> 7" in done.out
         assert "apply? [y/N]" in done.err
     assert flyball(f"tune apply {handle} -o json", typed="n\n").document["kind"] == "Declined"
     assert flyball(f"tune apply {handle}", typed="y\n").code == Exit.DONE
@@ -99,7 +140,7 @@ def test_pending_shows_one_line_and_one_yes_does_all(flyball: Flyball) -> None:
     declined = flyball(f"approve {plan['handle']}", typed="\n")
     assert declined.code == Exit.DECLINED
     assert "scale deployment/web 4 -> 17" in declined.out
-    assert "scale deployment/search 6 -> 8" in declined.out
+    assert "scale deployment/search 6 -> 7" in declined.out
     done = flyball(f"approve {plan['handle']} --yes -o json")
     assert done.code == Exit.DONE
     assert set(statuses(done).values()) == {"applied"}
@@ -137,7 +178,7 @@ def test_what_has_changed_since_is_refused(flyball: Flyball) -> None:
 
 
 def test_a_run_is_undone_and_the_undo_too(flyball: Flyball) -> None:
-    run = flyball("tune run -o json").document["run_id"]
+    run = flyball("tune run --yes -o json").document["run_id"]
     shown = flyball(f"undo --run {run} --dry-run")
     assert shown.code == Exit.DONE
     assert "scale deployment/web 7 -> 4" in shown.out
@@ -156,7 +197,7 @@ def test_a_run_is_undone_and_the_undo_too(flyball: Flyball) -> None:
 
 
 def test_the_plan_of_an_undo_is_applied_by_its_handle(flyball: Flyball) -> None:
-    run = flyball("tune run -o json").document["run_id"]
+    run = flyball("tune run --yes -o json").document["run_id"]
     command = suggested(flyball(f"undo --run {run} --dry-run"), "apply exactly this")
     assert set(statuses(flyball(f"{command} --yes -o json")).values()) == {"applied"}
 
@@ -203,7 +244,7 @@ def test_the_pages_commands_run(flyball: Flyball) -> None:
 
 
 def test_an_undo_of_which_each_step_is_refused_asks_nothing(flyball: Flyball) -> None:
-    run = flyball("tune run -o json").document["run_id"]
+    run = flyball("tune run --yes -o json").document["run_id"]
     flyball("stop --reason drill")
     for line in (f"undo --run {run} --dry-run", f"undo --run {run} --yes"):
         done = flyball(line)

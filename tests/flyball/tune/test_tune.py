@@ -12,7 +12,7 @@ def items(out: str) -> dict[str, dict[str, Any]]:
 
 
 def test_a_pass_scales_the_busy_one_and_leaves_what_others_keep(flyball: Flyball) -> None:
-    code, out, err = flyball("tune", "run", "-n", "shop", "-o", "json")
+    code, out, err = flyball("tune", "run", "-n", "shop", "--yes", "-o", "json")
     assert code == 0, err
     found = items(out)
     assert found["web"]["status"] == "applied"
@@ -23,7 +23,7 @@ def test_a_pass_scales_the_busy_one_and_leaves_what_others_keep(flyball: Flyball
 
 
 def test_the_run_and_all_of_its_records_are_found_by_its_id(flyball: Flyball) -> None:
-    _, out, _ = flyball("tune", "run", "-o", "json")
+    _, out, _ = flyball("tune", "run", "--yes", "-o", "json")
     run_id = json.loads(out)["run_id"]
     code, out, err = flyball("audit", "tail", "--lines", "500", "-o", "json")
     assert code == 0, err
@@ -47,19 +47,33 @@ def test_what_a_person_reads(flyball: Flyball) -> None:
     lines = out.splitlines()
     assert code == 0
     assert lines[0].startswith("sandbox/shop  run r-")
-    assert lines[1].split() == ["NAME", "NOW", "PROPOSED", "CPU", "OUTCOME", "RECORD", "WHY"]
+    assert lines[1].split() == ["NAME", "NOW", "WANTED", "PROPOSED", "CPU", "OUTCOME", "RECORD", "WHY"]
     assert len({len(line.split()) for line in lines[1:8]}) == 1, "no spaces inside values"
     suggested = [line.split("look: ")[1] for line in lines if "look: " in line]
     assert flyball(*suggested[0].split()[1:])[0] == 0, "what is suggested works"
 
 
-def test_what_is_refused_or_waits_is_a_count(flyball: Flyball) -> None:
-    code, out, _ = flyball("tune", "run", "--cpu-percent", "20", "-o", "json")
-    assert items(out)["web"]["status"] in ("refused", "pending")
+def test_it_aims_inside_the_policy_and_says_both_figures(flyball: Flyball) -> None:
+    """web: 12 alone, 20 with an approval; search and worker at most 5 at a time, up to 10."""
+    code, out, _ = flyball("tune", "run", "--cpu-percent", "15", "--dry-run", "-o", "json")
     assert code == 0
-    if items(out)["web"]["status"] == "pending":
-        handle = items(out)["web"]["handle"]
-        assert flyball("approve", handle, "--yes")[0] == 0
+    found = {n: (i["now"], i["wanted"], i["proposed"], i["status"]) for n, i in items(out).items()}
+    assert found["web"] == (4, 34, 20, "simulated")
+    assert found["search"] == (6, 14, 10, "simulated")
+    assert "wanted 14, policy allows 10 (limits.replicas.max = 10" in items(out)["search"]["reason"]
+    _, listed, _ = flyball("audit", "tail", "--lines", "500", "-o", "json")
+    records = [i.get("record", i) for i in json.loads(listed)["items"]]
+    assert not [r for r in records if (r.get("decision") or {}).get("verdict") == "deny"]
+    _, shown, _ = flyball("tune", "run", "--cpu-percent", "15", "--dry-run")
+    assert ["search", "6", "14", "10"] in [line.split()[:4] for line in shown.splitlines()]
+
+
+def test_what_waits_is_a_count_and_one_yes_does_it(flyball: Flyball) -> None:
+    code, out, _ = flyball("tune", "run", "--cpu-percent", "20", "--yes", "-o", "json")
+    assert code == 0
+    assert items(out)["web"]["status"] == "waiting"
+    assert flyball("approve", json.loads(out)["plan"]["handle"], "--yes")[0] == 0
+    assert flyball("get", "deploy/web", "-o", "json")[1].count('"replicas": 20') == 1
 
 
 def test_usage(flyball: Flyball) -> None:
@@ -82,7 +96,7 @@ def test_a_dry_run_looks_at_each_proposal_once(flyball: Flyball) -> None:
         "action.outcome": len(proposed),
         "plan.proposed": 1,
         "plan.step": len(proposed),
-    }
+    }, "asking what policy allows leaves nothing"
     assert not [r for r in records if (r.get("labels") or {}).get("action") == "preview"]
 
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flyball.cli.kit.output import safe
 from policies.types import Target
-from tests.kit.installation import LOCAL, OPS, App, allow, ask, installation, scale
+from tests.kit.installation import LOCAL, OPS, App, allow, ask, deny, doc, installation, scale, target
 from tests.tools.rig import Rig, rig
 from tests.tools.workloads import pod, workload
 from tools.actions import registry
@@ -17,6 +19,7 @@ from tools.metrics.types import Metric
 from tools.path.outcome import Applied, Failed, Refused, Result, Unknown
 from tools.path.requests import build
 from tools.toolbox.governed import _card, printable
+from tools.toolbox.port import TypedCall
 
 ENDS: dict[str, tuple[str, dict[str, Any], str]] = {
     "ok": ("describe_workload", {"workload": "deployment/web"}, "ok"),
@@ -199,5 +202,65 @@ def test_what_cannot_be_recorded_is_a_card_and_is_not_released(tmp_path: Path) -
             card = await one.call("describe_workload", {"workload": "deploy/web"}, "a" * 40)
             assert card.status == "failed"
             assert "cannot be recorded" in card.text
+
+    asyncio.run(run())
+
+
+def typed(one: Rig, replicas: int) -> TypedCall:
+    args = registry.parse(registry.action("scale").args, scale(replicas))
+    return TypedCall("scale", args, one.agent(), "shop", "dry_run", "r" * 12)
+
+
+def named(*kinds: str) -> Any:
+    return allow(
+        "grow", ["scale"], target(kinds=list(kinds)), limits={"replicas": {"min": 2, "max": 9, "maxStep": 3}}
+    )
+
+
+def test_room_is_what_the_gate_would_say_and_leaves_nothing(tmp_path: Path) -> None:
+    """It asks on what the caller has read, and costs neither a read nor a record."""
+
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS, named("deployment")]) as one:
+            seen = workload(replicas=5)
+            free = await one.toolbox.room(typed(one, 7), seen)
+            before = len(await one.context.log.find())  # the policy in force is recorded once
+            assert (free.refused, free.names_kind) == ("", True)
+            low = await one.toolbox.room(typed(one, 1), seen)
+            assert "limits.replicas.min = 2" in low.refused
+            assert [(r.dimension, r.low, r.high) for r in low.ranges] == [("replicas", 2, 8)]
+            assert len(await one.context.log.find()) == before
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        ([named("deployment")], True),
+        ([named("deployment", "statefulset")], True),
+        ([named("*")], False),
+        ([], False),
+        ([named("*"), allow("pinned", ["restart"], target(kinds=["deployment"]))], False),
+        ([named("*"), deny("never", ["scale"], target(kinds=["deployment"], names=["other"]))], False),
+    ],
+)
+def test_a_kind_is_named_by_a_rule_that_allows_it(tmp_path: Path, rules: list[Any], says: bool) -> None:
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS, *rules]) as one:
+            assert (await one.toolbox.room(typed(one, 7), workload(replicas=5))).names_kind is says
+
+    asyncio.run(run())
+
+
+def test_a_kind_is_named_for_the_person_too(tmp_path: Path) -> None:
+    """What only the agent's rule names, its person has not been given by name."""
+    agents = doc("Agent", "ops", {"owner": "local", "roles": ["keeper"], "autonomy": "autonomous"})
+    mine = {**named("statefulset", "deployment"), "metadata": {"name": "of-the-agent"}}
+    mine["spec"] = {**mine["spec"], "roles": ["keeper"]}
+
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, agents, mine, named("*")]) as one:
+            assert (await one.toolbox.room(typed(one, 7), workload(replicas=5))).names_kind is False
 
     asyncio.run(run())
