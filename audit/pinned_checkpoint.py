@@ -4,11 +4,13 @@ Local verification cannot see a log that was cut short or rewritten by somebody 
 checkpoint can: it only ever moves forward, and only to a head that contains the one pinned before.
 """
 
+import errno
 import fcntl
 import logging
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,9 @@ from audit.note import MAX_NOTE, Checkpoint, Verifier, opened
 
 INTERVAL_S = 0.25
 """Seconds between two writes under load: each costs the disk a sync that appends want."""
+
+LOCK_S = 2.0
+"""Seconds to wait for another process's lock; a frozen one must not hold anything up."""
 
 _logger = logging.getLogger(__name__)
 HINT = "flyball audit verify; where the log was replaced on purpose, remove the pinned checkpoint"
@@ -111,7 +116,7 @@ def keep(path: Path, note: str, verifier: Verifier, root_at: Callable[[int], byt
     except OSError as error:
         what = f"the checkpoint cannot be pinned: {error.strerror}"
         raise LogUnavailable(
-            what, where=str(path), hint="make the folder writable, or set another with `pinned`"
+            what, where=str(path), hint="end what holds or protects it, or set another folder with `pinned`"
         ) from error
 
 
@@ -122,10 +127,23 @@ def _locked(path: Path) -> Iterator[None]:
     lock = path.with_name(f"{path.name}.lock")
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _take(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int) -> None:
+    """Raises OSError (ETIMEDOUT)."""
+    deadline = time.monotonic() + LOCK_S
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                what = f"another process has held its lock for {LOCK_S:.0f} s"
+                raise TimeoutError(errno.ETIMEDOUT, what) from None
+        time.sleep(0.01)
 
 
 def _replace(path: Path, note: str) -> None:

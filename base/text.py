@@ -56,6 +56,13 @@ def harmless(text: str, most: int) -> str:
     return clean if len(clean) <= most else clean[: most - 1] + "…"
 
 
+def storable(text: str, most: int) -> str:
+    """Any text of a command line as a record holds it: at most `most` characters, and what is not Unicode (the bytes
+    of an argument that is no UTF-8) as escapes."""
+    shown = text[:most].encode("utf-8", "backslashreplace").decode()
+    return shown if len(text) <= most and len(shown) <= most else shown[: most - 1] + "…"
+
+
 def redacted(text: str) -> str:
     """The text with `[redacted]` in place of what looks like a secret."""
     text = _WHOLE.sub(REDACTED, text)

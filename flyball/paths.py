@@ -25,7 +25,15 @@ def private(state: Path, folder: Path) -> None:
             hint=f"chmod go-w {state}, or give another --state",
         )
     if _made(folder) & 0o077:
+        _close(folder)
+
+
+def _close(folder: Path) -> None:
+    try:
         os.chmod(folder, 0o700)
+    except OSError as e:
+        what = f"others have rights on the folder, and they cannot be taken away: {e.strerror}"
+        raise UsageError(what, where=str(folder), hint=f"chmod 700 {folder}, or give another --state") from e
 
 
 def _made(folder: Path) -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 from flyball.settings import Settings
 
 SANDBOX = "sandbox"
+MEMORY = Path("/dev/shm")  # noqa: S108 - what is used in it is a folder of this user alone
+"""A folder in memory that is always there, whoever is logged in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +77,11 @@ def pinned_path(settings: Settings, place: Place) -> Path:
     that was exchanged for another one is found out too."""
     there = hashlib.sha256(str(place.folder.resolve()).encode()).hexdigest()[:12]
     return settings.pinned / f"{place.folder.name}-{there}"
+
+
+def stop_places(settings: Settings, place: Place) -> tuple[Path, ...]:
+    """Where the file that stops everything of this log may lie: beside the log, beside its pinned checkpoint, and in
+    memory, so that no full or read-only disk is in a stop's way. No variable moves the last one."""
+    name = f"{pinned_path(settings, place).name}.stop"
+    memory = MEMORY if MEMORY.is_dir() else Path("/tmp")  # noqa: S108 - likewise
+    return place.folder / "stop", settings.pinned / name, memory / f"flyball-{os.geteuid()}" / name

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 
 from audit.clock import Clock, SystemClock
 from audit.log import Log
+from base.errors import FlyballError
 from flyball import __version__
 from flyball.identity import LocalIdentity
 from flyball.paths import private
-from flyball.place import Place, log_place, pinned_path, place_of
+from flyball.place import Place, log_place, pinned_path, place_of, stop_places
 from flyball.policy import policy_source
 from flyball.settings import Settings
 from policies.claim_keys import BUSY, FENCE
-from policies.errors import PolicyInvalid
 from policies.types import AgentName, Principal, Scope
 from tools.actions import registry
 from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.leases import SqliteLeases
+from tools.path.stop_files import StopFiles
 from tools.toolbox.governed import GovernedToolbox
 from tools.toolbox.port import Recorder
 from tools.toolbox.recorder import JournalRecorder
@@ -87,6 +88,19 @@ async def open_log(settings: Settings, place: Place, clock: Clock) -> Log:
     return await Log.open(place.log, clock=clock, pinned=pinned_path(settings, place), software=software)
 
 
+def stop_files(settings: Settings, place: Place) -> StopFiles:
+    """The stop files of a place."""
+    return StopFiles(stop_places(settings, place))
+
+
+def agents_named(settings: Settings, place: Place) -> frozenset[str] | None:
+    """The agents that policy names; None where it does not load."""
+    try:
+        return frozenset(policy_source(settings, place).current().agents)
+    except (FlyballError, OSError):
+        return None
+
+
 def open_world(place: Place) -> "World":
     """The simulated cluster. Where it is gone and its log is not, says that another one begins.
 
@@ -108,17 +122,10 @@ def open_world(place: Place) -> "World":
 class Switch:
     """The log and the local user, without cluster and policy: `flyball stop` works while those do not."""
 
-    settings: Settings
     place: Place
     log: Log
     identity: LocalIdentity
-
-    def agents(self) -> frozenset[str] | None:
-        """The agents that policy names; None where it does not load."""
-        try:
-            return frozenset(policy_source(self.settings, self.place).current().agents)
-        except PolicyInvalid:
-            return None
+    stop_files: StopFiles
 
     async def in_flight(self) -> int:
         """How many workloads have a write that is in flight or in doubt."""
@@ -138,7 +145,7 @@ async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
             clock = world.clock()
         log = await open_log(settings, place, clock)
         try:
-            yield Switch(settings, place, log, LocalIdentity())
+            yield Switch(place, log, LocalIdentity(), stop_files(settings, place))
         finally:
             await log.close()
 
@@ -168,6 +175,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             leases=leases,
             identity=identity,
             clock=parts.clock,
+            stop_files=stop_files(settings, place),
             metrics=parts.metrics,
         )
         executor = Executor(context, parts.writer)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from flyball import place
 from tests.kit import effort, yaml
 from tests.real import existing
 from tests.real.fixtures import control_plane, kube, prometheus
@@ -42,9 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_file_of_a_person(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Settings, state and pinned checkpoints of whoever runs the tests are neither read nor written."""
+    """Settings, state, pinned checkpoints and stop files of whoever runs the tests are neither read nor written."""
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         os.environ[name] = str(tmp_path_factory.mktemp(name.lower()))
+    place.MEMORY = tmp_path_factory.mktemp("memory")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

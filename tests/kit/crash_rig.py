@@ -26,6 +26,7 @@ from tools.path.executor import Executor
 from tools.path.leases import SqliteLeases
 from tools.path.requests import build
 from tools.path.standing import ENDS
+from tools.path.stop_files import StopFiles
 from tools.ports import ClusterWriter
 
 T = TypeVar("T")
@@ -145,7 +146,8 @@ async def opened(
     leases = SqliteLeases(folder / "leases.db", time, floor, ttl_s=ttl_s, wait_s=wait_s)
     identity = LocalIdentity()
     policy = PolicySource([folder / "policy"], catalogue=registry.catalogue(), clusters=["sandbox"])
-    context = Context(log, policy, await cluster.identity(), cluster, leases, identity, time)
+    stops = StopFiles((folder / "stop",))
+    context = Context(log, policy, await cluster.identity(), cluster, leases, identity, time, stops)
     executor = Executor(context, writer(SimulatedWriter(world, clock=time)))
     try:
         yield Rig(folder, world, log, context, executor, Approvals(context, executor), identity)

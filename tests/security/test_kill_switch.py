@@ -1,10 +1,13 @@
 """The kill switch: over restarts, over approvals, over a broken policy and a cluster that is away."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from audit.record import Record
 from flyball.settings import load
 from flyball.wiring import open_switch
 from policies.types import Principal
@@ -22,7 +25,7 @@ from tests.kit.installation import (
 )
 from tools.path import kill_switch
 from tools.path.executor import Executor
-from tools.path.outcome import Applied, Pending, Refused
+from tools.path.outcome import Applied, Failed, Pending, Refused
 
 
 async def _stop(app: App, scope: str = "all") -> None:
@@ -117,7 +120,9 @@ def test_two_people_who_stop_at_once_both_succeed(tmp_path: Path) -> None:
             stopped = await asyncio.gather(
                 *(kill_switch.throw(app.context, "all", who, str(n)) for n in range(8))
             )
-            assert sum(entry is not None for entry in stopped) == 1
+            assert sum(turned.changed for turned in stopped) == 1
+            told = [e.record.reason for e in await app.log.find(kinds=("killswitch",))]
+            assert sorted(told) == [str(n) for n in range(8)]
             assert [s.scope for s in await kill_switch.stopped(app.context)] == ["all"]
 
     asyncio.run(run())
@@ -137,3 +142,77 @@ def test_what_was_done_before_it_stays_told_as_done(tmp_path: Path) -> None:
             assert (await kinds(app)).count("action.intent") == 1
 
     asyncio.run(run())
+
+
+def test_a_new_reason_of_a_second_stop_is_recorded_and_one_resume_lifts_both(tmp_path: Path) -> None:
+    async def run(app: App) -> None:
+        who = app.identity.by_hand()
+        await kill_switch.throw(app.context, "all", who, "paging storm")
+        again = await kill_switch.throw(app.context, "all", who, "and the database")
+        silent = await kill_switch.throw(app.context, "all", who, "")
+        assert (again.changed, silent.changed, silent.entry) == (False, False, None)
+        assert again.entry is not None
+        assert again.entry.record.reason == "and the database"
+        assert (await kill_switch.lift(app.context, "all", who, "")).changed
+        assert await kill_switch.stopped(app.context) == []
+
+    within(tmp_path, run)
+
+
+@pytest.mark.parametrize("reason", ["a" * 5000, "\udcff\udcfe storm", "\ud800" * 5000, "\x00\x1b[2J"])
+def test_no_reason_holds_a_stop_up(tmp_path: Path, reason: str) -> None:
+    async def run(app: App) -> None:
+        turned = await kill_switch.throw(app.context, "all", app.identity.by_hand(), reason)
+        assert turned.entry is not None
+        assert 0 < len(turned.entry.record.reason or "") <= 4096
+        assert (await ask(app, "scale", scale(5))).status == "refused"
+
+    within(tmp_path, run)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_stop_file_stops_what_runs_and_what_starts(tmp_path: Path, scope: str) -> None:
+    async def run(app: App) -> None:
+        assert (await ask(app, "scale", scale(5))).status == "applied"
+        app.context.stop_files.put(scope, {})
+        card = await ask(app, "scale", scale(6))
+        assert (card.status, f"{scope} is stopped" in card.text) == ("refused", True)
+        assert (await ask(app, "scale", scale(6), mode="dry_run")).status == "refused"
+        assert (await ask(app, "describe_workload", {"workload": "deployment/web"})).status == "refused"
+        assert await replicas(app) == 5
+
+    within(tmp_path, run)
+
+    async def later(app: App) -> None:
+        assert [s.scope for s in await kill_switch.stopped(app.context)] == [scope]
+        assert (await ask(app, "scale", scale(6))).status == "refused"
+        lifted = await kill_switch.lift(app.context, scope, app.identity.by_hand(), "over")
+        assert lifted.entry is not None
+        assert (lifted.entry.record.observation or {})["stop_file"]["path"].startswith(str(tmp_path))
+        assert (await ask(app, "scale", scale(6))).status == "applied"
+
+    within(tmp_path, later)
+
+
+def test_a_stop_file_wins_between_the_intent_and_the_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last look is right before the write: the intent is durable by then, and ends as never sent."""
+
+    async def run(app: App) -> None:
+        commit = app.log.commit
+
+        async def then_stop(records: Sequence[Record], *given: Any, **more: Any) -> Any:
+            entries = await commit(records, *given, **more)
+            if records[-1].kind == "action.intent":
+                app.context.stop_files.put("all", {})
+            return entries
+
+        monkeypatch.setattr(app.log, "commit", then_stop)
+        result = await app.executor.execute(proposed(app, 5))
+        assert isinstance(result, Failed)
+        assert (result.code, "all is stopped" in result.what) == ("kill_switch", True)
+        assert await replicas(app) == 4
+        assert not await app.executor.resolver.open_intents()
+
+    within(tmp_path, run)

@@ -33,6 +33,7 @@ from tools.metrics.types import SPECS, Metric, Number, Series, Span
 from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.leases import SqliteLeases
+from tools.path.stop_files import StopFiles
 from tools.path.verifier import Verifier
 from tools.reading.governed_reads import GovernedReads
 from tools.toolbox.governed import GovernedToolbox
@@ -187,7 +188,8 @@ async def rig(folder: Path, policy: Sequence[Mapping[str, Any]]) -> AsyncIterato
 
     leases = SqliteLeases(folder / "leases.db", clock, floor)
     source = PolicySource([folder / "p"], catalogue=registry.catalogue(), clusters=["sandbox"])
-    context = Context(log, source, await cluster.identity(), cluster, leases, identity, clock, metrics)
+    stops = StopFiles((folder / "stop",))
+    context = Context(log, source, await cluster.identity(), cluster, leases, identity, clock, stops, metrics)
     executor = Executor(context, cluster)
     toolbox = GovernedToolbox(context, executor, cluster, metrics)
     try:

@@ -61,7 +61,7 @@ class AttemptRunner:
         for tried in range(TRIES):
             if tried:  # let the other writer finish: a rollout's status writes come in bursts
                 await self._c.clock.sleep(PAUSE_S * tried)
-                values = await self._c.log.values(ctx.keys)
+                values = await self._c.values(ctx.keys)
             values = {**values, **ledger.restored}
             try:
                 attempt = await self.look(ctx, standing.attempts + ledger.tries + 1)
@@ -101,7 +101,7 @@ class AttemptRunner:
             patches = ctx.spec.patches(ctx.args, attempt.workload)
         except (DefiniteConflict, ArgumentsInvalid) as e:  # its own precondition: looking again does not help
             return await self._failed(ctx, e, ledger, attempt)
-        delivery = Delivery(self._c.reader, self._writer, ctx, attempt, patches)
+        delivery = Delivery(self._c.reader, self._writer, ctx, attempt, patches, self._c.stop_files)
         try:
             promise = await promised(self._c, ctx, decision) if attempt.moves else None
             writing = Writing(self._c, ledger, delivery, decision, permit, values, promise)
@@ -137,7 +137,7 @@ class AttemptRunner:
     async def judge(self, ctx: ExecutionContext, seen: Observation) -> Decision:
         """The gate's answer on what was seen before: a first attempt, and no rollback."""
         votes = await self._c.journal.votes_of(ctx.request)
-        values = await self._c.log.values(ctx.keys)
+        values = await self._c.values(ctx.keys)
         return ctx.gate.decide(ctx.request, seen, votes, self._situation(ctx, values, 1, rollback=False))
 
     def _situation(

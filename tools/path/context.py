@@ -1,13 +1,14 @@
 """What the governed path shares: log, gate, reader, leases, identity and time. No writer is in it."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from audit.clock import Clock
 from audit.log import Log
 from audit.record import Actor
-from policies.claim_keys import POLICY_EPOCH, first_bits
+from policies.claim_keys import POLICY_EPOCH, STOP, first_bits
 from policies.decision import Decision, VerdictKind
 from policies.gate import Gate
 from policies.source import PolicySource
@@ -16,6 +17,7 @@ from tools.cluster_types import ClusterIdentity
 from tools.errors import ClusterMismatch
 from tools.metrics.types import MetricsReader
 from tools.path.journal import Journal
+from tools.path.stop_files import StopFiles
 from tools.ports import ClusterReader, Leases
 
 
@@ -37,6 +39,8 @@ class Context:
     leases: Leases
     identity: Identity
     clock: Clock
+    stop_files: StopFiles
+    """Looked at before each write: a stop must not depend on the log alone."""
     metrics: MetricsReader | None = None
     journal: Journal = field(init=False)
     _gate: Gate | None = None
@@ -80,9 +84,17 @@ class Context:
             return denied(
                 gate, request, "cluster", f"this is `{self.cluster.name}`, not `{request.target.cluster}`"
             )
-        values = await self.log.values(gate.keys(request))
+        values = await self.values(gate.keys(request))
         decision = gate.screen(request, now_ms=self.now_ms(), values=values)
         return decision if decision.verdict is VerdictKind.DENY else None
+
+    async def values(self, keys: Sequence[str]) -> dict[str, int]:
+        """The log's integers as they count: the switch of a scope that a stop file stops is on."""
+        found = await self.log.values(keys)
+        for key in keys:
+            if STOP.has(key) and self.stop_files.stops(STOP.name_in(key)):
+                found[key] |= 1
+        return found
 
     async def pinned(self) -> ClusterIdentity:
         """The cluster, still the one it was when this was opened. Raises ClusterMismatch, ClusterUnavailable."""

@@ -6,11 +6,13 @@ for that, and what stops a batch of pods half-way is part of the outcome, never 
 
 from dataclasses import dataclass, replace
 
+from policies.claim_keys import STOP
 from policies.permit import Permit
 from tools.cluster_types import Patch, Pod, Precondition, Workload
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
 from tools.path.execution import Attempt, ExecutionContext
 from tools.path.pod_batch import PodBatch
+from tools.path.stop_files import StopFiles
 from tools.ports import ClusterReader, ClusterWriter
 
 TRIES = 5
@@ -34,12 +36,14 @@ class Delivery:
     ctx: ExecutionContext
     attempt: Attempt
     patches: tuple[Patch, ...]
+    stop_files: StopFiles
 
     async def send(self, permit: Permit, intent: str, batch: PodBatch) -> Delivered:
         """Raises NeverHappened or DefiniteConflict (nothing was written), MayHaveHappened (who knows)."""
         if not self.patches or not self.patches[0].pod:
             guard = Precondition(self.attempt.seen.uid, self.attempt.seen.resource_version)
             (patch,) = self.patches
+            self._not_stopped()
             return Delivered(await self.writer.apply(permit, intent, self.ctx.request.target, patch, guard))
         return await self._pods(permit, intent, batch)
 
@@ -84,6 +88,7 @@ class Delivery:
         version = seen.resource_version
         for tried in range(TRIES):
             part = permit.part(patch.pod, tried)
+            self._not_stopped()
             try:
                 return await self.writer.resize(part, intent, target, patch, Precondition(seen.uid, version))
             except NeverHappened as e:
@@ -99,6 +104,13 @@ class Delivery:
         raise DefiniteConflict(
             "its status keeps changing", where=f"pod {patch.pod}", code="conflict", http=409
         )
+
+    def _not_stopped(self) -> None:
+        """Right before a write; the log's own switch is a claim of the intent. Raises NeverHappened."""
+        for key in self.ctx.keys:
+            if STOP.has(key) and self.stop_files.stops(scope := STOP.name_in(key)):
+                hint = "flyball status says what is stopped, and how it is lifted"
+                raise NeverHappened(f"{scope} is stopped", hint=hint, code="kill_switch")
 
     async def _again(self, seen: Pod) -> Pod | None:
         """The pod on a fresh read. Raises DefiniteConflict where it is not what was decided on any more."""

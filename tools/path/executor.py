@@ -92,7 +92,7 @@ class Executor:
         attempt = await self._runner.look(ctx, 1)
         await c.log.commit((c.journal.previewed(request, attempt.seen),))
         votes = await c.journal.votes_of(request)
-        values = await c.log.values(ctx.keys)
+        values = await c.values(ctx.keys)
         return await self._runner.decide(ctx, attempt, votes, values), attempt.diff
 
     async def judge(self, request: Request, seen: Observation) -> Decision:
@@ -136,10 +136,10 @@ class Executor:
 
     async def _cleared(self, ctx: ExecutionContext) -> dict[str, int]:
         """The log's integers; where an intent stands open on the workload, after it was looked into."""
-        values = await self._c.log.values(ctx.keys)
+        values = await self._c.values(ctx.keys)
         if values[ctx.busy] and ctx.live:  # the resolver fences, and a dry run has no effect
             await self.resolver.clear(ctx.request.target, ctx.held)
-            values = await self._c.log.values(ctx.keys)
+            values = await self._c.values(ctx.keys)
         return values
 
     async def _by_hand(self, request: Request) -> str:

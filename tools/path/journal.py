@@ -7,11 +7,15 @@ from typing import Any
 from audit.log import Entry, Log
 from audit.record import Actor, Kind, Outcome, Parent, Record, Resource, Verdict
 from audit.record import Tool as ToolRef
+from base.text import storable
 from policies.claim_keys import ENDED
 from policies.decision import Decision
 from policies.types import Approval, Claim, Observation, Principal, Request, Target
 from tools.errors import ToolError
 from tools.path.standing import ENDS, Standing, State, ballot, standing, votes
+
+MOST_TEXT = 4096
+"""Characters of a reason or a detail in a record (`audit.record.Text`)."""
 
 
 def actor_of(who: Principal) -> Actor:
@@ -220,7 +224,7 @@ class Journal:
             request_digest=request.digest,
             view_digest=asked.record.view_digest,
             mode=request.mode,
-            reason=reason or None,
+            reason=storable(reason, MOST_TEXT) or None,
             parents=(Parent(rel="asked", id=asked.record.id),),
             approval=ballot(voter, expires_ms),
         )

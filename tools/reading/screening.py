@@ -89,7 +89,7 @@ class Screening:
         """Whether it may read that of this workload, with its labels."""
         gate = await self._c.gate()
         now = self._c.now_ms()
-        values = await self._c.log.values(gate.keys(request))
+        values = await self._c.values(gate.keys(request))
         situation = Situation(now_ms=now, values=values, lease=("", 0), nonce=request.id)
         seen = observation(workload, self._c.cluster, now, {"uid": workload.uid})
         return gate.decide(request, seen, (), situation).verdict is VerdictKind.ALLOW

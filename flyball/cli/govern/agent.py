@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flyball.cli.govern.stop import Why, turn
+from flyball.cli.govern.stop import Why, scope_of
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, say, table
 
@@ -67,14 +67,20 @@ def show(opts: Options, name: Name) -> None:
 @command
 def suspend(opts: Options, name: Name, reason: Why = "") -> None:
     """Suspend one agent (its kill switch). Example: flyball agent suspend tuner"""
-    turn(opts, name, False, reason, throw=True)
+    from flyball.cli.govern.switch import throw
+
+    place, scope = scope_of(opts, name, cluster=False)
+    throw(opts, place, scope, reason)
 
 
 @app.command()
 @command
 def resume(opts: Options, name: Name, reason: Why = "") -> None:
     """Resume a suspended agent. Example: flyball agent resume tuner"""
-    turn(opts, name, False, reason, throw=False)
+    from flyball.cli.govern.switch import lift
+
+    _, scope = scope_of(opts, name, cluster=False)
+    lift(opts, scope, reason)
 
 
 async def _agents(app: "App") -> dict[str, Any]:

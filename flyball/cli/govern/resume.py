@@ -2,7 +2,7 @@
 
 import typer
 
-from flyball.cli.govern.stop import Agent, Cluster, Why, turn
+from flyball.cli.govern.stop import Agent, Cluster, Why, scope_of
 from flyball.cli.kit.options import Options, command
 
 app = typer.Typer()
@@ -12,4 +12,7 @@ app = typer.Typer()
 @command
 def resume(opts: Options, agent: Agent = None, cluster: Cluster = False, reason: Why = "") -> None:
     """Resume agents and writes (the kill switch). Example: flyball resume"""
-    turn(opts, agent, cluster, reason, throw=False)
+    from flyball.cli.govern.switch import lift
+
+    _, scope = scope_of(opts, agent, cluster)
+    lift(opts, scope, reason)

@@ -67,6 +67,13 @@ class Options:
 
         return load(self.flags, self.config)
 
+    @functools.cached_property
+    def urgent_settings(self) -> "Settings":
+        """The settings for the kill switch: no file of a working folder is in its way. Raises UsageError."""
+        from flyball.settings import load
+
+        return load(self.flags, self.config, urgent=True)
+
     @property
     def json(self) -> bool:
         return self.output == "json"
@@ -94,13 +101,10 @@ class Options:
         """Open the log alone: what the kill switch needs, whatever else is broken or unreachable."""
         import asyncio
 
-        from flyball.settings import load
         from flyball.wiring import open_switch
 
-        settings = load(self.flags, self.config, urgent=True)
-
         async def inside() -> T:
-            async with open_switch(settings) as switch:
+            async with open_switch(self.urgent_settings) as switch:
                 return await work(switch)
 
         return asyncio.run(inside())

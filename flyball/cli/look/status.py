@@ -12,6 +12,8 @@ from flyball.exits import Exit, Stop
 
 if TYPE_CHECKING:
     from flyball.wiring import App
+    from tools.path.kill_switch import Stopped
+    from tools.path.stop_files import StopFile
     from tools.path.verifier import Awaited
 
 app = typer.Typer()
@@ -39,7 +41,7 @@ async def _facts(app: "App") -> dict[str, Any]:
 
     context = app.context
     gate = await context.gate()
-    off = [s.scope for s in await stopped(context)]
+    off = await stopped(context)
     return {
         "context": app.place.context,
         "namespace": app.place.namespace,
@@ -48,7 +50,7 @@ async def _facts(app: "App") -> dict[str, Any]:
         "person": app.identity.human,
         "policy_sha256": gate.snapshot.digest,
         "policy_problem": context.policy.problem.what if context.policy.problem else None,
-        "stopped": off,
+        "stopped": [switch.scope for switch in off],
         "stopped_by": await _stops(app, off),
         "waiting": [w.handle for w in await app.approvals.waiting()],
         "in_doubt": [e.seq for e in await app.executor.resolver.open_intents()],
@@ -66,9 +68,10 @@ def _owed(one: "Awaited") -> dict[str, Any]:
     return {"record": one.intent.seq, "owed": "rollback" if one.judged else "verdict", "due": due}
 
 
-async def _stops(app: "App", scopes: list[str]) -> dict[str, dict[str, Any]]:
-    """For each scope that is stopped: by whom, when and why, by the newest record of its switch."""
-    found = dict[str, dict[str, Any]]()
+async def _stops(app: "App", off: "list[Stopped]") -> dict[str, dict[str, Any]]:
+    """For each scope that is stopped: by whom, when and why, by the newest record of its switch or its stop file."""
+    found = {switch.scope: _by_file(switch.file) for switch in off if switch.file}
+    scopes = {switch.scope for switch in off}
     for entry in await app.log.find(kinds=("killswitch",), newest_first=True, limit=200):
         record, labels = entry.record, entry.record.labels or {}
         scope = labels.get("scope", "")
@@ -82,18 +85,31 @@ async def _stops(app: "App", scopes: list[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _by_file(file: "StopFile") -> dict[str, Any]:
+    told = {name: str(file.told.get(name, "")) for name in ("by", "at", "reason")}
+    return {**told, "record": None, "stop_file": str(file.path)}
+
+
 def _stopped(facts: dict[str, Any], scope: str) -> list[str]:
     """The scope, how it is lifted, and who stopped it why."""
     lines = [tone(f"stopped: {scope}   {lifting(scope)}", "bad")]
     told = facts["stopped_by"].get(scope)
     if told is not None:
         why = f": {safe(told['reason'])}" if told["reason"] else ", without a reason"
-        lines.append(f"by {safe(told['by'])} at {_local(told['at'])}{why}   record {told['record']}")
+        where = (
+            f"stop file {safe(told['stop_file'])}" if told["record"] is None else f"record {told['record']}"
+        )
+        lines.append(f"by {safe(told['by'] or 'somebody')} at {_local(told['at'])}{why}   {where}")
     return lines
 
 
 def _local(ts: str) -> str:
-    return f"{datetime.fromisoformat(ts).astimezone():%Y-%m-%d %H:%M %Z}"
+    """A time in the local zone; a stop file may hold none."""
+    try:
+        when = datetime.fromisoformat(ts)
+    except ValueError:
+        return "an unknown time"
+    return f"{when.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def _print(facts: dict[str, Any]) -> None:

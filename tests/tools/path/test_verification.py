@@ -199,12 +199,12 @@ def test_stopped_it_waits_and_resumed_it_is_undone(tmp_path: Path) -> None:
         await changed(one)
         due(one)
         becomes(one, ready=3)
-        await kill_switch.throw(one, "all", one.identity.by_hand(), "paging storm")
+        await kill_switch.throw(one.context, "all", one.identity.by_hand(), "paging storm")
         (found,) = await one.verifier.sweep()
         assert found.rollback is None
         assert "is stopped" in found.left
         assert replicas(one) == 8
-        await kill_switch.lift(one, "all", one.identity.by_hand(), "over")
+        await kill_switch.lift(one.context, "all", one.identity.by_hand(), "over")
         (found,) = await one.verifier.sweep()
         assert isinstance(found.rollback, Applied)
         assert await told(one) == ["action.verified worse", "action.rolled_back applied"]
