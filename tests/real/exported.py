@@ -36,10 +36,25 @@ class Cluster:
         """Ready from `since_s` until `until_s`, as kube-state-metrics has it."""
         of = {"namespace": self.name, "pod": pod, "uid": f"uid-{pod}"}
         times = self.times(min(since_s, OLD_S), until_s)
+        self.put("kube_pod_status_phase", {**of, "phase": "Running"}, times, 1)
         self.put("kube_pod_status_ready", {**of, "condition": "true"}, times, 1)
         self.put("kube_pod_start_time", of, times, self.now_ms / 1000 - since_s)
         for container in containers:
             self.put("kube_pod_container_info", {**of, "container": container}, times, 1)
+
+    def init(self, pod: str, container: str, policy: str | None, running: int) -> None:
+        """An init container, as kube-state-metrics has it; before 2.11 (`policy` None) without its restart policy."""
+        of = {"namespace": self.name, "pod": pod, "uid": f"uid-{pod}", "container": container}
+        told = {} if policy is None else {"restart_policy": policy}
+        self.put("kube_pod_init_container_info", {**of, **told}, self.times(), 1)
+        self.put("kube_pod_init_container_status_running", of, self.times(), running)
+
+    def granted(self, pod: str, container: str, cores: float, init: bool = False) -> None:
+        """A request and a limit of so many cores."""
+        of = {"namespace": self.name, "pod": pod, "container": container, "resource": "cpu"}
+        for part in ("requests", "limits"):
+            name = f"kube_pod_{'init_' if init else ''}container_resource_{part}"
+            self.put(name, of, self.times(), cores)
 
     def burns(self, pod: str, cores: float, times: list[int], away: bool = False, **labels: str) -> None:
         """A container that uses so much, as cAdvisor has it. `away`: at other times nothing was asked."""
@@ -50,16 +65,22 @@ class Cluster:
         put("container_memory_working_set_bytes", of, times, cores * 1000)
 
     def counts(
-        self, pod: str, told: Callable[[int], tuple[int, str]], times: list[int], **labels: str
+        self,
+        pod: str,
+        told: Callable[[int], tuple[int, str]],
+        times: list[int],
+        init: bool = False,
+        **labels: str,
     ) -> None:
         """Restarts and the last reason by age in seconds, as kube-state-metrics has them."""
+        kind = "kube_pod_init_container" if init else "kube_pod_container"
         of = {"namespace": self.name, "pod": pod, "uid": f"uid-{pod}", "container": "app", **labels}
         at = lambda moment: told((self.now_ms - moment) // 1000)  # noqa: E731
-        self.put("kube_pod_container_status_restarts_total", of, times, lambda t: at(t)[0])
+        self.put(f"{kind}_status_restarts_total", of, times, lambda t: at(t)[0])
         reasons = {reason for moment in times if (reason := at(moment)[1])}
         for reason in reasons:
             self.put(
-                "kube_pod_container_status_last_terminated_reason",
+                f"{kind}_status_last_terminated_reason",
                 {**of, "reason": reason},
                 times,
                 partial(lambda reason, t: 1 if at(t)[1] == reason else None, reason),

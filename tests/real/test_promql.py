@@ -301,6 +301,94 @@ def test_another_pod_of_the_same_name_counts_from_zero(prometheus: Written) -> N
     assert latest(prometheus, "statefulset", Metric.OOM_KILLS).v == 2
 
 
+def _native(policy: str | None) -> Callable[[Cluster], None]:
+    """Two pods with a native sidecar that was killed once, and an init container that ended long ago."""
+
+    def build(on: Cluster) -> None:
+        for pod in PODS[:2]:
+            on.pod(pod)
+            on.init(pod, "proxy", policy, running=1)
+            on.init(pod, "migrate", "" if policy else None, running=0)
+            for name, cores, init in (("app", 0.5, False), ("proxy", 0.25, True), ("migrate", 2, True)):
+                on.granted(pod, name, cores, init)
+            on.burns(pod, 0.2, on.times())
+            on.burns(pod, 0.1, on.times(), container="proxy", id=f"/{pod}/proxy")
+            on.counts(pod, lambda age: (0, ""), on.times())
+            killed = lambda age: (1, "OOMKilled") if age < 600 else (0, "")  # noqa: E731
+            on.counts(pod, killed, on.times(), init=True, container="proxy")
+            on.counts(pod, lambda age: (7, "Error"), on.times(), init=True, container="migrate")
+
+    return build
+
+
+SCENES["native"], SCENES["native-before-2-11"] = _native("Always"), _native(None)
+
+
+@scene
+def _in_containers(on: Cluster) -> None:
+    """The same with the proxy among the containers."""
+    for pod in PODS[:2]:
+        on.pod(pod, containers=("app", "proxy"))
+        for name, cores in (("app", 0.5), ("proxy", 0.25)):
+            on.granted(pod, name, cores)
+        on.burns(pod, 0.2, on.times())
+        on.burns(pod, 0.1, on.times(), container="proxy", id=f"/{pod}/proxy")
+        on.counts(pod, lambda age: (0, ""), on.times())
+        killed = lambda age: (1, "OOMKilled") if age < 600 else (0, "")  # noqa: E731
+        on.counts(pod, killed, on.times(), container="proxy")
+
+
+@pytest.mark.parametrize("name", ["native", "native-before-2-11", "in-containers"])
+@pytest.mark.parametrize(
+    ("metric", "v"),
+    [
+        (Metric.CPU_USAGE, 600),
+        (Metric.CPU_REQUESTS, 1500),
+        (Metric.CPU_LIMITS, 1500),
+        (Metric.RESTARTS, 2),
+        (Metric.OOM_KILLS, 2),
+    ],
+)
+def test_a_native_sidecar_counts_as_a_container_does(
+    prometheus: Written, name: str, metric: Metric, v: int
+) -> None:
+    found = latest(prometheus, name, metric)
+    assert (found.v, found.coverage_ppm) == (v, 1_000_000), found
+
+
+@scene
+def _unmeasured_sidecar(on: Cluster) -> None:
+    """The sidecar has no usage, no request and no limit."""
+    on.pod(PODS[0])
+    on.init(PODS[0], "proxy", "Always", running=1)
+    on.granted(PODS[0], "app", 0.5)
+    on.burns(PODS[0], 0.2, on.times())
+
+
+@pytest.mark.parametrize("metric", [Metric.CPU_USAGE, Metric.CPU_REQUESTS, Metric.CPU_LIMITS])
+def test_a_native_sidecar_without_a_figure_makes_it_partial(prometheus: Written, metric: Metric) -> None:
+    found = latest(prometheus, "unmeasured-sidecar", metric)
+    assert (found.missing, found.coverage_ppm) == ("partial", 500_000)
+
+
+@scene
+def _pair(on: Cluster) -> None:
+    """Two replicas of a Prometheus, each with its own label, as Thanos shows them without deduplication."""
+    for pod in PODS[:2]:
+        on.pod(pod)
+        for replica in ("a", "b"):
+            for code, rate in (("200", 9), ("500", 1)):
+                on.serves("http_server_request_duration_seconds_count", rate, on.times(), pod=pod,
+                          http_response_status_code=code, prometheus_replica=replica)  # fmt: skip
+
+
+def test_requests_that_two_replicas_have_stored_count_once(prometheus: Written) -> None:
+    assert latest(prometheus, "pair", Metric.REQUEST_RATE).v == 20_000
+    assert latest(prometheus, "pair", Metric.ERROR_RATE).v == 100_000
+    series = history(prometheus, "pair", Metric.REQUEST_RATE, 600, 60)
+    assert set(series.values[:-1]) == {20_000}
+
+
 def _istio(on: Cluster, pods: tuple[str, ...], reporter: str, **labels: str) -> None:
     to = {"destination_workload": "web", "destination_workload_namespace": on.name, "reporter": reporter}
     for pod in pods:

@@ -19,10 +19,28 @@ POD = "namespace, pod"
 CONTAINER = "namespace, pod, container"
 OF = 'namespace="$namespace",pod=~"$pods"$labels'
 READY = f'(kube_pod_status_ready{{{OF},condition="true"}} == 1)'
-CONTAINERS = f"(max by ({CONTAINER}) (kube_pod_container_info{{{OF}}}) and on ({POD}) {READY})"
-"""The containers of ready pods; init containers are none of them."""
-LIMITED = f"({CONTAINERS} and on ({CONTAINER}) kube_pod_container_resource_limits"
-LIMITED += f'{{{OF},resource="cpu"}})'
+_ALWAYS = f'kube_pod_init_container_info{{{OF},restart_policy="Always"}}'
+_RUNS = f"(kube_pod_init_container_status_running{{{OF}}} == 1)"
+SIDECARS = f"(max by ({CONTAINER}) ({_ALWAYS}) or max by ({CONTAINER}) ({_RUNS} and on ({POD}) {READY}))"
+"""Native sidecars: init containers with restartPolicy Always, which kube-state-metrics says from 2.11 on; before, the
+init containers that run in a ready pod."""
+WERE_SIDECARS = f"(max by ({CONTAINER}) (max_over_time({_ALWAYS}[$window])) or {SIDECARS})"
+"""Those of the whole window, of pods that are gone too."""
+EVERY = f"(max by ({CONTAINER}) (kube_pod_container_info{{{OF}}}) or {SIDECARS})"
+"""The containers that run as long as their pod; ordinary init containers are none of them."""
+CONTAINERS = f"({EVERY} and on ({POD}) {READY})"
+"""Those of ready pods."""
+
+
+def with_sidecars(each: str, sidecars: str = SIDECARS) -> str:
+    """An expression over kube-state-metrics' series of containers, and the same of native sidecars, whose series bear
+    other names."""
+    theirs = each.replace("kube_pod_container_", "kube_pod_init_container_")
+    return f"({each} or {theirs} and on ({CONTAINER}) {sidecars})"
+
+
+_LIMITS = f'kube_pod_container_resource_limits{{{OF},resource="cpu"}}'
+LIMITED = f"({CONTAINERS} and on ({CONTAINER}) {with_sidecars(_LIMITS)})"
 """Those with a CPU limit: the kernel counts periods of no others."""
 PODS = f"(max by (pod) {READY})"
 _EDGE = 4

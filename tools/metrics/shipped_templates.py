@@ -8,7 +8,8 @@ What is needed of a Prometheus that is asked with these:
   `kube_pod_start_time`, `kube_pod_container_info`, `kube_pod_container_resource_requests`,
   `kube_pod_container_resource_limits`, `kube_pod_container_status_restarts_total`,
   `kube_pod_container_status_last_terminated_reason`, `kube_deployment_status_replicas_ready`,
-  `kube_statefulset_status_replicas_ready`.
+  `kube_statefulset_status_replicas_ready`; of native sidecars the same as `kube_pod_init_container_…`, with
+  `restart_policy` in its `_info` or its `_status_running`.
 - preset `opentelemetry`: `http_server_request_duration_seconds` (`_bucket`, `_count`) with the labels namespace
   and pod of the scrape and `http_response_status_code` (OpenTelemetry's HTTP semantic conventions).
 - preset `istio`: `istio_requests_total`, `istio_request_duration_milliseconds` as the destination reports them,
@@ -30,14 +31,17 @@ from types import MappingProxyType
 
 from tools.metrics.coverage import (
     CONTAINER,
+    EVERY,
     LIMITED,
     OF,
     POD,
+    WERE_SIDECARS,
     Covered,
     at_once,
     of_window,
     over_containers,
     over_pods,
+    with_sidecars,
 )
 from tools.metrics.templates import Template
 from tools.metrics.types import Metric
@@ -76,9 +80,8 @@ def _usage() -> dict[Metric, Template]:
 def _granted(series: str, resource: str) -> Template:
     """Of all containers of pods that are not finished; those for which nothing is set are not covered."""
     here = f'{series}{{{OF},resource="{resource}"}}'
-    each = f"max by ({CONTAINER}) ({here}) {_ALIVE}"
-    all_ = f"max by ({CONTAINER}) (kube_pod_container_info{{{OF}}}) {_ALIVE}"
-    return Template(f"sum({each})", here, f"count({each})", f"count({all_})")
+    each = f"max by ({CONTAINER}) ({with_sidecars(here)}) {_ALIVE}"
+    return Template(f"sum({each})", here, f"count({each})", f"count({EVERY} {_ALIVE})")
 
 
 _RUN = "namespace, pod, uid, container"
@@ -88,12 +91,18 @@ _NEW = f"(kube_pod_start_time{{{OF}}} > time() -"
 
 
 def _restarts() -> Template:
-    most = f"max by ({_RUN}) (max_over_time({_COUNT}[$window]))"
+    most = f"max by ({_RUN}) ({_then(f'max_over_time({_COUNT}[$window])')})"
     young = f"max_over_time(kube_pod_start_time{{{OF}}}[$window]) > time() - $window_s"
-    known = f"max by ({_RUN}) ({_COUNT} offset $window) or 0 * {most} and on ({POD}, uid) ({young})"
-    least = f"min by ({_RUN}) (min_over_time({_COUNT}[$window]))"
+    known = (
+        f"max by ({_RUN}) ({_then(f'{_COUNT} offset $window')}) or 0 * {most} and on ({POD}, uid) ({young})"
+    )
+    least = f"min by ({_RUN}) ({_then(f'min_over_time({_COUNT}[$window])')})"
     value = f"sum({most} - ({known} or {least}))"
     return Template(value, _COUNT, f"count({most} and ({known}))", f"count({most})")
+
+
+def _then(each: str) -> str:
+    return with_sidecars(each, WERE_SIDECARS)
 
 
 def _oom_kills(restarts: Template) -> Template:
@@ -101,12 +110,13 @@ def _oom_kills(restarts: Template) -> Template:
     or a pod that is gone by now, takes nothing away. Of several restarts between two scrapes the last one's
     reason is known only. Restarts without a reason (nothing was scraped) are not covered."""
     reason = "kube_pod_container_status_last_terminated_reason"
-    begun = f"0 * max by ({_RUN}) ({_COUNT}) and on ({POD}, uid) {_NEW} 3 * $scrape_s)"
-    before = f"(max by ({_RUN}) ({_COUNT} offset $scrape) or {begun})"
-    each = f"clamp_min(max by ({_RUN}) ({_COUNT}) - {before}, 0)"
+    now = f"max by ({_RUN}) ({with_sidecars(_COUNT)})"
+    begun = f"0 * {now} and on ({POD}, uid) {_NEW} 3 * $scrape_s)"
+    before = f"(max by ({_RUN}) ({with_sidecars(f'{_COUNT} offset $scrape')}) or {begun})"
+    each = f"clamp_min({now} - {before}, 0)"
 
     def told(matchers: str) -> str:
-        why = f"{each} and on ({_RUN}) ({reason}{{{OF}{matchers}}} == 1)"
+        why = f"{each} and on ({_RUN}) {with_sidecars(f'({reason}{{{OF}{matchers}}} == 1)')}"
         return f"(sum(sum_over_time(({why})[$window:$scrape])) or 0 * ({restarts.value}))"
 
     known = f"({told('')} + 1) / ({restarts.value} + 1)"
@@ -132,21 +142,26 @@ def _state() -> dict[Metric, Template]:
 _QUANTILES = {Metric.LATENCY_P50: "0.5", Metric.LATENCY_P95: "0.95", Metric.LATENCY_P99: "0.99"}
 
 
+def _rate(counter: str) -> str:
+    """Of each series, once: the replicas of a Prometheus store the same under labels of their own."""
+    return f"max without ($replicas) (rate({counter}[$window]))"
+
+
 def _share(failed: str, count: str) -> str:
     """A status code has no series before its first answer: no failures is a share of zero, not a gap."""
-    total = f"sum(rate({count}[$window]))"
-    return f"(sum(rate({failed}[$window])) or 0 * {total}) / {total}"
+    total = f"sum({_rate(count)})"
+    return f"(sum({_rate(failed)}) or 0 * {total}) / {total}"
 
 
 def _quantile(share: str, bucket: str) -> str:
-    return f"histogram_quantile({share}, sum by (le) (rate({bucket}[$window])))"
+    return f"histogram_quantile({share}, sum by (le) ({_rate(bucket)}))"
 
 
 def _opentelemetry() -> dict[Metric, Template]:
     count, bucket = (f"http_server_request_duration_seconds_{part}{{{OF}}}" for part in ("count", "bucket"))
     failed = f'http_server_request_duration_seconds_count{{{OF},http_response_status_code=~"5.."}}'
     values = {
-        Metric.REQUEST_RATE: f"sum(rate({count}[$window]))",
+        Metric.REQUEST_RATE: f"sum({_rate(count)})",
         Metric.ERROR_RATE: _share(failed, count),
         **{metric: _quantile(share, bucket) for metric, share in _QUANTILES.items()},
     }
@@ -164,7 +179,7 @@ def _istio() -> dict[Metric, Template]:
     )
     failed = f'istio_requests_total{{{where},response_code=~"5.."}}'
     values = {
-        Metric.REQUEST_RATE: f"sum(rate({count}[$window]))",
+        Metric.REQUEST_RATE: f"sum({_rate(count)})",
         Metric.ERROR_RATE: _share(failed, count),
         **{metric: f"{_quantile(share, bucket)} / 1000" for metric, share in _QUANTILES.items()},
     }

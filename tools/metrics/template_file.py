@@ -5,6 +5,7 @@ preset = "istio"          # or "opentelemetry", the default
 scrape_s = 60             # seconds between two scrapes
 window_s = 600            # seconds that a rate is taken over; four scrapes or more
 labels = { cluster = "prod-eu" }
+replica_labels = ["prometheus_replica"]   # which tell the replicas of a Prometheus apart
 
 [templates.request_rate]
 value = 'sum(rate(nginx_requests_total{namespace="$namespace",pod=~"$pods"$labels}[$window]))'
@@ -23,6 +24,7 @@ from tools.metrics.shipped_templates import PRESETS
 from tools.metrics.templates import (
     PER_WINDOW,
     PLACEHOLDERS,
+    REPLICA_LABELS,
     SCRAPE_S,
     WINDOW_S,
     Template,
@@ -33,7 +35,7 @@ from tools.metrics.types import Metric
 
 DEFAULT = "opentelemetry"
 MAX_BYTES = 1024 * 1024
-_KEYS = ("preset", "scrape_s", "window_s", "labels", "templates")
+_KEYS = ("preset", "scrape_s", "window_s", "labels", "replica_labels", "templates")
 _FIELDS = ("value", "sample", "measured", "expected")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _SELECTOR = re.compile(r"(?:[a-zA-Z_:][a-zA-Z0-9_:${}]*)?\{.*\}", re.DOTALL)
@@ -85,6 +87,7 @@ class _Reading:
             scrape_s=scrape_s,
             window_s=window_s,
             where=str(self._path),
+            replica_labels=self._names(table.get("replica_labels", list(REPLICA_LABELS)), "replica_labels"),
         )
 
     def _template(self, key: str, value: object) -> Template:
@@ -121,11 +124,21 @@ class _Reading:
                 "neither `$pods` nor `$workload` is there", key, 'add pod=~"$pods" or, say, app="$workload"'
             )
 
+    def _names(self, value: object, key: str) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            self._fail("a list of labels' names is expected", key, f'write {key} = ["prometheus_replica"]')
+        for name in value:
+            self._label(name, key)
+        return tuple(value)
+
+    def _label(self, name: str, key: str) -> None:
+        if _LABEL.fullmatch(name) is None or name.startswith("__"):
+            self._fail(f"`{name}` is not a label's name", key, "letters, digits and _ only")
+
     def _labels(self, value: object) -> Mapping[str, str]:
         labels = self._mapping(value, "labels")
         for name, text in labels.items():
-            if _LABEL.fullmatch(name) is None or name.startswith("__"):
-                self._fail(f"`{name}` is not a label's name", "labels", "letters, digits and _ only")
+            self._label(name, "labels")
             if not isinstance(text, str):
                 self._fail("a label's value is text", f"labels.{name}", f'write {name} = "{text}"')
         return dict(labels)

@@ -7,8 +7,8 @@ is that of the evaluation, and its lookback would let a source that has been sil
 
 Placeholders: $namespace, $workload, $kind, $pods (a pattern of the pods' names), $window, $scrape and $step
 (durations; a step is a fourth of a scrape), $window_s and $scrape_s (seconds), $samples (scrapes within a window),
-$labels (matchers that an operator adds); `${kind}` within a name, `$$` for a dollar. $namespace, $workload and
-$pods stand within double quotes.
+$labels (matchers that an operator adds), $replicas (labels that tell the replicas of a Prometheus apart); `${kind}`
+within a name, `$$` for a dollar. $namespace, $workload and $pods stand within double quotes.
 """
 
 import re
@@ -21,13 +21,15 @@ from tools.metrics.types import Metric
 
 PLACEHOLDERS = frozenset(
     {"namespace", "workload", "kind", "pods", "labels"}
-    | {"window", "scrape", "step", "window_s", "scrape_s", "samples"}
+    | {"window", "scrape", "step", "window_s", "scrape_s", "samples", "replicas"}
 )
 SCRAPE_S = 30
 """How often a source is scraped, where an operator says nothing else (kube-prometheus' default)."""
 WINDOW_S = 300
 COUNTED_S: Mapping[Metric, int] = {Metric.RESTARTS: 3600, Metric.OOM_KILLS: 3600}
 """What is counted over an hour, where one figure is asked for."""
+REPLICA_LABELS = ("prometheus_replica", "replica")
+"""What prometheus-operator and Thanos' own documentation call the label of a replica."""
 PER_WINDOW = 4
 """Scrapes that a window holds at least, so that a rate survives one that is lost."""
 _PLACEHOLDER = re.compile(r"\$(?:(\$)|\{([a-z_]+)\}|([a-z_]+))")
@@ -61,14 +63,15 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """One Template for each Metric, and what holds for all: extra labels, the seconds between two scrapes, and
-    the seconds that a rate is taken over."""
+    """One Template for each Metric, and what holds for all: extra labels, the seconds between two scrapes, the
+    seconds that a rate is taken over, and the labels that tell the replicas of a Prometheus apart."""
 
     by_metric: Mapping[Metric, Template]
     labels: Mapping[str, str] = field(default_factory=dict)
     scrape_s: int = SCRAPE_S
     window_s: int = WINDOW_S
     where: str = "the shipped templates"
+    replica_labels: tuple[str, ...] = REPLICA_LABELS
 
     def over_s(self, metric: Metric, step_s: int | None = None) -> int:
         """Over how many seconds a figure is taken: one alone over `window_s` (restarts and kills: an hour), the
@@ -97,7 +100,7 @@ class Templates:
         """What a stored answer depends on: another template is another series."""
         texts = self.by_metric[metric].texts
         labels = sorted(self.labels.items())
-        return digest_of([*texts, labels, self.scrape_s])
+        return digest_of([*texts, labels, self.scrape_s, list(self.replica_labels)])
 
     def counts(self, metric: Metric) -> bool:
         """Whether the answer says how much it covers."""
@@ -115,6 +118,7 @@ class Templates:
             "window_s": str(window_s),
             "scrape_s": str(self.scrape_s),
             "samples": str(window_s // self.scrape_s),
+            "replicas": ", ".join(self.replica_labels),
             "labels": "".join(f',{name}="{escaped(value)}"' for name, value in sorted(self.labels.items())),
         }
 
