@@ -14,6 +14,9 @@ from sandbox.controllers.changes import parse as parse_change
 from sandbox.controllers.node_room import is_up, room_of
 from sandbox.controllers.workloads import settle
 from sandbox.load.manifest import parse as parse_load
+from tools.cluster import restraints
+
+_UNLABELLED: Json = {"spec": {"template": {}}}
 
 
 def put(txn: Transaction, documents: Iterable[Json]) -> list[Key]:
@@ -59,6 +62,8 @@ def _loadable(manifest: Json) -> Key:
         parse_change(manifest)
     if key.kind in ("resourcequota", "limitrange"):
         _refuse_amounts(key, spec)
+    if key.kind == "poddisruptionbudget":
+        _refuse_budget(key, manifest)
     if key.kind == "horizontalpodautoscaler":
         _refuse_autoscaler(key, manifest, spec)
     if key.kind == "node":
@@ -69,6 +74,20 @@ def _loadable(manifest: Json) -> Key:
             why = f"status (its allocatable and conditions) cannot be read: {e}"
             raise SandboxError(why, where=f"Node {key.name}") from e
     return key
+
+
+def _refuse_budget(key: Key, manifest: Json) -> None:
+    """One of the two amounts, as the API has it, and a selector that can be read."""
+    where = f"PodDisruptionBudget {key.name}"
+    try:
+        restraints.budgets([manifest], _UNLABELLED)
+        of_all = manifest | {"spec": {**manifest["spec"], "selector": {}}}
+        (one,) = restraints.budgets([of_all], _UNLABELLED)
+        one.disruptions(1)
+    except (KeyError, AttributeError, TypeError, ValueError) as e:
+        raise SandboxError(f"spec cannot be read: {e}", where=where) from e
+    if (one.min_available is None) == (one.max_unavailable is None):
+        raise SandboxError("spec needs minAvailable or maxUnavailable, not both", where=where)
 
 
 def _refuse_autoscaler(key: Key, manifest: Json, spec: Json) -> None:

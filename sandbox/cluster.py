@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from policies.types import Target
 from sandbox import endpoint
+from sandbox.api import quota
 from sandbox.api.errors import ApiError
 from sandbox.api.faults import Call
 from sandbox.api.kinds import WORKLOADS
@@ -17,10 +18,10 @@ from sandbox.api.store import Json, Key, Transaction
 from sandbox.controllers import events
 from sandbox.controllers.pods import pods_of
 from sandbox.world import World
-from tools.cluster import objects
+from tools.cluster import objects, restraints
 from tools.cluster.answers import Answer, Question, read_error
 from tools.cluster.owners import aimed_at, owner_of
-from tools.cluster_types import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Workload
+from tools.cluster_types import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Restraints, Workload
 from tools.errors import ClusterUnavailable, NotFound
 
 NAME = "sandbox"
@@ -92,6 +93,15 @@ class SimulatedCluster:
             _found(txn, key)
             hpa = aimed_at(target, txn.all("horizontalpodautoscaler", key.namespace))
             return None if hpa is None else objects.autoscaler(hpa)
+
+    async def restraints(self, target: Target) -> Restraints:
+        key = key_for(target)
+        with self._asking(key), self.world.store.read() as txn:
+            budgets = txn.all("poddisruptionbudget", key.namespace)
+            quotas = [
+                one | {"status": quota.status(txn, one)} for one in txn.all("resourcequota", key.namespace)
+            ]
+            return Restraints(restraints.budgets(budgets, _found(txn, key)), restraints.quotas(quotas))
 
     async def resizable(self) -> bool:
         """Always: `pods/resize` is served from 1.33 on by default."""

@@ -253,6 +253,43 @@ class Autoscaler:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """A PodDisruptionBudget over a workload's pods, as its spec has it: a count or a percentage (`2`, `50%`)."""
+
+    name: str
+    min_available: int | str | None = None
+    max_unavailable: int | str | None = None
+
+    def disruptions(self, pods: int) -> int:
+        """How many of so many healthy pods may be away at once (Kubernetes, pkg/controller/disruption,
+        getExpectedPodCount: percentages are rounded up). Raises ValueError for what is neither."""
+        if self.max_unavailable is not None:
+            return min(_of(self.max_unavailable, pods), pods)
+        return max(0, pods - _of(self.min_available or 0, pods))
+
+
+def _of(amount: int | str, pods: int) -> int:
+    return amount if isinstance(amount, int) else -(-int(amount.removesuffix("%")) * pods // 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A ResourceQuota over a workload's pods: what it leaves, by resource: `pods` (a count), `requests.cpu` and
+    `limits.cpu` (millicores), `requests.memory` and `limits.memory` (bytes)."""
+
+    name: str
+    left: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Restraints:
+    """What bounds the number of a workload's pods beside policy; None where it may not be listed."""
+
+    budgets: tuple[Budget, ...] | None = ()
+    quotas: tuple[Quota, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Patch:
     """One change as the API takes it: a strategic merge patch of the object or of a subresource.
 

@@ -17,6 +17,7 @@ from tools.cluster_types import (
     Pod,
     PodUsage,
     Precondition,
+    Restraints,
     Workload,
 )
 
@@ -39,6 +40,9 @@ class ClusterReader(Protocol):
 
     async def autoscaler(self, target: Target) -> Autoscaler | None:
         """The HPA that is aimed at it, if there is one."""
+
+    async def restraints(self, target: Target) -> Restraints:
+        """The PodDisruptionBudgets over its pods, and the ResourceQuotas of its namespace."""
 
     async def resizable(self) -> bool:
         """Whether the cluster serves `pods/resize` (by discovery)."""

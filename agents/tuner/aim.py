@@ -17,18 +17,19 @@ def aimed(found: Proposal, room: Room) -> Proposal:
     It is never moved past where the workload stands, nor past what the strategy wanted. Where no number would help
     (a freeze, no rule at all) it stays: the path says why not.
     """
-    wanted = found.proposed
-    if wanted is None:
+    asked = found.proposed
+    if asked is None:
         return found
+    wanted = asked if found.wanted is None else found.wanted
     if found.target.kind == "statefulset" and not room.names_kind:
         return replace(found, proposed=None, wanted=wanted, why="statefulset-not-named")
     ranges = [r for r in room.ranges if r.dimension == DIMENSION]
     if not room.refused or not ranges:
         return found
-    nearest = {min(max(wanted, r.low), r.high) for r in ranges}
-    inside = [n for n in nearest if found.now < n <= wanted or wanted <= n < found.now]
+    nearest = {min(max(asked, r.low), r.high) for r in ranges}
+    inside = [n for n in nearest if found.now < n <= asked or asked <= n < found.now]
     if not inside:
         return replace(found, proposed=None, wanted=wanted, why="policy-keeps-it")
-    best = min(inside, key=lambda n: abs(n - wanted))
-    reason = f"{found.reason}; wanted {wanted}, policy allows {best} ({room.refused})"
+    best = min(inside, key=lambda n: abs(n - asked))
+    reason = f"{found.reason}; wanted {asked}, policy allows {best} ({room.refused})"
     return replace(found, proposed=best, wanted=wanted, reason=reason)

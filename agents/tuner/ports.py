@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from policies.types import Target
-from tools.cluster_types import Pod, Workload
+from tools.cluster_types import Pod, Restraints, Workload
 from tools.metrics.types import Metric, Series
 
 
@@ -19,6 +19,9 @@ class Observer(Protocol):
 
     async def pods(self, target: Target) -> list[Pod]:
         """The pods of `target`."""
+
+    async def restraints(self, target: Target) -> Restraints:
+        """What bounds the number of its pods beside policy."""
 
     async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
         """The last `span_s` seconds of a metric, of the configured source and of no other. Raises MetricsUnavailable

@@ -14,6 +14,7 @@ from agents.request_id import of_step
 from agents.tuner.aim import aimed
 from agents.tuner.demand import LOWER_S, STEP_S
 from agents.tuner.ports import Observer
+from agents.tuner.restraints import noted, restrained
 from agents.tuner.skipped import skip_reason
 from agents.tuner.strategy import Observed, Proposal, Strategy, skipped
 from audit.clock import Clock
@@ -107,12 +108,10 @@ class TunerPass:
     async def _rows(self, run_id: str, namespace: str) -> tuple[Row, ...]:
         found = sorted(await self._observer.workloads(namespace), key=lambda w: w.target.path)
         plan = self._proposed([await self._look(workload) for workload in found])
-        calls = [self._call(run_id, one) for one in plan]  # all of them, before anything is asked
-        inside = [
-            one if call is None else aimed(one, await self._toolbox.room(call, workload))
-            for one, call, workload in zip(plan, calls, found, strict=True)
-        ]
-        return tuple(await self._rehearsed(run_id, inside))
+        for proposal in plan:  # all of them, before anything is asked
+            scaling(proposal)
+        pairs = zip(plan, found, strict=True)
+        return tuple(await self._rehearsed(run_id, [await self._inside(run_id, *pair) for pair in pairs]))
 
     async def _look(self, workload: Workload) -> Observed | Proposal:
         """What is to be proposed on, or why nothing is."""
@@ -138,6 +137,19 @@ class TunerPass:
             raise StrategyBroken(what, where=", ".join(str(one.workload.target) for one in observed[:5]))
         left = iter(answers)
         return [one if isinstance(one, Proposal) else next(left) for one in looked]
+
+    async def _inside(self, run_id: str, found: Proposal, workload: Workload) -> Proposal:
+        """The proposal within what budgets, quotas and policy allow."""
+        if found.proposed is None:
+            return found
+        try:
+            known = await self._observer.restraints(workload.target)
+        except (ToolError, RecordInvalid) as e:
+            return skipped(workload, "unreadable", e.what)
+        found = restrained(found, workload, known)
+        if (call := self._call(run_id, found)) is not None:
+            found = aimed(found, await self._toolbox.room(call, workload))
+        return noted(found)
 
     async def _rehearsed(self, run_id: str, plan: Sequence[Proposal]) -> list[Row]:
         rows: list[Row] = []

@@ -25,7 +25,8 @@ class Proposal:
     """One line of a pass. `proposed` replicas are None where nothing is proposed; `why` is a short code, `reason` the
     sentence that goes into the record; `cpu` is utilisation in percent of requests, None where nobody computed it.
 
-    `wanted` is what the strategy came to, where something else is proposed for it: the nearest that is allowed.
+    `wanted` is what the strategy came to, where something else is proposed for it: the nearest that is allowed;
+    `notes` are what a person should know of the change besides.
     """
 
     target: Target
@@ -35,6 +36,7 @@ class Proposal:
     why: str
     reason: str = ""
     wanted: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def skipped(workload: Workload, why: str, reason: str = "") -> Proposal:

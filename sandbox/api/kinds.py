@@ -40,6 +40,7 @@ _ALL = (
     Kind("Deployment", "apps/v1", "deployments", True),
     Kind("StatefulSet", "apps/v1", "statefulsets", True),
     Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers", True),
+    Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets", True),
     Kind("ResourceQuota", "v1", "resourcequotas", True),
     Kind("LimitRange", "v1", "limitranges", True),
     Kind("Event", "v1", "events", True),

@@ -20,7 +20,7 @@ from audit.errors import LogUnavailable, RecordInvalid
 from policies.types import Principal, Target
 from tests.agents.fakes import FakeRecorder, FakeToolbox
 from tests.agents.metrics import NOW, steady
-from tools.cluster_types import Container, Pod, Resources, Workload
+from tools.cluster_types import Budget, Container, Pod, Quota, Resources, Restraints, Workload
 from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, ToolError
 from tools.metrics.types import Metric, Series
 from tools.toolbox.port import Call, Card
@@ -61,6 +61,7 @@ class FakeObserver:
     found: list[Workload]
     broken: Mapping[str, Exception] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    known: Restraints = field(default_factory=Restraints)
 
     async def workloads(self, namespace: str) -> list[Workload]:
         if error := self.broken.get(namespace):
@@ -70,6 +71,9 @@ class FakeObserver:
     async def pods(self, target: Target) -> list[Pod]:
         self.asked.append(target.name)
         return [pod(i) for i in range(len(self.load[target.name]))]
+
+    async def restraints(self, target: Target) -> Restraints:
+        return self.known
 
     async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
         assert (metric, span_s, step_s) == (Metric.CPU_USAGE, 86_400, 60)
@@ -152,6 +156,78 @@ def test_it_aims_at_the_nearest_that_policy_allows(
     assert row.status == ("simulated" if proposed else "kept")
     if proposed:
         assert f"wanted {wanted}, policy allows {proposed} (limits.replicas.max" in row.proposal.reason
+
+
+@pytest.mark.parametrize(
+    ("budgets", "proposed", "why"),
+    [
+        ((), 1, "cpu-below-target"),
+        ((Budget("web", min_available=1),), 2, "cpu-below-target"),
+        ((Budget("web", min_available=2),), 3, "cpu-below-target"),
+        ((Budget("web", min_available=3),), None, "disruption-budget"),
+        ((Budget("web", min_available="50%"),), 2, "cpu-below-target"),
+        ((Budget("web", max_unavailable=1),), 1, "cpu-below-target"),
+        ((Budget("web", max_unavailable="10%"),), 1, "cpu-below-target"),
+        ((Budget("web", max_unavailable=0),), None, "disruption-budget"),
+        ((Budget("web", min_available=1), Budget("all", min_available=2)), 3, "cpu-below-target"),
+    ],
+)
+def test_it_goes_down_no_further_than_the_budgets_let_a_node_be_drained(
+    budgets: tuple[Budget, ...], proposed: int | None, why: str
+) -> None:
+    observer = FakeObserver({"web": [200] * 4}, [workload("web")], known=Restraints(budgets))
+    (row,) = tuned(observer)[0].rows
+    assert (row.proposal.proposed, row.proposal.why) == (proposed, why)
+    moved = proposed != 1
+    assert row.proposal.wanted == (1 if moved else None)
+    assert row.proposal.notes == (
+        (f"poddisruptionbudget {', '.join(b.name for b in budgets)} would let no pod be moved at 1",)
+        if moved
+        else ("leaves a single replica: nothing serves while that one moves",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("left", "proposed", "why"),
+    [
+        ({"pods": 2}, 6, "cpu-above-target"),
+        ({"pods": 1}, 5, "cpu-above-target"),
+        ({"pods": 0}, None, "quota-full"),
+        ({"requests.cpu": 1_999, "pods": 50}, 5, "cpu-above-target"),
+        ({"requests.cpu": 999}, None, "quota-full"),
+        ({"limits.cpu": 0}, 6, "cpu-above-target"),
+    ],
+)
+def test_it_goes_up_no_further_than_the_quotas_admit_pods(
+    left: dict[str, int], proposed: int | None, why: str
+) -> None:
+    """A pod requests one core and has no limit; a quota on what it does not name is not counted here."""
+    quotas = (Quota("roomy", {"pods": 100}), Quota("team", left))
+    observer = FakeObserver({"web": [1_200] * 4}, [workload("web")], known=Restraints((), quotas))
+    (row,) = tuned(observer)[0].rows
+    assert (row.proposal.proposed, row.proposal.why) == (proposed, why)
+    if proposed != 6:
+        assert row.proposal.wanted == 6
+        (note,) = row.proposal.notes
+        assert note.startswith(f"resourcequota team has room for {(proposed or 4) - 4} more pods (")
+
+
+@pytest.mark.parametrize(("cpu", "what"), [(200, "poddisruptionbudgets"), (1_200, "resourcequotas")])
+def test_what_may_not_be_listed_is_said(cpu: int, what: str) -> None:
+    observer = FakeObserver({"web": [cpu] * 4}, [workload("web")], known=Restraints(None, None))
+    (row,) = tuned(observer)[0].rows
+    assert row.status == "simulated"
+    assert row.proposal.notes[0] == f"{what} may not be listed: not looked at"
+    assert row.proposal.notes[0] in row.proposal.reason
+
+
+def test_budget_and_policy_together_keep_both_figures() -> None:
+    """The strategy wants 1, the budget lets 2, policy 3: each only ever moves it nearer to where it is."""
+    observer = FakeObserver(
+        {"web": [200] * 4}, [workload("web")], known=Restraints((Budget("web", min_available=1),))
+    )
+    (row,) = tuned(observer, FakeToolbox(least=3))[0].rows
+    assert (row.proposal.wanted, row.proposal.proposed) == (1, 3)
 
 
 @pytest.mark.parametrize(("named", "proposed"), [(True, 6), (False, None)])

@@ -4,7 +4,7 @@ from policies.types import Target
 from tests.contract.harness import ClusterUnderTest, Hand, at_rest, made
 from tests.contract.suite import case
 from tests.kit.manifests import Json, workload
-from tools.cluster_types import ApiEvent, Patch
+from tools.cluster_types import ApiEvent, Patch, Restraints
 
 
 @case
@@ -94,6 +94,48 @@ async def quota__must_specify(c: ClusterUnderTest) -> None:
     said = next(e for e in await c.reader.events(target) if e.reason == "FailedCreate")
     assert "failed quota: few: must specify limits.memory for: app" in said.message
     assert await c.reader.pods(target) == []
+
+
+@case
+async def restraints__of_a_workload(c: ClusterUnderTest) -> None:
+    """The budgets that select its pods, and what the namespace's quotas leave of what its pods take."""
+    target = await made(c, replicas=2)
+    assert await c.reader.restraints(target) == Restraints((), ())
+    for name, spec in {
+        "mine": {"selector": {"matchLabels": {"app": "web"}}, "maxUnavailable": "50%"},
+        "all": {"selector": {}, "minAvailable": 1},
+        "theirs": {"selector": {"matchLabels": {"app": "other"}}, "minAvailable": 1},
+        "by-expression": {
+            "selector": {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]},
+            "minAvailable": 1,
+        },
+    }.items():
+        await c.create(
+            {
+                "apiVersion": "policy/v1",
+                "kind": "PodDisruptionBudget",
+                "metadata": {"name": name},
+                "spec": spec,
+            }
+        )
+    hard = {"hard": {"pods": "5", "cpu": "1", "limits.memory": "1Gi", "count/configmaps": "9"}}
+    await c.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": hard})
+
+    async def counted() -> bool:
+        found = await c.reader.restraints(target)
+        return any(quota.left.get("pods") == 3 for quota in found.quotas or ())
+
+    await c.until(counted)
+    found = await c.reader.restraints(target)
+    assert {one.name: (one.min_available, one.max_unavailable) for one in found.budgets or ()} == {
+        "mine": (None, "50%"),
+        "all": (1, None),
+    }
+    (few,) = found.quotas or ()
+    pod = (await c.reader.pods(target))[0]
+    cpu = sum(one.resources.cpu_request or 0 for one in pod.containers)
+    memory = sum(one.resources.memory_limit or 0 for one in pod.containers)
+    assert few.left == {"pods": 3, "requests.cpu": 1_000 - 2 * cpu, "limits.memory": 2**30 - 2 * memory}
 
 
 @case

@@ -31,8 +31,8 @@ class ClusterUnderTest(Protocol):
     Refused), `patch_pod_as` the same of a pod; `until` waits, in the cluster's own time, and fails when it takes
     too long; `load` makes each ready pod use that many millicores, and when their number changes the sum stays.
 
-    - `create` takes a Deployment, StatefulSet, HorizontalPodAutoscaler, ResourceQuota or LimitRange; a quota is
-      in force when it returns.
+    - `create` takes a Deployment, StatefulSet, HorizontalPodAutoscaler, PodDisruptionBudget, ResourceQuota or
+      LimitRange; a quota is in force when it returns.
     - `pod` is a pod as the API has it, `delete_pod` deletes one as somebody else.
     - `resize_pressure` says how the nodes take resizes of the workload's pods from now on; where it is empty a
       node goes by its allocatable and the requests of its pods, and looks again at what it deferred when that

@@ -20,6 +20,7 @@ STRATEGIC = "application/strategic-merge-patch+json"
 _PATIENCE_S = 60
 _APIS = {
     "HorizontalPodAutoscaler": "/apis/autoscaling/v2",
+    "PodDisruptionBudget": "/apis/policy/v1",
     "ResourceQuota": "/api/v1",
     "LimitRange": "/api/v1",
 }

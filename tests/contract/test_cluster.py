@@ -19,6 +19,7 @@ Where the two differ, the simulator is wrong.
     fence_pod holds_back, marker_stays
     events    of_a_workload, of_a_scale, not_of_others, no_room
     quota     fewer_pods, must_specify
+    restraints of_a_workload
     autoscaler none, scales_up, stops_at_its_maximum
     restart   by_annotation, of_a_killed_container
 """

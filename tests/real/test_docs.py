@@ -10,7 +10,7 @@ from tests.contract.harness import Hand, at_rest
 from tests.contract.real import RealUnderTest
 from tests.real.cluster import Namespace
 from tests.real.test_writing import acting, web
-from tools.cluster_types import Patch, Workload
+from tools.cluster_types import Patch, Restraints, Workload
 from tools.errors import NeverHappened
 
 pytestmark = pytest.mark.real
@@ -28,6 +28,7 @@ def test_the_documented_role_suffices(kube: Namespace) -> None:
         await c.reader.list_workloads(kube.name)
         await c.reader.root_owner(web(kube))
         await c.usage.usage(web(kube))
+        assert await c.reader.restraints(web(kube)) == Restraints((), ())
         after = await Hand(c).scale(web(kube), 3, seen=await at_rest(c, web(kube)))
         with pytest.raises(NeverHappened):
             await Hand(c).write(web(kube), Patch("", {"spec": {"paused": True}}))

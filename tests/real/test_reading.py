@@ -120,6 +120,13 @@ def test_an_autoscaler_is_the_owner(kube: Namespace) -> None:
     eventually(lambda: owners() == wanted, "the watch cache to hold the autoscaler", 5)
 
 
+def test_restraints_that_may_not_be_listed_are_unknown_and_not_none(kube: Namespace) -> None:
+    kube.workload("web")
+    limited = kube.user("viewer", rule("get,list", "deployments"))
+    found = reading(limited, lambda cluster: cluster.restraints(deployment(kube, "web")))
+    assert (found.budgets, found.quotas) == (None, None)
+
+
 def test_the_root_owner_stands_at_the_top(kube: Namespace) -> None:
     """A Deployment owned by a custom resource: the name of what stands above is enough for a lease."""
     above = {

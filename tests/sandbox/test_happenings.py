@@ -227,6 +227,11 @@ def test_a_bad_change_is_named(world: World, spec: dict[str, Any], says: str) ->
     "manifest",
     [
         namespaced("ResourceQuota", "x", hard={"pods": "many"}),
+        namespaced("PodDisruptionBudget", "x", selector={}),
+        namespaced("PodDisruptionBudget", "x", selector={}, minAvailable="half"),
+        namespaced("PodDisruptionBudget", "x", selector={}, minAvailable=[2]),
+        namespaced("PodDisruptionBudget", "x", selector={}, minAvailable=1, maxUnavailable=1),
+        namespaced("PodDisruptionBudget", "x", selector=["web"], minAvailable=1),
         namespaced("ResourceQuota", "x", hard=["pods"]),
         namespaced("LimitRange", "x", limits=[{"type": "Container", "max": {"cpu": "x"}}]),
         namespaced("LimitRange", "x", limits=["x"]),

@@ -6,14 +6,25 @@ from typing import TypeVar
 
 from audit.clock import Clock
 from policies.types import Target
-from tools.cluster import objects
+from tools.cluster import objects, restraints
 from tools.cluster.api import METADATA_ONLY, Api
 from tools.cluster.events import events_of
-from tools.cluster.field_owners import FieldOwners, FieldOwnersReader
-from tools.cluster.kinds import CONTROLLERS, NAMESPACES, POD_METRICS, PODS, WORKLOADS, Object, path_of
+from tools.cluster.field_owners import CACHED, FieldOwners, FieldOwnersReader
+from tools.cluster.kinds import (
+    BUDGETS,
+    CONTROLLERS,
+    NAMESPACES,
+    POD_METRICS,
+    PODS,
+    QUOTAS,
+    WORKLOADS,
+    Kind,
+    Object,
+    path_of,
+)
 from tools.cluster.owners import aimed_at
 from tools.cluster.pages import Pages
-from tools.cluster_types import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Workload
+from tools.cluster_types import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Restraints, Workload
 from tools.errors import ClusterUnavailable, NeverHappened, NotFound
 
 _KEPT = 256
@@ -143,6 +154,28 @@ class KubernetesCluster:
         what = f"HPA of {target}"
         hpa = self._pages.parse(lambda: aimed_at(target, owners.autoscalers), what)
         return self._pages.parse(lambda: objects.autoscaler(hpa), what) if hpa else None
+
+    async def restraints(self, target: Target) -> Restraints:
+        path = self._path(target)
+        obj, budgets, quotas = await asyncio.gather(
+            self.api.get(path), self._listable(BUDGETS, target), self._listable(QUOTAS, target)
+        )
+        return self._pages.parse(
+            lambda: Restraints(
+                None if budgets is None else restraints.budgets(budgets, obj),
+                None if quotas is None else restraints.quotas(quotas),
+            ),
+            f"restraints of {path}",
+        )
+
+    async def _listable(self, kind: Kind, target: Target) -> list[Object] | None:
+        """All of the namespace; None where the kubeconfig's user may not list them."""
+        try:
+            return [*await self._pages.list(kind, target.namespace, CACHED)]
+        except NeverHappened as refused:
+            if refused.http != 403:
+                raise
+            return None
 
     async def resizable(self) -> bool:
         """Whether the cluster serves `pods/resize`; remembered for a minute."""

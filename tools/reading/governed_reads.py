@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from base.text import harmless
 from policies.types import Principal, Target, digest_of
-from tools.cluster_types import ApiEvent, Autoscaler, Change, Pod, PodUsage, Workload
+from tools.cluster_types import ApiEvent, Autoscaler, Change, Pod, PodUsage, Restraints, Workload
 from tools.diagnosis.snapshot import Row
 from tools.errors import MetricsUnavailable
 from tools.metrics.series import digest, summary
@@ -19,6 +19,8 @@ from tools.reading.screening import Screening
 
 MOST_EVENTS = 500
 """Of one workload, the newest."""
+MOST_NAMES = 50
+"""Of budgets and quotas that one record names."""
 _WORD, _MESSAGE = 128, 400
 
 
@@ -104,6 +106,18 @@ class GovernedReads:
         await self._screening.judged(request)
         found = await self._screening.fetched(request, self._c.reader.autoscaler(target))
         await self._screening.record(request, {"autoscaler": found.name if found else None})
+        return found
+
+    async def restraints(self, target: Target) -> Restraints:
+        """What bounds the number of its pods beside policy, of a workload that may be described."""
+        request = self._screening.request("describe_workload", target)
+        await self._screening.judged(request)
+        found = await self._screening.fetched(request, self._c.reader.restraints(target))
+        budgets, quotas = (
+            None if known is None else [one.name for one in known[:MOST_NAMES]]
+            for known in (found.budgets, found.quotas)
+        )
+        await self._screening.record(request, {"budgets": budgets, "quotas": quotas})
         return found
 
     async def events(self, target: Target) -> list[ApiEvent]:

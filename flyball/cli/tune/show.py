@@ -59,6 +59,7 @@ def lines(app: "App", tuned: "Tuned") -> list[str]:
     return [
         head,
         *table(HEAD, [_row(row) for row in found.rows]),
+        *[f"  {row.proposal.target}: {safe(note)}" for row in found.rows for note in row.proposal.notes],
         counts or "nothing to look at",
         *[f"  {safe(card.line)}" for card in cards],
     ]
@@ -107,6 +108,7 @@ def _item(row: "Row", steps: "Mapping[str, StepDone]") -> dict[str, object]:
         "cpu_percent": p.cpu,
         "why": p.why,
         "reason": p.reason,
+        "notes": list(p.notes),
         "status": done.status if done else row.status,
         "record": done.result.record if done and done.result else record,
         "detail": (done.detail if done and done.detail else card.line if card else ""),

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from tests.agents.conftest import Flyball
@@ -66,6 +67,34 @@ def test_it_aims_inside_the_policy_and_says_both_figures(flyball: Flyball) -> No
     assert not [r for r in records if (r.get("decision") or {}).get("verdict") == "deny"]
     _, shown, _ = flyball("tune", "run", "--cpu-percent", "15", "--dry-run")
     assert ["search", "6", "14", "10"] in [line.split()[:4] for line in shown.splitlines()]
+
+
+MANIFESTS = """
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: search, namespace: shop}
+spec: {minAvailable: 4, selector: {matchLabels: {app: search}}}
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: team, namespace: shop}
+spec: {hard: {pods: "21"}}
+"""
+
+
+def test_budgets_and_quotas_are_looked_at_first_and_said(flyball: Flyball, tmp_path: Path) -> None:
+    """20 pods run in shop, and search may not be smaller than what lets one of its pods move."""
+    (tmp_path / "restraints.yaml").write_text(MANIFESTS)
+    assert flyball("sandbox", "load", str(tmp_path / "restraints.yaml"))[0] == 0
+    code, out, err = flyball("tune", "run", "--dry-run")
+    assert code == 0, err
+    rows = {line.split()[0]: line.split()[1:4] for line in out.splitlines()[2:8]}
+    assert (rows["search"], rows["web"]) == (["6", "3", "5"], ["4", "7", "5"])
+    assert "deployment/search: poddisruptionbudget search would let no pod be moved at 3" in out
+    assert "deployment/web: resourcequota team has room for 1 more pods (pods)" in out
+    _, listed, _ = flyball("audit", "tail", "--lines", "500", "-o", "json")
+    seen = [(i.get("record", i).get("observation") or {}) for i in json.loads(listed)["items"]]
+    assert {"budgets": ["search"], "quotas": ["team"]} in seen
 
 
 def test_what_waits_is_a_count_and_one_yes_does_it(flyball: Flyball) -> None:
