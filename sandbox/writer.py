@@ -76,6 +76,7 @@ class SimulatedWriter:
             hint="kubectl get pods --show-labels",
             code="NotFound",
             http=404,
+            quotes=False,
         )
 
     async def fence(self, target: Target, intent: str) -> Workload:
@@ -100,7 +101,9 @@ class SimulatedWriter:
         with self._reader.world.store.read() as txn:
             seen = txn.get(_key(target))
         if seen is None:
-            raise NeverHappened(f"{target} is not there", where=str(target), code="NotFound", http=404)
+            raise NeverHappened(
+                f"{target} is not there", where=str(target), code="NotFound", http=404, quotes=False
+            )
         body = {
             "metadata": {"resourceVersion": seen["metadata"]["resourceVersion"]},
             "spec": {"replicas": seen["spec"]["replicas"]},
@@ -140,7 +143,9 @@ def _key(target: Target) -> Key:
     try:
         return key_for(target)
     except NotFound as error:
-        raise NeverHappened(error.what, where=error.where, hint=error.hint, code="KindUnknown") from error
+        raise NeverHappened(
+            error.what, where=error.where, hint=error.hint, code="KindUnknown", quotes=error.quotes
+        ) from error
 
 
 def _object(value: object) -> Mapping[str, Any]:

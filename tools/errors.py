@@ -5,16 +5,34 @@ MayHaveHappened is never retried and never final: the resolver looks.
 """
 
 from base.errors import FlyballError
+from base.text import harmless
+
+_MOST = 2048
+"""Characters of what an error says."""
 
 
 class ToolError(FlyballError):
-    """Base of the errors of this package. `code` and `http` are what the apiserver answered, where it did."""
+    """Base of the errors of this package. `code` and `http` are what the apiserver answered, where it did.
+
+    This is the one door of texts from outside that are no data: an apiserver's message, a webhook's, a source's of
+    metrics. `quotes` says that such words may be in it: untrusted text, which taints the session of a model that is
+    told of it; what came with an HTTP status counts as such unless its maker says otherwise. Whatever it quotes, an
+    error is harmless from here on: no secret and no control character enters a record, a terminal or a model.
+    """
 
     def __init__(
-        self, what: str, *, where: str = "", hint: str = "", code: str = "", http: int | None = None
+        self,
+        what: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        code: str = "",
+        http: int | None = None,
+        quotes: bool | None = None,
     ) -> None:
-        super().__init__(what, where=where, hint=hint)
-        self.code, self.http = code, http
+        quotes = http is not None if quotes is None else quotes
+        super().__init__(harmless(what, _MOST), where=where, hint=harmless(hint, _MOST) if quotes else hint)
+        self.code, self.http, self.quotes = harmless(code, 128), http, quotes
 
 
 class ArgumentsInvalid(ToolError):

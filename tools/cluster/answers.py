@@ -80,10 +80,9 @@ def read_error(answer: Answer) -> ToolError:
         return ClusterUnavailable(
             f"no apiserver's answer: HTTP {http} {_plain(answer)}", **_said(answer, None, _STRANGER)
         )
-    if http == 404:
-        return NotFound(
-            _message(status), **_said(answer, status, "check the name, the namespace and the context")
-        )
+    if http == 404:  # the apiserver's own words about the name that was asked for: nobody else's are in it
+        said = _said(answer, status, "check the name, the namespace and the context")
+        return NotFound(_message(status), **{**said, "quotes": False})
     if http < 500 and http not in (408, 410, 429):
         return NeverHappened(_message(status), **_said(answer, status, _hint(answer, status)))
     return ClusterUnavailable(_message(status), **_said(answer, status, "try again in a moment"))
@@ -114,7 +113,7 @@ def _other_object(http: int, status: Mapping[str, Any] | None) -> bool:
 
 def _said(answer: Answer, status: Mapping[str, Any] | None, hint: str) -> dict[str, Any]:
     code = str((status or {}).get("reason") or f"HTTP{answer.http}")
-    return {"where": answer.question.where, "hint": hint, "code": code, "http": answer.http}
+    return {"where": answer.question.where, "hint": hint, "code": code, "http": answer.http, "quotes": True}
 
 
 def _message(status: Mapping[str, Any]) -> str:

@@ -53,7 +53,11 @@ class Api:
             answer = await self.send(question, query or {}, {"Accept": accept})
         except NO_ANSWER as error:
             raise ClusterUnavailable(
-                cause_of(error), where=question.where, hint=hint_of(error), code="Unavailable"
+                cause_of(error),
+                where=question.where,
+                hint=hint_of(error),
+                code="Unavailable",
+                quotes=quoting(error),
             ) from error
         if not answer.ok:
             raise read_error(answer)
@@ -96,6 +100,11 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {DEADLINE_S} s"
     return str(error) or type(error).__name__
+
+
+def quoting(error: BaseException) -> bool:
+    """Whether the cause may hold words of whatever answered: not where nothing did."""
+    return not isinstance(error, (*NEVER_SENT, TimeoutError, ConnectionError, KubeconfigInvalid))
 
 
 def hint_of(error: BaseException) -> str:

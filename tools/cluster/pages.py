@@ -50,4 +50,5 @@ class Pages:
                 where=f"{self._server} {what}",
                 hint="check that the kubeconfig's server is a kube-apiserver of a supported version",
                 code="Unreadable",
+                quotes=True,
             ) from error

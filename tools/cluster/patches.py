@@ -7,7 +7,7 @@ from typing import Any, Literal
 import orjson
 
 from tools.cluster.answers import IN_DOUBT, write_error
-from tools.cluster.api import NEVER_SENT, NO_ANSWER, Api, cause_of, hint_of
+from tools.cluster.api import NEVER_SENT, NO_ANSWER, Api, cause_of, hint_of, quoting
 from tools.cluster.kubeconfig import KubeconfigInvalid
 from tools.errors import MayHaveHappened, NeverHappened
 
@@ -45,9 +45,13 @@ async def send(api: Api, write: Write) -> dict[str, Any]:
     try:
         answer = await api.send(question, write.query, write.headers, orjson.dumps(write.body))
     except (*NEVER_SENT, KubeconfigInvalid) as error:
-        raise NeverHappened(cause_of(error), where=where, hint=hint_of(error), code="NotSent") from error
+        raise NeverHappened(
+            cause_of(error), where=where, hint=hint_of(error), code="NotSent", quotes=quoting(error)
+        ) from error
     except NO_ANSWER as error:
-        raise MayHaveHappened(cause_of(error), where=where, hint=IN_DOUBT, code="NoAnswer") from error
+        raise MayHaveHappened(
+            cause_of(error), where=where, hint=IN_DOUBT, code="NoAnswer", quotes=quoting(error)
+        ) from error
     if not answer.ok:
         raise write_error(answer)
     try:

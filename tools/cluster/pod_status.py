@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from base.text import harmless
 from tools.cluster_types import ResizeState
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
@@ -30,7 +31,7 @@ def resize_state(generation: int, status: Mapping[str, Any]) -> tuple[ResizeStat
     one = pending or under_way
     if one is None:
         return "", ""
-    message = str(one.get("message", ""))[:MESSAGE]
+    message = harmless(str(one.get("message", "")), MESSAGE)
     if one.get("observedGeneration", generation) < generation:
         return "pending", ""
     if pending is not None:

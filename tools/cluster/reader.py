@@ -138,6 +138,7 @@ class KubernetesCluster:
                 where=str(target),
                 hint="kubectl get pods --show-labels",
                 http=404,
+                quotes=False,
             )
         return self.parse_pod(obj)
 
@@ -194,6 +195,7 @@ class KubernetesCluster:
                 hint="install or repair metrics-server; check: kubectl top pods",
                 code=error.code,
                 http=error.http,
+                quotes=error.quotes,
             ) from error
         return self._pages.parse(lambda: [objects.pod_usage(obj) for obj in items], f"usage of {path}")
 

@@ -191,7 +191,14 @@ def _without_replicas(one: Manager) -> Manager:
 
 
 def _unsent(error: NotFound | ClusterUnavailable) -> NeverHappened:
-    return NeverHappened(error.what, where=error.where, hint=error.hint, code=error.code, http=error.http)
+    return NeverHappened(
+        error.what,
+        where=error.where,
+        hint=error.hint,
+        code=error.code,
+        http=error.http,
+        quotes=error.quotes,
+    )
 
 
 def _written(error: Exception, target: Target) -> MayHaveHappened:
@@ -200,4 +207,5 @@ def _written(error: Exception, target: Target) -> MayHaveHappened:
         where=str(target),
         hint="do not repeat it: the resolver reads the object and finds out",
         code="ReadBack",
+        quotes=True,
     )

@@ -41,7 +41,12 @@ class KubernetesMetrics:
             said = await self._said(metric, target, now_ms)
         except (ClusterUnavailable, NeverHappened) as error:
             raise MetricsUnavailable(
-                error.what, where=error.where, hint=error.hint, code=error.code, http=error.http
+                error.what,
+                where=error.where,
+                hint=error.hint,
+                code=error.code,
+                http=error.http,
+                quotes=error.quotes,
             ) from error
         if said is None:
             return Number(metric, SPECS[metric].unit, None, "not_served", None, None, 0, 0)

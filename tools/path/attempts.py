@@ -12,7 +12,7 @@ from policies.types import Approval, Observation, Request, Situation
 from tools.errors import ArgumentsInvalid, DefiniteConflict, NeverHappened, NotFound, ToolError, WriteError
 from tools.path.context import Context, denied
 from tools.path.delivery import Delivery
-from tools.path.endings import manual, outcome_of, refused
+from tools.path.endings import failed, manual, outcome_of, refused
 from tools.path.execution import Attempt, ExecutionContext
 from tools.path.ledger import Ledger
 from tools.path.observe import observe
@@ -83,7 +83,11 @@ class AttemptRunner:
             if interrupted():
                 raise asyncio.CancelledError
         error = NeverHappened(
-            "another writer keeps changing it", code="conflict", http=409, hint="try again later"
+            "another writer keeps changing it",
+            code="conflict",
+            http=409,
+            hint="try again later",
+            quotes=False,
         )
         return await self._failed(ctx, error, ledger)
 
@@ -172,7 +176,7 @@ class AttemptRunner:
         """Record an end without a write, with what was seen where anything was."""
         record = self._c.journal.ended(ctx.request, outcome_of(e), attempt.seen if attempt else None)
         entry = await ledger.commit((record,))
-        return Failed(ctx.request, entry.seq, e.said, e.hint, e.code, e.http, attempt.diff if attempt else "")
+        return failed(ctx.request, entry.seq, e, attempt)
 
     async def _ask(
         self, request: Request, decision: Decision, attempt: Attempt, standing: Standing, ledger: Ledger

@@ -25,6 +25,8 @@ class Delivered:
 
     after: Workload
     partial: str = ""
+    quotes: bool = False
+    """`partial` holds words of a server (ToolError.quotes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Delivery:
         written, gone = dict[str, Pod](), set[str]()
         for number, patch in enumerate(self.patches):
             await batch.held()
-            stopped = await batch.halted() if written else None
+            stopped, quotes = await batch.halted() if written else None, False
             try:
                 pod = None if stopped else await self._pod(permit, patch, intent, batch)
             except MayHaveHappened:
@@ -59,11 +61,10 @@ class Delivery:
             except ToolError as e:
                 if not written:
                     raise
-                stopped = f"pod {patch.pod}: {e.what}"
+                stopped, quotes = f"pod {patch.pod}: {e.what}", e.quotes
             if stopped:
-                return Delivered(
-                    self._after(written, gone), _partial(len(written), self.patches[number:], stopped)
-                )
+                said = _partial(len(written), self.patches[number:], stopped)
+                return Delivered(self._after(written, gone), said, quotes)
             if pod is None:
                 gone.add(patch.pod)
             else:
@@ -102,7 +103,7 @@ class Delivery:
                     return None
                 version = now.resource_version
         raise DefiniteConflict(
-            "its status keeps changing", where=f"pod {patch.pod}", code="conflict", http=409
+            "its status keeps changing", where=f"pod {patch.pod}", code="conflict", http=409, quotes=False
         )
 
     def _not_stopped(self) -> None:
@@ -118,7 +119,11 @@ class Delivery:
             pods = await self.reader.pods(self.ctx.request.target)
         except ToolError as e:
             raise DefiniteConflict(
-                f"it could not be read again: {e.what}", where=f"pod {seen.name}", code="conflict", http=409
+                f"it could not be read again: {e.what}",
+                where=f"pod {seen.name}",
+                code="conflict",
+                http=409,
+                quotes=e.quotes,
             ) from e
         now = next((pod for pod in pods if pod.uid == seen.uid and not pod.deleting), None)
         if now is not None and now.containers != seen.containers:
@@ -127,6 +132,7 @@ class Delivery:
                 where=f"pod {seen.name}",
                 code="conflict",
                 http=409,
+                quotes=False,
             )
         return now
 

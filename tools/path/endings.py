@@ -7,7 +7,7 @@ from policies.decision import Decision
 from policies.types import Request
 from tools.errors import ToolError
 from tools.path.execution import Attempt, ExecutionContext
-from tools.path.outcome import Refused
+from tools.path.outcome import Failed, Refused
 
 
 def outcome_of(e: ToolError, status: Any = "failed") -> Outcome:
@@ -18,6 +18,12 @@ def outcome_of(e: ToolError, status: Any = "failed") -> Outcome:
 def manual(ctx: ExecutionContext, attempt: Attempt) -> str:
     """The kubectl command for a rollback that is refused; empty for anything else."""
     return ctx.spec.kubectl(ctx.args, attempt.workload) if ctx.request.undoes else ""
+
+
+def failed(request: Request, seq: int, e: ToolError, attempt: Attempt | None) -> Failed:
+    """An error as a result, with what would have changed where that was looked at."""
+    diff = attempt.diff if attempt else ""
+    return Failed(request, seq, e.said, e.hint, e.code, e.http, diff, quotes=e.quotes)
 
 
 def refused(

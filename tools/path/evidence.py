@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from audit.record import Record
+from base.text import harmless
 from tools.actions import registry
 from tools.cluster_types import Pod, Workload
 from tools.errors import ToolError
@@ -22,6 +23,8 @@ class Evidence:
     why: str
     facts: dict[str, Any]
     after: dict[str, Any] | None = None
+    quotes: bool = False
+    """`why` holds words of a server (ToolError.quotes)."""
 
     @property
     def status(self) -> Literal["applied", "in_part", "not_applied"]:
@@ -120,7 +123,7 @@ def facts_of(workload: Workload) -> dict[str, Any]:
         "uid": workload.uid,
         "generation": workload.generation,
         "resource_version": workload.resource_version,
-        "managers": [f"{m.name} {m.operation} {m.at}" for m in workload.managers],
+        "managers": [harmless(f"{m.name} {m.operation} {m.at}", 192) for m in workload.managers],
     }
 
 

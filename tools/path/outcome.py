@@ -26,6 +26,8 @@ class Applied:
     """When its verdict is due (Unix ms of the world), where policy wants it verified."""
     partial: str = ""
     """What was not done, where a batch of pods stopped half-way; what was done is in `after`."""
+    quotes: bool = False
+    """`partial` may hold words of a server (ToolError.quotes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Failed:
     http: int | None = None
     diff: str = ""
     replayed: bool = False
+    quotes: bool = False
+    """`what` and `hint` may hold words of a server (ToolError.quotes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ class Unknown:
     intent: str
     diff: str
     why: str
+    quotes: bool = False
+    """`why` may hold words of a server (ToolError.quotes)."""
 
 
 Result = Applied | Simulated | Refused | Failed | Pending | Unknown

@@ -1,4 +1,7 @@
-"""A request that ended before: its outcome out of the log, so that asking again does nothing again."""
+"""A request that ended before: its outcome out of the log, so that asking again does nothing again.
+
+Records do not say whose words they hold, so a replayed error counts as a server's.
+"""
 
 from typing import assert_never
 
@@ -20,9 +23,8 @@ def replayed(request: Request, final: Final) -> Result:
     if intent is None or end.outcome.status not in (*CARRIED_OUT, "simulated"):
         seq = intent.seq if intent else final.end.seq
         what = end.outcome.detail or "it was not applied"
-        return Failed(
-            request, seq, what, "", end.outcome.error_code or "", end.outcome.http_status, replayed=True
-        )
+        code, http = end.outcome.error_code or "", end.outcome.http_status
+        return Failed(request, seq, what, "", code, http, replayed=True, quotes=True)
     if end.outcome.status == "simulated":
         return Simulated(request, intent.seq, _diff(intent), None, replayed=True)
     after = end.after or {}
@@ -38,6 +40,7 @@ def replayed(request: Request, final: Final) -> Result:
         replayed=True,
         unchanged=end.outcome.status == "unchanged",
         partial=_partial(end),
+        quotes=bool(_partial(end)),
     )
 
 
@@ -56,9 +59,9 @@ async def taken_over(journal: Journal, request: Request) -> Result:
             assert_never(never)
 
 
-def unknown(request: Request, intent: Entry, why: str) -> Unknown:
+def unknown(request: Request, intent: Entry, why: str, *, quotes: bool = False) -> Unknown:
     """A recorded intent of which nobody knows yet how it ended."""
-    return Unknown(request, intent.seq, intent.record.id, _diff(intent), why)
+    return Unknown(request, intent.seq, intent.record.id, _diff(intent), why, quotes)
 
 
 def _diff(intent: Entry) -> str:

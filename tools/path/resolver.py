@@ -40,9 +40,9 @@ class Resolver:
         except NotFound as e:
             evidence = Evidence(None, f"the workload is gone: {e.what}", {})
         except ToolError as e:
-            evidence = Evidence(None, f"cannot look: {e.what}", {})
+            evidence = Evidence(None, f"cannot look: {e.what}", {}, quotes=e.quotes)
         if evidence.says is None:
-            return unknown(request, intent, evidence.why)
+            return unknown(request, intent, evidence.why, quotes=evidence.quotes)
         return await self.close(intent, evidence, SYSTEM, held)
 
     async def close(self, intent: Entry, evidence: Evidence, actor: Actor, held: Held) -> Result:

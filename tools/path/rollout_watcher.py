@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from audit.errors import ClaimLost
 from audit.log import Entry
 from audit.record import Record
+from base.text import harmless
 from policies.claim_keys import SETTLED
 from policies.types import Claim
 from tools.cluster.rollout import RolloutProgress, SettledState
@@ -104,7 +105,7 @@ class RolloutWatcher:
             "state": found.state,
             "done": found.done,
             "total": found.total,
-            "detail": found.detail[:_DETAIL],
+            "detail": harmless(found.detail, _DETAIL),
             "waited_ms": waited_ms,
         }
         return self._c.journal.afterwards("action.settled", intent, seen, {"state": str(found.state)})

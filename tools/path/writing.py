@@ -15,10 +15,10 @@ from policies.types import Claim
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
 from tools.path.context import Context
 from tools.path.delivery import Delivered, Delivery
-from tools.path.endings import outcome_of, refused
+from tools.path.endings import failed, outcome_of, refused
 from tools.path.journal import ends
 from tools.path.ledger import Ledger
-from tools.path.outcome import Applied, Failed, Refused, Result, Simulated, Unknown
+from tools.path.outcome import Applied, Refused, Result, Simulated, Unknown
 from tools.path.pod_batch import PodBatch
 from tools.path.refusals import lost_decision, lost_record
 from tools.path.standing import CHANGED
@@ -53,10 +53,13 @@ class Writing:
         except MayHaveHappened as e:
             what = f"the dry run before the write got no answer ({e.what}); nothing was written"
             hint = "try again when the cluster answers"
-            raise NeverHappened(what, where=e.where, hint=hint, code="rehearsal", http=e.http) from e
+            raise NeverHappened(
+                what, where=e.where, hint=hint, code="rehearsal", http=e.http, quotes=e.quotes
+            ) from e
         if found.partial:
             what = f"the dry run was refused half-way, so nothing was written: {found.partial}"
-            raise NeverHappened(what, hint="fix the error shown, then ask again", code="rehearsal")
+            hint = "fix the error shown, then ask again"
+            raise NeverHappened(what, hint=hint, code="rehearsal", quotes=found.quotes)
 
     async def write(self) -> Result:
         """Intent, one try, outcome: two durable commits.
@@ -119,12 +122,18 @@ class Writing:
             raise
         except MayHaveHappened as e:
             if ctx.live:
-                return Unknown(ctx.request, intent.seq, intent.record.id, attempt.diff, e.what)
+                return Unknown(ctx.request, intent.seq, intent.record.id, attempt.diff, e.what, e.quotes)
             return await self._not_written(intent, e)
         except NeverHappened as e:
             return await self._not_written(intent, e)
         if delivered.partial and not ctx.live:
-            no = NeverHappened(delivered.partial, where="dry run", hint="fix the error shown", code="partial")
+            no = NeverHappened(
+                delivered.partial,
+                where="dry run",
+                hint="fix the error shown",
+                code="partial",
+                quotes=delivered.quotes,
+            )
             return await self._not_written(intent, no)
         return await self._written(intent, delivered)
 
@@ -154,6 +163,7 @@ class Writing:
             unchanged=outcome.status == "unchanged",
             partial=delivered.partial,
             due_ms=due[0].value if due else 0,
+            quotes=delivered.quotes,
         )
 
     def _status(self, delivered: Delivered) -> Literal["applied", "in_part", "unchanged", "simulated"]:
@@ -171,7 +181,7 @@ class Writing:
         record = self.context.journal.outcome(request, intent.record, outcome_of(e))
         if (unknown := await self._close(intent, record, self._given_back(intent.record))) is not None:
             return unknown
-        return Failed(request, intent.seq, e.said, e.hint, e.code, e.http, self.delivery.attempt.diff)
+        return failed(request, intent.seq, e, self.delivery.attempt)
 
     async def _close(self, intent: Entry, record: Record, claims: tuple[Claim, ...]) -> Unknown | None:
         """Make the outcome durable. Where the log refuses, the intent stays open and the resolver will look.

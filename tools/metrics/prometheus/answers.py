@@ -61,6 +61,7 @@ def _many(part: str, labels: Mapping[str, Any], where: str) -> MetricsUnavailabl
         where=where,
         hint="let the template aggregate to one, as sum(…) or max(…) do",
         code="ManySeries",
+        quotes=True,
     )
 
 

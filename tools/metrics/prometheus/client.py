@@ -141,7 +141,8 @@ class Client:
             hint = "set prometheus_ca to the CA that signed it, and use the host that it names"
         else:
             what = str(error) or type(error).__name__
-        return MetricsUnavailable(what, where=where, hint=hint, code="Unavailable")
+        quotes = not isinstance(error, (TimeoutError, httpx2.TimeoutException, httpx2.ConnectError))
+        return MetricsUnavailable(what, where=where, hint=hint, code="Unavailable", quotes=quotes)
 
 
 async def _parts(response: httpx2.Response) -> AsyncIterator[bytes]:
@@ -170,4 +171,6 @@ def _without(error: MetricsUnavailable, token: str) -> MetricsUnavailable:
     if not token or token not in f"{error.what}{error.where}{error.hint}":
         return error
     what, where, hint = (text.replace(token, "[redacted]") for text in (error.what, error.where, error.hint))
-    return MetricsUnavailable(what, where=where, hint=hint, code=error.code, http=error.http)
+    return MetricsUnavailable(
+        what, where=where, hint=hint, code=error.code, http=error.http, quotes=error.quotes
+    )

@@ -41,7 +41,7 @@ def failed(
         said = shown(str((document or {}).get("error", "")))
         hint = _HINTS.get(kind) or _HTTP.get(http, _TRY_AGAIN)
         return MetricsUnavailable(
-            f"{shown(kind)}: {said}", where=where, hint=hint, code=shown(kind), http=http
+            f"{shown(kind)}: {said}", where=where, hint=hint, code=shown(kind), http=http, quotes=True
         )
     if 300 <= http < 400:
         return _redirected(http, location, where)
@@ -49,13 +49,18 @@ def failed(
         return strange(f"HTTP 200, but no answer of Prometheus: {plain(body)}", where)
     hint = _HTTP.get(http) or (_TRY_AGAIN if http >= 500 else _STRANGER)
     return MetricsUnavailable(
-        f"HTTP {http} {plain(body)}".strip(), where=where, hint=hint, code=f"HTTP{http}", http=http
+        f"HTTP {http} {plain(body)}".strip(),
+        where=where,
+        hint=hint,
+        code=f"HTTP{http}",
+        http=http,
+        quotes=True,
     )
 
 
 def strange(what: str, where: str) -> MetricsUnavailable:
     """An answer that Prometheus would not give."""
-    return MetricsUnavailable(what, where=where, hint=_STRANGER, code="Unreadable")
+    return MetricsUnavailable(what, where=where, hint=_STRANGER, code="Unreadable", quotes=True)
 
 
 def _redirected(http: int, location: str, where: str) -> MetricsUnavailable:
@@ -67,7 +72,7 @@ def _redirected(http: int, location: str, where: str) -> MetricsUnavailable:
     to = f" to `{shown(host)}`" if host else ""
     hint = "redirects are not followed: set prometheus_url to the address of Prometheus itself"
     return MetricsUnavailable(
-        f"HTTP {http}: a redirect{to}", where=where, hint=hint, code="Redirect", http=http
+        f"HTTP {http}: a redirect{to}", where=where, hint=hint, code="Redirect", http=http, quotes=True
     )
 
 
