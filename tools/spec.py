@@ -114,7 +114,7 @@ class ReadSpec(Generic[A]):
 _DIGESTS: dict[str, str] = {}
 
 
-def schema_digest(spec: ActionSpec[Any]) -> str:
+def schema_digest(spec: ActionSpec[Any] | ReadSpec[Any]) -> str:
     """SHA-256 of a tool's argument schema, so that a record says which contract it was called under."""
     if spec.name not in _DIGESTS:
         _DIGESTS[spec.name] = digest_of(spec.args.model_json_schema())

@@ -11,13 +11,17 @@ from datetime import UTC, datetime
 from policies.claim_keys import TAINT
 from policies.evaluate import Evaluation
 from policies.inputs import DecisionInput, Refusal, ScreenInput
-from policies.types import Claim, Request
+from policies.types import Claim, Principal, Request
+
+
+def session_key(principal: Principal) -> str | None:
+    """The log's integer of an agent's session; None for a person by hand, who is never tainted."""
+    return None if principal.agent is None else TAINT.of(principal.session)
 
 
 def key(request: Request) -> str | None:
-    """The log's integer of an agent's session; None for a person by hand, who is never tainted."""
-    principal = request.principal
-    return None if principal.agent is None else TAINT.of(principal.session)
+    """That of the session of its principal."""
+    return session_key(request.principal)
 
 
 def tainted(ask: ScreenInput) -> bool:

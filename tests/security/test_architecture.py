@@ -123,6 +123,105 @@ def _dynamic(tree: ast.AST) -> Found:
             yield f"import of {node.name}"
 
 
+_OWN = ("self", "cls")
+_SPECIAL = re.compile(r"__\w+__")
+
+
+def _private(tree: ast.AST) -> Found:
+    """Private parts of others: what is behind an underscore is for its own object only."""
+    for node in ast.walk(tree):
+        if (
+            not isinstance(node, ast.Attribute)
+            or not node.attr.startswith("_")
+            or _SPECIAL.fullmatch(node.attr)
+        ):
+            continue
+        if not (isinstance(node.value, ast.Name) and node.value.id in _OWN):
+            yield f"{ast.unparse(node)} in line {node.lineno}"
+
+
+_INNARDS = frozenset(
+    [
+        "__bases__",
+        "__builtins__",
+        "__class__",
+        "__closure__",
+        "__code__",
+        "__context__",
+        "__dict__",
+        "__func__",
+        "__getattribute__",
+        "__globals__",
+        "__mro__",
+        "__self__",
+        "__traceback__",
+        "__wrapped__",
+        "_current_frames",
+        "_getframe",
+        "ag_frame",
+        "all_tasks",
+        "attrgetter",
+        "cr_await",
+        "cr_frame",
+        "current_task",
+        "f_back",
+        "f_globals",
+        "f_locals",
+        "get_context",
+        "get_coro",
+        "get_loop",
+        "get_referents",
+        "get_referrers",
+        "get_running_loop",
+        "get_stack",
+        "gi_frame",
+        "tb_frame",
+        "tb_next",
+    ]
+)
+_REFLECTION = frozenset(
+    [
+        "__builtins__",
+        "__import__",
+        "compile",
+        "delattr",
+        "dir",
+        "eval",
+        "exec",
+        "globals",
+        "locals",
+        "open",
+        "setattr",
+        "vars",
+    ]
+)
+_READERS_IMPORT = re.compile(
+    r"(asyncio|collections|collections\.abc|dataclasses|datetime|enum|functools|json|math|pydantic|re|statistics|typing"
+    r"|base\..*|policies\.types|tools\.(actions|arguments|cluster_types|diagnosis|errors|spec)(\..*)?"
+    r"|tools\.cluster\.(names|objects|qos|rollout)|tools\.metrics\.(hints|series|types))"
+)
+
+
+def _walks(tree: ast.AST) -> Found:
+    """What a reading tool could walk to a cluster by: another module than its few, the innards of Python's objects,
+    and reflection. `getattr` reads a named field of plain data; nothing that asks is plain data."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (a.name for a in names if not _READERS_IMPORT.fullmatch(a.name))
+            case ast.ImportFrom(module=module, level=level):
+                if level or not _READERS_IMPORT.fullmatch(module or ""):
+                    yield f"from {module}"
+            case ast.Attribute(attr=attr) if attr in _INNARDS:
+                yield f"{ast.unparse(node)} in line {node.lineno}"
+            case ast.Name(id=name) if name in _REFLECTION | _INNARDS:
+                yield f"{name} in line {node.lineno}"
+            case ast.Constant(value=str() as value) if value in _INNARDS:
+                yield f"'{value}' in line {node.lineno}"
+            case ast.Call(func=ast.Name(id="getattr"), args=[ast.Name(id="reads"), *_]):
+                yield f"getattr of reads in line {node.lineno}"
+
+
 @dataclass(frozen=True)
 class Rule:
     """What only `allowed` modules may contain, and a line of source that breaks it elsewhere."""
@@ -187,6 +286,9 @@ RULES = (
          "await app.approvals.approve(h, who)"),
     rule("out of the process", _leaves, "agents.models.transport tools.metrics.prometheus.access"
          " tools.metrics.prometheus.address tools.metrics.prometheus.client", "import subprocess"),
+    rule("private parts of others", _private,
+         "audit.log audit.store.scan audit.tree flyball.cli.backtest.spread flyball.cli.kit.tree",
+         "await reads._c.reader.world.store.write()"),
     rule("dynamic code", _dynamic, "flyball.__main__ flyball.cli.kit.tree", "eval('1')"),
 )  # fmt: skip
 
@@ -195,6 +297,62 @@ RULES = (
 def test_only_the_path_does_it(one: Rule) -> None:
     found = {name: list(one.finds(tree)) for name, tree in _modules() if name not in one.allowed}
     assert not {name: lines for name, lines in found.items() if lines}
+
+
+READERS = ("tools.actions.", "tools.diagnosis.")
+"""Whose functions hold reads, or what was read."""
+
+SPIES = [
+    "import gc", "import inspect", "import contextvars", "import sys", "from tools.reading import desk", "import os",
+    "from tools.cluster.connect import connect", "from sandbox.world import World", "from . import desk",
+    "from tools.cluster.reader import KubernetesReader", "asyncio.all_tasks()", "asyncio.current_task()",
+    "reads.workload.__func__.__globals__", "reads.workload.__self__", "e.__traceback__.tb_frame.f_locals",
+    "reads.pods(t).cr_frame", "vars(reads)", "getattr(reads, name)", "getattr(x, '__globals__')", "open('world.db')",
+    "fetch.__closure__[0].cell_contents", "globals()['x']", "asyncio.get_running_loop()", "task.get_coro()",
+]  # fmt: skip
+
+
+def test_a_reading_tool_walks_nowhere() -> None:
+    found = {name: list(_walks(tree)) for name, tree in _modules() if name.startswith(READERS)}
+    assert len(found) > 20
+    assert not {name: lines for name, lines in found.items() if lines}
+
+
+@pytest.mark.parametrize("source", SPIES)
+def test_a_spy_among_the_tools_is_seen(source: str) -> None:
+    assert list(_walks(ast.parse(f"async def fetch(args, reads, cluster, namespace):\n    {source}\n")))
+
+
+_QUOTABLE = frozenset(
+    [
+        "ToolError",
+        "NotFound",
+        "ClusterUnavailable",
+        "MetricsUnavailable",
+        "NeverHappened",
+        "DefiniteConflict",
+        "MayHaveHappened",
+    ]
+)
+
+
+def _passed_on(tree: ast.AST) -> Found:
+    """An error of a call to the cluster made of another one's words that does not say whose words they are."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[what, *_], keywords=keywords) if name in _QUOTABLE:
+                words = {n.attr for n in ast.walk(what) if isinstance(n, ast.Attribute)}
+                said = all(k.arg not in ("quotes", None) for k in keywords)
+                if said and words & {"what", "said", "partial"}:
+                    yield f"{ast.unparse(node.func)} in line {node.lineno}"
+
+
+def test_whoever_passes_an_errors_words_on_says_whose_they_are() -> None:
+    own = {"tools.path.pod_batch"}  # the words of our own log
+    found = {name: list(_passed_on(tree)) for name, tree in _modules() if name not in own}
+    assert not {name: lines for name, lines in found.items() if lines}
+    assert list(_passed_on(ast.parse("raise NeverHappened(e.what, where=e.where)")))
+    assert not list(_passed_on(ast.parse("raise NeverHappened(e.what, quotes=e.quotes)")))
 
 
 FRONT_ENDS = ("flyball.cli", "flyball.server")

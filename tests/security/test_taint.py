@@ -179,8 +179,8 @@ def test_the_mark_is_durable_before_a_word_is_released(tmp_path: Path) -> None:
         assert await marks(app) == {}
         await ask(app, "get_events", READ, principal=ops(app))
         assert set(await marks(app)) == {"taint/chat-incident"}
-        (told,) = [e.record for e in await app.log.find(kinds=("tool.read",)) if e.record.labels]
-        assert (told.labels or {})["untrusted"] == "yes"
+        read, told = [e.record for e in await app.log.find(kinds=("tool.read",)) if e.record.labels]
+        assert (read.labels or {})["untrusted"] == (told.labels or {})["untrusted"] == "yes"
 
     run(tmp_path, work)
 

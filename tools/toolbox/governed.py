@@ -2,14 +2,15 @@
 
 import json
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any
 
 from audit.errors import RecordInvalid
-from audit.record import Actor
+from audit.record import Actor, Tool
 from base.text import harmless
 from policies.decision import VerdictKind
 from policies.evaluate import names_kind
-from policies.types import Principal, Request
+from policies.guards.taint import session_key
+from policies.types import Claim, Principal, Request, digest_of
 from tools.actions import registry
 from tools.arguments import Args
 from tools.cluster_types import Workload
@@ -27,17 +28,21 @@ from tools.metrics.types import MetricsReader
 from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.journal import actor_of
-from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
+from tools.path.outcome import Applied, Failed, Result, Unknown
 from tools.path.requests import build
 from tools.path.taint import marked
 from tools.path.undo import UndoArgs, proposal
 from tools.ports import UsageReader
+from tools.reading.desk import Desk
 from tools.reading.governed_reads import GovernedReads
-from tools.toolbox.port import Answer, Call, Card, CardStatus, Room, TypedCall
+from tools.spec import schema_digest
+from tools.toolbox.cards import card_of, printable, told
+from tools.toolbox.port import Answer, Call, Card, Room, TypedCall
 from tools.toolbox.schema import decode, strict_schema
 
 UNDO = "undo"
-_ERROR = 2048
+_AWAY = (NotFound, NeverHappened, ClusterUnavailable, MetricsUnavailable)
+"""What a call fails with, told to the model as a card."""
 _UNDO_SUMMARY = "Put back what one of your own applied changes changed, by its record number."
 
 
@@ -70,13 +75,14 @@ class GovernedToolbox:
             values = decode(call.arguments)
             if call.name in registry.READS:
                 return await self._read(call, values)
-            return _card(await self._carry_out(await self._request(call, values)))
+            result = await self._carry_out(await self._request(call, values))
+            return await self._released(call, card_of(result), quotes=_quotes(result))
         except (ArgumentsInvalid, UnknownTool) as e:
             return await self._rejected(call, call.name, len(call.arguments), e)
         except ReadRefused as e:
-            return _told("refused", e, e.record)
-        except (NotFound, NeverHappened, ClusterUnavailable, MetricsUnavailable) as e:
-            return _told("failed", e, None)
+            return told("refused", e, e.record)
+        except _AWAY as e:
+            return await self._released(call, told("failed", e, None), quotes=e.quotes)
 
     async def propose(self, call: TypedCall) -> Answer:
         """One typed call to its answer. Raises what `call` raises."""
@@ -86,8 +92,8 @@ class GovernedToolbox:
             size = len(repr(dict(call.args)))
             return Answer(await self._rejected(call, call.action, size, e), None)
         except (NotFound, NeverHappened, ClusterUnavailable) as e:
-            return Answer(_told("failed", e, None), None)
-        return Answer(_card(result), _without_permit(result))
+            return Answer(told("failed", e, None), None)
+        return Answer(card_of(result), _without_permit(result))
 
     async def room(self, call: TypedCall, workload: Workload) -> Room:
         """As the gate judges it by the given workload. Raises ArgumentsInvalid, UnknownTool, LogUnavailable."""
@@ -140,16 +146,43 @@ class GovernedToolbox:
         )
 
     async def _read(self, call: Call, values: dict[str, Any]) -> Card:
+        """A reading tool gets a counter and no reader, and what it returns is recorded here, not by the tool."""
         spec = registry.READS[call.name]
         args = registry.parse(spec.args, values)
-        reads = self.reads(call.principal, call.run_id, untrusted=spec.untrusted)
+        desk = Desk(self.reads(call.principal, call.run_id, untrusted=spec.untrusted))
         try:
-            found = await spec.fetch(args, reads, self._c.cluster.name, _namespace(call, call.name))
+            found = await desk.serve(spec, args, self._c.cluster.name, _namespace(call, call.name))
         except RecordInvalid as e:  # what cannot be recorded is not released
             what = f"what was read cannot be recorded: {e.what}"
-            return _told("failed", ToolError(what, where=call.name, hint="ask for less"), None)
+            return told("failed", ToolError(what, where=call.name, hint="ask for less"), None)
+        except _AWAY as e:
+            return await self._released(call, told("failed", e, None), quotes=e.quotes or desk.quotes)
         text = json.dumps({"status": "ok", **found}, separators=(",", ":"))
-        return Card("ok", f"{call.name}  {_words(values)}", text)
+        card = Card("ok", f"{call.name}  {_words(values)}", text)
+        tool = Tool(name=spec.name, version=spec.version, schema_sha256=schema_digest(spec))
+        untrusted = spec.untrusted or desk.quotes
+        return await self._recorded(call, card, untrusted=untrusted, tool=tool, args=registry.plain(args))
+
+    async def _released(self, call: Call, card: Card, *, quotes: bool) -> Card:
+        """The card of what has its records, with one more where a server's words are in it."""
+        return await self._recorded(call, card, untrusted=True) if quotes else card
+
+    async def _recorded(self, call: Call, card: Card, *, untrusted: bool, **more: Any) -> Card:
+        """What a model is about to be told, recorded first; untrusted text taints its session in that commit."""
+        key = session_key(call.principal) if untrusted else None
+        labels = {"action": call.name[:64]} | ({"untrusted": "yes"} if untrusted else {})
+        seen = {"status": card.status, "characters": len(card.text), "sha256": digest_of(card.text)}
+        record = self._c.log.draft(
+            "tool.read",
+            actor=actor_of(call.principal),
+            run_id=call.run_id,
+            observation=seen,
+            labels=labels,
+            **more,
+        )
+        claims = (Claim("set", key, self._c.now_ms()),) if key else ()
+        (entry,) = await self._c.log.commit((record,), claims)
+        return card if card.record is not None else replace(card, record=entry.seq)
 
     async def _rejected(self, call: Call | TypedCall, name: str, size: int, e: ToolError) -> Card:
         actor: Actor = actor_of(call.principal)
@@ -159,16 +192,11 @@ class GovernedToolbox:
             run_id=call.run_id,
             request_id=call.request_id,
             mode=call.mode,
-            reason=printable(f"{e.where}: {e.what}"[:4096]),
-            labels={"tool": printable(name[:64]), "bytes": str(size)},
+            reason=harmless(f"{e.where}: {e.what}", 4096),
+            labels={"tool": harmless(name, 64), "bytes": str(size)},
         )
         (entry,) = await self._c.log.commit((record,))
-        return _told("invalid", e, entry.seq)
-
-
-def printable(text: str) -> str:
-    """Model-made text as log and terminal may hold it: no lone surrogates, no control or bidi characters."""
-    return "".join(c if c.isprintable() else "?" for c in text.encode("utf-8", "replace").decode())
+        return told("invalid", e, entry.seq)
 
 
 def _namespace(call: Call | TypedCall, tool: str) -> str:
@@ -181,10 +209,9 @@ def _words(values: dict[str, Any]) -> str:
     return printable(" ".join(str(v) for v in values.values() if v is not None)[:80])
 
 
-def _told(status: CardStatus, e: ToolError, record: int | None) -> Card:
-    what = harmless(e.what, _ERROR)
-    text = {"status": status, "error": what, "where": e.where, "hint": e.hint, "record": record}
-    return Card(status, printable(f"{e.where}: {what}" if e.where else what), json.dumps(text), record)
+def _quotes(result: Result) -> bool:
+    """Whether a server's words are in it."""
+    return isinstance(result, Failed | Unknown | Applied) and result.quotes
 
 
 def _without_permit(result: Result) -> Result:
@@ -192,60 +219,3 @@ def _without_permit(result: Result) -> Result:
     if isinstance(result, Unknown | Failed) or result.decision is None:
         return result
     return replace(result, decision=replace(result.decision, permit=None))
-
-
-def _card(result: Result) -> Card:
-    """An outcome as the model and the person see it."""
-    target, action = result.request.target, result.request.tool
-    head = f"{action} {target} {getattr(result, 'diff', '')}".rstrip()
-    facts: dict[str, Any] = {"action": action, "workload": str(target), "record": result.record}
-    match result:
-        case Applied():
-            return _applied(result, head, facts)
-        case Simulated():
-            return _made("simulated", f"would  {head}", facts | {"status": "simulated", "diff": result.diff})
-        case Refused():
-            room = [
-                {"dimension": r.dimension, "low": r.low, "high": r.high, "without_approval": r.alone}
-                for r in (result.decision.headroom if result.decision else ())
-            ]
-            why = harmless(result.detail, _ERROR)
-            facts |= {"status": "refused", "stage": result.stage, "rule": result.rule, "why": why}
-            return _made("refused", f"denied  {head}  {why}", facts | {"allowed_now": room})
-        case Pending():
-            facts |= {
-                "status": "pending",
-                "handle": result.handle,
-                "note": "a person must approve; you cannot",
-            }
-            return _made("pending", f"needs approval {result.handle}  {head}", facts, result.handle)
-        case Failed():
-            what = harmless(result.what, _ERROR)
-            facts |= {"status": "failed", "error": what, "hint": harmless(result.hint, _ERROR)}
-            return _made("failed", f"failed  {head}  {what}", facts)
-        case Unknown():
-            why = harmless(result.why, _ERROR)
-            facts |= {"status": "in_doubt", "why": why, "note": "do not repeat; it is being resolved"}
-            return _made("in_doubt", f"IN DOUBT  {head}  {why}", facts)
-        case never:
-            assert_never(never)
-
-
-def _applied(result: Applied, head: str, facts: dict[str, Any]) -> Card:
-    """Done, done in part, or so already: a model must not take one for another."""
-    status: CardStatus = "in_part" if result.partial else "unchanged" if result.unchanged else "applied"
-    facts |= {
-        "status": status,
-        "diff": result.diff,
-        "ready": result.ready,
-        "replicas": result.replicas,
-        "not_done": harmless(result.partial, _ERROR) or None,
-    }
-    if result.partial:
-        return _made(status, f"in part  {head}  not done: {facts['not_done']}", facts)
-    return _made(status, f"{status}  {head}", facts)
-
-
-def _made(status: CardStatus, line: str, facts: dict[str, Any], handle: str | None = None) -> Card:
-    text = json.dumps(facts, separators=(",", ":"))
-    return Card(status, printable(line), text, facts["record"], handle)

@@ -46,7 +46,7 @@ def test_a_figure_comes_with_unit_age_and_coverage(tmp_path: Path) -> None:
             "metric": "cpu_usage", "unit": "millicores", "value": 740, "missing": None,
             "at_ms": one.clock.wall_ms() - 5000, "age_ms": 5000, "window_s": 60, "coverage_ppm": 1_000_000,
         }]  # fmt: skip
-        (read,) = await one.log.find(kinds=("tool.read",))
+        read, _ = await one.log.find(kinds=("tool.read",))
         assert read.record.labels == {"action": "read_metrics"}
         assert read.record.observation is not None
         assert read.record.observation["v"] == 740
@@ -78,7 +78,7 @@ def test_a_source_that_is_away_is_said_and_recorded(tmp_path: Path) -> None:
         card = await one.call("read_metrics", ASK, "a" * 40)
         assert card.status == "failed"
         assert "hunter2" not in card.text + card.line
-        (read,) = await one.log.find(kinds=("tool.read",))
+        read, _ = await one.log.find(kinds=("tool.read",))
         assert read.record.observation == {"error": "MetricsUnavailable", "code": "HTTP503"}
 
     within(tmp_path, work)
@@ -104,7 +104,7 @@ def test_a_series_ends_now_on_a_grid_that_is_the_same_for_everybody(tmp_path: Pa
         assert (line["min"], line["max"], line["first"], line["last"]) == (0, 720, 0, 720)
         assert (line["median"], line["p95"], line["trend"], line["missing"]) == (360, 684, "rising", 0)
         assert len(line["values"]) <= MOST_POINTS
-        (read,) = await one.log.find(kinds=("tool.read",))
+        read, _ = await one.log.find(kinds=("tool.read",))
         assert read.record.observation is not None
         assert "values" not in read.record.observation
         all_of_it = ["cpu_usage", span.start_ms, 15, list(range(721))]

@@ -53,8 +53,9 @@ def test_the_read_and_the_mark_are_one_commit_before_release(tmp_path: Path) -> 
         assert (await one.log.values(("taint/s-1",)))["taint/s-1"] == 0
         card = await one.call("get_events", EVENTS, "a" * 40)
         assert json.loads(card.text)["events"][0]["reason"] == EVIL
-        (read,) = await one.log.find(kinds=("tool.read",))
-        assert read.record.labels == {"action": "get_events", "untrusted": "yes"}
+        read, told = await one.log.find(kinds=("tool.read",))
+        assert read.record.labels == told.record.labels == {"action": "get_events", "untrusted": "yes"}
+        assert (read.record.tool, told.seq) == (None, card.record)
         (claim,) = read.record.claims
         assert (claim["kind"], claim["key"], claim["value"]) == ("set", "taint/s-1", one.clock.wall_ms())
         assert EVIL not in str(read.record)

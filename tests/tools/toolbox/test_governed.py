@@ -18,7 +18,8 @@ from tools.cluster_types import ApiEvent, PodUsage
 from tools.metrics.types import Metric
 from tools.path.outcome import Applied, Failed, Refused, Result, Unknown
 from tools.path.requests import build
-from tools.toolbox.governed import _card, printable
+from tools.toolbox.cards import card_of as _card
+from tools.toolbox.cards import printable
 from tools.toolbox.port import TypedCall
 
 ENDS: dict[str, tuple[str, dict[str, Any], str]] = {
