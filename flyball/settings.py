@@ -49,9 +49,10 @@ TABLE = (
     Setting(
         "policies",
         "",
-        "folder of policy files (unset: the shipped ones, which only observe real clusters)",
+        "folder of policy files, added to the shipped base (unset: what is shipped; it only observes real clusters)",
         path=True,
     ),
+    Setting("base", "yes", "`no`: `policies` stands alone, without the shipped base it is added to"),
     Setting(
         "pinned",
         "",

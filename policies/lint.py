@@ -23,11 +23,13 @@ class Finding:
 
 
 def lint(snapshot: Snapshot, only_voter: str | None = None) -> list[Finding]:
-    """Every finding, in the documents' order. `only_voter`: see policies.voters."""
+    """Every finding, in the documents' order, but in a base that rules were added to. `only_voter`: see
+    policies.voters."""
     policies = [document for document in snapshot.documents if isinstance(document, ActionPolicy)]
     rows = {p.metadata.name: rows_of(p, snapshot.catalogue, snapshot.clusters) for p in policies}
     out = [finding for policy in policies for finding in _rule(snapshot, policy, rows)]
-    return [*out, *_doubts(snapshot, policies, only_voter), *_roles(snapshot, policies)]
+    out += [*_doubts(snapshot, policies, only_voter), *_roles(snapshot, policies)]
+    return [finding for finding in out if finding.where.rpartition(":")[0] not in snapshot.origin.base]
 
 
 def _doubts(
@@ -35,10 +37,10 @@ def _doubts(
 ) -> Iterator[Finding]:
     """Approvals that nobody may be able to give."""
     for policy in policies:
-        where = snapshot.files.get(f"ActionPolicy/{policy.metadata.name}", "")
+        where = snapshot.origin.of("ActionPolicy", policy.metadata.name)
         yield from (_finding(doubt, where) for doubt in doubts_of_rule(snapshot, policy, only_voter))
     for agent in snapshot.agents.values():
-        where = snapshot.files.get(f"Agent/{agent.metadata.name}", "")
+        where = snapshot.origin.of("Agent", agent.metadata.name)
         yield from (_finding(doubt, where) for doubt in doubts_of_agent(snapshot, agent, only_voter))
 
 
@@ -48,12 +50,12 @@ def _finding(doubt: Doubt, where: str) -> Finding:
 
 def _rule(snapshot: Snapshot, policy: ActionPolicy, rows: dict[str, list[Row]]) -> Iterator[Finding]:
     name = policy.metadata.name
-    where = snapshot.files.get(f"ActionPolicy/{name}", "")
+    where = snapshot.origin.of("ActionPolicy", name)
     if not policy.tests:
         yield Finding(f"{name} has no tests", where, "add `tests:` with one allow and one deny")
     if not rows[name]:
         has = ", ".join(sorted(snapshot.clusters)) or "none"
-        what = f"{name} matches no context of your kubeconfig (has: {has})"
+        what = f"{name} matches no cluster that is known here (known: {has})"
         yield Finding(what, where, "check spec.target.clusters")
     if policy.spec.effect == "allow":
         yield from _wide(snapshot, policy, where)
@@ -162,7 +164,7 @@ def _roles(snapshot: Snapshot, policies: list[ActionPolicy]) -> Iterator[Finding
     used |= {role for policy in policies for role in _asked(policy)}
     given: dict[str, str] = {}
     for document in snapshot.documents:
-        where = snapshot.files.get(f"{document.kind}/{document.metadata.name}", "")
+        where = snapshot.origin.of(document.kind, document.metadata.name)
         if isinstance(document, RoleBinding):
             given.setdefault(document.spec.role, where)
             used |= {s.removeprefix("role:") for s in document.spec.subjects if s.startswith("role:")}
@@ -172,7 +174,7 @@ def _roles(snapshot: Snapshot, policies: list[ActionPolicy]) -> Iterator[Finding
     for policy in policies:
         wanted = {*policy.spec.roles, *_asked(policy)}
         for role in sorted(wanted - set(given) - {"everyone", "local"}):
-            where = snapshot.files.get(f"ActionPolicy/{policy.metadata.name}", "")
+            where = snapshot.origin.of("ActionPolicy", policy.metadata.name)
             yield Finding(f"nobody has the role {role}", where, "bind it with a RoleBinding, or remove it")
     for role in sorted(set(given) - used):
         yield Finding(f"no rule names the role {role}", given[role], "remove the binding, or write the rule")

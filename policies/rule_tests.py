@@ -31,9 +31,14 @@ class Result:
 
 
 def run(snapshot: Snapshot) -> Iterator[Result]:
-    """Every test of every rule, each in the first cluster that its rule reaches unless it names one."""
+    """Every test of every rule, each in the first cluster that its rule reaches unless it names one.
+
+    Not those of a base that rules were added to: a deny on top may well change what they expect.
+    """
     for document in snapshot.documents:
-        if isinstance(document, ActionPolicy):
+        if isinstance(document, ActionPolicy) and not snapshot.origin.shipped(
+            document.kind, document.metadata.name
+        ):
             reached = expand(document.spec.target.clusters, snapshot.clusters)
             for case in document.tests:
                 yield _run(snapshot, document, case, reached)
@@ -41,9 +46,9 @@ def run(snapshot: Snapshot) -> Iterator[Result]:
 
 def _run(snapshot: Snapshot, document: ActionPolicy, case: TestCase, reached: list[str]) -> Result:
     name = document.metadata.name
-    where = snapshot.files.get(f"ActionPolicy/{name}", "")
+    where = snapshot.origin.of("ActionPolicy", name)
     if not reached and case.cluster is None:
-        return Result(name, where, case, "", "its rule matches no context of your kubeconfig")
+        return Result(name, where, case, "", "its rule matches no cluster that is known here")
     try:
         question = question_of(case, snapshot, case.cluster or reached[0])
         decision = judge(snapshot, question)

@@ -60,6 +60,26 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a snapshot's documents come from. Documents are named `kind/name`, places are `file:line`."""
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Each document's place."""
+    base: frozenset[str] = frozenset()
+    """The files that others are added to."""
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """Documents of the base whose place a document of the same kind and name took, and where they stand."""
+
+    def of(self, kind: str, name: str) -> str:
+        """The document's place; empty where there is none."""
+        return self.files.get(f"{kind}/{name}", "")
+
+    def shipped(self, kind: str, name: str) -> bool:
+        """Whether the document is one of the base."""
+        return self.of(kind, name).rpartition(":")[0] in self.base
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that a decision uses. Safe to share between threads.
 
@@ -82,8 +102,7 @@ class Snapshot:
     roles: RoleClosure = field(repr=False)
     table: Rules = field(repr=False)
     valid_until_ms: int = FOREVER_MS
-    files: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """`kind/name` to `file:line`."""
+    origin: Origin = field(default_factory=Origin, repr=False)
 
     def writes(self, action: str) -> bool:
         """Whether the action changes anything (an unknown action is taken for a write)."""
@@ -100,7 +119,7 @@ def build(
     documents: Sequence[Kind],
     catalogue: Sequence[ActionInfo],
     clusters: Sequence[str],
-    files: Mapping[str, str],
+    origin: Origin,
 ) -> Snapshot:
     """Compile checked documents (the loader checks them)."""
     ordered = tuple(sorted(documents, key=lambda doc: (doc.kind, doc.metadata.name)))
@@ -126,7 +145,7 @@ def build(
         roles=roles,
         table=table,
         valid_until_ms=until,
-        files=dict(files),
+        origin=origin,
     )
 
 

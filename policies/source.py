@@ -20,7 +20,8 @@ class PolicySource:
     """Hands out immutable snapshots. The first load must succeed (PolicyInvalid otherwise).
 
     Later, a change that does not load (half-written, invalid) leaves the last good policy in force, and
-    `problem` says why. A half-written file lacks its final `...`, so it never loads.
+    `problem` says why. A half-written file lacks its final `...`, so it never loads. `base` are files that the ones
+    below `paths` are added to (see compile_texts).
     """
 
     def __init__(
@@ -30,8 +31,10 @@ class PolicySource:
         catalogue: Sequence[ActionInfo],
         clusters: Sequence[str],
         cache: ParsedCache | None = None,
+        base: Sequence[Path] = (),
     ) -> None:
-        self._paths, self._catalogue, self._clusters = tuple(paths), tuple(catalogue), tuple(clusters)
+        self._paths, self._catalogue, self._clusters = (*base, *paths), tuple(catalogue), tuple(clusters)
+        self._base = frozenset(map(str, base))
         self._cache = cache
         self.problem: PolicyInvalid | None = None
         self._seen, texts = self._read()
@@ -60,8 +63,13 @@ class PolicySource:
         self._seen = seen  # an invalid text is not parsed again until it changes; whatever else fails here is
 
     def _compile(self, texts: dict[str, bytes]) -> Snapshot:
-        files = listed(texts)
-        return compile_texts(files, catalogue=self._catalogue, clusters=self._clusters, cache=self._cache)
+        return compile_texts(
+            listed(texts),
+            catalogue=self._catalogue,
+            clusters=self._clusters,
+            cache=self._cache,
+            base=self._base,
+        )
 
     def _read(self) -> tuple[tuple[_Stat, ...], dict[str, bytes]]:
         """Bytes that belong to one state of the files: nothing moved between the two looks."""

@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tune": ("flyball.cli.tune.commands", "Run a tuning pass, apply a plan, backtest policies."),
     "sentinel": ("flyball.cli.sentinel.commands", "Foresee exhaustion in a recorded series."),
     "audit": ("flyball.cli.audit.commands", "Read, prove and verify the log."),
-    "policy": ("flyball.cli.govern.policy", "Explain, test and lint the policy."),
+    "policy": ("flyball.cli.govern.policy", "Explain, test, lint and begin the policy."),
     "agent": ("flyball.cli.govern.agent", "List, show, suspend and resume agents."),
     "stop": ("flyball.cli.govern.stop", "Stop all agents and writes (the kill switch)."),
     "resume": ("flyball.cli.govern.resume", "Resume agents and writes (the kill switch)."),

@@ -1,14 +1,13 @@
-"""README.md: its policy, beside a copy of the shipped base as it says, lets somebody do what it promises."""
+"""README.md: its policy, added to the shipped base as it says, lets somebody do what it promises."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from policies.decision import VerdictKind
-from policies.loader import load
 from policies.questions import Question, judge
 from policies.snapshot import Snapshot
+from policies.source import PolicySource
 from policies.types import Target
 from tests.docs.kit import ROOT, blocks, page
 from tools.actions.registry import catalogue
@@ -18,12 +17,13 @@ TEXT = page("README.md")
 
 @pytest.fixture
 def snapshot(tmp_path: Path) -> Snapshot:
-    """The folder that the README tells to make."""
-    assert "`policies/default/base.yaml`" in TEXT
-    shutil.copy(ROOT / "policies" / "default" / "base.yaml", tmp_path)
+    """The folder that the README tells to make, added to the shipped base."""
+    assert "it is added to the shipped base" in TEXT
     (policy,) = blocks(TEXT, "yaml")
     (tmp_path / "shop.yaml").write_text(policy, encoding="utf-8")
-    return load((tmp_path,), catalogue=catalogue(), clusters=("prod-eu", "sandbox"))
+    base = (ROOT / "policies" / "default" / "base.yaml",)
+    clusters = ("prod-eu", "sandbox")
+    return PolicySource((tmp_path,), catalogue=catalogue(), clusters=clusters, base=base).current()
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ Doc = dict[str, Any]
 def flags(folder: Path, policies: Path | None = None) -> dict[str, str | None]:
     given = str(policies) if policies else None
     state, pinned = str(folder / "state"), str(folder / "pinned")
-    return {"context": "sandbox", "state": state, "pinned": pinned, "policies": given}
+    base = "no" if policies else None
+    return {"context": "sandbox", "state": state, "pinned": pinned, "policies": given, "base": base}
 
 
 @asynccontextmanager

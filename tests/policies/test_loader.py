@@ -51,7 +51,7 @@ def problems(raw: str | bytes) -> list[tuple[str, str, str]]:
 def test_the_documented_example_loads() -> None:
     snapshot = compile_texts({"shop.yaml": GOOD.encode()}, catalogue=CATALOGUE, clusters=CLUSTERS)
     assert snapshot.label_keys == {"tier"}
-    assert snapshot.files["ActionPolicy/shop-web-scaling"] == "shop.yaml:1"
+    assert snapshot.origin.files["ActionPolicy/shop-web-scaling"] == "shop.yaml:1"
     (row,) = snapshot.table.rows
     assert row == (
         "role:scaler",

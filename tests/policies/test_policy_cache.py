@@ -73,8 +73,8 @@ def plain(home: Home) -> Snapshot:
 def same(home: Home) -> bool:
     """A start gives what the files say, to the digest, the line numbers and the decision."""
     found, wanted = home.start(), plain(home)
-    return (found.digest, found.files, decide(found, ask()).verdict) == (
-        wanted.digest, wanted.files, decide(wanted, ask()).verdict,
+    return (found.digest, found.origin.files, decide(found, ask()).verdict) == (
+        wanted.digest, wanted.origin.files, decide(wanted, ask()).verdict,
     )  # fmt: skip
 
 
@@ -93,7 +93,11 @@ def test_a_second_start_parses_nothing_and_decides_the_same(
 
     monkeypatch.setattr(yaml_documents, "parse", refuse)
     second = home.start()
-    assert (second.digest, second.epoch, second.files) == (first.digest, first.epoch, first.files)
+    assert (second.digest, second.epoch, second.origin.files) == (
+        first.digest,
+        first.epoch,
+        first.origin.files,
+    )
     assert second.documents == first.documents
     assert second.table.rows == first.table.rows
 
@@ -190,7 +194,7 @@ def test_the_same_bytes_under_another_name_or_in_more_files(home: Home) -> None:
     home.start()
     (home.policy / "p.yaml").rename(home.policy / "q.yaml")
     found = home.start()
-    assert all(where.startswith(str(home.policy / "q.yaml")) for where in found.files.values())
+    assert all(where.startswith(str(home.policy / "q.yaml")) for where in found.origin.files.values())
     (home.policy / "z.yaml").write_bytes(text([deny()]))
     assert decide(home.start(), ask()).verdict == "deny"
     (home.policy / "q.yaml").write_bytes(raw)

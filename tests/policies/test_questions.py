@@ -105,7 +105,7 @@ def test_lint_finds_what_is_hardly_meant() -> None:
     short = {"clusters": ["sandbox"], "namespaces": ["s*"], "names": ["web"]}
     assert "web: `s*` is a very short prefix" in findings({**rule(target=short), **tested}, *PEOPLE)
     nowhere = {"clusters": ["gone"], "namespaces": ["shop"], "names": ["web"]}
-    assert "web matches no context of your kubeconfig (has: prod, sandbox)" in findings(
+    assert "web matches no cluster that is known here (known: prod, sandbox)" in findings(
         {**rule(target=nowhere), **tested}, *PEOPLE
     )
 

@@ -25,6 +25,7 @@ def config() -> None:
 @command
 def show(opts: Options) -> None:
     """Show each setting with where it came from. Example: flyball config show"""
+    from flyball.policy import policy_paths
     from flyball.settings import TABLE
 
     rows = []
@@ -32,17 +33,21 @@ def show(opts: Options) -> None:
         value = opts.settings.values[setting.name]
         shown = "(set)" if setting.secret and value.value else value.value
         rows.append((setting.name, shown, value.source, setting.help))
+    policies = policy_paths(opts.settings).lines
     files = [(str(file.path), file.standing) for file in opts.settings.files]
     if opts.json:
         titles = ("name", "value", "source", "help")
         items = [dict(zip(titles, row, strict=True)) for row in rows]
         read = [{"file": path, "standing": standing} for path, standing in files]
-        document({"kind": "Settings", "items": items, "files": read})
+        loaded = [{"path": path, "source": source} for path, source in policies]
+        document({"kind": "Settings", "items": items, "files": read, "policies": loaded})
         return
     for line in table(("NAME", "VALUE", "FROM", "MEANING"), rows):
         say(line)
     for path, standing in files:
         say(f"read {safe(path)}   ({standing})")
+    for path, source in policies:
+        say(f"policy {safe(path)}   ({source})")
 
 
 @app.command()

@@ -1,10 +1,12 @@
-"""`flyball policy explain|can-i|test|lint|schema`: questions to the policy; nothing is asked of the cluster."""
+"""`flyball policy explain|can-i|test|lint|status|init|schema`: the policy is asked, the cluster is not."""
 
 import typer
 
 from flyball.cli.govern.can_i import can_i
 from flyball.cli.govern.explain import explain
-from flyball.cli.govern.policy_checks import lint, test
+from flyball.cli.govern.policy_checks import lint, run_tests
+from flyball.cli.govern.policy_init import init
+from flyball.cli.govern.policy_status import status
 from flyball.cli.kit.output import say
 
 app = typer.Typer(
@@ -13,8 +15,10 @@ app = typer.Typer(
 )
 app.command()(explain)
 app.command("can-i")(can_i)
-app.command()(test)
+app.command("test")(run_tests)
 app.command()(lint)
+app.command()(status)
+app.command()(init)
 
 
 @app.command()

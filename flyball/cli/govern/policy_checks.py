@@ -1,17 +1,29 @@
 """`flyball policy test` and `flyball policy lint`: whether the policy says what it is meant to."""
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from flyball.cli.govern.question import policy_of
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, safe, say, tone
-from flyball.exits import Exit, Stop
+from flyball.exits import Exit, Stop, UsageError
+
+if TYPE_CHECKING:
+    from policies.snapshot import Snapshot
+
+Clusters = Annotated[
+    str | None,
+    typer.Option("--clusters", help="Names of clusters, a,b: then no kubeconfig is needed (CI)."),
+]
 
 
 @command
-def test(opts: Options) -> None:
+def run_tests(opts: Options, clusters: Clusters = None) -> None:
     """Run the tests in the policy files. Example: flyball policy test --policies ./policies"""
     from policies.rule_tests import run
 
-    snapshot, _, _ = policy_of(opts)
+    snapshot = _snapshot(opts, clusters)
     results = list(run(snapshot))
     failed = [result for result in results if result.problem is not None]
     if opts.json:
@@ -43,12 +55,12 @@ def test(opts: Options) -> None:
 
 
 @command
-def lint(opts: Options) -> None:
+def lint(opts: Options, clusters: Clusters = None) -> None:
     """Find rules that load but are probably mistakes. Example: flyball policy lint --policies ./policies"""
     from flyball.identity import os_user
     from policies.lint import lint as findings_of
 
-    snapshot, _, _ = policy_of(opts)
+    snapshot = _snapshot(opts, clusters)
     findings = findings_of(snapshot, only_voter=os_user())
     if opts.json:
         items = [{"level": f.level, "what": f.what, "where": f.where, "hint": f.hint} for f in findings]
@@ -60,3 +72,15 @@ def lint(opts: Options) -> None:
         say(f"{len(findings)} findings, {len(snapshot.rules)} rules, policy {snapshot.digest[:8]}")
     if any(finding.level == "error" for finding in findings):
         raise Stop(Exit.FAILED)
+
+
+def _snapshot(opts: Options, clusters: str | None) -> "Snapshot":
+    """The policy in force, or as it is for the named clusters. Raises PolicyInvalid, UsageError."""
+    if clusters is None:
+        return policy_of(opts)[0]
+    from flyball.policy import policy_for
+
+    names = clusters.split(",")
+    if not all(names):
+        raise UsageError(f"`{clusters}` is no list of clusters", where="--clusters", hint="write a,b")
+    return policy_for(opts.settings, names).current()

@@ -7,7 +7,7 @@ COMPLETE = "_FLYBALL_COMPLETE"
 """The variable by which a shell's function asks for completions."""
 _SPAN = re.compile(r"[0-9]+[^0-9/].*")
 
-# the common options that take a value; --debug takes none
+# the common options that take a value, and those that take none
 _VALUED = (
     "--context",
     "-n",
@@ -20,6 +20,7 @@ _VALUED = (
     "--output",
 )
 
+_SWITCHES = ("--debug", "--no-base")
 _JOINED = tuple(f"{name}=" for name in _VALUED if name.startswith("--"))
 _SHORT = re.compile(r"-[no].+")
 """`-nshop` and `-ojson`, as kubectl takes them."""
@@ -45,7 +46,7 @@ def _leading(words: Sequence[str]) -> int:
         word = words[count]
         if word in _VALUED:
             count += 2
-        elif word == "--debug" or word.startswith(_JOINED) or _SHORT.fullmatch(word):
+        elif word in _SWITCHES or word.startswith(_JOINED) or _SHORT.fullmatch(word):
             count += 1
         else:
             break

@@ -44,12 +44,15 @@ _COMMON: dict[str, Any] = {
     "state": Annotated[
         str | None, typer.Option("--state", help="The folder of log, sandbox and conversations.")
     ],
-    "policies": Annotated[str | None, typer.Option("--policies", help="The folder of policy files.")],
+    "policies": Annotated[
+        str | None, typer.Option("--policies", help="The folder of policy files, added to the shipped base.")
+    ],
+    "no_base": Annotated[bool, typer.Option("--no-base", help="Leave out the shipped base.")],
     "config": Annotated[Path | None, typer.Option("--config", help="The settings file, flyball.toml.")],
     "output": Annotated[Format, typer.Option("-o", "--output", help="The format: table or json.")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show tracebacks.")],
 }
-_DEFAULTS: dict[str, Any] = {"output": "table", "debug": False}
+_DEFAULTS: dict[str, Any] = {"output": "table", "debug": False, "no_base": False}
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,7 @@ def command(function: Callable[..., T]) -> Callable[..., T]:
         if shared.get("debug"):
             os.environ["FLYBALL_DEBUG"] = "1"
         flags = {s.name: shared.get(s.name) for s in TABLE}
+        flags["base"] = "no" if shared.get("no_base") else None
         return function(Options(flags, shared.get("config"), shared.get("output", "table")), **given)
 
     keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]

@@ -130,7 +130,7 @@ def test_what_may_no_longer_be_listed_is_forgotten(seen: Flyball, shell: Shell, 
     policies = write_policy(
         home / "p", [LOCAL, allow("none", ["scale"], limits={"replicas": {"min": 1, "max": 2}})]
     )
-    assert seen(f"get --policies {policies}").code == Exit.REFUSED
+    assert seen(f"get --policies {policies} --no-base").code == Exit.REFUSED
     assert shell.bash("flyball get deploy/") == []
 
 

@@ -95,7 +95,7 @@ def test_what_policy_keeps_back_is_never_read_and_said_once(
         [LOCAL, allow("look", ["read"], EVERY), deny("no", ["read"], target(namespaces=["secret"]))],
     )
     asked = Watched(monkeypatch)
-    done = spaces(f"get -A --policies {policies}")
+    done = spaces(f"get -A --policies {policies} --no-base")
     assert done.code == Exit.DONE, done.err
     assert {space for space, _ in names(done.out)} == {"data", "shop"}
     assert "secret" not in done.out + done.err
@@ -138,7 +138,7 @@ def test_nobody_looks_past_policy(spaces: Flyball, home: Path, monkeypatch: pyte
         home / "p", [LOCAL, allow("scale-only", ["scale"], limits={"replicas": {"min": 2, "max": 12}})]
     )
     asked = Watched(monkeypatch)
-    done = spaces(f"get -A --policies {policies} -o json")
+    done = spaces(f"get -A --policies {policies} --no-base -o json")
     assert done.code == Exit.REFUSED
     assert asked.lists == []
     assert "secret" not in json.dumps(done.document)
@@ -153,7 +153,7 @@ def test_labels_hide_workloads_of_a_namespace_that_may_be_listed(spaces: Flyball
             target(namespaces=["*"], labels={"tier": "data"}),
         ),
     ]
-    done = spaces(f"get -A --policies {write_policy(home / 'p', [LOCAL, *rules])}")
+    done = spaces(f"get -A --no-base --policies {write_policy(home / 'p', [LOCAL, *rules])}")
     assert done.code == Exit.DONE, done.err
     assert names(done.out) == [("data", "deployment/web")]
 

@@ -197,7 +197,7 @@ def test_nobody_looks_past_policy(flyball: Flyball, home: Path, line: str) -> No
     policies = write_policy(
         home / "p", [LOCAL, allow("scale-only", ["scale"], limits={"replicas": {"min": 2, "max": 12}})]
     )
-    done = flyball(f"{line} --policies {policies}")
+    done = flyball(f"{line} --policies {policies} --no-base")
     assert done.code == Exit.REFUSED, done.err
     assert done.out == ""
     assert "denied" in done.err
@@ -213,7 +213,7 @@ def test_what_is_refused_in_part_is_said_and_the_rest_is_shown(
         deny("no-figures", ["read_metrics", "get_events"], everything),
     ]
     policies = write_policy(home / "p", [LOCAL, *rules])
-    done = flyball(f"{line} --policies {policies}")
+    done = flyball(f"{line} --policies {policies} --no-base")
     assert done.code == Exit.DONE, done.err
     assert "deployment/web" in done.out
     assert "missing: " in done.err
