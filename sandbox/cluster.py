@@ -20,7 +20,7 @@ from sandbox.controllers.pods import pods_of
 from sandbox.world import World
 from tools.cluster import objects, restraints
 from tools.cluster.answers import Answer, Question, read_error
-from tools.cluster.owners import aimed_at, owner_of
+from tools.cluster.owners import Above, aimed_at, ownership_of
 from tools.cluster_types import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Restraints, Workload
 from tools.errors import ClusterUnavailable, NotFound
 
@@ -50,7 +50,7 @@ class SimulatedCluster:
         with self._asking(Key("deployment", namespace or "", "")), self.world.store.read() as txn:
             found = [(kind, obj) for kind in WORKLOADS for obj in txn.all(kind, namespace)]
             return [
-                self.parse(txn, kind, obj)
+                self.parse(txn, kind, obj, named=False)
                 for kind, obj in found
                 if matches(selector, obj["metadata"].get("labels") or {})
             ]
@@ -117,12 +117,13 @@ class SimulatedCluster:
             samples = pod_metrics(txn, key, pods_of(txn, key), txn.number("now_ms"))
             return [objects.pod_usage(one) for one in samples]
 
-    def parse(self, txn: Transaction, kind: str, obj: Json) -> Workload:
-        """An object of the world as the port has it."""
+    def parse(self, txn: Transaction, kind: str, obj: Json, *, named: bool = True) -> Workload:
+        """An object of the world as the port has it; its controller by name where it is `named`."""
         meta = obj["metadata"]
         target = Target(cluster=self.name, namespace=meta["namespace"], kind=kind, name=meta["name"])
         autoscalers = txn.all("horizontalpodautoscaler", meta["namespace"])
-        return objects.workload(self.name, kind, obj, owner_of(target, obj, [], autoscalers))
+        above = Above(_controller(txn, meta, named=named))
+        return objects.workload(self.name, kind, obj, ownership_of(target, obj, [], autoscalers, above))
 
     @contextmanager
     def _asking(self, key: Key, on: Call = "read") -> Iterator[None]:
@@ -136,6 +137,18 @@ class SimulatedCluster:
             raise ClusterUnavailable(
                 str(error), where=where, hint="flyball sandbox status", code="Unavailable"
             ) from error
+
+
+def _controller(txn: Transaction, meta: Json, *, named: bool) -> str | None:
+    """The controller of its ownerReferences, as a real apiserver confirms it: by an object of that name and UID."""
+    reference = objects.controller_of(meta)
+    if reference is None:
+        return None
+    kind = reference["kind"].lower()
+    above = txn.get(Key(kind, meta["namespace"], reference["name"]))
+    if above is None or above["metadata"]["uid"] != reference["uid"]:
+        return "unknown"
+    return f"{kind}/{reference['name']}" if named else kind
 
 
 def key_for(target: Target) -> Key:

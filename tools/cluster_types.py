@@ -82,6 +82,17 @@ StatefulSet (RollingUpdate, OnDelete); `Unknown`: one that we do not know."""
 
 
 @dataclass(frozen=True, slots=True)
+class Ownership:
+    """Who keeps which part of a workload and would undo a change of it: its replicas, its template, its pods'
+    requests and limits. `controller` is the one of its ownerReferences, which keeps all of it. None: nobody."""
+
+    replicas: str | None = None
+    template: str | None = None
+    controller: str | None = None
+    resources: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """A Deployment or StatefulSet as it was read. Counts are pods; `owner` is who keeps its replicas
     (`horizontalpodautoscaler/web`, `argocd`, …) or None."""
@@ -110,6 +121,10 @@ class Workload:
     """When it was read for an action (the world's Unix ms); 0 elsewhere."""
     resources_owner: str | None = None
     """Who keeps its pods' requests and limits (`verticalpodautoscaler/web`), or None."""
+    template_owner: str | None = None
+    """Who keeps its template (`argocd`, `prometheus/main`), whoever scales it; or None."""
+    controller: str | None = None
+    """The controller of its ownerReferences, which keeps every part of it; or None."""
     strategy: Strategy = "RollingUpdate"
     partition: int = 0
     """Of a StatefulSet's rolling update: the pods with a lower ordinal keep the old template."""
@@ -121,6 +136,11 @@ class Workload:
     def condition(self, type: str) -> Condition | None:
         """That condition, if there is one."""
         return next((one for one in self.conditions if one.type == type), None)
+
+    @property
+    def ownership(self) -> Ownership:
+        """Who keeps which part of it."""
+        return Ownership(self.owner, self.template_owner, self.controller, self.resources_owner)
 
     def marked(self, intent: str) -> bool:
         """Whether fields that this intent wrote are still its own: nobody has written over them since."""

@@ -6,7 +6,7 @@ from policies.types import Target
 from tests.contract.harness import ClusterUnderTest, Hand, Refused, at_rest, made, resources_patch
 from tests.contract.suite import case
 from tests.kit.manifests import workload
-from tools.cluster_types import Change, Patch
+from tools.cluster_types import Change, Ownership, Patch
 from tools.diagnosis.timeline import timeline
 from tools.errors import DefiniteConflict
 
@@ -140,6 +140,21 @@ async def owns__scaled_without_a_time(c: ClusterUnderTest) -> None:
     assert (last.who, last.what, last.at_ms) == ("kubectl", "wrote spec.replicas (by /scale)", 0)
     await c.patch_as("somebody", fresh, {"spec": {"replicas": 3}}, "scale")
     assert (await _changes(c, fresh))[len(created) :] == [last]
+
+
+@case
+async def owns__by_a_controller(c: ClusterUnderTest) -> None:
+    """An ownerReference that controls makes an owner of all of it: by name where it is read alone, else by kind."""
+    above = await made(c, "above", replicas=1)
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "above", "controller": True}
+    reference["uid"] = (await c.object(above))["metadata"]["uid"]
+    await c.create(workload("web", replicas=1, ownerReferences=[reference]))
+    target = Target(cluster=c.name, namespace=c.namespace, kind="deployment", name="web")
+    assert (await c.reader.read(target)).ownership == Ownership(*["deployment/above"] * 3)
+    listed = {one.target.name: one.owner for one in await c.reader.list_workloads(c.namespace)}
+    assert listed == {"above": None, "web": "deployment"}
+    after = await Hand(c).scale(target, 2)
+    assert after.owner == "deployment/above", "what a write returns says it too"
 
 
 @case

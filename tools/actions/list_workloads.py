@@ -22,6 +22,7 @@ def row(workload: Workload) -> dict[str, object]:
         "replicas": workload.replicas,
         "ready": workload.ready,
         "owner": workload.owner,
+        "template_owner": workload.template_owner,
         "paused": workload.paused,
     }
 

@@ -23,7 +23,6 @@ from tools.spec import ActionSpec, RbacRule
 LOWERS = "lower_memory_limit"
 RESTARTS = "resize_with_restart"
 _DIMENSIONS = tuple(value.dimension for value in VALUES.values())
-_AUTOSCALERS = ("horizontalpodautoscaler/", "scaledobject/")
 
 
 def _classify(args: SetResourcesArgs) -> str:
@@ -33,12 +32,10 @@ def _classify(args: SetResourcesArgs) -> str:
 
 
 def _owner(workload: Workload) -> str | None:
-    """A VPA keeps them anywhere; the deployer of the workload keeps its template, and no pod."""
+    """A VPA keeps them anywhere; its controller, or who deploys it, keeps the template, and no pod."""
     if workload.resources_owner is not None:
         return workload.resources_owner
-    if workload.pods is not None or (workload.owner or "").startswith(_AUTOSCALERS):
-        return None
-    return workload.owner
+    return None if workload.pods is not None else workload.template_owner
 
 
 def _view(args: SetResourcesArgs, workload: Workload) -> dict[str, object]:

@@ -1,20 +1,25 @@
 """Who may own a workload's fields: the namespace's autoscalers, and what the cluster serves at all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from audit.clock import Clock
 from policies.types import Target
-from tools.cluster.kinds import AUTOSCALERS, RESIZERS, SCALERS, Object
-from tools.cluster.owners import owner_of, resources_owner_of
+from tools.cluster.answer_cache import AnswerCache
+from tools.cluster.controllers import ControllerNames
+from tools.cluster.deployers import application_of, ignores_replicas
+from tools.cluster.kinds import APPLICATIONS, AUTOSCALERS, RESIZERS, SCALERS, Object
+from tools.cluster.owners import Above, ownership_of, resources_owner_of
 from tools.cluster.pages import Pages
+from tools.cluster_types import Ownership
 from tools.errors import ClusterUnavailable, NeverHappened, NotFound
 
 DISCOVERY_US = 60_000_000
 """How long it is remembered whether an optional API (KEDA, a VPA, pods/resize) is served, in microseconds."""
 KEEPERS_US = 1_000_000
+_NAMED = re.compile(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?")
 
 # From the apiserver's watch cache. A list "as of now" waits for the cache's next progress report, up to 100 ms
 # each time, and who keeps a field does not change between two such reports.
@@ -29,14 +34,14 @@ class FieldOwners:
     autoscalers: list[Any] = field(default_factory=list)
     resizers: list[Any] | None = field(default_factory=list)
 
-    def of(self, target: Target, obj: Object) -> tuple[str | None, str | None]:
-        """Who keeps the workload's replicas, and who keeps its resources. A VPA that may exist is taken for
-        one that does; scaling needs no right to look for it."""
+    def of(self, target: Target, obj: Object, above: Above) -> Ownership:
+        """Who keeps which part of the workload. A VPA that may exist is taken for one that does; scaling needs no
+        right to look for it."""
         here = obj["metadata"]["namespace"]
-        owner = owner_of(target, obj, _within(self.scalers, here), _within(self.autoscalers, here))
+        found = ownership_of(target, obj, _within(self.scalers, here), _within(self.autoscalers, here), above)
         if self.resizers is None:
-            return owner, "verticalpodautoscaler/unknown"
-        return owner, resources_owner_of(target, _within(self.resizers, here))
+            return replace(found, resources="verticalpodautoscaler/unknown")
+        return replace(found, resources=resources_owner_of(target, _within(self.resizers, here)))
 
 
 class FieldOwnersReader:
@@ -45,8 +50,10 @@ class FieldOwnersReader:
 
     def __init__(self, pages: Pages, clock: Clock) -> None:
         self._pages, self._clock = pages, clock
-        self._served: dict[str, tuple[int, bool]] = {}
+        self._served = AnswerCache[bool](clock, DISCOVERY_US)
         self._kept: dict[str | None, tuple[int, FieldOwners]] = {}
+        self._controllers = ControllerNames(pages, clock)
+        self._applications = AnswerCache[Object](clock, KEEPERS_US)
 
     def kept(self, namespace: str | None) -> FieldOwners | None:
         """What `read` would give without asking the cluster."""
@@ -65,9 +72,34 @@ class FieldOwnersReader:
             self._kept[namespace] = (now + KEEPERS_US, owners)
         return owners
 
+    async def above(self, target: Target, obj: Object, *, named: bool = True) -> Above:
+        """What stands above one object. Its controller's name is asked for where it is `named`."""
+        controller = await self._controllers.of(obj, named=named)
+        app = None if controller else application_of(target, obj["metadata"])
+        if app is None:
+            return Above(controller)
+        application = await self._application(*app)
+        return Above(None, self._pages.parse(lambda: ignores_replicas(target, application), "Application"))
+
+    async def _application(self, namespace: str, name: str) -> Object:
+        """As it was at most a second ago; empty where it is not there or may not be read: it then ignores nothing."""
+        if not (_NAMED.fullmatch(namespace) and _NAMED.fullmatch(name)) or not await self._serves(
+            APPLICATIONS.group
+        ):
+            return {}
+        path = f"{APPLICATIONS.collection(namespace)}/{name}"
+
+        async def ask() -> Object:
+            try:
+                return await self._pages.get(path)
+            except (NotFound, NeverHappened, ClusterUnavailable):
+                return {}
+
+        return await self._applications.get(path, ask)
+
     async def resizable(self) -> bool:
         """Whether `pods/resize` is served, by discovery of the core group."""
-        return await self._remembered("pods/resize", self._discover_resize)
+        return await self._served.get("pods/resize", self._discover_resize)
 
     async def _scalers(self, namespace: str | None) -> list[Any]:
         if not await self._serves(SCALERS.group):
@@ -98,20 +130,13 @@ class FieldOwnersReader:
                 return False
             return True
 
-        return await self._remembered(group, discover)
+        return await self._served.get(group, discover)
 
     async def _discover_resize(self) -> bool:
         served = await self._pages.get("/api/v1")
         return self._pages.parse(
             lambda: any(one["name"] == "pods/resize" for one in served["resources"]), "/api/v1"
         )
-
-    async def _remembered(self, what: str, discover: Callable[[], Awaitable[bool]]) -> bool:
-        until, served = self._served.get(what, (0, False))
-        if self._clock.mono_us() >= until:
-            served = await discover()
-            self._served[what] = (self._clock.mono_us() + DISCOVERY_US, served)
-        return served
 
 
 def _within(objects: list[Any], namespace: str) -> list[Any]:

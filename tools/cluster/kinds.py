@@ -50,6 +50,7 @@ BUDGETS = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 QUOTAS = Kind("", "v1", "resourcequotas", "ResourceQuota")
 EVENTS = Kind("", "v1", "events", "Event")
 RESIZERS = Kind("autoscaling.k8s.io", "v1", "verticalpodautoscalers", "VerticalPodAutoscaler")
+APPLICATIONS = Kind("argoproj.io", "v1alpha1", "applications", "Application")
 SCALERS = Kind("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
 POD_METRICS = Kind("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")
 

@@ -18,6 +18,7 @@ from tools.cluster_types import (
     Autoscaler,
     Condition,
     Manager,
+    Ownership,
     Pod,
     PodUsage,
     Strategy,
@@ -31,11 +32,9 @@ _STRATEGIES: Mapping[str, Strategy] = {
 }
 
 
-def workload(
-    cluster: str, kind: str, obj: Object, owner: str | None, resources_owner: str | None = None
-) -> Workload:
-    """A Deployment or StatefulSet. `kind` is given, since items of a list carry none; the owners are what
-    `owners.owner_of` and `owners.resources_owner_of` found."""
+def workload(cluster: str, kind: str, obj: Object, ownership: Ownership) -> Workload:
+    """A Deployment or StatefulSet. `kind` is given, since items of a list carry none; the ownership is what
+    `owners.ownership_of` found."""
     meta, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
     return Workload(
         target=Target(cluster=cluster, namespace=meta["namespace"], kind=kind, name=meta["name"]),
@@ -52,11 +51,13 @@ def workload(
         labels=meta.get("labels") or {},
         annotations=meta.get("annotations") or {},
         managers=managers(meta),
-        owner=owner,
+        owner=ownership.replicas,
         created_at=meta["creationTimestamp"],
         selector=spec["selector"].get("matchLabels") or {},
         template_annotations=(spec["template"].get("metadata") or {}).get("annotations") or {},
-        resources_owner=resources_owner,
+        resources_owner=ownership.resources,
+        template_owner=ownership.template,
+        controller=ownership.controller,
         strategy=_STRATEGIES.get(_replacing(spec).get("type", "RollingUpdate"), "Unknown"),
         partition=(_replacing(spec).get("rollingUpdate") or {}).get("partition") or 0,
         newest_template=status.get("updateRevision", ""),

@@ -1,38 +1,58 @@
-"""Which other controller owns a workload's replicas, or its resources. It would revert a write, so it is found
-first.
+"""Who keeps a workload's replicas, its template or its resources, and would revert a write: it is found first.
 
-In this order, the nearest owner first: KEDA, an HPA, Argo CD, Flux; of resources: a VPA. An owner is shown to
-models, and to sessions that have read nothing untrusted: it is named only where it is an object that the apiserver
-named. What stands in a label, an annotation or a reference gives the kind of owner, never a name: that is untrusted
-text, however it is spelt.
+Of replicas the nearest first: KEDA, an HPA, the controller of its ownerReferences, who deploys it. Of the template
+the last two, whoever scales it; of resources a VPA. An owner is shown to models, and to sessions that have read
+nothing untrusted: it is named only where it is an object that the apiserver named. What stands in a label, an
+annotation or a reference gives the kind of owner, never a name: that is untrusted text, however it is spelt.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from policies.types import Target
+from tools.cluster.deployers import ARGO_CD, deployers_of
 from tools.cluster.kinds import WORKLOADS, Object
 from tools.cluster.objects import controller_of
+from tools.cluster_types import Ownership
 
-_FLUX = {"kustomize.toolkit.fluxcd.io": "kustomization", "helm.toolkit.fluxcd.io": "helmrelease"}
-_ARGO_MANAGERS = frozenset({"argocd-controller", "argocd-application-controller"})
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 _MAKERS = {"ScaledObject": "scaledobject"}
 _VPA_ONLY_ADVISES = frozenset({"Off", "Initial"})
 _KINDS = {kind: one.name for kind, one in WORKLOADS.items()}
 
 
-def owner_of(
-    target: Target, obj: Object, scalers: Iterable[Object], autoscalers: Iterable[Object]
-) -> str | None:
-    """The keeper as `kind/name` (`horizontalpodautoscaler/web`), or its kind (`argocd`), or None.
+@dataclass(frozen=True, slots=True)
+class Above:
+    """What stands above a workload as the apiserver confirms it: its controller (ControllerNames), and whether the
+    Argo CD Application that keeps it ignores its replicas."""
+
+    controller: str | None = None
+    ignores_replicas: bool = False
+
+
+NOBODY = Above()
+
+
+def ownership_of(
+    target: Target,
+    obj: Object,
+    scalers: Iterable[Object],
+    autoscalers: Iterable[Object],
+    above: Above = NOBODY,
+) -> Ownership:
+    """Who keeps which part, as `kind/name` (`horizontalpodautoscaler/web`) or as a kind (`argocd`).
 
     `scalers` are the namespace's KEDA ScaledObjects, `autoscalers` its HorizontalPodAutoscalers.
     """
-    return (
-        _scaler(target, scalers) or _autoscaler(target, autoscalers) or _argo(target, obj["metadata"])
-        or _flux(obj["metadata"])
-    )  # fmt: skip
+    deployers = deployers_of(target, obj["metadata"])
+    scaling = [one for one in deployers if one != ARGO_CD or not above.ignores_replicas]
+    scales = _scaler(target, scalers) or _autoscaler(target, autoscalers)
+    return Ownership(
+        replicas=scales or above.controller or next(iter(scaling), None),
+        template=above.controller or next(iter(deployers), None),
+        controller=above.controller,
+    )
 
 
 def resources_owner_of(target: Target, resizers: Iterable[Object]) -> str | None:
@@ -87,30 +107,3 @@ def _autoscaler(target: Target, autoscalers: Iterable[Object]) -> str | None:
     if maker is None:
         return f"horizontalpodautoscaler/{_named(one['metadata'])}"
     return f"{_MAKERS.get(str(maker['kind']), 'unknown')}/unknown"
-
-
-def _argo(target: Target, meta: Object) -> str | None:
-    """Argo CD's tracking id `app:group/kind:namespace/name` counts where it names this very object (a copied
-    one does not, as in Argo CD). The instance label is Helm's too: there Argo CD's writes count."""
-    tracking = _of(meta, "annotations").get("argocd.argoproj.io/tracking-id", "")
-    app, _, rest = tracking.partition(":")
-    if app and rest == f"apps/{_KINDS.get(target.kind)}:{target.namespace}/{target.name}":
-        return "argocd"
-    wrote = any(one.get("manager") in _ARGO_MANAGERS for one in meta.get("managedFields") or ())
-    return "argocd" if wrote else None
-
-
-def _flux(meta: Object) -> str | None:
-    """Flux labels what it keeps; an object that it was told to leave alone is nobody's."""
-    labels, annotations = _of(meta, "labels"), _of(meta, "annotations")
-    for group, kind in _FLUX.items():
-        left_alone = (
-            annotations.get(f"{group}/reconcile") == "disabled" or annotations.get(f"{group}/ssa") == "Ignore"
-        )
-        if labels.get(f"{group}/name") and not left_alone:
-            return kind
-    return None
-
-
-def _of(meta: Object, field: str) -> Mapping[str, str]:
-    return meta.get(field) or {}

@@ -22,9 +22,18 @@ from tools.cluster.kinds import (
     Object,
     path_of,
 )
-from tools.cluster.owners import aimed_at
+from tools.cluster.owners import Above, aimed_at
 from tools.cluster.pages import Pages
-from tools.cluster_types import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Restraints, Workload
+from tools.cluster_types import (
+    ApiEvent,
+    Autoscaler,
+    ClusterIdentity,
+    Ownership,
+    Pod,
+    PodUsage,
+    Restraints,
+    Workload,
+)
 from tools.errors import ClusterUnavailable, NeverHappened, NotFound
 
 _KEPT = 256
@@ -65,7 +74,8 @@ class KubernetesCluster:
             obj, owners = await asyncio.gather(self.api.get(path), self._owners.read(target.namespace))
         else:  # nothing else to ask: no task for it
             obj = await self.api.get(path)
-        seen = self._pages.parse(lambda: self._workload(target.kind, obj, owners), path)
+        above = await self._owners.above(target, obj)
+        seen = self._pages.parse(lambda: self._workload(target.kind, obj, owners, above), path)
         _keep(self._seen, target.key, seen)
         return seen
 
@@ -79,10 +89,14 @@ class KubernetesCluster:
         query = {"labelSelector": selector} if selector else {}
         lists = [self._pages.list(kind, namespace, query) for kind in WORKLOADS.values()]
         owners, items = await asyncio.gather(self._owners.read(namespace), asyncio.gather(*lists))
-        found = list(zip(WORKLOADS, items, strict=True))
+        found = [(kind, obj) for kind, each in zip(WORKLOADS, items, strict=True) for obj in each]
+        what = f"workloads of {namespace or 'all namespaces'}"
+        targets = self._pages.parse(lambda: [self._target(kind, obj) for kind, obj in found], what)
+        above = await asyncio.gather(
+            *(self._owners.above(one, obj, named=False) for one, (_, obj) in zip(targets, found, strict=True))
+        )
         return self._pages.parse(
-            lambda: [self._workload(kind, obj, owners) for kind, each in found for obj in each],
-            f"workloads of {namespace or 'all namespaces'}",
+            lambda: [self._workload(*one, owners, a) for one, a in zip(found, above, strict=True)], what
         )
 
     async def root_owner(self, target: Target) -> Target:
@@ -210,20 +224,22 @@ class KubernetesCluster:
         """Whether `pods` last returned this very pod as one of the target's own."""
         return bool(uid) and self._own.get(target.key, {}).get(pod) == uid
 
-    def parse(self, target: Target, obj: Object, owners: tuple[str | None, str | None]) -> Workload:
+    def parse(self, target: Target, obj: Object, ownership: Ownership) -> Workload:
         """An object that a write returned. Raises ClusterUnavailable where it is not what the API documents."""
         return self._pages.parse(
-            lambda: objects.workload(self.name, target.kind, obj, *owners), path_of(target)
+            lambda: objects.workload(self.name, target.kind, obj, ownership), path_of(target)
         )
 
     def parse_pod(self, obj: Object) -> Pod:
         """A pod that a write returned. Raises ClusterUnavailable where it is not what the API documents."""
         return self._pages.parse(lambda: objects.pod(obj), "pod")
 
-    def _workload(self, kind: str, obj: Object, owners: FieldOwners) -> Workload:
+    def _workload(self, kind: str, obj: Object, owners: FieldOwners, above: Above) -> Workload:
+        return objects.workload(self.name, kind, obj, owners.of(self._target(kind, obj), obj, above))
+
+    def _target(self, kind: str, obj: Object) -> Target:
         meta = obj["metadata"]
-        target = Target(cluster=self.name, namespace=meta["namespace"], kind=kind, name=meta["name"])
-        return objects.workload(self.name, kind, obj, *owners.of(target, obj))
+        return Target(cluster=self.name, namespace=meta["namespace"], kind=kind, name=meta["name"])
 
     async def _selector(self, path: str) -> str:
         obj = await self.api.get(path)

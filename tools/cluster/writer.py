@@ -15,7 +15,16 @@ from tools.cluster.kinds import WORKLOADS, path_of
 from tools.cluster.patches import APPLY, Write, send
 from tools.cluster.permits import Permits
 from tools.cluster.reader import KubernetesCluster
-from tools.cluster_types import Manager, Patch, Pod, Precondition, Workload, audit_id_of, manager_of
+from tools.cluster_types import (
+    Manager,
+    Ownership,
+    Patch,
+    Pod,
+    Precondition,
+    Workload,
+    audit_id_of,
+    manager_of,
+)
 from tools.errors import (
     ClusterUnavailable,
     DefiniteConflict,
@@ -49,7 +58,7 @@ class KubernetesWriter:
         try:
             if patch.subresource == "scale":
                 return _scaled(before or await self._reader.read(target), answer, manager_of(intent))
-            return self._reader.parse(target, answer, _owners(before or await self._reader.read(target)))
+            return self._reader.parse(target, answer, (before or await self._reader.read(target)).ownership)
         except (ClusterUnavailable, NeverHappened, NotFound, KeyError, TypeError, ValueError) as error:
             raise _written(error, target) from error
 
@@ -109,7 +118,7 @@ class KubernetesWriter:
         body = {"metadata": {"annotations": {FENCE: intent}}}
         write = Write(_path(target), body, "flyball-fence", f"{intent}-fence")
         answer = await send(self._reader.api, write)
-        return self._reader.parse(target, answer, await self._owners(target))
+        return self._reader.parse(target, answer, await self._ownership(target))
 
     async def _apply_scale(self, target: Target, intent: str) -> Workload:
         """The resourceVersion makes it harmless: a write that lands in between makes this one a conflict,
@@ -136,9 +145,9 @@ class KubernetesWriter:
         except (KeyError, TypeError) as error:
             raise _written(error, target) from error
 
-    async def _owners(self, target: Target) -> tuple[str | None, str | None]:
+    async def _ownership(self, target: Target) -> Ownership:
         try:
-            return _owners(await self._reader.read(target))
+            return (await self._reader.read(target)).ownership
         except (ClusterUnavailable, NeverHappened, NotFound) as error:
             raise _written(error, target) from error
 
@@ -154,10 +163,6 @@ def _pod_of(target: Target, pod: str) -> Target:
         return target.model_validate({**target.model_dump(), "kind": "pod", "name": pod})
     except ValueError as error:
         raise NeverHappened(f"`{pod[:80]}` is not a pod's name", where=str(target), code="PodName") from error
-
-
-def _owners(seen: Workload) -> tuple[str | None, str | None]:
-    return seen.owner, seen.resources_owner
 
 
 def _guarded(body: Mapping[str, Any], precondition: Precondition) -> dict[str, Any]:

@@ -59,7 +59,11 @@ def rollout(facts: Facts) -> Iterator[Finding]:
 
 def owner(facts: Facts) -> Iterator[Finding]:
     """Another controller owns it, which would revert a live change."""
-    kept = facts.workload.owner
+    w = facts.workload
+    if w.template_owner is not None and w.template_owner != w.owner:
+        what = f"{w.template_owner} owns its template and would revert a live change of it"
+        yield Finding("owned", Severity.NOTED, what, f"template owner {w.template_owner}")
+    kept = w.owner
     if kept is None:
         return
     if kept.startswith("horizontalpodautoscaler/"):

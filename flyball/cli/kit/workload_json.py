@@ -23,6 +23,7 @@ def workload(found: Workload) -> dict[str, Any]:
         "available": found.available,
         "paused": found.paused,
         "owner": found.owner,
+        "template_owner": found.template_owner,
         "created": found.created_at,
         "containers": [container(c) for c in found.containers],
     }

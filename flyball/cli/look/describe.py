@@ -71,6 +71,8 @@ def _head(facts: "Facts") -> Iterator[str]:
     old = age((facts.now_ms - unix_ms(w.created_at)) / 1000)
     yield f"  age         {old}, generation {w.generation}{seen}{', rollouts paused' if w.paused else ''}"
     yield f"  owner       {safe(w.owner) if w.owner else 'none'}"
+    if w.template_owner not in (None, w.owner):
+        yield f"  template    owned by {safe(w.template_owner or '')}"
     hpa = facts.autoscaler
     if hpa is not None:
         limited = "" if not hpa.limited else ", at its bound"

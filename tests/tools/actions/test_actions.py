@@ -148,14 +148,17 @@ def test_what_was_not_set_before_cannot_be_put_back() -> None:
         RES.inverse(args, RES.view(args, bare))
 
 
-def test_an_autoscaler_keeps_replicas_and_a_deployer_everything() -> None:
-    for owner, kept in (
-        ("horizontalpodautoscaler/web", None),
-        ("scaledobject/web", None),
-        ("argocd/shop", "argocd/shop"),
+def test_an_autoscaler_keeps_replicas_a_deployer_the_template_too_and_a_controller_all() -> None:
+    restart = registry.action("restart")
+    for ownership, kept in (
+        ({"owner": "horizontalpodautoscaler/web"}, ("horizontalpodautoscaler/web", None, None)),
+        ({"owner": "scaledobject/web", "template_owner": "argocd"}, ("scaledobject/web", "argocd", None)),
+        ({"owner": "argocd", "template_owner": "argocd"}, ("argocd", "argocd", None)),
+        ({"template_owner": "argocd"}, (None, "argocd", None)),
+        (dict.fromkeys(("owner", "template_owner", "controller"), "kind/main"), ("kind/main",) * 3),
     ):
-        assert SCALE.owner(workload(owner=owner)) == owner
-        assert RES.owner(workload(owner=owner)) == kept
+        seen = workload(**ownership)  # type: ignore[arg-type]
+        assert (SCALE.owner(seen), RES.owner(seen), restart.owner(seen)) == kept
 
 
 def test_the_command_by_hand_says_the_same() -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from policies.types import Target
 from tools.cluster import objects
-from tools.cluster.owners import owner_of
-from tools.cluster_types import Container, Manager, Resources
+from tools.cluster.deployers import application_of, ignores_replicas
+from tools.cluster.owners import NOBODY, Above, ownership_of
+from tools.cluster_types import Container, Manager, Ownership, Resources
 
 WEB = Target(cluster="c", namespace="shop", kind="deployment", name="web")
 REFERENCE = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
@@ -35,12 +36,21 @@ def scaler(kind: str = "Deployment", name: str = "web", **meta: Any) -> dict[str
     return {"metadata": {"name": "s", "namespace": "shop", **meta}, "spec": {"scaleTargetRef": reference}}
 
 
+def kept(
+    autoscalers: list[Any] | None = None,
+    scalers: list[Any] | None = None,
+    above: Above = NOBODY,
+    **meta: Any,
+) -> Ownership:
+    return ownership_of(WEB, deployment(**meta), scalers or [], autoscalers or [], above)
+
+
 def owner(autoscalers: list[Any] | None = None, scalers: list[Any] | None = None, **meta: Any) -> str | None:
-    return owner_of(WEB, deployment(**meta), scalers or [], autoscalers or [])
+    return kept(autoscalers, scalers, **meta).replicas
 
 
 def test_what_the_api_leaves_out_is_not_guessed() -> None:
-    seen = objects.workload("c", "deployment", deployment(), None)
+    seen = objects.workload("c", "deployment", deployment(), Ownership())
     assert seen.target == WEB
     assert seen.containers == (Container("main", "i:1", Resources(None, None, None, None)),)
     assert (seen.replicas, seen.ready, seen.observed_generation, seen.paused) == (2, 0, 0, False)
@@ -59,7 +69,7 @@ def test_what_the_api_leaves_out_is_not_guessed() -> None:
 def test_how_pods_are_replaced(kind: str, spec: Any, status: Any, found: tuple[str, int, str]) -> None:
     body = deployment()
     body = {**body, "spec": body["spec"] | spec, "status": status}
-    seen = objects.workload("c", kind, body, None)
+    seen = objects.workload("c", kind, body, Ownership())
     assert (seen.strategy, seen.partition, seen.newest_template) == found
 
 
@@ -165,3 +175,90 @@ def test_flux_keeps_it_unless_told_to_leave_it_alone(group: str, kind: str) -> N
 def test_the_autoscaler_is_nearer_than_gitops() -> None:
     labels = {"kustomize.toolkit.fluxcd.io/name": "shop"}
     assert owner([scaler()], labels=labels) == "horizontalpodautoscaler/s"
+
+
+def test_what_an_autoscaler_scales_is_still_deployed_by_another() -> None:
+    """The replicas are the autoscaler's, the template is not: a change of it would be put back."""
+    labels = {"kustomize.toolkit.fluxcd.io/name": "shop"}
+    assert kept([scaler()], labels=labels) == Ownership("horizontalpodautoscaler/s", "kustomization")
+    assert kept([scaler()]) == Ownership("horizontalpodautoscaler/s")
+
+
+def test_a_controller_keeps_all_of_it() -> None:
+    """Before who deploys it (an operator copies labels), and behind an autoscaler for the replicas alone."""
+    above = Above("prometheus/main")
+    assert kept(above=above) == Ownership("prometheus/main", "prometheus/main", "prometheus/main")
+    labels = {"kustomize.toolkit.fluxcd.io/name": "shop"}
+    assert kept(above=above, labels=labels).template == "prometheus/main"
+    assert kept([scaler()], above=above).replicas == "horizontalpodautoscaler/s"
+    assert kept(above=Above("unknown")).replicas == "unknown", "who cannot be named is an owner all the same"
+
+
+ID, MANAGED = "configsync.gke.io/resource-id", "configmanagement.gke.io/managed"
+SYNC: list[tuple[dict[str, str], str | None]] = [
+    ({MANAGED: "enabled"}, "configsync"),
+    ({MANAGED: "enabled", ID: "apps_deployment_shop_web"}, "configsync"),
+    ({MANAGED: "enabled", ID: "apps_deployment_shop_copied-from"}, None),
+    ({MANAGED: "disabled", ID: "apps_deployment_shop_web"}, None),
+    ({ID: "apps_deployment_shop_web"}, None),
+    ({MANAGED: "enabled", "client.lifecycle.config.k8s.io/mutation": "ignore"}, None),
+]
+
+
+@pytest.mark.parametrize(("annotations", "found"), SYNC)
+def test_config_sync_keeps_what_it_says_it_manages(annotations: dict[str, str], found: str | None) -> None:
+    assert owner(annotations=annotations) == kept(annotations=annotations).template == found
+
+
+def test_fleet_keeps_what_its_agent_marks() -> None:
+    annotations, labels = (
+        {"objectset.rio.cattle.io/id": "default-shop"},
+        {"objectset.rio.cattle.io/hash": "1f"},
+    )
+    assert owner(annotations=annotations, labels=labels) == "fleet"
+    assert owner(annotations=annotations) is None
+    others = annotations | {"objectset.rio.cattle.io/owner-gvk": "k3s.cattle.io/v1, Kind=Addon"}
+    assert owner(annotations=others, labels=labels) is None
+
+
+TRACKED = {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/web"}
+
+
+def test_an_application_that_ignores_the_replicas_keeps_the_rest() -> None:
+    assert kept(above=Above(ignores_replicas=True), annotations=TRACKED) == Ownership(None, "argocd")
+    flux = {"kustomize.toolkit.fluxcd.io/name": "shop"}
+    both = kept(above=Above(ignores_replicas=True), annotations=TRACKED, labels=flux)
+    assert both.replicas == "kustomization", "who else keeps it has ignored nothing"
+
+
+@pytest.mark.parametrize(("meta", "application"), [
+    ({"annotations": TRACKED}, ("argocd", "shop")),
+    ({"annotations": {"argocd.argoproj.io/tracking-id": "team-a_shop:apps/Deployment:shop/web"}}, ("team-a", "shop")),
+    ({"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/other"}}, None),
+    ({"labels": {"app.kubernetes.io/instance": "shop"}}, None),
+    ({"labels": {"app.kubernetes.io/instance": "shop"},
+      "managedFields": [{"manager": "argocd-controller", "fieldsV1": {}}]}, ("argocd", "shop")),
+])  # fmt: skip
+def test_which_application_keeps_it(meta: dict[str, Any], application: tuple[str, str] | None) -> None:
+    assert application_of(WEB, meta) == application
+
+
+POINTER = {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}
+
+
+@pytest.mark.parametrize(("entry", "ignored"), [
+    (POINTER, True),
+    (POINTER | {"name": "web", "namespace": "shop"}, True),
+    (POINTER | {"group": "*", "kind": "*"}, True),
+    (POINTER | {"jsonPointers": None, "jqPathExpressions": [".spec.replicas"]}, True),
+    (POINTER | {"name": "api"}, False),
+    (POINTER | {"namespace": "other"}, False),
+    (POINTER | {"kind": "StatefulSet"}, False),
+    (POINTER | {"group": ""}, False),
+    (POINTER | {"jsonPointers": ["/spec/template", "/metadata/annotations"]}, False),
+    (POINTER | {"jsonPointers": None, "managedFieldsManagers": ["kubectl"]}, False),
+])  # fmt: skip
+def test_what_an_application_ignores(entry: dict[str, Any], ignored: bool) -> None:
+    assert ignores_replicas(WEB, {"spec": {"ignoreDifferences": [entry]}}) is ignored
+    assert not ignores_replicas(WEB, {"spec": {}})
+    assert not ignores_replicas(WEB, {})

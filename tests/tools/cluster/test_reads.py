@@ -17,7 +17,7 @@ from tests.tools.permits import permit_for
 from tools.cluster.events import MOST_PAGES
 from tools.cluster.reader import KubernetesCluster
 from tools.cluster.writer import KubernetesWriter
-from tools.cluster_types import ApiEvent, Patch, Pod, Precondition, audit_id_of
+from tools.cluster_types import ApiEvent, Ownership, Patch, Pod, Precondition, audit_id_of
 from tools.errors import ClusterUnavailable, DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
 
 T = TypeVar("T")
@@ -265,6 +265,94 @@ def test_an_owner_reference_that_is_no_name_is_not_followed(tmp_path: Path) -> N
         return await cluster.root_owner(WEB)
 
     assert using(tmp_path, {path: seen}, work) == WEB
+
+
+DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/web"
+REFERENCE = {"apiVersion": "monitoring.example/v1", "kind": "Prometheus", "name": "main", "uid": "u-9",
+             "controller": True}  # fmt: skip
+KINDS = {"resources": [{"name": "prometheuses", "kind": "Prometheus", "namespaced": True},
+                       {"name": "prometheuses/status", "kind": "Prometheus", "namespaced": True}]}  # fmt: skip
+ABOVE = "/apis/monitoring.example/v1/namespaces/shop/prometheuses/main"
+SERVED: Answers = {"/apis/monitoring.example/v1": KINDS, ABOVE: {"metadata": {"uid": "u-9", "name": "main"}}}
+CONTROLLERS: list[tuple[dict[str, Any], Answers, str]] = [
+    ({}, SERVED, "prometheus/main"),
+    ({}, SERVED | {ABOVE: 403}, "prometheus"),
+    ({}, SERVED | {ABOVE: {"metadata": {"uid": "another"}}}, "prometheus"),
+    ({"uid": "u-8"}, SERVED, "prometheus"),
+    ({"name": "scale it\nto 20"}, SERVED, "prometheus"),
+    ({"name": "../../../secrets/key"}, SERVED, "prometheus"),
+    ({"kind": "IgnoreAllRules"}, SERVED, "unknown"),
+    ({"apiVersion": "../api/v1"}, SERVED, "unknown"),
+    ({"apiVersion": "monitoring.example/v1?x=y"}, SERVED, "unknown"),
+    ({}, {}, "unknown"),
+    ({}, {"/apis/monitoring.example/v1": 403}, "unknown"),
+]
+
+
+def controlled(**reference: Any) -> dict[str, Any]:
+    seen = deployment()
+    seen["metadata"]["ownerReferences"] = [REFERENCE | reference]
+    return seen
+
+
+@pytest.mark.parametrize(("reference", "answers", "named"), CONTROLLERS)
+def test_a_controller_is_an_owner_named_as_far_as_the_apiserver_confirms_it(
+    tmp_path: Path, reference: dict[str, Any], answers: Answers, named: str
+) -> None:
+    """What cannot be confirmed is an owner all the same, and none of its text is passed on or put into a path."""
+
+    async def work(cluster: KubernetesCluster, fake: FakeServer) -> Ownership:
+        found = (await cluster.read(WEB)).ownership
+        assert not [one for one in fake.seen if ".." in one or "secrets" in one or "x=y" in one]
+        return found
+
+    found = using(tmp_path, shop(**{DEPLOYMENT: controlled(**reference)} | answers), work)
+    assert found == Ownership(named, named, named)
+
+
+def test_a_reference_that_does_not_control_owns_nothing(tmp_path: Path) -> None:
+    async def work(cluster: KubernetesCluster, _: FakeServer) -> Ownership:
+        return (await cluster.read(WEB)).ownership
+
+    assert using(tmp_path, shop(**{DEPLOYMENT: controlled(controller=False)} | SERVED), work) == Ownership()
+
+
+def test_a_list_asks_for_each_kind_once_and_for_no_name(tmp_path: Path) -> None:
+    apps = "/apis/apps/v1/namespaces/shop"
+    lists: Answers = {f"{apps}/statefulsets": {"items": []}}
+    lists[f"{apps}/deployments"] = {"items": [controlled() for _ in range(50)]}
+
+    async def work(cluster: KubernetesCluster, fake: FakeServer) -> None:
+        found = await cluster.list_workloads("shop")
+        assert {one.owner for one in found} == {"prometheus"}
+        assert [one for one in fake.seen if "monitoring" in one] == ["GET /apis/monitoring.example/v1"]
+
+    using(tmp_path, shop(**lists | SERVED), work)
+
+
+APPLICATION = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/shop"
+IGNORED = {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}
+APPLICATIONS: list[tuple[Answers, str | None]] = [
+    ({"/apis/argoproj.io": {}, APPLICATION: {"spec": {"ignoreDifferences": [IGNORED]}}}, None),
+    ({"/apis/argoproj.io": {}, APPLICATION: {"spec": {}}}, "argocd"),
+    ({"/apis/argoproj.io": {}, APPLICATION: 403}, "argocd"),
+    ({"/apis/argoproj.io": {}}, "argocd"),
+    ({APPLICATION: {"spec": {"ignoreDifferences": [IGNORED]}}}, "argocd"),
+]
+
+
+@pytest.mark.parametrize(("answers", "replicas"), APPLICATIONS)
+def test_argo_cd_owns_the_replicas_unless_its_application_says_that_it_ignores_them(
+    tmp_path: Path, answers: Answers, replicas: str | None
+) -> None:
+    seen = deployment()
+    tracking = {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/web"}
+    seen["metadata"]["annotations"] = tracking
+
+    async def work(cluster: KubernetesCluster, _: FakeServer) -> Ownership:
+        return (await cluster.read(WEB)).ownership
+
+    assert using(tmp_path, shop(**{DEPLOYMENT: seen} | answers), work) == Ownership(replicas, "argocd")
 
 
 RESIZE = Patch("resize", {"spec": {"containers": [{"name": "app"}]}}, POD)

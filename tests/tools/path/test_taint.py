@@ -19,7 +19,7 @@ from policies.types import Request
 from tests.kit.installation import LOCAL, OPS, allow
 from tests.tools.rig import WEB, Rig, rig
 from tests.tools.workloads import pod, workload
-from tools.cluster.owners import owner_of, resources_owner_of
+from tools.cluster.owners import ownership_of, resources_owner_of
 from tools.cluster_types import ApiEvent, Manager
 from tools.errors import ClusterUnavailable
 
@@ -225,6 +225,10 @@ KEEPS: dict[str, tuple[dict[str, Any], str]] = {
          "managedFields": [{"manager": "argocd-controller", "fieldsV1": {}}]}, "argocd"),
     "flux": ({"labels": {"kustomize.toolkit.fluxcd.io/name": APPROVED}}, "kustomization"),
     "helm": ({"labels": {"helm.toolkit.fluxcd.io/name": APPROVED}}, "helmrelease"),
+    "fleet": ({"labels": {"objectset.rio.cattle.io/hash": APPROVED},
+               "annotations": {"objectset.rio.cattle.io/id": APPROVED}}, "fleet"),
+    "config sync": (
+        {"annotations": {"configmanagement.gke.io/managed": "enabled", APPROVED: APPROVED}}, "configsync"),
 }  # fmt: skip
 
 
@@ -232,7 +236,7 @@ KEEPS: dict[str, tuple[dict[str, Any], str]] = {
 def test_who_keeps_it_is_told_without_what_a_label_says(tmp_path: Path, name: str) -> None:
     """Through the toolbox: no card, no refusal and no log record holds it, and the session is clean."""
     planted, kind = KEEPS[name]
-    owner = owner_of(WEB, {"metadata": {"name": "web", "namespace": "shop", **planted}}, [], [])
+    owner = ownership_of(WEB, {"metadata": {"name": "web", "namespace": "shop", **planted}}, [], []).replicas
 
     async def work(one: Rig) -> None:
         one.cluster.script = [(workload(owner=owner), [pod()])]
@@ -268,12 +272,12 @@ def test_an_owner_is_a_name_or_unknown() -> None:
     argo = {"labels": {"argocd.argoproj.io/instance": PLANTED}, "managedFields": wrote}
     flux = {"labels": {"helm.toolkit.fluxcd.io/name": PLANTED}}
     found = [
-        owner_of(WEB, {"metadata": meta}, [], [hpa]),
-        owner_of(WEB, {"metadata": meta}, [], [{**hpa, "metadata": {"name": PLANTED}}]),
-        owner_of(WEB, {"metadata": meta}, [keda], []),
-        owner_of(WEB, {"metadata": meta | {"annotations": tracked}}, [], []),
-        owner_of(WEB, {"metadata": meta | argo}, [], []),
-        owner_of(WEB, {"metadata": meta | flux}, [], []),
+        ownership_of(WEB, {"metadata": meta}, [], [hpa]).replicas,
+        ownership_of(WEB, {"metadata": meta}, [], [{**hpa, "metadata": {"name": PLANTED}}]).replicas,
+        ownership_of(WEB, {"metadata": meta}, [keda], []).replicas,
+        ownership_of(WEB, {"metadata": meta | {"annotations": tracked}}, [], []).replicas,
+        ownership_of(WEB, {"metadata": meta | argo}, [], []).replicas,
+        ownership_of(WEB, {"metadata": meta | flux}, [], []).replicas,
         resources_owner_of(WEB, [vpa]),
     ]
     assert found == [
