@@ -16,6 +16,8 @@ from tests.real import assets, modules
 from tests.real.exported import OLD_S, Cluster
 from tests.real.test_metrics import asking
 from tests.real.written import Scrapes, Written
+from tools.errors import MetricsUnavailable
+from tools.metrics.hints import hint
 from tools.metrics.shipped_templates import PRESETS
 from tools.metrics.templates import Templates
 from tools.metrics.types import Metric, Number, Series, Span
@@ -387,6 +389,118 @@ def test_requests_that_two_replicas_have_stored_count_once(prometheus: Written) 
     assert latest(prometheus, "pair", Metric.ERROR_RATE).v == 100_000
     series = history(prometheus, "pair", Metric.REQUEST_RATE, 600, 60)
     assert set(series.values[:-1]) == {20_000}
+
+
+@scene
+def _two_clusters(on: Cluster) -> None:
+    """One store of two clusters, each with this workload."""
+    on.pod(PODS[0])
+    for cluster, cores in (("a", 1), ("b", 3)):
+        on.burns(PODS[0], cores, on.times(), cluster=cluster)
+        on.counts(PODS[0], lambda age: (0, ""), on.times(), cluster=cluster)
+
+
+@pytest.mark.parametrize("metric", [Metric.CPU_USAGE, Metric.MEMORY_USAGE, Metric.RESTARTS])
+def test_two_clusters_in_one_store_are_told_apart_or_refused(prometheus: Written, metric: Metric) -> None:
+    with pytest.raises(MetricsUnavailable, match="of several clusters: a, b") as refused:
+        latest(prometheus, "two-clusters", metric)
+    assert 'labels = { cluster = "…" }' in refused.value.hint
+    if metric is Metric.CPU_USAGE:
+        series = history(prometheus, "two-clusters", metric, 600, 60)
+        assert set(series.values[:-1]) == {None}
+
+
+@scene
+def _one_of_two(on: Cluster) -> None:
+    """The label is new: the older series of the same cluster has none."""
+    on.pod(PODS[0])
+    on.burns(PODS[0], 1, on.times(OLD_S, 150))
+    on.burns(PODS[0], 1, on.times(150), cluster="a")
+
+
+def test_a_label_that_came_later_is_no_second_cluster(prometheus: Written) -> None:
+    assert latest(prometheus, "one-of-two", Metric.CPU_USAGE).missing == ""
+
+
+@scene
+def _without_honor_labels(on: Cluster) -> None:
+    """kube-state-metrics' labels, as a scrape without honor_labels stores them."""
+    of = {"namespace": "monitoring", "pod": "ksm-0", "exported_namespace": on.name, "exported_pod": PODS[0]}
+    named = {"exported_container": "app", "container": "ksm"}
+    for name, labels in {
+        "kube_pod_status_phase": {"phase": "Running"},
+        "kube_pod_status_ready": {"condition": "true"},
+        "kube_pod_container_info": named,
+        "kube_pod_container_resource_requests": {**named, "resource": "cpu"},
+    }.items():
+        on.put(name, {**of, **labels}, on.times(), 1)
+    on.burns(PODS[0], 1, on.times())
+
+
+@pytest.mark.parametrize("metric", [Metric.CPU_USAGE, Metric.CPU_REQUESTS])
+def test_a_scrape_without_honor_labels_is_found_out(prometheus: Written, metric: Metric) -> None:
+    found = latest(prometheus, "without-honor-labels", metric)
+    assert found.missing in ("no_data", "partial")
+    assert "kube_pod_container_info" in found.exported
+    assert found.absent == ()
+    assert "honor_labels: true" in hint(found, "prometheus")
+
+
+@scene
+def _nothing_set(on: Cluster) -> None:
+    """A container without a request is no fault of kube-state-metrics."""
+    on.pod(PODS[0])
+
+
+def test_what_nobody_set_is_not_called_absent(prometheus: Written) -> None:
+    found = latest(prometheus, "nothing-set", Metric.CPU_REQUESTS)
+    assert (found.missing, found.absent, found.exported) == ("no_data", (), ())
+    assert "workload's template" in hint(found, "prometheus")
+
+
+KEPT_BACK = ("kube_pod_container_info", "kube_pod_status_ready", "kube_pod_status_phase")
+
+
+@pytest.fixture(scope="module")
+def lacking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+    """A store that lacks one of kube-state-metrics' series in all of it: a namespace for each would not do."""
+    binary: Path = assets.locate(modules.METRICS_STORE)["prometheus"]
+    written = Written(tmp_path_factory.mktemp("lacking") / "prometheus", binary)
+    try:
+        scrapes, now_ms = Scrapes(), time.time_ns() // 1_000_000
+        on = Cluster(scrapes, now_ms, "shop")
+        on.pod(PODS[0])
+        on.granted(PODS[0], "app", 1)
+        on.burns(PODS[0], 1, on.times())
+        for name in KEPT_BACK:
+            others = {key: told for key, told in scrapes.series.items() if dict(key)["__name__"] != name}
+            copies = {_in(key, name): told for key, told in others.items()}
+            written.write(Scrapes(copies))
+        yield written
+    finally:
+        written.close()
+
+
+def _in(key: tuple[tuple[str, str], ...], cluster: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted({**dict(key), "cluster": cluster}.items()))
+
+
+@pytest.mark.parametrize(
+    ("absent", "metric"),
+    [
+        ("kube_pod_container_info", Metric.CPU_REQUESTS),
+        ("kube_pod_container_info", Metric.CPU_USAGE),
+        ("kube_pod_status_ready", Metric.CPU_USAGE),
+        ("kube_pod_status_phase", Metric.CPU_REQUESTS),
+    ],
+)
+def test_the_series_that_is_absent_is_named(lacking: Written, absent: str, metric: Metric) -> None:
+    target = Target(cluster="real", namespace="shop", kind="deployment", name="web")
+    templates = Templates(PRESETS["opentelemetry"], labels={"cluster": absent})
+    found = asking(lacking, lambda m: m.latest(metric, target, SystemClock().wall_ms()), templates)
+    assert found.missing in ("no_data", "partial")
+    assert found.absent == (absent,)
+    assert hint(found, "prometheus").startswith(f"no series {absent}: let kube-state-metrics export it")
 
 
 def _istio(on: Cluster, pods: tuple[str, ...], reporter: str, **labels: str) -> None:

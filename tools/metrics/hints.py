@@ -62,9 +62,27 @@ def hint(number: Number, source: str) -> str:
         case "not_a_number":
             return "without requests there is no share and no latency; else correct the template"
         case "partial":
-            return _partial(number, source)
+            return _unscraped(number) or _partial(number, source)
         case "no_data":
-            return _absent(number.metric, source)
+            return _unscraped(number) or _absent(number.metric, source)
+
+
+_EXPORTERS = {
+    "kube_": "let kube-state-metrics export it (--metric-allowlist), and its scrape keep it",
+    "container_": "scrape the kubelets' /metrics/cadvisor, and keep it",
+}
+
+
+def _unscraped(number: Number) -> str:
+    """What to do about series that are absent, or bear the scrape's labels; empty where none does."""
+    if number.exported:
+        names = ", ".join(number.exported[:3])
+        return f"scrape kube-state-metrics with honor_labels: true (exported_namespace: {names})"
+    found = []
+    for prefix, remedy in _EXPORTERS.items():
+        names = ", ".join(name for name in number.absent if name.startswith(prefix))
+        found += [f"no series {names}: {remedy}"] if names else []
+    return "; ".join(found)
 
 
 def _absent(metric: Metric, source: str) -> str:

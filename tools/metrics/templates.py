@@ -32,6 +32,9 @@ REPLICA_LABELS = ("prometheus_replica", "replica")
 """What prometheus-operator and Thanos' own documentation call the label of a replica."""
 PER_WINDOW = 4
 """Scrapes that a window holds at least, so that a rate survives one that is lost."""
+CLUSTER = "cluster"
+"""The label by which a store of several clusters tells them apart (kubernetes-mixin, Thanos, Mimir)."""
+_SELECTOR = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}')
 _PLACEHOLDER = re.compile(r"\$(?:(\$)|\{([a-z_]+)\}|([a-z_]+))")
 _LEADS = 300
 
@@ -54,11 +57,13 @@ class Template:
 @dataclass(frozen=True, slots=True)
 class Query:
     """Filled-in PromQL: `instant` answers with the parts value, newest, measured and expected at one time,
-    `ranged` with value, measured and expected over a span. `window_s` is 0 where the figure is of an instant."""
+    `ranged` with value, measured and expected over a span; both with `clusters`, where the series behind it are of
+    more than one, whose names `clusters` asks for. `window_s` is 0 where the figure is of an instant."""
 
     instant: str
     ranged: str
     window_s: int
+    clusters: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,31 @@ class Templates:
         value, sample, measured, expected = (fill(text) for text in self.by_metric[metric].texts)
         newest = f"max(timestamp({sample} offset -{_LEADS}s)) or max(timestamp({sample}))"
         counted = {"measured": measured, "expected": expected} if measured else {}
+        each = f"count by ({CLUSTER}) ({sample})"
+        told = f'label_replace({each}, "told", "1", "{CLUSTER}", ".+")'
+        counted["clusters"] = f"max(count by (told) ({told})) > 1"
         over_time = window_s if "$window" in self.by_metric[metric].value else 0
         return Query(
             instant=_joined({"value": value, "newest": newest, **counted}),
             ranged=_joined({"value": value, **counted}),
             window_s=over_time,
+            clusters=_joined({"clusters": each}),
         )
+
+    def series(self, metric: Metric, target: Target) -> Mapping[str, str]:
+        """A selector of each series that the figure asks for, by the series' name, filled in for one workload."""
+        fill = self._filler(target, self.over_s(metric))
+        found: dict[str, str] = {}
+        for text in self.by_metric[metric].texts:
+            for name, matchers in _SELECTOR.findall(fill(text)):
+                if name not in found or len(matchers) < len(found[name]):
+                    found[name] = matchers
+        return found
+
+    @property
+    def matchers(self) -> str:
+        """The operator's own, as they stand within braces."""
+        return ",".join(f'{name}="{escaped(value)}"' for name, value in sorted(self.labels.items()))
 
     def digest(self, metric: Metric) -> str:
         """What a stored answer depends on: another template is another series."""
@@ -119,7 +143,7 @@ class Templates:
             "scrape_s": str(self.scrape_s),
             "samples": str(window_s // self.scrape_s),
             "replicas": ", ".join(self.replica_labels),
-            "labels": "".join(f',{name}="{escaped(value)}"' for name, value in sorted(self.labels.items())),
+            "labels": f",{self.matchers}" if self.labels else "",
         }
 
         def put(found: re.Match[str]) -> str:

@@ -89,7 +89,9 @@ GROUPS: Mapping[str, tuple[Metric, ...]] = {
 class Number:
     """One measured figure. `at_ms` is the time of its newest sample (Unix ms), `age_ms` how old that was when
     it was asked for, `window_s` the seconds it is taken over (0: an instant), `coverage_ppm` the share of the
-    expected pods or samples that it rests on. `v` is None exactly where `missing` says why."""
+    expected pods or samples that it rests on. `v` is None exactly where `missing` says why. Where the source can
+    tell, `absent` are the series behind it of which there are none at all, `exported` those that bear the labels of
+    the scrape in place of their own."""
 
     metric: Metric
     unit: Unit
@@ -99,6 +101,8 @@ class Number:
     age_ms: int | None
     window_s: int
     coverage_ppm: int
+    absent: tuple[str, ...] = ()
+    exported: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.v is None) is not bool(self.missing):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 LOOKBACK_MS = 300_000
-_PART = re.compile(r'"flyball", "(\w+)"')
+_PART = re.compile(r'"flyball", "([\w:]+)"')
 
 
 @dataclass
@@ -30,7 +30,8 @@ class Asked:
 @dataclass
 class FakePrometheus:
     """`samples` are (Unix ms, text) of the figure. `fault` makes the answer's bytes instead, `hold` never answers.
-    `extra` adds fields to each document; `labels` makes a second series of the figure."""
+    `extra` adds fields to each document; `labels` makes a second series of the figure. Its series are of `clusters`,
+    and those named in `lacks` are not there; `exported` names those that bear the scrape's labels."""
 
     now_ms: int
     samples: list[tuple[int, str]] = field(default_factory=list)
@@ -40,6 +41,9 @@ class FakePrometheus:
     hold: bool = False
     extra: dict[str, object] = field(default_factory=dict)
     labels: dict[str, str] | None = None
+    clusters: tuple[str, ...] = ()
+    lacks: frozenset[str] = frozenset()
+    exported: frozenset[str] = frozenset()
     seen: list[Asked] = field(default_factory=list)
     sent: int = 0
     port: int = 0
@@ -87,12 +91,20 @@ class FakePrometheus:
             return self._ranged(asked.form, parts)
         if asked.line.startswith("POST /api/v1/query "):
             at = self.now_ms / 1000
+            if parts == {"clusters"}:
+                named = [_one("clusters", [at, "3"], cluster=name) for name in self.clusters]
+                return answer(200, document("vector", named))
             found = {name: text for name, text in self._at(self.now_ms).items() if name in parts}
+            found |= {part: "1" for part in parts if self._is_there(part)}
             result = [_one(name, [at, text]) for name, text in found.items()]
             if self.labels and "value" in found:
                 result.append(_one("value", [at, found["value"]], **self.labels))
             return answer(200, document("vector", result) | self.extra)
         return answer(404, "404 page not found", kind="text/plain; charset=utf-8")
+
+    def _is_there(self, part: str) -> bool:
+        kind, _, name = part.partition(":")
+        return (kind == "there" and name not in self.lacks) or (kind == "exported" and name in self.exported)
 
     def _ranged(self, form: dict[str, str], parts: set[str]) -> bytes:
         start, end, step = (int(form[name]) for name in ("start", "end", "step"))
@@ -113,6 +125,8 @@ class FakePrometheus:
         ahead = [t for t, _ in self.samples if at_ms < t <= at_ms + LOOKBACK_MS]
         parts = {"measured": self.measured, "expected": self.expected}
         found = {name: text for name, text in parts.items() if text is not None}
+        if len(self.clusters) > 1:
+            found["clusters"] = str(len(self.clusters))
         if seen:
             found |= {"value": seen[-1][1], "newest": str(max(ahead, default=seen[-1][0]) / 1000)}
         return found

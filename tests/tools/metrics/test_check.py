@@ -1,5 +1,7 @@
 """`flyball metrics check`: every typed query of a workload, why one is missing, and 7 where the source is away."""
 
+from dataclasses import replace
+
 import pytest
 
 from policies.types import Target
@@ -118,3 +120,15 @@ def test_whatever_is_missing_has_a_reason_and_a_hint(metric: Metric, why: str, s
     number = missing(metric, why)
     assert reason(number)
     assert hint(number, source)
+
+
+@pytest.mark.parametrize("why", ["no_data", "partial"])
+def test_a_series_that_is_absent_is_named_with_who_exports_it(why: str) -> None:
+    number = missing(Metric.CPU_REQUESTS, why)
+    state = replace(number, absent=("kube_pod_container_info",))
+    assert hint(state, "prometheus").startswith("no series kube_pod_container_info: let kube-state-metrics")
+    both = replace(number, absent=("container_cpu_usage_seconds_total", "kube_pod_status_ready"))
+    assert "kube-state-metrics" in hint(both, "prometheus")
+    assert "/metrics/cadvisor" in hint(both, "prometheus")
+    theirs = replace(number, exported=("kube_pod_status_phase",), absent=("kube_pod_status_ready",))
+    assert hint(theirs, "prometheus").startswith("scrape kube-state-metrics with honor_labels: true")

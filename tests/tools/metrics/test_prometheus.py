@@ -149,6 +149,51 @@ def test_several_series_are_refused() -> None:
     assert "sum(" in error.hint
 
 
+def test_series_of_several_clusters_are_refused_by_their_names() -> None:
+    fake = fresh()
+    fake.clusters = ("eu\x1b[31m", "us")
+    error = refusal(fake)
+    assert error.what == "its series are of several clusters: eu?[31m, us"
+    assert 'labels = { cluster = "…" }' in error.hint
+    fake.clusters = ("eu",)
+    assert latest(fake).v == 180
+
+
+def test_a_series_of_several_clusters_is_all_gaps() -> None:
+    fake = fresh()
+    fake.grow(NOW - 600_000, NOW, 30, lambda _: "1")
+    span = Span(NOW - 300_000, NOW, 60)
+    assert set(history(fake, span).values) == {1000}
+    fake.clusters = ("eu", "us")
+    assert set(history(fake, span).values) == {None}
+
+
+@pytest.mark.parametrize("lacks", [(), ("kube_pod_container_info",), ("kube_pod_status_ready", "up")])
+def test_what_is_behind_a_missing_figure_and_absent_is_named(lacks: tuple[str, ...]) -> None:
+    fake = fresh()
+    fake.expected, fake.lacks = None, frozenset(lacks)
+    found = latest(fake)
+    assert (found.missing, found.absent, found.exported) == ("partial", lacks[:1], ())
+
+
+def test_what_nobody_set_is_not_called_absent() -> None:
+    fake = FakePrometheus(NOW, lacks=frozenset({"kube_pod_container_resource_requests"}))
+    assert latest(fake, Metric.CPU_REQUESTS).absent == ()
+
+
+def test_labels_of_the_scrape_are_found_out() -> None:
+    fake = FakePrometheus(NOW, exported=frozenset({"kube_pod_status_phase"}))
+    assert latest(fake, Metric.CPU_REQUESTS).exported == ("kube_pod_status_phase",)
+    asked = fake.seen[-1].form["query"]
+    assert 'kube_pod_status_phase{exported_namespace="shop",exported_pod=~"web-' in asked
+
+
+def test_a_figure_that_is_there_is_asked_for_once() -> None:
+    fake = fresh()
+    assert latest(fake).missing == ""
+    assert len(fake.seen) == 1
+
+
 def test_a_series_comes_in_chunks_on_the_grid() -> None:
     fake = FakePrometheus(NOW)
     points = 2 * CHUNK_POINTS + 100

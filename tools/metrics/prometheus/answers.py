@@ -14,7 +14,7 @@ from tools.metrics.templates import PART
 
 Sample = tuple[int, str]
 """Unix milliseconds, and the figure as text."""
-_PARTS = frozenset({"value", "newest", "measured", "expected"})
+_PARTS = frozenset({"value", "newest", "measured", "expected", "clusters"})
 
 
 def instant(document: Mapping[str, Any], where: str) -> dict[str, str]:
@@ -27,6 +27,18 @@ def ranged(document: Mapping[str, Any], where: str) -> dict[str, list[Sample]]:
     return {part: _samples(series, where) for part, series in _series(document, "matrix", where).items()}
 
 
+def named(document: Mapping[str, Any], parts: frozenset[str], where: str) -> frozenset[str]:
+    """Those of the parts for which there is anything. Raises MetricsUnavailable."""
+    return frozenset(_series(document, "vector", where, parts))
+
+
+def label_values(document: Mapping[str, Any], label: str, where: str) -> list[str]:
+    """The values that a label has, sorted, without none: anybody's text, fit to be shown. Raises
+    MetricsUnavailable."""
+    values = {labels.get(label) for labels, _ in _labelled(document, "vector", where)}
+    return sorted(shown(str(value)) for value in values if value)
+
+
 def warnings(document: Mapping[str, Any]) -> tuple[str, ...]:
     """What the source warns of, such as a store that gave no answer. Infos are none: Prometheus' documentation
     has them for what may be no problem at all, and it sends one for nearly every histogram_quantile()."""
@@ -34,7 +46,24 @@ def warnings(document: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(shown(str(text)) for text in (said if isinstance(said, list) else [said]))
 
 
-def _series(document: Mapping[str, Any], kind: str, where: str) -> dict[str, Mapping[str, Any]]:
+def _series(
+    document: Mapping[str, Any], kind: str, where: str, parts: frozenset[str] = _PARTS
+) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for labels, series in _labelled(document, kind, where):
+        part = labels.get(PART)
+        if part not in parts:
+            raise strange("the answer holds a series that was not asked for", where)
+        if part in found:
+            raise _many(part, labels, where)
+        found[part] = series
+    return found
+
+
+def _labelled(
+    document: Mapping[str, Any], kind: str, where: str
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Each series with its labels."""
     data = document.get("data")
     if (
         not isinstance(data, dict)
@@ -42,15 +71,12 @@ def _series(document: Mapping[str, Any], kind: str, where: str) -> dict[str, Map
         or not isinstance(data.get("result"), list)
     ):
         raise strange(f"the answer holds no {kind}", where)
-    found: dict[str, Mapping[str, Any]] = {}
+    found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
     for series in data["result"]:
         labels = series.get("metric") if isinstance(series, dict) else None
-        part = labels.get(PART) if isinstance(labels, dict) else None
-        if part not in _PARTS:
+        if not isinstance(labels, dict):
             raise strange("the answer holds a series that was not asked for", where)
-        if part in found:
-            raise _many(part, labels or {}, where)
-        found[part] = series
+        found.append((labels, series))
     return found
 
 

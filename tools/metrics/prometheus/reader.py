@@ -7,6 +7,7 @@ Which series a Prometheus needs: tools/metrics/shipped_templates.py.
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ from policies.types import Target, digest_of
 from tools.errors import MetricsUnavailable
 from tools.metrics.numbers import COVERED_PPM, Measured, number, whole
 from tools.metrics.prometheus import answers
+from tools.metrics.prometheus.absent import AbsentSeries
 from tools.metrics.prometheus.access import Access
 from tools.metrics.prometheus.failures import strange
 from tools.metrics.spans import aligned, chunks
-from tools.metrics.templates import Query, Templates
+from tools.metrics.templates import CLUSTER, Query, Templates
 from tools.metrics.types import SKEW_S, SPECS, Metric, Number, Series, Span
 
 if TYPE_CHECKING:
@@ -68,11 +70,37 @@ class PrometheusMetrics:
         query = self._templates.query(metric, target)
         document = await self._ask("query", {"query": query.instant}, metric, target)
         parts = answers.instant(document, self._where(metric, target))
-        return number(metric, self._measured(metric, target, query, document, parts), now_ms)
+        if "clusters" in parts:
+            raise await self._mixed(metric, target, query)
+        found = number(metric, self._measured(metric, target, query, document, parts), now_ms)
+        return await self._explained(found, target) if found.missing in ("no_data", "partial") else found
+
+    async def _mixed(self, metric: Metric, target: Target, query: Query) -> MetricsUnavailable:
+        """A namespace and a name are no workload where a store holds several clusters."""
+        document = await self._ask("query", {"query": query.clusters}, metric, target)
+        names = answers.label_values(document, CLUSTER, self._where(metric, target))
+        few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        return MetricsUnavailable(
+            f"its series are of several clusters: {few}",
+            where=f"{self._access.address}, {self._templates.where}",
+            hint=f'say which is meant, in the file of `metrics`: labels = {{ {CLUSTER} = "…" }}',
+            code="ManyClusters",
+        )
+
+    async def _explained(self, found: Number, target: Target) -> Number:
+        """With the series that are behind it and are absent; as it is where the source does not say."""
+        wanted = self._templates.series(found.metric, target)
+        asked = AbsentSeries(wanted, self._templates.matchers)
+        try:
+            document = await self._ask("query", {"query": asked.query}, found.metric, target)
+            there = answers.named(document, asked.parts, self._where(found.metric, target))
+        except MetricsUnavailable:
+            return found
+        return replace(found, absent=asked.absent(there), exported=asked.exported(there))
 
     async def history(self, metric: Metric, target: Target, span: Span) -> Series:
         """The figures on the grid, `span` moved back onto it. None where there is none, where it rests on too
-        few pods, where the source warns, and ahead of our clock.
+        few pods or on several clusters, where the source warns, and ahead of our clock.
 
         Raises MetricsUnavailable, also where the clocks differ.
         """
@@ -115,7 +143,7 @@ class PrometheusMetrics:
         self, metric: Metric, parts: Mapping[str, list[str | None]], index: int, where: str
     ) -> int | None:
         text = parts["value"][index] if "value" in parts else None
-        if text is None:
+        if text is None or ("clusters" in parts and parts["clusters"][index] is not None):
             return None
         if self._templates.counts(metric):
             covered, expected = (
