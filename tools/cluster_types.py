@@ -180,6 +180,8 @@ class Pod:
     resource_version: str = ""
     generation: int = 0
     qos: str = ""
+    resources: Resources = Resources()
+    """Requests and limits of the pod as a whole (`spec.resources`, Kubernetes 1.34), beside its containers' own."""
     actual: tuple[Container, ...] = ()
     resize: ResizeState = ""
     resize_message: str = ""
@@ -201,6 +203,13 @@ class Pod:
     template_hash: str = ""
     created_ms: int = 0
     """When the apiserver took it, Unix ms; 0 where nobody says."""
+
+    def asked(self, name: str) -> tuple[int | None, ...]:
+        """One of the four amounts (`cpu_request`, …): the pod's own where it has one, else each container's."""
+        whole: int | None = getattr(self.resources, name)
+        if whole is not None:
+            return (whole,)
+        return tuple(getattr(container.resources, name) for container in self.containers)
 
     @property
     def alive(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from agents.tuner.demand import demand
 from agents.tuner.strategy import Aim, Observed, Proposal, skipped
 from forecasting.hpa.formula import Desired, PodSample, Unknown, desired, tolerated
-from tools.cluster_types import Container, Pod
+from tools.cluster_types import Pod
 
 STARTING_S = 300
 """--horizontal-pod-autoscaler-cpu-initialization-period: CPU of a younger pod may be its start-up."""
@@ -62,8 +62,7 @@ def _at(one: Observed, millicores: int, target: int) -> Desired | Unknown:
     """The formula at this demand. It adds up usage and requests over the pods, so whose usage it is tells nothing."""
     alive = [pod for pod in one.pods if pod.alive]
     samples = [
-        PodSample(pod.name, "ready", _requested(pod.containers), 0 if i else millicores)
-        for i, pod in enumerate(alive)
+        PodSample(pod.name, "ready", _requested(pod), 0 if i else millicores) for i, pod in enumerate(alive)
     ]
     return desired(one.workload.replicas, samples, target)
 
@@ -84,7 +83,7 @@ def _starting(pod: Pod, now_ms: int) -> bool:
     return pod.phase == "Pending" or began is None or now_ms - began < STARTING_S * 1_000
 
 
-def _requested(containers: Sequence[Container]) -> int | None:
-    """CPU requests of all containers in millicores; None where one has none."""
-    requests = [c.resources.cpu_request for c in containers]
+def _requested(pod: Pod) -> int | None:
+    """CPU requests of a pod in millicores: its own, else those of all its containers; None where one has none."""
+    requests = pod.asked("cpu_request")
     return None if not requests or None in requests else sum(r for r in requests if r is not None)

@@ -6,7 +6,7 @@ from tools.actions.in_place_progress import state
 from tools.actions.resized_pods import Resize
 from tools.actions.resource_args import VALUES, SetResourcesArgs, amount_of
 from tools.cluster.qos import qos_class
-from tools.cluster_types import Workload
+from tools.cluster_types import Resources, Workload
 from tools.errors import ArgumentsInvalid
 
 MOST_PODS = 100
@@ -50,11 +50,11 @@ def _fits(args: SetResourcesArgs, resize: Resize) -> None:
 
 
 def _same_class(resize: Resize) -> None:
-    """Where we cannot reproduce the class it has (init containers, pod-level resources), the apiserver judges."""
+    """Where the pod has resources as a whole, or we cannot reproduce the class it has, the apiserver judges."""
     pod, name = resize.pod, resize.container.name
     now = qos_class(one.resources for one in pod.containers)
     then = qos_class(resize.after if one.name == name else one.resources for one in pod.containers)
-    if now != then and pod.qos in ("", now):
+    if now != then and pod.qos in ("", now) and pod.resources == Resources():
         raise ArgumentsInvalid(
             f"its QoS class would change from {now} to {then}",
             where=f"pod {pod.name}",

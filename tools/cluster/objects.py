@@ -11,7 +11,7 @@ from base.durations import go_seconds
 from base.quantities import millicores, whole_bytes
 from policies.types import Target
 from tools.cluster import pod_status
-from tools.cluster.containers import counted, counted_statuses, given, initializing
+from tools.cluster.containers import counted, counted_statuses, given, initializing, resources
 from tools.cluster.kinds import Object
 from tools.cluster_types import (
     ApiEvent,
@@ -127,6 +127,7 @@ def pod(obj: Object) -> Pod:
         resource_version=meta.get("resourceVersion", ""),
         generation=meta.get("generation", 0),
         qos=status.get("qosClass", ""),
+        resources=resources(spec.get("resources") or {}),
         actual=given(obj),
         resize=state,
         resize_message=message,

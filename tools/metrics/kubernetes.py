@@ -4,11 +4,11 @@ Usage comes from metrics.k8s.io (metrics-server), which keeps the latest sample 
 and restarts from the pods. It has no history, and knows nothing of requests, latency, errors or throttling.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from policies.types import Target
-from tools.cluster_types import Pod, PodUsage, Resources
+from tools.cluster_types import Pod, PodUsage
 from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened
 from tools.metrics.numbers import Measured, number
 from tools.metrics.types import SKEW_S, SPECS, STALE_S, Metric, Number, Series, Span
@@ -16,11 +16,11 @@ from tools.ports import ClusterReader, UsageReader
 
 _MILLIONTHS = 1_000_000
 _CONFIGURE = "set prometheus_url: docs/metrics.md"
-_GRANTED: dict[Metric, Callable[[Resources], int | None]] = {
-    Metric.CPU_REQUESTS: lambda resources: resources.cpu_request,
-    Metric.CPU_LIMITS: lambda resources: resources.cpu_limit,
-    Metric.MEMORY_REQUESTS: lambda resources: resources.memory_request,
-    Metric.MEMORY_LIMITS: lambda resources: resources.memory_limit,
+_GRANTED: dict[Metric, str] = {
+    Metric.CPU_REQUESTS: "cpu_request",
+    Metric.CPU_LIMITS: "cpu_limit",
+    Metric.MEMORY_REQUESTS: "memory_request",
+    Metric.MEMORY_LIMITS: "memory_limit",
 }
 
 
@@ -119,8 +119,9 @@ def _base(metric: Metric, amount: int) -> str:
 
 
 def granted(metric: Metric, pods: Sequence[Pod], now_ms: int) -> Measured:
-    """The sum over the containers; those for which nothing is set are not covered."""
-    each = [_GRANTED[metric](container.resources) for pod in pods for container in pod.containers]
+    """The sum over the pods that say it as a whole and the containers of the others; those for which nothing is set
+    are not covered."""
+    each = [amount for pod in pods for amount in pod.asked(_GRANTED[metric])]
     known = [amount for amount in each if amount is not None]
     return Measured(
         text=_base(metric, sum(known)) if known else None,

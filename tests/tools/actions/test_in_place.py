@@ -104,9 +104,11 @@ def test_what_would_be_refused_or_is_another_action_is_said_before_any_write(cas
 
 
 def test_where_the_class_cannot_be_reproduced_the_apiserver_judges() -> None:
-    """Init containers and pod-level resources count too, and are not seen."""
+    """Init containers and pod-level resources count too."""
     odd = pod(resources=GUARANTEED, qos="Burstable")
     assert RES.deltas(setting(cpu_request="250m"), with_pods(odd))
+    whole = replace(pod(resources=GUARANTEED, qos="Guaranteed"), resources=Resources(2000, 2000, MI, MI))
+    assert RES.deltas(setting(cpu_request="250m"), with_pods(whole))
 
 
 def test_lowering_a_memory_limit_is_an_action_of_its_own() -> None:

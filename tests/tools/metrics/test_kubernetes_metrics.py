@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -135,6 +135,16 @@ def test_what_was_granted_is_the_sum_over_living_pods(metric: Metric, v: int) ->
     on = cluster()
     on.found += [pod("web-8", phase="Failed"), pod("web-9", deleting=True)]
     assert latest(on, metric).v == v
+
+
+def test_a_pod_says_its_resources_as_a_whole() -> None:
+    """Pod-level resources (Kubernetes 1.34) are instead of its containers', amount by amount."""
+    bare = pod("web-0", Resources(memory_request=MI))
+    whole = replace(bare, resources=Resources(cpu_request=700))
+    number = latest(Cluster([whole, pod("web-1")]), Metric.CPU_REQUESTS)
+    assert (number.v, number.coverage_ppm) == (1200, 1_000_000)
+    assert latest(Cluster([whole]), Metric.MEMORY_REQUESTS).v == MI
+    assert latest(Cluster([bare]), Metric.CPU_REQUESTS).missing == "no_data"
 
 
 def test_a_limit_that_is_not_set_is_missing_and_not_zero() -> None:
