@@ -30,12 +30,16 @@ from tools.toolbox.recorder import JournalRecorder
 if TYPE_CHECKING:
     from sandbox.world import World
     from tools.approvals.approvals import Approvals
+    from tools.cluster.reader import KubernetesCluster
+    from tools.errors import ToolError
     from tools.metrics.types import MetricsReader
     from tools.path.verifier import Verifier
     from tools.ports import ClusterReader, ClusterWriter, UsageReader
 
 LOG = logging.getLogger("flyball")
 """Warnings for the operator: the command line prints them on stderr."""
+PINS = "pins.json"
+"""Which cluster a context's name means, in the folder of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class App:
     recorder: Recorder
     identity: LocalIdentity
     world: "World | None"
+    away: "ToolError | None" = None
+    """Why the cluster cannot be asked; only where it was opened for what the log holds."""
 
     @property
     def approvals(self) -> "Approvals":
@@ -151,12 +157,16 @@ async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[App]:
-    """Open everything that acting needs, in order; whatever fails leaves nothing open."""
+async def open_app(settings: Settings, *, for_log: bool = False) -> AsyncIterator[App]:
+    """Open everything that acting needs, in order; whatever fails leaves nothing open.
+
+    `for_log` says that the log holds the answer: then a cluster that cannot be asked is `away`, and the rest opens.
+    """
     async with AsyncExitStack() as stack:
         place = place_of(settings)
         private(settings.state, place.folder)
-        parts = await (_sandbox(stack, place) if place.simulated else _kubernetes(stack, settings, place))
+        opened = _sandbox(stack, place) if place.simulated else _kubernetes(stack, settings, place, for_log)
+        parts = await opened
         log = await open_log(settings, place, parts.clock)
         stack.push_async_callback(log.close)
 
@@ -189,6 +199,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             recorder=JournalRecorder(context),
             identity=identity,
             world=parts.world,
+            away=parts.away,
         )
 
 
@@ -200,6 +211,7 @@ class _Parts:
     writer: "ClusterWriter"
     clock: Clock
     world: "World | None"
+    away: "ToolError | None" = None
 
 
 async def _sandbox(stack: AsyncExitStack, place: Place) -> _Parts:
@@ -214,17 +226,45 @@ async def _sandbox(stack: AsyncExitStack, place: Place) -> _Parts:
     return _Parts(cluster, cluster, SimulatedMetrics(world), SimulatedWriter(world), clock, world)
 
 
-async def _kubernetes(stack: AsyncExitStack, settings: Settings, place: Place) -> _Parts:
-    from tools.cluster.cluster_pins import ClusterPins
-    from tools.cluster.connect import connect
+async def _kubernetes(stack: AsyncExitStack, settings: Settings, place: Place, for_log: bool) -> _Parts:
     from tools.cluster.writer import KubernetesWriter
+    from tools.errors import ClusterUnavailable, NeverHappened
     from tools.metrics.connect import open_metrics
 
     clock = SystemClock()
-    given = settings["kubeconfig"]
-    cluster = await connect(place.context, Path(given) if given else None, clock=clock)
-    stack.push_async_callback(cluster.close)
-    ClusterPins(place.folder / "pins.json").check(await cluster.identity())
+    try:
+        cluster = await _connected(stack, settings, place, clock)
+    except (ClusterUnavailable, NeverHappened) as why:
+        if not for_log:
+            raise
+        return await _away(stack, settings, place, clock, why)
     metrics = await open_metrics(settings, cluster, cluster, clock, place.folder)
     stack.push_async_callback(metrics.close)
     return _Parts(cluster, cluster, metrics, KubernetesWriter(cluster, clock), clock, None)
+
+
+async def _connected(
+    stack: AsyncExitStack, settings: Settings, place: Place, clock: Clock
+) -> "KubernetesCluster":
+    """The cluster, reached, and the one that its name means."""
+    from tools.cluster.cluster_pins import ClusterPins
+    from tools.cluster.connect import connect
+
+    given = settings["kubeconfig"]
+    cluster = await connect(place.context, Path(given) if given else None, clock=clock)
+    stack.push_async_callback(cluster.close)
+    ClusterPins(place.folder / PINS).check(await cluster.identity())
+    return cluster
+
+
+async def _away(
+    stack: AsyncExitStack, settings: Settings, place: Place, clock: Clock, why: "ToolError"
+) -> _Parts:
+    from tools.cluster.away import AwayCluster, NoWriter
+    from tools.cluster.cluster_pins import ClusterPins
+    from tools.metrics.connect import open_metrics
+
+    cluster = AwayCluster(ClusterPins(place.folder / PINS).known(place.context), why)
+    metrics = await open_metrics(settings, cluster, cluster, clock, place.folder)
+    stack.push_async_callback(metrics.close)
+    return _Parts(cluster, cluster, metrics, NoWriter(), clock, None, why)

@@ -167,7 +167,8 @@ class Observation:
     uid: str
     resource_version: str
     generation: int
-    labels: Mapping[str, str]
+    labels: Mapping[str, str] | None
+    """None where they could not be read: then no rule that asks for a label allows, and every such deny holds."""
     view: Mapping[str, object]
     view_digest: str
     deltas: tuple[Delta, ...]

@@ -121,6 +121,40 @@ def test_policy_refuses_secrets_also_past_the_tools(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+BY_LABEL: dict[str, list[dict[str, Any]]] = {
+    "nobody": [],
+    "who may by a label only": [allow("teams", ["read"], target(labels={"team": "a"}))],
+    "a deny by a label": [allow("reads", ["read"]), deny("no", ["read"], target(labels={"tier": "secret"}))],
+    "a deny by name": [allow("reads", ["read"]), deny("no", ["read"], target(names=["web"]))],
+}
+
+
+@pytest.mark.parametrize("rules", BY_LABEL.values(), ids=BY_LABEL)
+def test_while_the_cluster_is_away_unknown_labels_allow_nothing(
+    rules: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    async def run() -> None:
+        async with installation(tmp_path, write_policy(tmp_path / "p", [LOCAL, OPS, *rules])) as app:
+            web = Target(cluster="sandbox", namespace="shop", kind="deployment", name="web")
+            with pytest.raises(ReadRefused):
+                await _reads(app).own_changes_unseen(web)
+            assert "tool.read" not in await kinds(app)
+
+    asyncio.run(run())
+
+
+def test_while_the_cluster_is_away_a_read_of_the_log_is_recorded(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with installation(
+            tmp_path, write_policy(tmp_path / "p", [LOCAL, OPS, allow("reads", ["read"])])
+        ) as app:
+            web = Target(cluster="sandbox", namespace="shop", kind="deployment", name="web")
+            assert await _reads(app).own_changes_unseen(web) == []
+            assert (await kinds(app))[-1] == "tool.read"
+
+    asyncio.run(run())
+
+
 HIDING = [
     LOCAL,
     OPS,

@@ -38,6 +38,11 @@ class ClusterPins:
                 known["server"] = identity.server
                 self._write(pins)
 
+    def known(self, name: str) -> ClusterIdentity:
+        """The cluster as it is pinned; without UID and address where it never was. Raises ClusterMismatch."""
+        pin = self._read().get(name, {"uid": "", "server": ""})
+        return ClusterIdentity(name, pin["uid"], pin["server"])
+
     def _read(self) -> dict[str, dict[str, str]]:
         try:
             document = json.loads(self._path.read_text(encoding="utf-8"))

@@ -61,6 +61,22 @@ def take(
     return observation(workload, cluster, now_ms, view, spec.deltas(args, workload), owner)
 
 
+def unseen(target: Target, cluster: ClusterIdentity, now_ms: int) -> Observation:
+    """Of a workload that could not be read: nothing is known of it but its name."""
+    return Observation(
+        target=target,
+        at_ms=now_ms,
+        uid="",
+        resource_version="",
+        generation=0,
+        labels=None,
+        view={},
+        view_digest=digest_of({}),
+        deltas=(),
+        cluster_uid=cluster.uid,
+    )
+
+
 def observation(
     workload: Workload,
     cluster: ClusterIdentity,

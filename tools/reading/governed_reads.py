@@ -138,6 +138,14 @@ class GovernedReads:
         await self._screening.record(request, {"own_changes": len(found)})
         return found
 
+    async def own_changes_unseen(self, target: Target) -> list[Change]:
+        """The same while the cluster is away: whether they still stand is not known, so none is offered for undo."""
+        request = self._screening.request("describe_workload", target)
+        await self._screening.judged_unseen(request)
+        found = [replace(one, undo=False) for one in await own_changes(self._c.log, target)]
+        await self._screening.record(request, {"own_changes": len(found), "cluster": "away"})
+        return found
+
     async def metric(self, target: Target, metric: Metric) -> Number:
         """The newest figure. Raises MetricsUnavailable."""
         request = self._screening.request("read_metrics", target)

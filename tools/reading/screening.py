@@ -10,13 +10,13 @@ from typing import NoReturn, TypeVar
 from audit.record import Record
 from policies.decision import VerdictKind
 from policies.guards.taint import key as taint_key
-from policies.types import Claim, Principal, Request, Situation, Target
+from policies.types import Claim, Observation, Principal, Request, Situation, Target
 from tools.cluster.names import namespace_target
 from tools.cluster_types import Workload
 from tools.errors import ArgumentsInvalid, ReadRefused, ToolError
 from tools.path.context import Context, denied
 from tools.path.journal import actor_of, resource_of
-from tools.path.observe import observation
+from tools.path.observe import observation, unseen
 from tools.path.requests import request_id
 
 T = TypeVar("T")
@@ -71,6 +71,12 @@ class Screening:
             await self.refuse(request, "labels", "its labels are not among those it may read")
         return found
 
+    async def judged_unseen(self, request: Request) -> None:
+        """The same of a workload that cannot be read now: its labels are unknown. Raises ReadRefused."""
+        await self.screen(request)
+        if not await self._allowed(request, unseen(request.target, self._c.cluster, self._c.now_ms())):
+            await self.refuse(request, "labels", "its labels cannot be read now, and policy goes by them")
+
     async def fetched(self, request: Request, fetch: Awaitable[T]) -> T:
         """What the cluster answers; an error tells something too, so it is recorded before it is raised."""
         try:
@@ -87,11 +93,13 @@ class Screening:
 
     async def may(self, request: Request, workload: Workload) -> bool:
         """Whether it may read that of this workload, with its labels."""
+        seen = observation(workload, self._c.cluster, self._c.now_ms(), {"uid": workload.uid})
+        return await self._allowed(request, seen)
+
+    async def _allowed(self, request: Request, seen: Observation) -> bool:
         gate = await self._c.gate()
-        now = self._c.now_ms()
         values = await self._c.values(gate.keys(request))
-        situation = Situation(now_ms=now, values=values, lease=("", 0), nonce=request.id)
-        seen = observation(workload, self._c.cluster, now, {"uid": workload.uid})
+        situation = Situation(now_ms=seen.at_ms, values=values, lease=("", 0), nonce=request.id)
         return gate.decide(request, seen, (), situation).verdict is VerdictKind.ALLOW
 
     async def refuse(self, request: Request, stage: str, detail: str) -> NoReturn:

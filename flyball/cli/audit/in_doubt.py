@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from flyball.cli.kit.away import as_json
 from flyball.cli.kit.numbers import whole
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, note, safe, say
@@ -28,7 +29,8 @@ def in_doubt(opts: Options, ctx: typer.Context) -> None:
 
         results = await app.executor.resolver.sweep()
         if opts.json:
-            document({"kind": "InDoubt", "items": [render.document(r) for r in results]})
+            items = [render.document(r) for r in results]
+            document({"kind": "InDoubt", **as_json(app), "items": items})
         elif not results:
             note("nothing is in doubt")
         else:
@@ -37,7 +39,7 @@ def in_doubt(opts: Options, ctx: typer.Context) -> None:
         if any(render.code(r) is Exit.IN_DOUBT for r in results):
             raise Stop(Exit.IN_DOUBT)
 
-    opts.run(work)
+    opts.run(work, for_log=True)
 
 
 def _show(result: "Result") -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, say
 
@@ -31,9 +32,11 @@ def deny(
         else:
             entry = await app.approvals.deny(found.request.digest, by, reason)
         if opts.json:
-            document({"kind": "Vote", "vote": "denied", "handle": handle, "record": entry.seq})
+            document(
+                {"kind": "Vote", **as_json(app), "vote": "denied", "handle": handle, "record": entry.seq}
+            )
         else:
             what = "plan " if isinstance(found, Plan) else ""
             say(f"{app.place}  declined {what}{handle}\n  record {entry.seq}")
 
-    opts.run(work)
+    opts.run(work, for_log=True)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, note, say, table
 
@@ -22,9 +23,8 @@ def pending(opts: Options) -> None:
     async def work(app: "App") -> None:
         found, plans = await app.approvals.waiting(), await app.approvals.plans.waiting()
         if opts.json:
-            document(
-                {"kind": "Pending", "items": [item(w) for w in found], "plans": [plan_item(p) for p in plans]}
-            )
+            items = {"items": [item(w) for w in found], "plans": [plan_item(p) for p in plans]}
+            document({"kind": "Pending", **as_json(app), **items})
         elif not found and not plans:
             note("nothing waits")
         else:
@@ -34,7 +34,7 @@ def pending(opts: Options) -> None:
             ):
                 say(line)
 
-    opts.run(work)
+    opts.run(work, for_log=True)
 
 
 def item(waiting: Any) -> dict[str, Any]:

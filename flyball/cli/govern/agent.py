@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flyball.cli.govern.stop import Why, scope_of
+from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, say, table
 
@@ -25,7 +26,7 @@ def list_(opts: Options) -> None:
     async def work(app: "App") -> None:
         found = [_facts(app, agent, await _suspended(app)) for agent in (await _agents(app)).values()]
         if opts.json:
-            document({"kind": "Agents", "items": found})
+            document({"kind": "Agents", **as_json(app), "items": found})
             return
         titles = ("NAME", "OWNER", "AUTONOMY", "ROLES", "STATE")
         for line in table(
@@ -33,7 +34,7 @@ def list_(opts: Options) -> None:
         ):
             say(line)
 
-    opts.run(work)
+    opts.run(work, for_log=True)
 
 
 @app.command()
@@ -53,14 +54,14 @@ def show(opts: Options, name: Name) -> None:
         acts = [e for e in newest if e.record.actor.id == key][:5]
         last = [{"record": e.seq, "at": e.record.ts, "kind": e.record.kind} for e in acts]
         if opts.json:
-            document({"kind": "Agent", **facts, "last": last})
+            document({"kind": "Agent", **as_json(app), **facts, "last": last})
             return
         for field, value in facts.items():
             say(f"{field + ':':<10} {', '.join(value) if isinstance(value, list) else value}")
         for one in last:
             say(f"last:      record {one['record']}  {one['kind']}  {one['at']}")
 
-    opts.run(work)
+    opts.run(work, for_log=True)
 
 
 @app.command()

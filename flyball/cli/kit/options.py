@@ -81,17 +81,24 @@ class Options:
     def json(self) -> bool:
         return self.output == "json"
 
-    def run(self, work: "Callable[[App], Awaitable[T]]") -> T:
-        """Open log, policy and cluster, do the work, close all of it again."""
+    def run(self, work: "Callable[[App], Awaitable[T]]", *, for_log: bool = False) -> T:
+        """Open log, policy and cluster, do the work, close all of it again.
+
+        `for_log` says that the work needs the log alone: where the cluster is away that is said, and it is done.
+        """
         import asyncio
 
+        from flyball.cli.kit.away import warn
         from flyball.cli.kit.verdicts import give_due
         from flyball.wiring import open_app
 
         async def inside() -> T:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _cancel(asyncio.current_task()))
-            async with open_app(self.settings) as app:
-                await give_due(app)
+            async with open_app(self.settings, for_log=for_log) as app:
+                if app.away is None:
+                    await give_due(app)
+                else:
+                    warn(app.away)
                 return await work(app)
 
         try:

@@ -1,26 +1,37 @@
 """`flyball changes TARGET`: was it us, and who else; our log, managedFields and events as one timeline."""
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.output import abbreviated, age, document, fitted, note, say
 from flyball.cli.kit.waiting import span
 
 if TYPE_CHECKING:
     from flyball.wiring import App
+    from policies.types import Target as Named
     from tools.cluster_types import Change
-    from tools.diagnosis.types import Facts
 
 app = typer.Typer()
 
 Since = Annotated[str, typer.Option("--since", help="How far back: 30m, 1h30m, 7d.")]
 HEAD = ("TIME", "AGO", "BY", "SOURCE", "ABOUT", "RECORD", "CHANGE")
 LESS = ("SOURCE", "ABOUT", "TIME")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The changes of one workload; `missing` names the parts that could not be read, with why."""
+
+    target: "Named"
+    changes: "Sequence[Change]"
+    now_ms: int
+    missing: Mapping[str, str]
 
 
 @app.command()
@@ -33,35 +44,54 @@ def changes(opts: Options, target: Target, since: Since = "2h") -> None:
 
     async def work(app: "App") -> None:
         from flyball.cli.kit import missing
-        from flyball.cli.look.reads import PersonReads
         from tools.cluster.names import target as named
-        from tools.diagnosis.timeline import unmarked
 
         where = named(app.place.context, app.place.namespace, name)
-        facts = await PersonReads(app).facts(where, (), since_ms=app.context.now_ms() - seconds * 1000)
-        facts = dataclasses.replace(facts, missing={**facts.missing, **unmarked(facts.workload)})
+        told = await _told(app, where, app.context.now_ms() - seconds * 1000)
         if opts.json:
-            document(_document(facts, since))
+            document(_document(told, since) | as_json(app))
         else:
-            _print(app, facts, since)
-        for line in missing.parts(facts.missing):
+            _print(app, told, since)
+        for line in missing.parts(told.missing):
             note(line)
 
-    opts.run(work)
+    opts.run(work, for_log=True)
 
 
-def _print(app: "App", facts: "Facts", since: str) -> None:
+async def _told(app: "App", target: "Named", since_ms: int) -> _Told:
+    """From cluster and log; from the log alone where the cluster is away, or goes away meanwhile."""
+    from flyball.cli.look.reads import PersonReads
+    from tools.diagnosis.snapshot import why
+    from tools.diagnosis.timeline import unmarked
+    from tools.errors import ClusterUnavailable
+
+    reads = PersonReads(app)
+    try:
+        facts = await reads.facts(target, (), since_ms=since_ms)
+    except ClusterUnavailable as e:
+        own = await reads.own_changes(target, since_ms=since_ms)
+        return _Told(target, own, app.context.now_ms(), {"cluster": why(e)})
+    return _Told(target, facts.changes, facts.now_ms, {**facts.missing, **unmarked(facts.workload)})
+
+
+def _print(app: "App", told: _Told, since: str) -> None:
+    say(f"{app.place}  {told.target}   in the last {since}: {_counted(told)}")
+    if told.changes:
+        for line in fitted(HEAD, [_cells(change, told.now_ms) for change in told.changes], LESS):
+            say(f"  {line}")
+    for record in _undoable(told.changes):
+        say(f"  undo: flyball undo {record}")
+
+
+def _counted(told: _Told) -> str:
+    """How many of whom. Of others, and of what still stands, nothing is known while the cluster is away."""
     from tools.diagnosis.timeline import tally
 
-    found, t = facts.changes, facts.workload.target
-    n = tally(found)
+    n = tally(told.changes)
+    if "cluster" in told.missing:
+        return f"{n['ours']} by Flyball; of others nothing is known now"
     events = f"{n['events']} event{'s' * (n['events'] != 1)}"
-    say(f"{app.place}  {t}   in the last {since}: {n['ours']} by Flyball, {n['others']} by others, {events}")
-    if found:
-        for line in fitted(HEAD, [_cells(change, facts.now_ms) for change in found], LESS):
-            say(f"  {line}")
-    for record in _undoable(found):
-        say(f"  undo: flyball undo {record}")
+    return f"{n['ours']} by Flyball, {n['others']} by others, {events}"
 
 
 def _undoable(found: "Sequence[Change]") -> list[int]:
@@ -103,13 +133,13 @@ def _when(at_ms: int, now_ms: int) -> str:
     return local(at_ms) if at.date() == now.date() else f"{at:%m-%d} {local(at_ms)}"
 
 
-def _document(facts: "Facts", since: str) -> dict[str, Any]:
+def _document(told: _Told, since: str) -> dict[str, Any]:
     from flyball.cli.kit.render import instant
     from tools.diagnosis.timeline import document as entry
 
-    t = facts.workload.target
+    t = told.target
     items = []
-    for change in facts.changes:
+    for change in told.changes:
         plain = entry(change)
         command = f"flyball undo {change.record}" if change.undo else None
         at = instant(change.at_ms) if change.at_ms else None
@@ -121,5 +151,5 @@ def _document(facts: "Facts", since: str) -> dict[str, Any]:
         "target": str(t),
         "since": since,
         "items": items,
-        "missing": dict(facts.missing),
+        "missing": dict(told.missing),
     }

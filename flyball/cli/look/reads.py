@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flyball.cli.kit import remembered_names
 from flyball.cli.kit.output import note, transient
 from policies.types import Target
+from tools.cluster_types import Change
 from tools.diagnosis import snapshot
 from tools.diagnosis.snapshot import ALL, Row
 from tools.diagnosis.types import Facts
@@ -68,6 +69,11 @@ class PersonReads:
         found = await self._released(looked, target.namespace or "")
         self._shown([target])
         return found
+
+    async def own_changes(self, target: Target, *, since_ms: int) -> list[Change]:
+        """What the log alone holds of our changes to it, while the cluster is away. Raises ReadRefused."""
+        found = await self._released(self._reads.own_changes_unseen(target), target.namespace or "")
+        return [change for change in found if change.at_ms >= since_ms]
 
     async def _released(self, work: Coroutine[Any, Any, T], namespace: str) -> T:
         """What policy refuses now is not offered by completion any more, whatever was shown before."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, safe, say, tone
 from flyball.cli.kit.render import instant, lifting
@@ -33,7 +34,7 @@ def status(opts: Options) -> None:
         if facts["in_doubt"]:
             raise Stop(Exit.IN_DOUBT)
 
-    opts.run(work)
+    opts.run(work, for_log=True)
 
 
 async def _facts(app: "App") -> dict[str, Any]:
@@ -45,8 +46,9 @@ async def _facts(app: "App") -> dict[str, Any]:
     return {
         "context": app.place.context,
         "namespace": app.place.namespace,
-        "cluster_uid": context.cluster.uid,
-        "server": context.cluster.server,
+        "cluster_uid": context.cluster.uid or None,
+        "server": context.cluster.server or None,
+        **as_json(app),
         "person": app.identity.human,
         "policy_sha256": gate.snapshot.digest,
         "policy_problem": context.policy.problem.what if context.policy.problem else None,
@@ -112,8 +114,15 @@ def _local(ts: str) -> str:
     return f"{when.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
+def _cluster(facts: dict[str, Any]) -> str:
+    """Which cluster it is; what is known of one that is away is its pin."""
+    uid = facts["cluster_uid"]
+    known = f"{facts['server']}  cluster {uid[:8]}" if uid else "cluster not seen yet"
+    return f"{known}  {tone('away', 'bad')}" if facts["cluster_away"] else known
+
+
 def _print(facts: dict[str, Any]) -> None:
-    say(f"{facts['context']}/{facts['namespace']}  {facts['server']}  cluster {facts['cluster_uid'][:8]}")
+    say(f"{facts['context']}/{facts['namespace']}  {_cluster(facts)}")
     say(f"person       {facts['person']}")
     off = facts["stopped"]
     switches = [line for scope in off for line in _stopped(facts, scope)] or ["running"]

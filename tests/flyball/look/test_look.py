@@ -179,7 +179,7 @@ def test_mistakes_are_said_in_three_parts(flyball: Flyball, line: str) -> None:
     assert "fault in flyball" not in done.err
 
 
-@pytest.mark.parametrize("line", LOOKS)
+@pytest.mark.parametrize("line", [line for line in LOOKS if not line.startswith("changes")])
 def test_a_cluster_that_is_away_ends_with_its_code(flyball: Flyball, home: Path, line: str) -> None:
     (home / "kubeconfig").write_text(
         "apiVersion: v1\nkind: Config\ncurrent-context: prod\n"

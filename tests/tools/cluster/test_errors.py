@@ -166,6 +166,23 @@ def test_no_answer_in_time_is_a_doubt(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_an_apiserver_that_falls_silent_costs_a_read_half_of_its_time(tmp_path: Path) -> None:
+    """A write waits all of it: the sooner it stops, the more is in doubt."""
+
+    async def run() -> tuple[str, str]:
+        async with serving() as fake:
+            fake.respond = hanging
+            config = kubeconfig(tmp_path, f"http://127.0.0.1:{fake.port}")
+            async with api_of(config, deadline_s=1) as api:
+                with pytest.raises(ClusterUnavailable) as read:
+                    await api.get("/apis/x")
+                with pytest.raises(MayHaveHappened) as written:
+                    await send(api, WRITE)
+            return read.value.what, written.value.what
+
+    assert asyncio.run(run()) == ("silent for 5 s", "no answer within 10 s")
+
+
 def test_no_connection_in_time_is_never_sent(tmp_path: Path) -> None:
     """A listener that never finishes the TLS handshake: the deadline of connecting falls first."""
 
