@@ -22,6 +22,7 @@ BUILD = (sys.executable, "-m", "tests.real", "build")
 BESIDE: tuple[Command, ...] = (
     ("./dev", "check"),
     ("./dev", "demo", "--fast"),
+    ("./dev", "mutate", "guards"),
     ("./dev", "test", "--all", "-n", "auto", "--dist", "worksteal", "-m", "not real"),
 )
 REAL: tuple[Command, ...] = (("./dev", "test", "--all", "--real", "-m", "real"),)

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 import policies.gate
+from policies.bounds import Bound
 from policies.errors import PolicyInvalid
 from policies.gate import Gate
 from policies.permit import Permit
@@ -268,9 +269,14 @@ def test_11_quantities_are_exact() -> None:
 
 @pytest.mark.parametrize("to", [0, -0])
 def test_12_zero_is_off_by_default(to: int) -> None:
-    snapshot = policy(rule(limits={"replicas": {"min": 1, "max": 9}}), *PEOPLE)
-    assert decide(snapshot, ask(to=to)).verdict == "deny"
+    """Even where a rule's bounds reached down to it: `scale` never goes there, and `scale_to_zero` has no rule."""
+    loaded = policy(rule(limits={"replicas": {"min": 1, "max": 9}}), *PEOPLE)
+    web = replace(loaded.rules["web"], bounds={"replicas": Bound(0, 9)})
+    snapshot = replace(loaded, rules={**loaded.rules, "web": web})
+    found = decide(snapshot, ask(to=to))
+    assert (found.verdict, found.stage) == ("deny", "observation")
     assert decide(snapshot, ask(to=to, action="scale_to_zero")).verdict == "deny"
+    assert decide(snapshot, ask(to=1)).verdict == "allow"
 
 
 # 15: clock against freeze; 24: forged or reused decisions
@@ -289,10 +295,10 @@ def test_15_a_freeze_cannot_be_left_by_turning_the_clock_back() -> None:
 
 
 def test_24_only_the_gate_mints_permits() -> None:
-    with pytest.raises(TypeError):
-        Permit("d", "v", "live", "n", NOW)
-    with pytest.raises(TypeError):
-        Permit("d", "v", "live", "n", NOW, object())
+    fields = ("d", "v", "sandbox/shop/deployment/web", "live", "n", NOW)
+    for more in ((), ("",), ("", b"")):
+        with pytest.raises(TypeError, match="minted by the gate only"):
+            Permit(*fields, *more)  # type: ignore[arg-type]
 
 
 def test_24_a_permit_is_bound_and_single_use() -> None:

@@ -20,6 +20,7 @@ from typing import Any, get_args
 import pytest
 
 from audit.errors import LogUnavailable
+from policies.permit import Permit
 from policies.types import Obligation, Request
 from tests.kit.installation import LOCAL, OPS, doc, target
 from tests.tools.rig import Rig, rig
@@ -260,8 +261,13 @@ def test_a_rehearsal_and_an_unchanged_value_owe_nothing(tmp_path: Path) -> None:
 
 
 async def _rehearsal_refused(one: Rig) -> Result:
-    async def refuse(*_: Any) -> Any:
-        raise NeverHappened("no", where="rehearsal", http=422)
+    """A cluster that would take the write, and refuses the dry run of it."""
+    apply = one.cluster.apply
+
+    async def refuse(permit: Permit, *more: Any) -> Any:
+        if permit.mode == "dry_run":
+            raise NeverHappened("no", where="rehearsal", http=422)
+        return await apply(permit, *more)
 
     one.cluster.apply = refuse  # type: ignore[method-assign]
     return await one.executor.execute(scaled(one))
