@@ -26,6 +26,10 @@ class LogDamaged(LogUnavailable):
     effect = "tampered"
 
 
+class LogMissing(LogUnavailable):
+    """No log is here: its file is missing or holds nothing."""
+
+
 class LogTampered(AuditError):
     """What is stored contradicts what was signed."""
 

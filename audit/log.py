@@ -9,20 +9,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from audit import pinned_checkpoint
+from audit import pinned_file, pinned_gap
 from audit.claims import Claim, ClaimKind, as_json
 from audit.clock import Clock, boot_id
-from audit.errors import ClaimLost, LogTampered, RecordInvalid
+from audit.errors import ClaimLost, LogUnavailable, RecordInvalid
 from audit.ids import uuid7
-from audit.keys import Signer, file_signer
+from audit.keys import Signer, file_signer, signed
 from audit.leaf import Leaf, Submission
-from audit.note import opened
+from audit.note import Checkpoint
+from audit.pinned_checkpoint import PinnedCheckpoint, PinnedWrite
 from audit.proofs import root_at
 from audit.record import Actor, Kind, Record
 from audit.store import sqlite
@@ -30,6 +30,7 @@ from audit.store.append import Appender
 from audit.store.point_queries import PointQueries
 from audit.store.read import Entry, Reader
 from audit.timeline import Stamp, rfc3339
+from audit.tree import EMPTY_ROOT
 from audit.writer import Writer
 
 __all__ = ["Entry", "Log"]
@@ -45,13 +46,21 @@ class Log:
     """One log file, open in this process. Other processes may append to it at the same time."""
 
     def __init__(
-        self, path: Path, *, clock: Clock, signer: Signer, pinned: Path | None, software: str
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        signer: Signer,
+        pinned: Path | None,
+        write: PinnedWrite,
+        software: str,
     ) -> None:
         """Use `Log.open`. Blocks; raises LogUnavailable or LogTampered."""
         self._path, self._clock, self._boot, self._software = path, clock, boot_id(), software
+        self._signer, self._write = signer, write
         self.verifier = signer.verifier
         """The public key; its name is the log's origin."""
-        self._commits = 0
+        self._commits = self._gap_at = 0
         self._writer: Writer
         with ExitStack() as parts:
             self._connection = sqlite.connect(path)
@@ -61,7 +70,11 @@ class Log:
             self._reader = parts.enter_context(Reader(path))
             self._points = PointQueries(path)
             parts.callback(self._points.close)
-            self._pinned = self._pinning(pinned, parts) if pinned else None
+            self._source = parts.enter_context(Reader(path))
+            self._pinned: PinnedCheckpoint | None = None
+            self._gap = (
+                pinned_gap.found(pinned, self.verifier, self._source, self._root_at) if pinned else None
+            )
             self._reads = parts.enter_context(ThreadPoolExecutor(1, "audit-reader"))
             self._parts = parts.pop_all()
 
@@ -73,20 +86,34 @@ class Log:
         clock: Clock,
         signer: Signer | None = None,
         pinned: Path | None = None,
+        pinned_write: PinnedWrite = "async",
         software: str = "flyball",
     ) -> "Log":
         """Open the log at `path`, or begin one: its folder (0700), file (0600), key and first record.
 
         Without a `signer` the key is the file beside the log (`path` with the suffix `.key`). `pinned` is where
-        the newest checkpoint is stored a second time, `software` what each record says wrote it. Raises
-        LogTampered where what is stored does not fit its signature or the pinned checkpoint, LogUnavailable
-        where it cannot be used, KeyInvalid for a bad key.
+        the newest checkpoint is stored a second time (after the acknowledgement, or before it where
+        `pinned_write` is `sync`), `software` what each record says wrote it. Raises LogTampered where what is
+        stored does not fit its signature or the pinned checkpoint, LogUnavailable where it cannot be used,
+        KeyInvalid for a bad key. A pinned checkpoint that is missing or cannot be used is no error: it is begun
+        again, with a record that says so, and `pinned_warning` says it too.
         """
+        if pinned:
+            pinned_file.refuse_lost(path, pinned)
         signer = signer or await asyncio.to_thread(file_signer, path)
-        log = await asyncio.to_thread(cls, path, clock=clock, signer=signer, pinned=pinned, software=software)
-        log._writer = Writer(log._appender.append, log._acknowledged)
-        if not await log._read(log._reader.size):
-            await log._begin()
+        log = await asyncio.to_thread(
+            cls, path, clock=clock, signer=signer, pinned=pinned, write=pinned_write, software=software
+        )
+        log._writer = Writer(log._append, log._acknowledged)
+        try:
+            size = await log._read(log._reader.size)
+            if pinned:
+                await log._pin(pinned, size)
+            if not size:
+                await log._begin()
+        except BaseException:
+            await log.close()
+            raise
         return log
 
     def draft(self, kind: Kind, *, actor: Actor, **fields: Any) -> Record:
@@ -192,6 +219,11 @@ class Log:
         error = self._pinned.error if self._pinned else None
         return f"{error.where}: {error.what}" if error else None
 
+    @property
+    def pinned_warning(self) -> str | None:
+        """What was wrong with the pinned checkpoint when the log was opened; None where nothing was."""
+        return self._gap.sentence(self._gap_at) if self._gap else None
+
     def _close(self) -> None:
         self._writer.stop()
         self._parts.close()
@@ -204,20 +236,48 @@ class Log:
         except ClaimLost:
             return
 
-    def _pinning(self, path: Path, parts: ExitStack) -> pinned_checkpoint.PinnedCheckpoint:
-        """Nothing is appended to a log that the pinned checkpoint contradicts. Raises LogTampered."""
-        source = parts.enter_context(Reader(self._path))
-        ask = partial(root_at, source=source)
-        note = pinned_checkpoint.read(path)
-        why = note and pinned_checkpoint.contradiction(opened(note, self.verifier), source.size(), ask)
-        if why:
-            raise LogTampered(why, where=str(path), hint=pinned_checkpoint.HINT)
-        pinned = pinned_checkpoint.PinnedCheckpoint(path, self.verifier, ask)
-        parts.callback(pinned.stop)
-        return pinned
+    async def _pin(self, path: Path, size: int) -> None:
+        """From now on heads are pinned. Where nothing can be compared with, that begins again, beside a record."""
+        error: LogUnavailable | None = None
+        self._gap_at = size
+        note = await self._newest_note()
+        try:
+            if self._gap and self._gap.pinned is not None:
+                await self.commit((self._anomaly_of_pinned(self._gap, size),))
+            elif self._gap or not size:
+                with pinned_file.beginning(path, note, self.verifier) as lost:
+                    if lost and size and self._gap:
+                        await self.commit((self._anomaly_of_pinned(self._gap, size),))
+        except LogUnavailable as e:
+            error = e
+        self._pinned = PinnedCheckpoint(path, self.verifier, self._root_at)
+        self._parts.callback(self._pinned.stop)
+        self._pinned.error = error
+        if size and not error:
+            self._pinned.offer(await self._newest_note())
+
+    async def _newest_note(self) -> str:
+        """Of an empty log too: pinned before the first record is there, no log with records was ever without."""
+        empty = Checkpoint(self.verifier.name, 0, EMPTY_ROOT)
+        return await self._read(self._reader.newest_note) or signed(empty, self._signer)
+
+    def _anomaly_of_pinned(self, gap: pinned_gap.Gap, size: int) -> Record:
+        again = "" if gap.pinned is not None else "; it begins again here"
+        reason = f"{gap.sentence(size)}{again}"
+        return self.draft("pinned.anomaly", actor=SYSTEM, reason=reason, observation=gap.told(size))
+
+    def _root_at(self, size: int) -> bytes:
+        return root_at(size, self._source)
+
+    def _append(self, batch: Sequence[Submission]) -> str | None:
+        """On the writer's thread. Before the acknowledgement, where the checkpoint is pinned as a part of it."""
+        note = self._appender.append(batch)
+        if note and self._pinned and self._write == "sync":
+            self._pinned.pin(note)
+        return note
 
     def _acknowledged(self, note: str | None) -> None:
-        if note and self._pinned:
+        if note and self._pinned and self._write == "async":
             self._pinned.offer(note)
         self._commits += 1
         if self._commits % FOLD_EVERY == 0:

@@ -112,6 +112,18 @@ def opened(note: str, verifier: Verifier) -> Checkpoint:
     return checkpoint
 
 
+def claimed(note: str) -> tuple[Checkpoint, frozenset[tuple[str, bytes]]] | None:
+    """The checkpoint that a note says, and the names and ids of the keys it names; **no signature is verified**.
+
+    None where it is no signed checkpoint at all.
+    """
+    try:
+        text, signatures = _parts(note)
+        return Checkpoint.parse(text), frozenset((name, mark) for name, mark, _ in signatures)
+    except (LogTampered, ValueError):
+        return None
+
+
 def _parts(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     head, gap, tail = note.rpartition("\n\n")
     control = any(c < " " and c != "\n" for c in note)

@@ -10,7 +10,7 @@ Kind = Literal[
     "action.intent", "action.outcome", "action.settled", "action.verified", "action.rolled_back",
     "action.in_doubt_resolved",
     "model.call", "annotation", "review.signoff", "redaction", "config.changed", "policy.changed",
-    "killswitch", "key.rotated", "log.opened", "clock.anomaly", "export.read", "log.pruned",
+    "killswitch", "key.rotated", "log.opened", "clock.anomaly", "pinned.anomaly", "export.read", "log.pruned",
 ]  # fmt: skip
 
 Mode = Literal["live", "dry_run"]

@@ -13,6 +13,7 @@ import orjson
 from audit import causal
 from audit.checkpoints import Checkpoints
 from audit.note import Checkpoint, Verifier
+from audit.pinned_gap import Gaps
 from audit.replay import Replay
 from audit.report import Report
 from audit.store import scan, schema_faults
@@ -41,6 +42,7 @@ class Verification:
         self._connection, self._report = connection, report
         self._heads = Checkpoints(scan.heads(connection), verifier, anchor, report, full)
         self._replay, self._timeline = Replay(), Timeline(report, now_ms)
+        self._pins = Gaps(report, anchor.size if anchor else None)
         self._gaps = False
         """Records are missing: what they told, and the place of those after them in the tree, nobody knows."""
         self._indexed = True
@@ -116,6 +118,7 @@ class Verification:
         for what in self._replay.take(body.get("claims", ()), body.get("v", 1)) if not self._gaps else ():
             self._report.found("claims", seq, what)
         self._timeline.take(seq, body)
+        self._pins.take(seq, body)
 
     def _known(self, record_id: str) -> causal.Known | None:
         return scan.known(self._connection, record_id)
@@ -133,3 +136,4 @@ class Verification:
         for what in scan.surplus_tiles(self._connection, size):
             self._report.found("tiles", None, what)
         self._timeline.end()
+        self._pins.end(size)

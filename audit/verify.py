@@ -8,10 +8,10 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from audit import pinned_checkpoint
+from audit import pinned_file
 from audit.clock import SystemClock
-from audit.errors import LogDamaged, LogTampered
-from audit.note import Checkpoint, Verifier, opened
+from audit.errors import LogDamaged, LogMissing, LogTampered
+from audit.note import Checkpoint, Verifier
 from audit.report import Report
 from audit.store import scan
 from audit.store.sqlite import unavailable
@@ -52,17 +52,23 @@ def verify(
                 report.found("storage", None, str(error))
     except LogDamaged as error:
         report.found("storage", None, error.what)
+    except LogMissing as error:
+        if not anchor or not anchor.size:
+            raise
+        what = f"the log is gone ({error.what}); the pinned checkpoint proves {anchor.size} records"
+        report.found("pinned", None, what)
     return report
 
 
 def _anchor(path: Path | None, verifier: Verifier, report: Report) -> Checkpoint | None:
-    note = pinned_checkpoint.read(path) if path else None
-    if note is None:
-        if path:
-            report.noted("pinned", None, f"no checkpoint is stored at {path}")
+    if path is None:
         return None
     try:
-        return opened(note, verifier)
+        found = pinned_file.look(path, verifier)
     except LogTampered as error:
-        report.found("pinned", None, f"the pinned checkpoint: {error.what}")
+        report.found("pinned", None, error.what)
         return None
+    if isinstance(found, pinned_file.NoCheckpoint):
+        report.noted("pinned", None, f"nothing could be compared: {found.why}")
+        return None
+    return found

@@ -60,6 +60,11 @@ TABLE = (
         path=True,
     ),
     Setting(
+        "pinned_write",
+        "async",
+        "when it is written: `async`, after the acknowledgement, or `sync`, before it (one disk sync more)",
+    ),
+    Setting(
         "prometheus_url", "", "base URL of Prometheus, e.g. http://127.0.0.1:9090 (unset: metrics.k8s.io)"
     ),
     Setting("prometheus_token", "", "bearer token for it", secret=True, goes_to="prometheus_url"),

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from audit.clock import Clock, SystemClock
 from audit.log import Log
+from audit.pinned_checkpoint import PinnedWrite
 from base.errors import FlyballError
+from base.text import storable
 from flyball import __version__
+from flyball.exits import UsageError
 from flyball.identity import LocalIdentity
 from flyball.paths import private
 from flyball.place import Place, log_place, pinned_path, place_of, stop_places
@@ -88,10 +91,30 @@ class App:
 
 
 async def open_log(settings: Settings, place: Place, clock: Clock) -> Log:
-    """The log of a place. Raises LogUnavailable, LogTampered."""
+    """The log of a place; what is wrong with its pinned checkpoint is a warning.
+
+    Raises LogUnavailable, LogTampered, UsageError.
+    """
     private(settings.state, place.folder)
-    software = f"flyball {__version__}"
-    return await Log.open(place.log, clock=clock, pinned=pinned_path(settings, place), software=software)
+    log = await Log.open(
+        place.log,
+        clock=clock,
+        pinned=pinned_path(settings, place),
+        pinned_write=_pinned_write(settings),
+        software=f"flyball {__version__}",
+    )
+    for problem in filter(None, (log.pinned_warning, log.pinned_error)):
+        LOG.warning("warning: %s\n  flyball audit verify", storable(problem, 1024))
+    return log
+
+
+def _pinned_write(settings: Settings) -> PinnedWrite:
+    match settings["pinned_write"]:
+        case "async" | "sync" as when:
+            return when
+        case other:
+            where = settings.values["pinned_write"].source
+            raise UsageError(f"pinned_write is `{other}`", where=where, hint="write async or sync")
 
 
 def stop_files(settings: Settings, place: Place) -> StopFiles:

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from audit.errors import LogUnavailable
+from audit.errors import LogMissing, LogUnavailable
 from audit.store.sqlite import closing_on_error, open_uri, unavailable, version_of
 
 _NO_ROOM_BESIDE = frozenset(
@@ -29,7 +29,10 @@ State = tuple[tuple[int, int, int] | None, ...]
 
 
 def connect_reading(path: Path) -> sqlite3.Connection:
-    """A connection that only reads; the file must be there. Raises LogUnavailable, LogDamaged."""
+    """A connection that only reads; the file must be there. Raises LogMissing, LogUnavailable, LogDamaged."""
+    if not path.exists():
+        hint = "name the file, or see that its folder is yours to read"
+        raise LogMissing("no log is here", where=str(path), hint=hint)
     try:
         connection = _opened(path)
     except (sqlite3.Error, OSError) as error:
@@ -42,7 +45,7 @@ def connect_reading(path: Path) -> sqlite3.Connection:
         except sqlite3.Error as error:
             raise unavailable(error, path) from error
         if not begun:
-            raise LogUnavailable("it is empty: no log was begun here", where=str(path))
+            raise LogMissing("it is empty: no log was begun here", where=str(path))
     return connection
 
 

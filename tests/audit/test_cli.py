@@ -8,6 +8,8 @@ import pytest
 
 from audit.log import Log
 from flyball.cli.main import main
+from flyball.place import log_place, pinned_path
+from flyball.settings import load
 from tests.kit.logs import AGENT, act, attacker, fill, verifier_of, with_log
 
 
@@ -174,3 +176,37 @@ def test_reading_begins_no_log(flyball: Any, tmp_path: Path) -> None:
     assert flyball("tail").code == 0
     assert flyball("show", 0).code == 7
     assert not list(tmp_path.glob("state/**/*.db"))
+
+
+@pytest.mark.parametrize("text", ["", "garbage"])
+def test_a_named_pinned_checkpoint_that_is_none_is_an_error(
+    flyball: Any, path: Path, tmp_path: Path, text: str
+) -> None:
+    with_log(path, lambda log: fill(log, 3))
+    (tmp_path / "kept.note").write_text(text)
+    done = flyball("verify", "--log", path, "--pinned", tmp_path / "kept.note")
+    assert (done.code, "no pinned checkpoint is there" in done.err) == (2, True)
+
+
+def test_a_log_that_is_gone_is_told_by_every_reader(flyball: Any, tmp_path: Path) -> None:
+    place = log_place(load({"context": "sandbox"}))
+    pinned = pinned_path(load({"context": "sandbox"}), place)
+    with_log(place.log, lambda log: fill(log, 3), pinned=pinned)
+    place.log.unlink()
+    for words in (("tail",), ("show", "0"), ("verify",)):
+        done = flyball(*words, "--context", "sandbox")
+        assert (done.code, "proves 4 records" in done.err) == (6, True), words
+
+
+def test_a_missing_pinned_checkpoint_is_a_warning_and_stays_one(flyball: Any, tmp_path: Path) -> None:
+    settings = load({"context": "sandbox"})
+    place = log_place(settings)
+    pinned = pinned_path(settings, place)
+    with_log(place.log, lambda log: fill(log, 3), pinned=pinned)
+    pinned.unlink()
+    done = flyball("verify", "--context", "sandbox")
+    assert (done.code, "warning pinned" in done.out) == (0, True)
+    with_log(place.log, lambda log: fill(log, 1), pinned=pinned)
+    done = flyball("verify", "--context", "sandbox")
+    assert (done.code, "warning pinned     record 4" in done.out) == (0, True)
+    assert "it begins again here" in done.out

@@ -21,8 +21,9 @@ from pathlib import Path
 import pytest
 
 from audit.errors import LogTampered
-from audit.keys import KeySigner, from_file
+from audit.keys import KeySigner, from_file, signed
 from audit.log import Log
+from audit.note import Checkpoint
 from audit.timeline import AHEAD_MS
 from audit.tree import leaf_hash
 from tests.kit.logs import (
@@ -381,12 +382,24 @@ def test_a_new_log_and_key_in_the_old_ones_place(log_path: Path) -> None:
         file.unlink()
     with_log(log_path, lambda log: fill(log, 400))
     assert checked(log_path).whole
-    refused(log_path, "not signed by the log's key")
+    refused(log_path, "of another log")
 
 
-def test_the_pinned_checkpoint_forged(log_path: Path) -> None:
-    kept_of(log_path).write_text("forged\n1\nAAAA\n\n— forged AAAAAAAA\n")
-    assert checks(checked(log_path, pinned_path=kept_of(log_path))) == {"pinned"}
+def test_a_new_key_of_the_old_ones_name(log_path: Path) -> None:
+    old = verifier_of(log_path)
+    for file in (log_path, log_path.with_suffix(".key")):
+        file.unlink()
+    signer = KeySigner(old.name, b"\x07" * 32)
+    with_log(log_path, lambda log: fill(log, 400), signer=signer)
+    log_path.with_suffix(".key").write_text(signer.text)
+    log_path.with_suffix(".key").chmod(0o600)
+    refused(log_path, "signed by another key")
+
+
+def test_the_pinned_checkpoint_of_a_stranger(log_path: Path) -> None:
+    stranger = KeySigner.generate()
+    kept_of(log_path).write_text(signed(Checkpoint(stranger.verifier.name, 7, b"\x07" * 32), stranger))
+    refused(log_path, "of another log")
 
 
 def test_the_pinned_checkpoint_removed_is_worth_a_note(log_path: Path) -> None:

@@ -13,7 +13,9 @@ from flyball.cli.audit.log_files import (
     log_place_of,
     no_record,
     path_of,
+    pinned_of,
     reading,
+    refuse_lost,
     trusted_key,
 )
 from flyball.cli.audit.proofs import key, prove, verify_proof
@@ -23,6 +25,7 @@ from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
     from audit.errors import AuditError
+    from audit.note import Verifier
 
 app = typer.Typer(help="Read, verify and prove the log. Example: flyball audit verify", no_args_is_help=True)
 app.add_typer(key, name="key")
@@ -44,6 +47,7 @@ def tail(
     from flyball.cli.audit.view import HEAD, entry_json, row
 
     _known_kinds(kind or [])
+    refuse_lost(opts, log)
     if log is None and not log_place_of(opts).log.exists():
         note("there is no log yet: whatever acts begins one")
         if opts.json:
@@ -89,18 +93,19 @@ def verify(
     ] = None,
 ) -> None:
     """Verify the whole log. Exit 0 whole, 6 tampering, 1 could not be finished. Example: flyball audit verify"""
+    from audit import pinned_file
     from audit.errors import AuditError
     from audit.verify import verify as check
     from flyball.cli.audit.view import report_json, report_lines
 
-    path = path_of(opts, log)
-    if pinned and not pinned.exists():
-        raise UsageError(
-            "no pinned checkpoint is there", where=str(pinned), hint="name the file, or omit --pinned"
-        )
-    anchor = pinned or (None if log else _pinned(opts))
+    path, anchor = path_of(opts, log), pinned or pinned_of(opts, log)
+    if anchor:
+        pinned_file.refuse_lost(path, anchor)
     try:
-        report = check(path, trusted_key(path, vkey), pinned_path=anchor, full=full, progress=_Progress())
+        verifier = trusted_key(path, vkey)
+        if pinned:
+            _usable(pinned, verifier)
+        report = check(path, verifier, pinned_path=anchor, full=full, progress=_Progress())
     except AuditError as problem:
         raise _unfinished(opts, problem) from problem
     if opts.json:
@@ -129,10 +134,18 @@ class _Progress:
             note(f"verified {done} of {total} records")
 
 
-def _pinned(opts: Options) -> Path:
-    from flyball.place import pinned_path
+def _usable(pinned: Path, verifier: "Verifier") -> None:
+    """Who names a pinned checkpoint wants it compared. Raises UsageError where there is none in the file."""
+    from audit import pinned_file
+    from audit.errors import AuditError
 
-    return pinned_path(opts.settings, log_place_of(opts))
+    try:
+        found = pinned_file.look(pinned, verifier)
+    except AuditError:  # verification says what of it contradicts
+        return
+    if isinstance(found, pinned_file.NoCheckpoint):
+        hint = "name the file of a pinned checkpoint, or omit --pinned"
+        raise UsageError(f"no pinned checkpoint is there: {found.why}", where=str(pinned), hint=hint)
 
 
 def _known_kinds(kinds: list[str]) -> None:

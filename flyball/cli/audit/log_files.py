@@ -33,11 +33,27 @@ def path_of(opts: Options, log: Path | None) -> Path:
     return log or log_place_of(opts).log
 
 
+def pinned_of(opts: Options, log: Path | None) -> Path | None:
+    """Where the checkpoint of the context's log is pinned; None for a log that was named."""
+    from flyball.place import pinned_path
+
+    return None if log else pinned_path(opts.settings, log_place_of(opts))
+
+
 def reading(opts: Options, log: Path | None) -> "Reader":
-    """The log, to be closed by the caller. Raises LogUnavailable."""
+    """The log, to be closed by the caller. Raises LogUnavailable, LogTampered where its checkpoint outlived it."""
     from audit.store.read import Reader
 
+    refuse_lost(opts, log)
     return Reader(path_of(opts, log))
+
+
+def refuse_lost(opts: Options, log: Path | None) -> None:
+    """Raises LogTampered where the context's log is gone and its pinned checkpoint has records."""
+    from audit import pinned_file
+
+    if (pinned := pinned_of(opts, log)) is not None:
+        pinned_file.refuse_lost(path_of(opts, log), pinned)
 
 
 def trusted_key(path: Path, vkey: str | None) -> "Verifier":

@@ -125,7 +125,7 @@ def report_lines(report: Report) -> list[str]:
         compared = f"pinned checkpoint agrees to {report.pinned_records - 1}"
     evidence = f"  {report.checkpoints} checkpoints, {report.signatures} signatures verified; {compared}"
     unlisted = [f"  and {report.unlisted} more"] if report.unlisted else []
-    return [safe(first), safe(evidence), *_found(report.findings), *_found(report.notes, "note "), *unlisted]
+    return [safe(first), safe(evidence), *_found(report.findings), *_noted(report.notes), *unlisted]
 
 
 def _found(findings: Sequence[Finding], prefix: str = "") -> list[str]:
@@ -133,6 +133,13 @@ def _found(findings: Sequence[Finding], prefix: str = "") -> list[str]:
         f"  {prefix}{finding.check:<10} {'log' if finding.seq is None else f'record {finding.seq}'}"
         f"  {safe(finding.what)}"
         for finding in findings
+    ]
+
+
+def _noted(notes: Sequence[Finding]) -> list[str]:
+    """What the pinned checkpoint does not prove is a warning; the rest tells of what is tolerated."""
+    return [
+        line for note in notes for line in _found((note,), "warning " if note.check == "pinned" else "note ")
     ]
 
 

@@ -61,6 +61,7 @@ async def _facts(app: "App") -> dict[str, Any]:
         "metrics": app.toolbox.reads(app.identity.by_hand()).source,
         "log": str(app.place.log),
         "pinned_problem": app.log.pinned_error,
+        "pinned_gap": await _newest_gap(app),
         "records": (await app.log.find(newest_first=True, limit=1))[0].seq + 1,
     }
 
@@ -85,6 +86,13 @@ async def _stops(app: "App", off: "list[Stopped]") -> dict[str, dict[str, Any]]:
                 "record": entry.seq,
             }
     return found
+
+
+async def _newest_gap(app: "App") -> dict[str, Any] | None:
+    """The last time that the pinned checkpoint was found missing, damaged or behind; None where it never was."""
+    for entry in await app.log.find(kinds=("pinned.anomaly",), newest_first=True, limit=1):
+        return {"record": entry.seq, "at": entry.record.ts, "what": entry.record.reason}
+    return None
 
 
 def _by_file(file: "StopFile") -> dict[str, Any]:
@@ -148,3 +156,5 @@ def _print(facts: dict[str, Any]) -> None:
         say(
             f"             {tone('its newest checkpoint is not stored', 'bad')}: {safe(facts['pinned_problem'])}"
         )
+    if gap := facts["pinned_gap"]:
+        say(f"             {safe(gap['what'])}   at {_local(gap['at'])}, record {gap['record']}")
