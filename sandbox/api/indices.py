@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from base.quantities import millicores, whole_bytes
 from sandbox.api.cache import Json, Key
+from sandbox.api.containers import is_sidecar
 from tools.cluster.objects import controller_of
 
 _cpu, _memory = lru_cache(maxsize=4096)(millicores), lru_cache(maxsize=4096)(whole_bytes)
@@ -134,7 +135,28 @@ def given(pod: Json) -> Room | None:
 
 
 def _asked(pod: Json) -> Room:
-    return Room(*amounts_of(one.get("resources") or {} for one in pod["spec"]["containers"]), 1)
+    return Room(*effective(pod["spec"], "requests"), 1)
+
+
+def effective(spec: Json, section: Literal["requests", "limits"]) -> tuple[int, int]:
+    """Millicores and bytes of a pod whole, as the scheduler and quotas count (k8s.io/component-helpers/resource,
+    PodRequests): containers and native sidecars together, or an init container beside the sidecars that were started
+    before it, whichever is more."""
+    cpu, memory = _total(spec["containers"], section)
+    beside_cpu = beside_memory = most_cpu = most_memory = 0
+    for one in spec.get("initContainers") or ():
+        own_cpu, own_memory = _total((one,), section)
+        if is_sidecar(one):
+            beside_cpu, beside_memory = beside_cpu + own_cpu, beside_memory + own_memory
+            own_cpu = own_memory = 0
+        most_cpu = max(most_cpu, beside_cpu + own_cpu)
+        most_memory = max(most_memory, beside_memory + own_memory)
+    return max(cpu + beside_cpu, most_cpu), max(memory + beside_memory, most_memory)
+
+
+def _total(containers: Iterable[Json], section: str) -> tuple[int, int]:
+    found = [asks((one.get("resources") or {}).get(section) or {}) for one in containers]
+    return sum(cpu for cpu, _ in found), sum(memory for _, memory in found)
 
 
 def amounts_of(blocks: Iterable[Json]) -> tuple[int, int]:

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from base.quantities import format_bytes, format_millicores, parse
-from sandbox.api.indices import takes
+from sandbox.api import containers
+from sandbox.api.indices import effective, takes
 from sandbox.api.kinds import KINDS
 from sandbox.api.resize_rules import forbidden
 from sandbox.api.store import Json, Key, Transaction
@@ -122,12 +123,12 @@ def _usage_of(pod: Json) -> dict[str, Decimal]:
     if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return {}
     room = takes(pod)
-    limits = [(one.get("resources") or {}).get("limits") or {} for one in pod["spec"]["containers"]]
+    limit_cpu, limit_memory = effective(pod["spec"], "limits")
     return {
         "requests.cpu": Decimal(room.cpu) / 1000,
         "requests.memory": Decimal(room.memory),
-        "limits.cpu": sum((parse(one["cpu"]) for one in limits if "cpu" in one), Decimal(0)),
-        "limits.memory": sum((parse(one["memory"]) for one in limits if "memory" in one), Decimal(0)),
+        "limits.cpu": Decimal(limit_cpu) / 1000,
+        "limits.memory": Decimal(limit_memory),
         "pods": Decimal(1),
         "count/pods": Decimal(1),
     }
@@ -140,7 +141,7 @@ def _missing(pod: Json, hard: Iterable[str]) -> list[str]:
         section, _, what = name.partition(".")
         lacking = sorted(
             one["name"]
-            for one in pod["spec"]["containers"]
+            for one in containers.every(pod["spec"])
             if what not in ((one.get("resources") or {}).get(section) or {})
         )
         if lacking:
@@ -162,23 +163,28 @@ def _filled(pod: Json, limit: Json) -> Json:
     filled in the others from them (pkg/apis/core/v1/defaults.go, SetDefaults_LimitRangeItem)."""
     limits = (limit.get("max") or {}) | (limit.get("default") or {})
     requests = (limit.get("min") or {}) | limits | (limit.get("defaultRequest") or {})
-    said, containers = [], []
-    for one in pod["spec"]["containers"]:
+    said: list[str] = []
+    inits = [one["name"] for one in pod["spec"].get("initContainers") or ()]
+
+    def fill(one: Json) -> Json:
         block = one.get("resources") or {}
         has_requests, has_limits = block.get("requests") or {}, block.get("limits") or {}
         for section, has, filled in (("request", has_requests, requests), ("limit", has_limits, limits)):
             new = sorted(filled.keys() - has.keys())
             if new:
-                said.append(f"{', '.join(new)} {section} for container {one['name']}")
+                kind = "init container" if one["name"] in inits else "container"
+                said.append(f"{', '.join(new)} {section} for {kind} {one['name']}")
         whole = {"requests": requests | has_requests, "limits": limits | has_limits}
-        containers.append(one | {"resources": {k: v for k, v in whole.items() if v}})
+        return one | {"resources": {k: v for k, v in whole.items() if v}}
+
+    spec = containers.changed(pod["spec"], fill)
     if not said:
         return pod
     metadata = dict(pod["metadata"])
     metadata["annotations"] = (metadata.get("annotations") or {}) | {
         _ANNOTATION: "LimitRanger plugin set: " + "; ".join(said)
     }
-    return pod | {"metadata": metadata, "spec": pod["spec"] | {"containers": containers}}
+    return pod | {"metadata": metadata, "spec": spec}
 
 
 def _within_ranges(txn: Transaction, pod: Json) -> None:
@@ -193,8 +199,9 @@ def _within_ranges(txn: Transaction, pod: Json) -> None:
 
 def _outside(pod: Json, limit: Json) -> list[str]:
     kind = limit.get("type")
-    blocks = [one.get("resources") or {} for one in pod["spec"]["containers"]]
+    blocks = [one.get("resources") or {} for one in containers.every(pod["spec"])]
     if kind == "Pod":
+        blocks = [one.get("resources") or {} for one in containers.lasting(pod["spec"])]
         blocks = [{section: _total(blocks, section) for section in ("requests", "limits")}]
     elif kind != "Container":
         return []

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from base.quantities import QuantityInvalid, parse
-from sandbox.api import validate
+from sandbox.api import containers, validate
 from sandbox.api.errors import ApiError
 from sandbox.api.indices import asks
 from sandbox.api.merge import merged
@@ -90,9 +90,7 @@ def _mapping(section: Any) -> Mapping[str, Any]:
 
 def with_requests(pod: Json) -> Json:
     """A container's requests default to its limits, amount by amount, as the API does with every pod."""
-    return pod | {
-        "spec": pod["spec"] | {"containers": [_defaulted(one) for one in pod["spec"]["containers"]]}
-    }
+    return pod | {"spec": containers.changed(pod["spec"], _defaulted)}
 
 
 def _defaulted(one: Json) -> Json:
@@ -104,9 +102,7 @@ def _defaulted(one: Json) -> Json:
 
 def qos(spec: Json) -> str:
     """The quality of service class (pkg/apis/core/v1/helper/qos): amounts of zero do not count."""
-    blocks = [
-        one.get("resources") or {} for one in (*spec["containers"], *(spec.get("initContainers") or ()))
-    ]
+    blocks = [one.get("resources") or {} for one in containers.every(spec)]
     pairs = [(_amounts(block.get("requests")), _amounts(block.get("limits"))) for block in blocks]
     if not any(requests or limits for requests, limits in pairs):
         return "BestEffort"

@@ -14,6 +14,7 @@ from base.quantities import (
     parse,
     whole_bytes,
 )
+from sandbox.api.containers import LISTS
 from sandbox.api.store import Json
 
 Causes = list[tuple[str, str]]
@@ -55,9 +56,10 @@ def findings(body: Json, old: Json | None = None) -> Causes:
         )
     if old is not None and old["spec"]["selector"] != spec.get("selector"):
         found.append(("spec.selector", "Invalid value: field is immutable"))
-    return found + containers(
-        _object(template.get("spec")).get("containers"), "spec.template.spec.containers"
-    )
+    pod, path = _object(template.get("spec")), "spec.template.spec"
+    if pod.get("initContainers") is not None:
+        found += containers(pod["initContainers"], f"{path}.initContainers")
+    return found + containers(pod.get("containers"), f"{path}.containers")
 
 
 def replicas(value: Any) -> Causes:
@@ -159,8 +161,8 @@ def canonical(body: Json) -> Json:
 def _resource_blocks(body: Json) -> Iterable[Json]:
     spec = _object(body.get("spec"))
     inner = spec if body.get("kind") == "Pod" else _object(_object(spec.get("template")).get("spec"))
-    found = inner.get("containers")
-    for one in found if isinstance(found, list) else []:
+    listed = (inner.get(name) for name in LISTS)
+    for one in (one for found in listed if isinstance(found, list) for one in found):
         block = _object(one).get("resources")
         if isinstance(block, dict):
             yield block

@@ -5,6 +5,7 @@ pod's `sandbox`. Simpler than the real one: containers start together, and there
 """
 
 from sandbox.api.apiserver import ApiServer
+from sandbox.api.containers import is_sidecar
 from sandbox.api.indices import workload_of
 from sandbox.api.kinds import rfc3339, stored_at
 from sandbox.api.store import Json, Key
@@ -33,6 +34,8 @@ def start(api: ApiServer, pod: Json) -> None:
         ],
         "containerStatuses": [_started(one, now) for one in pod["spec"]["containers"]],
     }
+    if inits := pod["spec"].get("initContainers"):
+        pod["status"]["initContainerStatuses"] = [_initialised(one, now) for one in inits]
     keep(api, pod)
 
 
@@ -48,6 +51,14 @@ def _started(container: Json, now: str) -> Json:
         "resources": block,
     }
     return status | ({"allocatedResources": block["requests"]} if block.get("requests") else {})
+
+
+def _initialised(container: Json, now: str) -> Json:
+    """A native sidecar runs beside the others, any other init container has ended."""
+    if is_sidecar(container):
+        return _started(container, now) | {"ready": True}
+    ended = {"reason": "Completed", "exitCode": 0, "startedAt": now, "finishedAt": now}
+    return _started(container, now) | {"ready": True, "started": False, "state": {"terminated": ended}}
 
 
 def keep(api: ApiServer, pod: Json) -> None:

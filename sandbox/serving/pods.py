@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from base.quantities import millicores, whole_bytes
+from sandbox.api.containers import lasting
 from sandbox.api.store import Json
 from tools.cluster.objects import unix_ms
 
@@ -21,7 +22,7 @@ class PodState:
     `ready_ms` is when it became ready (None: it is not), `changed_ms` when its readiness last changed,
     `running_ms` when its first container started (None: it does not run). Limits and requests of the first
     container are those that its node has given it (containerStatuses' resources), else what the spec asks for;
-    `*_all` are sums over all containers. `others` is how many more containers there are.
+    `*_all` are sums over all containers and native sidecars. `others` is how many more containers there are.
     """
 
     name: str
@@ -55,7 +56,7 @@ class PodState:
 def state_of(pod: Json) -> PodState:
     """From the API's object."""
     meta, status = pod["metadata"], pod["status"]
-    given = [_resources(one, status) for one in pod["spec"]["containers"]]
+    given = [_resources(one, status) for one in lasting(pod["spec"])]
     first = (status.get("containerStatuses") or [{}])[0]
     changed, ready = _readiness(status)
     started = (first.get("state") or {}).get("running", {}).get("startedAt")
@@ -77,7 +78,7 @@ def state_of(pod: Json) -> PodState:
         cpu_limit_all=_some(limits, "cpu"),
         memory_limit_all=_some(limits, "memory"),
         others=len(given) - 1,
-        restarts=sum(one.get("restartCount", 0) for one in status.get("containerStatuses") or ()),
+        restarts=sum(one.get("restartCount", 0) for one in _statuses(status)),
         cpu_requested=_some(asked, "cpu") or 0,
         memory_requested=_some(asked, "memory") or 0,
     )
@@ -85,11 +86,15 @@ def state_of(pod: Json) -> PodState:
 
 def _resources(container: Json, status: Json) -> Json:
     """What the node has given the container; what the spec asks for where no node says so."""
-    for one in status.get("containerStatuses") or ():
+    for one in _statuses(status):
         if one["name"] == container["name"] and one.get("resources"):
             block: Json = one["resources"]
             return block
     return container.get("resources") or {}
+
+
+def _statuses(status: Json) -> list[Json]:
+    return [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
 
 
 def _readiness(status: Json) -> tuple[int | None, bool]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from forecasting.seeded_random import seed_of, uniform_at
+from sandbox.api.containers import lasting
 from sandbox.api.kinds import rfc3339
 from sandbox.api.store import Json, Key, Transaction
 from sandbox.load.manifest import IDLE, SCRAPE_MS, load_of
@@ -43,7 +44,7 @@ def pod_metrics(txn: Transaction, key: Key, pods: list[Json], now_ms: int) -> li
 
 
 def _metrics(pod: Json, first: tuple[int, int], at_ms: int) -> Json:
-    names = [c["name"] for c in pod["spec"]["containers"]]
+    names = [c["name"] for c in lasting(pod["spec"])]
     usages = [first, *([IDLE] * (len(names) - 1))]
     return {
         "metadata": {"name": pod["metadata"]["name"], "namespace": pod["metadata"]["namespace"]},
