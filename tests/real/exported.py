@@ -25,6 +25,12 @@ class Cluster:
         grid = sorted({*self.times(), *times})
         self._scrapes.put(name, labels, grid, lambda moment: told(moment) if moment in at else None)
 
+    def drop(self, name: str) -> None:
+        """Nothing of that name was stored of this namespace."""
+        series = self._scrapes.series
+        for key in [one for one in series if {("__name__", name), ("namespace", self.name)} <= {*one}]:
+            del series[key]
+
     def times(self, since_s: int = OLD_S, until_s: int = 0) -> list[int]:
         """The newest is five seconds old."""
         ages = range(5, OLD_S, EVERY_S)

@@ -442,7 +442,6 @@ def test_a_scrape_without_honor_labels_is_found_out(prometheus: Written, metric:
     found = latest(prometheus, "without-honor-labels", metric)
     assert found.missing in ("no_data", "partial")
     assert "kube_pod_container_info" in found.exported
-    assert found.absent == ()
     assert "honor_labels: true" in hint(found, "prometheus")
 
 
@@ -458,31 +457,20 @@ def test_what_nobody_set_is_not_called_absent(prometheus: Written) -> None:
     assert "workload's template" in hint(found, "prometheus")
 
 
-KEPT_BACK = ("kube_pod_container_info", "kube_pod_status_ready", "kube_pod_status_phase")
+def _without(name: str) -> Callable[[Cluster], None]:
+    """A workload of which one series was never exported, or dropped by the scrape."""
 
-
-@pytest.fixture(scope="module")
-def lacking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
-    """A store that lacks one of kube-state-metrics' series in all of it: a namespace for each would not do."""
-    binary: Path = assets.locate(modules.METRICS_STORE)["prometheus"]
-    written = Written(tmp_path_factory.mktemp("lacking") / "prometheus", binary)
-    try:
-        scrapes, now_ms = Scrapes(), time.time_ns() // 1_000_000
-        on = Cluster(scrapes, now_ms, "shop")
+    def build(on: Cluster) -> None:
         on.pod(PODS[0])
         on.granted(PODS[0], "app", 1)
         on.burns(PODS[0], 1, on.times())
-        for name in KEPT_BACK:
-            others = {key: told for key, told in scrapes.series.items() if dict(key)["__name__"] != name}
-            copies = {_in(key, name): told for key, told in others.items()}
-            written.write(Scrapes(copies))
-        yield written
-    finally:
-        written.close()
+        on.drop(name)
+
+    return build
 
 
-def _in(key: tuple[tuple[str, str], ...], cluster: str) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted({**dict(key), "cluster": cluster}.items()))
+for _name in ("kube_pod_container_info", "kube_pod_status_ready", "kube_pod_status_phase"):
+    SCENES[_name.replace("_", "-")] = _without(_name)
 
 
 @pytest.mark.parametrize(
@@ -494,13 +482,13 @@ def _in(key: tuple[tuple[str, str], ...], cluster: str) -> tuple[tuple[str, str]
         ("kube_pod_status_phase", Metric.CPU_REQUESTS),
     ],
 )
-def test_the_series_that_is_absent_is_named(lacking: Written, absent: str, metric: Metric) -> None:
-    target = Target(cluster="real", namespace="shop", kind="deployment", name="web")
-    templates = Templates(PRESETS["opentelemetry"], labels={"cluster": absent})
-    found = asking(lacking, lambda m: m.latest(metric, target, SystemClock().wall_ms()), templates)
+def test_the_series_that_is_absent_is_named(prometheus: Written, absent: str, metric: Metric) -> None:
+    found = latest(prometheus, absent.replace("_", "-"), metric)
     assert found.missing in ("no_data", "partial")
     assert found.absent == (absent,)
-    assert hint(found, "prometheus").startswith(f"no series {absent}: let kube-state-metrics export it")
+    assert hint(found, "prometheus").startswith(
+        f"its pods have no {absent}: let kube-state-metrics export it"
+    )
 
 
 def _istio(on: Cluster, pods: tuple[str, ...], reporter: str, **labels: str) -> None:

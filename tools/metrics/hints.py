@@ -81,7 +81,7 @@ def _unscraped(number: Number) -> str:
     found = []
     for prefix, remedy in _EXPORTERS.items():
         names = ", ".join(name for name in number.absent if name.startswith(prefix))
-        found += [f"no series {names}: {remedy}"] if names else []
+        found += [f"its pods have no {names}: {remedy}"] if names else []
     return "; ".join(found)
 
 

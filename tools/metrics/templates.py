@@ -115,11 +115,6 @@ class Templates:
                     found[name] = matchers
         return found
 
-    @property
-    def matchers(self) -> str:
-        """The operator's own, as they stand within braces."""
-        return ",".join(f'{name}="{escaped(value)}"' for name, value in sorted(self.labels.items()))
-
     def digest(self, metric: Metric) -> str:
         """What a stored answer depends on: another template is another series."""
         texts = self.by_metric[metric].texts
@@ -143,7 +138,7 @@ class Templates:
             "scrape_s": str(self.scrape_s),
             "samples": str(window_s // self.scrape_s),
             "replicas": ", ".join(self.replica_labels),
-            "labels": f",{self.matchers}" if self.labels else "",
+            "labels": "".join(f',{name}="{escaped(value)}"' for name, value in sorted(self.labels.items())),
         }
 
         def put(found: re.Match[str]) -> str:

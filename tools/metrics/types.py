@@ -90,8 +90,8 @@ class Number:
     """One measured figure. `at_ms` is the time of its newest sample (Unix ms), `age_ms` how old that was when
     it was asked for, `window_s` the seconds it is taken over (0: an instant), `coverage_ppm` the share of the
     expected pods or samples that it rests on. `v` is None exactly where `missing` says why. Where the source can
-    tell, `absent` are the series behind it of which there are none at all, `exported` those that bear the labels of
-    the scrape in place of their own."""
+    tell, `absent` are the series behind it that every pod should have and this workload has none of, `exported`
+    those that bear the labels of the scrape in place of their own."""
 
     metric: Metric
     unit: Unit

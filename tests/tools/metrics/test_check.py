@@ -126,7 +126,9 @@ def test_whatever_is_missing_has_a_reason_and_a_hint(metric: Metric, why: str, s
 def test_a_series_that_is_absent_is_named_with_who_exports_it(why: str) -> None:
     number = missing(Metric.CPU_REQUESTS, why)
     state = replace(number, absent=("kube_pod_container_info",))
-    assert hint(state, "prometheus").startswith("no series kube_pod_container_info: let kube-state-metrics")
+    assert hint(state, "prometheus").startswith(
+        "its pods have no kube_pod_container_info: let kube-state-metrics"
+    )
     both = replace(number, absent=("container_cpu_usage_seconds_total", "kube_pod_status_ready"))
     assert "kube-state-metrics" in hint(both, "prometheus")
     assert "/metrics/cadvisor" in hint(both, "prometheus")

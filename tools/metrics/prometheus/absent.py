@@ -1,5 +1,5 @@
-"""Why a figure is missing: the series that the store has none of, and those that bear the scrape's labels in place of
-their own, as a scrape without `honor_labels` leaves them (exported_namespace, exported_pod)."""
+"""Why a figure is missing: the series that a workload has none of, and those that bear the scrape's labels in place
+of their own, as a scrape without `honor_labels` leaves them (exported_namespace, exported_pod)."""
 
 import re
 from collections.abc import Mapping
@@ -19,11 +19,9 @@ _MAY_BE_ABSENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AbsentSeries:
-    """What to ask about the series that one figure needs (name → matchers for the workload); `everywhere` are the
-    matchers that hold for all."""
+    """What to ask about the series that one figure needs: their names, with the matchers for the workload."""
 
     series: Mapping[str, str]
-    everywhere: str
 
     @property
     def parts(self) -> frozenset[str]:
@@ -32,19 +30,19 @@ class AbsentSeries:
     @property
     def query(self) -> str:
         """Each part is there where any such series is."""
-        asked = {f"{_THERE}{name}": f"{name}{{{self.everywhere}}}" for name in self.series}
+        asked = {f"{_THERE}{name}": f"{name}{{{matchers}}}" for name, matchers in self.series.items()}
         for name, matchers in self.series.items():
             asked[f"{_EXPORTED}{name}"] = f"{name}{{{_exported(matchers)}}}"
         each = (f'label_replace(count({one}), "{PART}", "{part}", "", "")' for part, one in asked.items())
         return " or ".join(each)
 
     def absent(self, there: frozenset[str]) -> tuple[str, ...]:
-        """Series of which the store has none at all."""
+        """Series that every pod has, and of which this workload has none."""
         names = sorted(name for name in self.series if f"{_THERE}{name}" not in there)
         return tuple(name for name in names if _MAY_BE_ABSENT.fullmatch(name) is None)
 
     def exported(self, there: frozenset[str]) -> tuple[str, ...]:
-        """Series that are there of this workload, under the scrape's labels."""
+        """Series that this workload has under the scrape's labels."""
         return tuple(sorted(name for name in self.series if f"{_EXPORTED}{name}" in there))
 
 

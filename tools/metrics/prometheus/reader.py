@@ -90,7 +90,7 @@ class PrometheusMetrics:
     async def _explained(self, found: Number, target: Target) -> Number:
         """With the series that are behind it and are absent; as it is where the source does not say."""
         wanted = self._templates.series(found.metric, target)
-        asked = AbsentSeries(wanted, self._templates.matchers)
+        asked = AbsentSeries(wanted)
         try:
             document = await self._ask("query", {"query": asked.query}, found.metric, target)
             there = answers.named(document, asked.parts, self._where(found.metric, target))
