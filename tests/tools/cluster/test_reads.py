@@ -17,7 +17,7 @@ from tests.tools.permits import permit_for
 from tools.cluster.events import MOST_PAGES
 from tools.cluster.reader import KubernetesCluster
 from tools.cluster.writer import KubernetesWriter
-from tools.cluster_types import ApiEvent, Ownership, Patch, Pod, Precondition, audit_id_of
+from tools.cluster_types import ApiEvent, Ownership, Patch, Pod, Precondition, Restraints, audit_id_of
 from tools.errors import ClusterUnavailable, DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
 
 T = TypeVar("T")
@@ -478,3 +478,32 @@ def test_a_pods_fence_is_an_annotation_on_that_very_pod(tmp_path: Path) -> None:
     asked, body = using(tmp_path, {}, work)
     assert asked == f"PATCH {POD_PATH}"
     assert body == {"metadata": {"uid": f"uid-{POD}", "annotations": {"flyball.io/fence": "i-1"}}}
+
+
+BUDGETS = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets"
+QUOTAS = "/api/v1/namespaces/shop/resourcequotas"
+
+
+async def restraints(cluster: KubernetesCluster, _: FakeServer) -> Restraints:
+    return await cluster.restraints(WEB)
+
+
+@pytest.mark.parametrize(
+    ("budgets", "quotas", "found"),
+    [
+        ({"items": []}, {"items": []}, Restraints((), ())),
+        (403, {"items": []}, Restraints(None, ())),
+        ({"items": []}, 403, Restraints((), None)),
+        (403, 403, Restraints(None, None)),
+    ],
+)
+def test_what_may_not_be_listed_is_unknown_and_not_none(
+    tmp_path: Path, budgets: Any, quotas: Any, found: Restraints
+) -> None:
+    assert using(tmp_path, shop(**{BUDGETS: budgets, QUOTAS: quotas}), restraints) == found
+
+
+@pytest.mark.parametrize("broken", [404, 422, 500, {"items": [{"metadata": {"name": "b"}}]}])
+def test_budgets_that_cannot_be_read_are_an_error(tmp_path: Path, broken: Any) -> None:
+    with pytest.raises(ToolError):
+        using(tmp_path, shop(**{BUDGETS: broken, QUOTAS: {"items": []}}), restraints)
