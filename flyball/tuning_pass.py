@@ -9,7 +9,7 @@ from flyball.exits import UsageError
 from policies.types import AgentName
 
 if TYPE_CHECKING:
-    from agents.tuner.run import Pass, Row
+    from agents.tuner.result import Pass, Row
     from agents.tuner.strategy import Strategy
     from flyball.wiring import App
     from policies.types import Principal, Request

@@ -20,16 +20,18 @@ def aimed(found: Proposal, room: Room) -> Proposal:
     asked = found.proposed
     if asked is None:
         return found
-    wanted = asked if found.wanted is None else found.wanted
     if found.target.kind == "statefulset" and not room.names_kind:
-        return replace(found, proposed=None, wanted=wanted, why="statefulset-not-named")
+        return _kept(found, "statefulset-not-named", "no rule that allows it says `kinds: [statefulset]`")
     ranges = [r for r in room.ranges if r.dimension == DIMENSION]
     if not room.refused or not ranges:
         return found
     nearest = {min(max(asked, r.low), r.high) for r in ranges}
     inside = [n for n in nearest if found.now < n <= asked or asked <= n < found.now]
     if not inside:
-        return replace(found, proposed=None, wanted=wanted, why="policy-keeps-it")
+        return _kept(found, "policy-keeps-it", f"policy allows no such figure ({room.refused})")
     best = min(inside, key=lambda n: abs(n - asked))
-    reason = f"{found.reason}; wanted {asked}, policy allows {best} ({room.refused})"
-    return replace(found, proposed=best, wanted=wanted, reason=reason)
+    return found.said(f"policy allows {best}, not {asked} ({room.refused})").to(best)
+
+
+def _kept(found: Proposal, why: str, note: str) -> Proposal:
+    return replace(found.said(note).to(None), why=why)

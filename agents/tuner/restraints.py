@@ -13,24 +13,31 @@ from tools.cluster_types import Budget, Restraints, Workload
 SINGLE = "leaves a single replica: nothing serves while that one moves"
 
 
-def restrained(found: Proposal, workload: Workload, known: Restraints) -> Proposal:
-    """The proposal within budgets and quotas, with both figures where they differ, and what was looked at."""
+def restrained(found: Proposal, workload: Workload, known: Restraints, taken: Mapping[str, int]) -> Proposal:
+    """The proposal within budgets and quotas, with both figures where they differ, and what was looked at. `taken` is
+    what the proposals before it in the pass take of the namespace's quotas."""
     if found.proposed is None:
         return found
     if found.proposed < found.now:
         return _lowered(found, found.proposed, known.budgets)
-    return _raised(found, found.proposed, workload, known)
+    return _raised(found, found.proposed, workload, known, taken)
+
+
+def takes(found: Proposal, workload: Workload) -> Mapping[str, int]:
+    """What it would take of the namespace's quotas, by resource; what a smaller workload frees is not there yet."""
+    more = max(0, (found.proposed or 0) - found.now)
+    return {resource: more * amount for resource, amount in _of_one_pod(workload).items()}
 
 
 def noted(found: Proposal) -> Proposal:
     """With a word where no second replica is left."""
     single = found.proposed == 1 and found.now > 1
-    return replace(found, notes=(*found.notes, SINGLE)) if single else found
+    return found.said(SINGLE) if single else found
 
 
 def _lowered(found: Proposal, wanted: int, budgets: tuple[Budget, ...] | None) -> Proposal:
     if budgets is None:
-        return _with(found, "poddisruptionbudgets may not be listed: not looked at")
+        return found.said("poddisruptionbudgets may not be listed: not looked at")
     fits = (n for n in range(wanted, found.now) if all(one.disruptions(n) for one in budgets))
     best = next(fits, None)
     if best == wanted:
@@ -40,12 +47,14 @@ def _lowered(found: Proposal, wanted: int, budgets: tuple[Budget, ...] | None) -
     return _moved(found, best, "disruption-budget", note)
 
 
-def _raised(found: Proposal, wanted: int, workload: Workload, known: Restraints) -> Proposal:
+def _raised(
+    found: Proposal, wanted: int, workload: Workload, known: Restraints, taken: Mapping[str, int]
+) -> Proposal:
     if known.quotas is None:
-        return _with(found, "resourcequotas may not be listed: not looked at")
+        return found.said("resourcequotas may not be listed: not looked at")
     pod = _of_one_pod(workload)
     spare = [
-        (left // pod[resource], quota.name, resource)
+        (max(0, left - taken.get(resource, 0)) // pod[resource], quota.name, resource)
         for quota in known.quotas
         for resource, left in quota.left.items()
         if pod.get(resource)
@@ -70,10 +79,5 @@ def _of_one_pod(workload: Workload) -> Mapping[str, int]:
 
 
 def _moved(found: Proposal, best: int | None, why: str, note: str) -> Proposal:
-    wanted = found.proposed if found.wanted is None else found.wanted
-    kept = replace(_with(found, note), proposed=best, wanted=wanted)
-    return replace(kept, why=why) if best is None else kept
-
-
-def _with(found: Proposal, note: str) -> Proposal:
-    return replace(found, notes=(*found.notes, note), reason=f"{found.reason}; {note}")
+    moved = found.said(note).to(best)
+    return replace(moved, why=why) if best is None else moved

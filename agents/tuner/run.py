@@ -5,7 +5,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from pydantic import ValidationError
 
@@ -14,7 +14,8 @@ from agents.request_id import of_step
 from agents.tuner.aim import aimed
 from agents.tuner.demand import LOWER_S, STEP_S
 from agents.tuner.ports import Observer
-from agents.tuner.restraints import noted, restrained
+from agents.tuner.restraints import noted, restrained, takes
+from agents.tuner.result import Pass, Row
 from agents.tuner.skipped import skip_reason
 from agents.tuner.strategy import Observed, Proposal, Strategy, skipped
 from audit.clock import Clock
@@ -30,38 +31,6 @@ from tools.toolbox.port import Answer, Card, Recorder, Toolbox, TypedCall
 
 SCALE = "scale"
 """The one action that a pass proposes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A proposal and its result; `answer` is None where nothing was proposed, or the pass stopped before it."""
-
-    proposal: Proposal
-    answer: Answer | None
-
-    @property
-    def card(self) -> Card | None:
-        """What a person is shown of the answer."""
-        return self.answer.card if self.answer else None
-
-    @property
-    def status(self) -> str:
-        """The card's status; else `kept` where nothing is to change, `skipped` where the strategy was not asked."""
-        if self.card is not None:
-            return self.card.status
-        return "skipped" if self.proposal.cpu is None else "kept"
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """One whole pass, in the order in which it looked (by namespace, kind and name)."""
-
-    run_id: str
-    rows: tuple[Row, ...]
-
-    def counts(self) -> Mapping[str, int]:
-        """How many workloads ended how, by status."""
-        return dict(sorted(Counter(row.status for row in self.rows).items()))
 
 
 class TunerPass:
@@ -110,8 +79,11 @@ class TunerPass:
         plan = self._proposed([await self._look(workload) for workload in found])
         for proposal in plan:  # all of them, before anything is asked
             scaling(proposal)
-        pairs = zip(plan, found, strict=True)
-        return tuple(await self._rehearsed(run_id, [await self._inside(run_id, *pair) for pair in pairs]))
+        inside, taken = list[Proposal](), Counter[str]()
+        for proposal, workload in zip(plan, found, strict=True):
+            inside.append(await self._inside(run_id, proposal, workload, taken))
+            taken.update(takes(inside[-1], workload))
+        return tuple(await self._rehearsed(run_id, inside))
 
     async def _look(self, workload: Workload) -> Observed | Proposal:
         """What is to be proposed on, or why nothing is."""
@@ -138,7 +110,9 @@ class TunerPass:
         left = iter(answers)
         return [one if isinstance(one, Proposal) else next(left) for one in looked]
 
-    async def _inside(self, run_id: str, found: Proposal, workload: Workload) -> Proposal:
+    async def _inside(
+        self, run_id: str, found: Proposal, workload: Workload, taken: Mapping[str, int]
+    ) -> Proposal:
         """The proposal within what budgets, quotas and policy allow."""
         if found.proposed is None:
             return found
@@ -146,7 +120,7 @@ class TunerPass:
             known = await self._observer.restraints(workload.target)
         except (ToolError, RecordInvalid) as e:
             return skipped(workload, "unreadable", e.what)
-        found = restrained(found, workload, known)
+        found = restrained(found, workload, known, taken)
         if (call := self._call(run_id, found)) is not None:
             found = aimed(found, await self._toolbox.room(call, workload))
         return noted(found)

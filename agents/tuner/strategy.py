@@ -1,7 +1,7 @@
 """What a tuning strategy is: observations in, proposals out. Pure: no I/O, no clock, no randomness."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from policies.types import Target
@@ -37,6 +37,16 @@ class Proposal:
     reason: str = ""
     wanted: int | None = None
     notes: tuple[str, ...] = ()
+
+    def to(self, replicas: int | None) -> "Proposal":
+        """Another figure in the place of what is proposed; what was wanted first stays known."""
+        wanted = self.proposed if self.wanted is None else self.wanted
+        return replace(self, proposed=replicas, wanted=wanted)
+
+    def said(self, note: str) -> "Proposal":
+        """With something that a person should know; the record keeps it too."""
+        reason = f"{self.reason}; {note}" if self.reason else note
+        return replace(self, notes=(*self.notes, note), reason=reason)
 
 
 def skipped(workload: Workload, why: str, reason: str = "") -> Proposal:

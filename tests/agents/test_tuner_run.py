@@ -12,7 +12,8 @@ import pytest
 
 from agents.errors import StrategyBroken, StrategyUnknown
 from agents.tuner.hpa import Hpa
-from agents.tuner.run import Pass, TunerPass
+from agents.tuner.result import Pass
+from agents.tuner.run import TunerPass
 from agents.tuner.strategies import STRATEGIES, strategy
 from agents.tuner.strategy import Aim, Observed, Proposal, Strategy
 from audit.clock import SystemClock
@@ -154,8 +155,10 @@ def test_it_aims_at_the_nearest_that_policy_allows(
     assert (row.proposal.wanted, row.proposal.proposed, row.proposal.why) == (wanted, proposed, why)
     assert [json.loads(call.arguments)["replicas"] for call in box.calls] == ([proposed] if proposed else [])
     assert row.status == ("simulated" if proposed else "kept")
-    if proposed:
-        assert f"wanted {wanted}, policy allows {proposed} (limits.replicas.max" in row.proposal.reason
+    (note,) = row.proposal.notes
+    said = f"policy allows {proposed}, not {wanted} (" if proposed else "policy allows no such figure ("
+    assert note == f"{said}limits.replicas.max = {limit})"
+    assert row.proposal.reason.endswith(note)
 
 
 @pytest.mark.parametrize(
@@ -210,6 +213,20 @@ def test_it_goes_up_no_further_than_the_quotas_admit_pods(
         assert row.proposal.wanted == 6
         (note,) = row.proposal.notes
         assert note.startswith(f"resourcequota team has room for {(proposed or 4) - 4} more pods (")
+
+
+def test_two_that_grow_share_what_a_quota_leaves() -> None:
+    """And what another one gives back is not there before it is given back."""
+    load = {"api": [1_200] * 4, "idle": [200] * 4, "web": [1_200] * 4}
+    quotas = (Quota("team", {"requests.cpu": 3_500}),)
+    observer = FakeObserver(load, [workload(name) for name in load], known=Restraints((), quotas))
+    box = FakeToolbox(replicas={f"deployment/{name}": 4 for name in load})
+    found, _, _ = tuned(observer, box)
+    assert [(r.proposal.target.name, r.proposal.proposed) for r in found.rows] == [
+        ("api", 6),
+        ("idle", 1),
+        ("web", 5),
+    ]
 
 
 @pytest.mark.parametrize(("cpu", "what"), [(200, "poddisruptionbudgets"), (1_200, "resourcequotas")])

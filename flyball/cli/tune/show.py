@@ -12,7 +12,7 @@ from flyball.exits import Exit
 from flyball.tuning_pass import TUNER
 
 if TYPE_CHECKING:
-    from agents.tuner.run import Row
+    from agents.tuner.result import Row
     from flyball.tuning_pass import Tuned
     from flyball.wiring import App
     from tools.plans.plan import Carried, StepDone

@@ -61,11 +61,14 @@ def test_it_aims_inside_the_policy_and_says_both_figures(flyball: Flyball) -> No
     found = {n: (i["now"], i["wanted"], i["proposed"], i["status"]) for n, i in items(out).items()}
     assert found["web"] == (4, 34, 20, "simulated")
     assert found["search"] == (6, 14, 10, "simulated")
-    assert "wanted 14, policy allows 10 (limits.replicas.max = 10" in items(out)["search"]["reason"]
+    said = "policy allows 10, not 14 (limits.replicas.max = 10"
+    assert items(out)["search"]["notes"][0].startswith(said)
+    assert said in items(out)["search"]["reason"]
     _, listed, _ = flyball("audit", "tail", "--lines", "500", "-o", "json")
     records = [i.get("record", i) for i in json.loads(listed)["items"]]
     assert not [r for r in records if (r.get("decision") or {}).get("verdict") == "deny"]
     _, shown, _ = flyball("tune", "run", "--cpu-percent", "15", "--dry-run")
+    assert f"  deployment/search: {said}" in shown
     assert ["search", "6", "14", "10"] in [line.split()[:4] for line in shown.splitlines()]
 
 
