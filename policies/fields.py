@@ -97,7 +97,7 @@ Subject = Annotated[
     str, Field(pattern=r"\A(agent:|human:|group:|role:)[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127})\z")
 ]
 Pattern = Annotated[str, Field(pattern=rf"\A{_STAR}\z")]
-ClusterPattern = Annotated[str, Field(pattern=r"\A(\*|[A-Za-z0-9][-._@:A-Za-z0-9]{0,252}\*?)\z")]
+ClusterPattern = Annotated[str, Field(pattern=r"\A(\*|[A-Za-z0-9][-._@:/A-Za-z0-9]{0,252}\*?)\z")]
 KindPattern = Annotated[str, Field(pattern=r"\A(\*|[a-z]{1,63})\z")]
 Action = Annotated[str, Field(pattern=r"\A[a-z][a-z0-9_]{0,62}\z")]
 LabelKey = Annotated[

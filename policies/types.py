@@ -22,7 +22,9 @@ Mode = Literal["live", "dry_run"]
 # RFC 1123 labels and subdomains, ASCII only: a name is rejected, never normalised.
 DnsLabel = Annotated[str, Field(pattern=r"\A[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\z")]
 DnsName = Annotated[str, Field(pattern=r"\A[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?\z")]
-ClusterName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9]([-._@:A-Za-z0-9]{0,251}[A-Za-z0-9])?\z")]
+CLUSTER_NAME = r"[A-Za-z0-9]([-._@:/A-Za-z0-9]{0,251}[A-Za-z0-9])?"
+"""A context's name as kubeconfigs have them: EKS names its by an ARN, with `:` and `/`."""
+ClusterName = Annotated[str, Field(pattern=rf"\A{CLUSTER_NAME}\z")]
 KindName = Annotated[str, Field(pattern=r"\A[a-z]{1,63}\z")]
 ActionName = Annotated[str, Field(pattern=r"\A[a-z][a-z0-9_]{0,62}\z")]
 AgentName = Annotated[str, Field(pattern=r"\Aagent:[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?\z")]
@@ -102,7 +104,8 @@ class Target(Wire):
 
     @cached_property
     def key(self) -> str:
-        """`cluster/namespace/kind/name`: what claims, leases and the log's index go by."""
+        """`cluster/namespace/kind/name`: what claims, leases and the log's index go by. Only the cluster's name may
+        hold a `/`, so that no two targets have one key."""
         return f"{self.cluster}/{self.path}"
 
 

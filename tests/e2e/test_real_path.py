@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.e2e.policy import write
 from tests.kit.console import Console
@@ -42,6 +43,33 @@ def test_scale_within_policy_is_done_and_undone(kube: Namespace, console: Consol
     undone = console.ask("undo", str(done["record"]), "--yes", code=0)
     assert undone["status"] == "applied"
     assert kube.get("web")["spec"]["replicas"] == 2
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        "arn:aws:eks:eu-west-1:111122223333:cluster/prod",
+        "gke_my-project_europe-west1-b_prod",
+        "kubernetes-admin@kubernetes",
+        "shop/api-example:6443/kube:admin",
+    ],
+)
+def test_contexts_as_clouds_name_them(kube: Namespace, tmp_path: Path, context: str) -> None:
+    config = tmp_path / "cloud.kubeconfig"
+    document = YAML(typ="safe", pure=True).load(kube.plane.kubeconfig.read_text())
+    document["contexts"][0]["name"] = document["current-context"] = context
+    config.write_text(json.dumps(document))
+    console = opened(kube, tmp_path, config, context)
+    kube.workload("web", 2)
+    done = act(console, 4, code=0)
+    assert console.ask("status", code=0)["context"] == context
+    changes = console.ask("changes", "deploy/web", code=0)["items"]
+    assert done["record"] in [one["record"] for one in changes]
+    assert console.ask("stop", "--cluster", code=0)["scope"] == f"cluster/{context}"
+    act(console, 5, code=3)
+    assert console.ask("resume", "--cluster", code=0)["state"] == "running"
+    assert console.ask("undo", str(done["record"]), "--yes", code=0)["status"] == "applied"
+    assert console.run("audit", "verify").code == 0
 
 
 def test_all_namespaces_are_those_that_policy_lets_be_listed(kube: Namespace, console: Console) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import orjson
 import pytest
+from pydantic import ValidationError
 
 from policies import claim_keys
 from policies.claim_keys import ClaimKey
+from policies.types import Target
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("agents", "tools", "policies", "audit", "forecasting", "sandbox", "flyball", "base")
@@ -108,3 +110,25 @@ def test_the_auditors_table_names_it(key: ClaimKey) -> None:
     lines = (ROOT / "docs/audit.md").read_text(encoding="utf-8").splitlines()
     (row,) = [line for line in lines if line.startswith(f"| `{key.prefix}`")]
     assert row.endswith(f"| {key.means} | {', '.join(key.claims)} | {key.set_back} |")
+
+
+def test_no_two_targets_have_one_key() -> None:
+    """A cluster's name may hold a `/`, as EKS's do; nothing else of a key may, so that it is taken apart one way."""
+    clusters = ("a", "a/b", "a//b", "a/b/deployment", "a/b/deployment/web", "arn:aws:eks:eu:1:cluster/prod")
+    made = [
+        Target(cluster=cluster, namespace=namespace, kind=kind, name=name)
+        for cluster in clusters
+        for namespace in (None, "b", "deployment", "web")
+        for kind in ("b", "deployment", "web")
+        for name in ("b", "deployment", "web")
+    ]
+    assert len({target.key for target in made}) == len(made)
+    for more in (
+        {"namespace": "a/b"},
+        {"kind": "a/b"},
+        {"name": "a/b"},
+        {"cluster": "a/"},
+        {"cluster": "/a"},
+    ):
+        with pytest.raises(ValidationError):
+            Target(**{"cluster": "a", "namespace": "b", "kind": "deployment", "name": "web", **more})

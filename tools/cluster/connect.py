@@ -2,18 +2,19 @@
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit.clock import Clock
+from policies.types import CLUSTER_NAME
 from tools.cluster import kubeconfig as kube
 
 if TYPE_CHECKING:
     from tools.cluster.reader import KubernetesCluster
 
 IN_CLUSTER = "in-cluster"
-_NAME = re.compile(r"[A-Za-z0-9]([-._@:A-Za-z0-9]{0,251}[A-Za-z0-9])?")
 
 
 async def connect(
@@ -36,11 +37,13 @@ async def connect(
 
     paths = (kubeconfig,) if kubeconfig else kube.locations(environ)
     if context == IN_CLUSTER or (context is None and in_pod(paths, environ)):
-        return KubernetesCluster(Api(client.in_cluster()), _named(name or IN_CLUSTER), clock)
+        known_as = _named(name or IN_CLUSTER)
+        return KubernetesCluster(Api(client.in_cluster()), known_as, clock)
     config = kube.read(paths)
     chosen = config.context(context)
+    known_as = _named(name or chosen)
     login = await client.from_kubeconfig(config, chosen, clock)
-    return KubernetesCluster(Api(login), _named(name or chosen), clock)
+    return KubernetesCluster(Api(login), known_as, clock)
 
 
 def in_pod(paths: tuple[Path, ...], environ: Mapping[str, str] = os.environ) -> bool:
@@ -50,11 +53,12 @@ def in_pod(paths: tuple[Path, ...], environ: Mapping[str, str] = os.environ) -> 
 
 def _named(name: str) -> str:
     """Policy, claims and records use this name, so it has to fit their grammar."""
-    if _NAME.fullmatch(name) is None:
-        fitting = re.sub("[^-._@:A-Za-z0-9]+", "-", name).strip("-._@:")
+    if re.fullmatch(CLUSTER_NAME, name) is None:
+        fitting = re.sub("[^-._@:/A-Za-z0-9]+", "-", name).strip("-._@:/")[:253]
         raise kube.KubeconfigInvalid(
-            f"context name `{name}` cannot name a cluster (letters, digits and -._@: only)",
+            f"context name `{name}` cannot name a cluster (letters, digits and -._@:/ only, a letter or digit at "
+            "both ends)",
             where="kubeconfig",
-            hint=f"kubectl config rename-context {name} {fitting}",
+            hint=f"kubectl config rename-context {shlex.quote(name)} {fitting or 'NEW-NAME'}",
         )
     return name

@@ -1,6 +1,7 @@
 """kubeconfig files and credentials (threat 29): what is read, and what each mistake says."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -266,12 +267,36 @@ def test_certificates_that_cannot_be_used(user: str, cluster: str, tmp_path: Pat
     assert str(config) in error.value.where
 
 
-def test_a_context_name_that_cannot_name_a_cluster(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "arn:aws:eks:eu-west-1:111122223333:cluster/prod",
+        "gke_my-project_europe-west1-b_prod",
+        "kubernetes-admin@kubernetes",
+        "shop/api-example:6443/kube:admin",
+    ],
+)
+def test_a_context_may_be_named_as_clouds_name_theirs(name: str, tmp_path: Path) -> None:
     path = kubeconfig(tmp_path, SERVER)
-    path.write_text(path.read_text().replace("here", "arn:aws:eks:eu:1:cluster/prod"))
+    path.write_text(path.read_text().replace("here", name))
+
+    async def run() -> str:
+        cluster = await connect(None, path, clock=Hands())
+        await cluster.close()
+        return cluster.name
+
+    assert asyncio.run(run()) == name
+
+
+def test_a_context_name_that_cannot_name_a_cluster(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is refused before a connection is opened: none is left behind unclosed."""
+    path = kubeconfig(tmp_path, SERVER)
+    path.write_text(path.read_text().replace("here", "my prod!"))
     with pytest.raises(KubeconfigInvalid) as error:
         asyncio.run(connect(None, path, clock=Hands()))
-    assert error.value.hint.endswith("arn:aws:eks:eu:1:cluster/prod arn:aws:eks:eu:1:cluster-prod")
+    assert error.value.hint == "kubectl config rename-context 'my prod!' my-prod"
+    gc.collect()
+    assert "Unclosed" not in caplog.text
 
 
 def test_in_cluster_outside_a_pod(tmp_path: Path) -> None:
