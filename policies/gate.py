@@ -4,6 +4,7 @@ Any exception inside is a deny, and so is everything that no rule allows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from policies.claim_keys import ATTEMPT, CHANGED, CLOCK, FENCE, NONCE, POLICY_EPOCH
 from policies.decision import Decision, VerdictKind
@@ -30,10 +31,11 @@ class Gate:
     """Decides by one snapshot. Safe to share between threads.
 
     Ended role bindings are dropped by swapping the snapshot for its `as_of` (one reference, never in place).
+    `problem` is why the files that there are now are not what decides; each refusal says it too.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, snapshot: Snapshot, problem: str = "") -> None:
+        self._snapshot, self.problem = snapshot, problem
 
     @property
     def snapshot(self) -> Snapshot:
@@ -60,7 +62,7 @@ class Gate:
     def screen(self, request: Request, *, now_ms: int, values: Mapping[str, int]) -> Decision:
         """By names only, before any read: what a label may still decide passes here, and meets `decide`."""
         try:
-            return self._screen(request, now_ms, values)
+            return self.explained(self._screen(request, now_ms, values))
         except Exception as error:  # noqa: BLE001 - whatever fails in here is a deny
             return _failed(self._snapshot, request, error)
 
@@ -75,9 +77,16 @@ class Gate:
         `approvals` lists what the live request would need; claims are returned all the same.
         """
         try:
-            return self._decide(request, seen, approvals, situation)
+            return self.explained(self._decide(request, seen, approvals, situation))
         except Exception as error:  # noqa: BLE001 - whatever fails in here is a deny
             return _failed(self._snapshot, request, error)
+
+    def explained(self, decision: Decision) -> Decision:
+        """The decision; a refusal with the problem of the policy's files, where there is one."""
+        if not self.problem or decision.verdict is not VerdictKind.DENY:
+            return decision
+        told = f"{decision.detail}; the policy files are not in force: {self.problem}"
+        return replace(decision, detail=told)
 
     def vote_refused(
         self, request: Request, voter: Principal, needs: Sequence[Mapping[str, object]]

@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
+from audit.log import Entry
 from flyball.settings import TABLE, load
 from policies.errors import PolicyInvalid
 from tests.kit.installation import (
     LOCAL,
     OPS,
+    App,
     allow,
     ask,
     deny,
+    doc,
     flags,
     installation,
     kinds,
@@ -26,7 +29,8 @@ from tests.kit.installation import (
     within,
     write_policy,
 )
-from tools.path.outcome import Applied, Pending, Refused
+from tools.approvals.voting import VoteRefused
+from tools.path.outcome import Applied, Pending, Refused, Simulated
 
 
 def _limits(top: int, **more: Any) -> list[dict[str, Any]]:
@@ -135,6 +139,109 @@ def test_a_process_with_another_policy_folder_does_not_act_beside_the_first(tmp_
                 assert isinstance(result, Refused)
                 assert result.stage == "policy"
                 assert await replicas(tight) == 9
+
+    asyncio.run(run())
+
+
+def test_looking_and_asking_with_another_folder_stop_nobody(tmp_path: Path) -> None:
+    """Reads, rehearsals and previews announce nothing: only who acts moves the policy in force."""
+    wide = write_policy(tmp_path / "wide", _limits(100))
+    strict = write_policy(tmp_path / "strict", _limits(9))
+
+    async def run() -> None:
+        async with installation(tmp_path, wide) as loose:
+            assert isinstance(await loose.executor.execute(proposed(loose, 8)), Applied)
+            before = (await kinds(loose)).count("policy.changed")
+            async with installation(tmp_path, strict) as tight:
+                assert (await ask(tight, "list_workloads", {})).status == "ok"
+                assert isinstance(await tight.executor.execute(proposed(tight, 9, mode="dry_run")), Simulated)
+                assert isinstance(await tight.executor.execute(proposed(tight, 50, mode="dry_run")), Refused)
+                decision, _ = await tight.executor.preview(proposed(tight, 9))
+                assert decision.verdict == "allow", "asked by its own policy"
+            assert (await kinds(loose)).count("policy.changed") == before
+            assert isinstance(await loose.executor.execute(proposed(loose, 50)), Applied)
+
+    asyncio.run(run())
+
+
+def test_who_moved_the_policy_is_said(tmp_path: Path) -> None:
+    wide = write_policy(tmp_path / "wide", _limits(100))
+    strict = write_policy(tmp_path / "strict", _limits(9))
+
+    async def run() -> None:
+        async with installation(tmp_path, wide) as loose, installation(tmp_path, strict) as tight:
+            assert isinstance(await loose.executor.execute(proposed(loose, 8)), Applied)
+            assert isinstance(await tight.executor.execute(proposed(tight, 9)), Applied)
+            result = await loose.executor.execute(proposed(loose, 50))
+            assert isinstance(result, Refused)
+            (moved,) = await loose.log.find(kinds=("policy.changed",), newest_first=True, limit=1)
+            who = f"announced by {tight.identity.human}, {tight.identity.session}: record {moved.seq}"
+            assert who in result.detail
+            decision, _ = await loose.executor.preview(proposed(loose, 50))
+            assert decision.stage == "policy", (
+                "what it announced before holds no more, and it does not pretend"
+            )
+
+    asyncio.run(run())
+
+
+def test_files_that_do_not_load_are_told_in_each_refusal_and_once_in_the_log(tmp_path: Path) -> None:
+    policies = write_policy(tmp_path / "policies", _limits(9))
+
+    async def problems(app: App) -> list[str]:
+        found = await app.log.find(kinds=("policy.changed",))
+        labels = [entry.record.labels or {} for entry in found]
+        return [one["problem"] for one in labels if "problem" in one]
+
+    async def run() -> None:
+        async with installation(tmp_path, policies) as app:
+            assert isinstance(await app.executor.execute(proposed(app, 8)), Applied)
+            (policies / "more.yaml").symlink_to("gone")
+            for wanted in (15, 16):
+                result = await app.executor.execute(proposed(app, wanted))
+                assert isinstance(result, Refused)
+                assert f"the policy files are not in force: {policies}/more.yaml" in result.detail
+            unknown = await app.executor.execute(proposed(app, 8).model_copy(update={"tool": "no_such_tool"}))
+            assert isinstance(unknown, Refused)
+            assert "the policy files are not in force" in unknown.detail
+            assert len(await problems(app)) == 1
+            assert isinstance(await app.executor.execute(proposed(app, 7)), Applied)
+            (policies / "more.yaml").unlink()
+            result = await app.executor.execute(proposed(app, 15))
+            assert isinstance(result, Refused)
+            assert "not in force" not in result.detail
+            assert (await problems(app))[1:] == ["none"]
+
+    asyncio.run(run())
+
+
+def _asking(role: str) -> list[dict[str, Any]]:
+    sre = doc("RoleBinding", "sre", {"subjects": ["human:bob"], "role": "sre", "clusters": ["*"]})
+    return [*_limits(20, approval={"from": role, "when": "always"}), sre]
+
+
+@pytest.mark.parametrize("vote", ["yes", "no"])
+def test_an_open_question_takes_the_votes_that_policy_asks_for_now(tmp_path: Path, vote: str) -> None:
+    policies = write_policy(tmp_path / "policies", _asking("local"))
+
+    async def cast(app: App, handle: str) -> object:
+        me = app.identity.by_hand()
+        if vote == "yes":
+            return await app.approvals.approve(handle, me)
+        return await app.approvals.deny(handle, me, "no")
+
+    async def run() -> None:
+        async with installation(tmp_path, policies) as app:
+            asked = await app.executor.execute(proposed(app, 15))
+            assert isinstance(asked, Pending)
+            write_policy(policies, _asking("sre"))
+            with pytest.raises(VoteRefused, match="it takes sre"):
+                await cast(app, asked.handle)
+            again = await app.executor.execute(proposed(app, 16))
+            assert isinstance(again, Pending)
+            write_policy(policies, _asking("local"))
+            result = await cast(app, again.handle)
+            assert isinstance(result, Applied if vote == "yes" else Entry)
 
     asyncio.run(run())
 

@@ -1,9 +1,11 @@
 """Approvals: what waits, and a person's vote on exactly that. No tool of a model can reach this."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.errors import ClaimLost
 from audit.log import Entry
+from policies.decision import VerdictKind
 from policies.types import Principal, Request
 from tools.approvals.plan_votes import PlanVotes
 from tools.approvals.voting import VoteRefused, by_person, ends
@@ -122,8 +124,22 @@ class Approvals:
     async def _may_vote(self, waiting: Waiting, voter: Principal) -> None:
         by_person(self._c, waiting.handle, voter)
         gate = await self._c.gate()
-        if (why := gate.vote_refused(waiting.request, voter, waiting.needs)) is not None:
+        needs = await self._needs_now(waiting, gate.snapshot.digest)
+        if (why := gate.vote_refused(waiting.request, voter, needs)) is not None:
             raise VoteRefused(why, where=waiting.handle, hint="another person must approve it")
+
+    async def _needs_now(self, waiting: Waiting, policy: str) -> Sequence[Mapping[str, object]]:
+        """Whose votes it takes by the policy of now, for a yes and a no alike. As it was asked under the same policy,
+        and where that cannot be found out or asks nobody: then the path itself says what becomes of it."""
+        if await self._c.journal.policy_of(waiting.entry) == policy:
+            return waiting.needs
+        try:
+            decision, _ = await self._executor.preview(waiting.request)
+        except ToolError:
+            return waiting.needs
+        if decision.verdict is not VerdictKind.NEEDS_APPROVAL:
+            return waiting.needs
+        return [{"role": need.role, "local": need.local} for need in decision.approvals]
 
 
 def _waiting(entry: Entry, request: Request, attempts: int) -> Waiting:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from audit.errors import AuditError
 from base.interrupts import interrupted, shield_until_done
@@ -69,6 +70,8 @@ class AttemptRunner:
                 return await self._failed(ctx, e, ledger)
             decision = await self.decide(ctx, attempt, standing.votes, values)
             if decision.verdict is VerdictKind.DENY:
+                if decision.stage == "policy":
+                    decision = replace(decision, detail=decision.detail + await self._c.announced_by())
                 return await self.refuse(ctx.request, decision, attempt, ledger, manual(ctx, attempt))
             if decision.verdict is VerdictKind.NEEDS_APPROVAL or decision.permit is None:
                 return await self._ask(ctx.request, decision, attempt, standing, ledger)
@@ -114,6 +117,10 @@ class AttemptRunner:
             return None
         except (NotFound, WriteError) as e:  # before the intent, and a rehearsal has no effect
             return await self._failed(ctx, e, ledger, attempt)
+        now = await self._c.gate()
+        if now.snapshot.digest != ctx.gate.snapshot.digest:
+            no = denied(now, ctx.request, "policy", "the policy has changed since the decision: ask again")
+            return await self.refuse(ctx.request, no, attempt, ledger)
         with suppress(DefiniteConflict):
             # From the durable intent to its outcome nothing is cut short: a write ends within 10 s.
             return await shield_until_done(writing.write(), interrupted="answers")
@@ -141,7 +148,7 @@ class AttemptRunner:
     async def judge(self, ctx: ExecutionContext, seen: Observation) -> Decision:
         """The gate's answer on what was seen before: a first attempt, and no rollback."""
         votes = await self._c.journal.votes_of(ctx.request)
-        values = await self._c.values(ctx.keys)
+        values = self._c.as_announced(ctx.gate, await self._c.values(ctx.keys))
         return ctx.gate.decide(ctx.request, seen, votes, self._situation(ctx, values, 1, rollback=False))
 
     def _situation(

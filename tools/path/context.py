@@ -1,14 +1,15 @@
 """What the governed path shares: log, gate, reader, leases, identity and time. No writer is in it."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from audit.clock import Clock
 from audit.log import Log
-from audit.record import Actor
-from policies.claim_keys import POLICY_EPOCH, STOP, first_bits
+from audit.record import Actor, Record
+from base.text import storable
+from policies.claim_keys import POLICY_EPOCH, STOP
 from policies.decision import Decision, VerdictKind
 from policies.gate import Gate
 from policies.source import PolicySource
@@ -16,9 +17,13 @@ from policies.types import Claim, Principal, Request
 from tools.cluster_types import ClusterIdentity
 from tools.errors import ClusterMismatch
 from tools.metrics.types import MetricsReader
-from tools.path.journal import Journal
+from tools.path.journal import MOST_TEXT, Journal, actor_of
 from tools.path.stop_files import StopFiles
 from tools.ports import ClusterReader, Leases
+
+SYSTEM = Actor(type="system", id="flyball")
+PROBLEM = "problem"
+"""The label of a policy.changed record that is about files: why they are not in force, or `none` once they are."""
 
 
 class Identity(Protocol):
@@ -44,6 +49,8 @@ class Context:
     metrics: MetricsReader | None = None
     journal: Journal = field(init=False)
     _gate: Gate | None = None
+    _announced: str = ""
+    """The digest of the policy that this process has announced last."""
 
     def __post_init__(self) -> None:
         self.journal = Journal(self.log)
@@ -57,24 +64,56 @@ class Context:
         return secrets.token_hex(16)
 
     async def gate(self) -> Gate:
-        """The gate over the policy as its files are now, and as of now; a change is recorded and moves the epoch on.
+        """The gate over the policy as its files are now, and as of now. For questions: it moves nothing.
 
-        A process that judges by an older policy than the newest recorded one loses its claims.
+        Files that do not load are recorded once, and again when they load; the last good policy decides meanwhile.
         """
-        snapshot = self.policy.current()
-        if self._gate is None or self._gate.snapshot.digest != snapshot.digest:
-            await self._announce(snapshot.digest)
-            self._gate = Gate(snapshot)
-        return self._gate.as_of(self.now_ms())
+        snapshot, problem = self.policy.current(), self.policy.problem
+        said = problem.said if problem is not None else ""
+        known = self._gate
+        if known is None or known.snapshot.digest != snapshot.digest or known.problem != said:
+            if said != (known.problem if known is not None else ""):
+                await self.log.commit((self._changed(SYSTEM, snapshot.digest, said or "none"),))
+            known = self._gate = Gate(snapshot, said)
+        return known.as_of(self.now_ms())
 
-    async def _announce(self, digest: str) -> None:
-        key, epoch = POLICY_EPOCH.of(self.cluster.name), first_bits(digest)
-        if (await self.log.values((key,)))[key] == epoch:
+    async def announce(self, gate: Gate, request: Request) -> None:
+        """Say in the log that a live action goes by this policy, which moves the epoch on; nothing for a dry run.
+
+        A process that acts by an older policy than the newest announced one loses its claims. Looking and asking
+        announce nothing: with another folder of policies they would stop whoever acts beside them.
+        """
+        digest = gate.snapshot.digest
+        if request.mode == "dry_run" or self._announced == digest:
             return
-        record = self.log.draft(
-            "policy.changed", actor=Actor(type="system", id="flyball"), labels={"policy_sha256": digest}
-        )
-        await self.log.commit((record,), (Claim("set", key, epoch),))
+        key, epoch = POLICY_EPOCH.of(self.cluster.name), gate.snapshot.epoch
+        if (await self.log.values((key,)))[key] != epoch:
+            record = self._changed(actor_of(request.principal), digest)
+            await self.log.commit((record,), (Claim("set", key, epoch),))
+        self._announced = digest
+
+    def as_announced(self, gate: Gate, values: Mapping[str, int]) -> dict[str, int]:
+        """The log's integers as they will be once this policy is announced; as they are where this process has
+        announced it before, for then another one has moved the epoch on since."""
+        if self._announced == gate.snapshot.digest:
+            return dict(values)
+        return {**values, POLICY_EPOCH.of(self.cluster.name): gate.snapshot.epoch}
+
+    async def announced_by(self) -> str:
+        """Who announced the policy in force, for a refusal; empty where the log does not say."""
+        for entry in await self.log.find(kinds=("policy.changed",), newest_first=True, limit=100):
+            if PROBLEM not in (entry.record.labels or {}):
+                actor = entry.record.actor
+                return (
+                    f"; it was announced by {actor.id}, {actor.session or 'no session'}: record {entry.seq}"
+                )
+        return ""
+
+    def _changed(self, actor: Actor, digest: str, problem: str | None = None) -> Record:
+        labels = {"policy_sha256": digest}
+        if problem is not None:
+            labels[PROBLEM] = storable(problem, MOST_TEXT)
+        return self.log.draft("policy.changed", actor=actor, labels=labels)
 
     async def screened(self, gate: Gate, request: Request) -> Decision | None:
         """Identity, kill switch and names, before any read; None where the request may go on."""
@@ -110,11 +149,13 @@ class Context:
 
 def denied(gate: Gate, request: Request, stage: str, detail: str) -> Decision:
     """A refusal of the path itself, beside the gate's own."""
-    return Decision(
-        verdict=VerdictKind.DENY,
-        stage=stage,
-        rule=None,
-        detail=detail,
-        request_digest=request.digest,
-        policy_digest=gate.snapshot.digest,
+    return gate.explained(
+        Decision(
+            verdict=VerdictKind.DENY,
+            stage=stage,
+            rule=None,
+            detail=detail,
+            request_digest=request.digest,
+            policy_digest=gate.snapshot.digest,
+        )
     )

@@ -69,6 +69,7 @@ class Executor:
             waited, gate = gate.snapshot.digest, await c.gate()
             if gate.snapshot.digest != waited and (later := await c.screened(gate, request)):
                 return await self._runner.refuse(request, later)
+            await c.announce(gate, request)
             ctx = ExecutionContext(request, spec, args, cluster, gate, held, confirmed)
             return await self._under_lease(ctx)
 
@@ -92,7 +93,7 @@ class Executor:
         attempt = await self._runner.look(ctx, 1)
         await c.log.commit((c.journal.previewed(request, attempt.seen),))
         votes = await c.journal.votes_of(request)
-        values = await c.values(ctx.keys)
+        values = c.as_announced(gate, await c.values(ctx.keys))
         return await self._runner.decide(ctx, attempt, votes, values), attempt.diff
 
     async def judge(self, request: Request, seen: Observation) -> Decision:

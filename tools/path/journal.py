@@ -72,13 +72,21 @@ class Journal:
 
     async def request_of(self, entry: Entry) -> Request:
         """The request behind an intent or a question: its decision holds it whole."""
+        return Request.model_validate_json(json.dumps((await self._decision_of(entry)).request))
+
+    async def policy_of(self, entry: Entry) -> str:
+        """The digest of the policy by which an intent or a question was decided."""
+        verdict = (await self._decision_of(entry)).decision
+        return (verdict.policy_sha256 if verdict else None) or ""
+
+    async def _decision_of(self, entry: Entry) -> Record:
         decided = parent_of(entry.record, "decision")
         found = await self.log.by_id(decided) if decided is not None else None
         if found is None:
             raise ToolError(
                 "its decision is not in the log", where=f"record {entry.seq}", hint="flyball audit verify"
             )
-        return Request.model_validate_json(json.dumps(found.record.request))
+        return found.record
 
     async def of_intent(self, intent: Record, kinds: Sequence[Kind] = ENDS) -> list[Entry]:
         """What records of these kinds say of an intent, oldest first; if nothing else is asked for, how it ended."""

@@ -36,10 +36,12 @@ class PodBatch:
 
     async def halted(self) -> str | None:
         """Why no further pod may be written: the kill switch, or a policy that is not the one that allowed it."""
-        key = POLICY_EPOCH.of(self.ctx.request.target.cluster)
-        if (await self._values(key))[key] != self.ctx.gate.snapshot.epoch:
+        key, snapshot = POLICY_EPOCH.of(self.ctx.request.target.cluster), self.ctx.gate.snapshot
+        if self.ctx.live and (await self._values(key))[key] != snapshot.epoch:
             return "another policy is in force by now"
         try:
+            if (await self.context.gate()).snapshot.digest != snapshot.digest:
+                return "another policy is in force by now"
             no = await self.context.screened(self.ctx.gate, self.ctx.request)
         except LogUnavailable as e:
             raise _doubt(e) from e

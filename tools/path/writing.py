@@ -1,7 +1,7 @@
 """One attempt that the gate allows: its intent made durable, then one write, then how it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from audit.claims import Claim as Claimed
@@ -105,6 +105,8 @@ class Writing:
         await self.ledger.flush()
         request = self.delivery.ctx.request
         no = lost_decision(request, self.decision.policy_digest, e.claim)
+        if no.stage == "policy":
+            no = replace(no, detail=no.detail + await self.context.announced_by())
         return refused(request, no, e.seq or 0, self.delivery.attempt)
 
     async def _send(self, intent: Entry) -> Result:
