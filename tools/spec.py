@@ -65,6 +65,8 @@ class ActionSpec(Generic[A]):
     """The command that does the same by hand, for when Flyball cannot."""
     rbac: tuple[RbacRule, ...]
     pods: Callable[[A], bool] = lambda _: False
+    restarts: Callable[[A], int] = lambda _: 0
+    """In how many running pods it restarts a container on purpose: a verdict on it does not count those."""
     settled: Callable[[A, Workload, Sequence[Pod]], RolloutProgress] = rolled_out
     """How far the cluster has come with it after the write; `rolled_out` for whatever changes the workload."""
 

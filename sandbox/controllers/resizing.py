@@ -188,13 +188,24 @@ def _restart_where_asked(api: ApiServer, pod: Json) -> None:
             what for what in policies if _of(status["resources"], what) != _of(allocated[one["name"]], what)
         ]
         if "running" in status["state"] and any(policies[what] == "RestartContainer" for what in moved):
-            from_now = {"running": {"startedAt": rfc3339(api.now_ms)}}
-            status = status | {"restartCount": status["restartCount"] + 1, "state": from_now, "ready": False}
+            status = status | _restarted(status, rfc3339(api.now_ms))
         statuses.append(status)
     restarted = statuses != pod["status"]["containerStatuses"]
     pod["status"] = pod["status"] | {"containerStatuses": statuses}
     if restarted:
         with_ready(pod, False, api.now_ms, only="")
+
+
+def _restarted(status: Json, now: str) -> Json:
+    """What is another then: the kubelet ends the container and starts it again."""
+    began = status["state"]["running"]["startedAt"]
+    ended = {"reason": "Completed", "exitCode": 0, "startedAt": began, "finishedAt": now}
+    return {
+        "restartCount": status["restartCount"] + 1,
+        "ready": False,
+        "state": {"running": {"startedAt": now}},
+        "lastState": {"terminated": ended},
+    }
 
 
 def _of(block: Json, what: str) -> tuple[Any, Any]:

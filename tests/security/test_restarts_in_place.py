@@ -19,8 +19,8 @@ BOUNDS = {
 }
 
 
-def policies(folder: Path, *actions: str) -> Path:
-    return write_policy(folder / "policies", [LOCAL, OPS, allow("jvm", actions, limits=BOUNDS)])
+def policies(folder: Path, *actions: str, **more: Any) -> Path:
+    return write_policy(folder / "policies", [LOCAL, OPS, allow("jvm", actions, limits=BOUNDS, **more)])
 
 
 def asked(app: App, limit: str = "1Gi", *, mode: Mode = "live", **more: Any) -> Request:
@@ -98,3 +98,19 @@ def test_one_pod_restarts_and_the_next_when_that_is_ready_again(tmp_path: Path) 
         assert await restarts(app) == [1, 1]
 
     within(tmp_path, work, policies(tmp_path, "resize_with_restart"))
+
+
+def test_the_restart_that_was_asked_for_is_not_undone(tmp_path: Path) -> None:
+    """`verify` counts what ended in the pods since, and this change ends a container of its own."""
+
+    async def work(app: App) -> None:
+        with_jvm(app)
+        assert app.world is not None
+        assert isinstance(await app.executor.execute(asked(app, restart_containers=True)), Applied)
+        app.world.advance(120)
+        (verified,) = await app.verifier.sweep()
+        assert verified.verdict.word == "verified", verified.verdict.why
+        assert "1 restarted (0 before)" in verified.verdict.why
+        assert await restarts(app) == [0, 1]
+
+    within(tmp_path, work, policies(tmp_path, "resize_with_restart", require=[{"verify": "2m"}]))

@@ -107,7 +107,7 @@ def _pods(name: str, found: Sequence[Resize]) -> str:
     if not any(one.restarts for one in found):
         return pods
     left = sum(one.changes for one in found) - 1
-    more = f", {left} more one at a time: ask again when it is ready" if left else ""
+    more = f"; {left} more when it is ready: ask again" if left else ""
     of = pods if len(found) == 1 else f"1 of {pods}"
     return f"{of}: restarts container {name} (resizePolicy){more}"
 

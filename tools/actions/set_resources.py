@@ -137,5 +137,6 @@ SPEC = ActionSpec(
         RbacRule("", "pods/resize", ("patch",)),
     ),
     pods=lambda args: bool(args.in_place),
+    restarts=lambda args: 1 if args.restart_containers else 0,
     settled=_settled,
 )

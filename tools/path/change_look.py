@@ -30,6 +30,11 @@ class ChangeLook:
         )
         self._total = 0
 
+    @property
+    def restarts(self) -> int:
+        """In how many running pods the change restarts a container on purpose."""
+        return self._spec.restarts(self._args)
+
     async def look(self) -> RolloutProgress:
         """Raises NeverHappened where the cluster refuses to be read."""
         try:

@@ -28,15 +28,21 @@ class Verdict:
 
 
 def judge(
-    before: Vitals, now: Vitals, progress: RolloutProgress, metrics: Mapping[Judged, int], since_ms: int
+    before: Vitals,
+    now: Vitals,
+    progress: RolloutProgress,
+    metrics: Mapping[Judged, int],
+    since_ms: int,
+    restarts: int = 0,
 ) -> Verdict:
-    """Compare. `metrics` are the allowed ratios in ppm, `since_ms` is when the change was made.
+    """Compare. `metrics` are the allowed ratios in ppm, `since_ms` is when the change was made, `restarts` in how
+    many pods it restarts a container on purpose.
 
     Pods that were added and are not ready do not make it worse: as many as before are.
     """
     if now.images != before.images:
         return Verdict("inconclusive", "another image runs since: what is seen may be its effect")
-    worse = [*_by_pods(before, now), *_by_metrics(before, now, metrics, since_ms)]
+    worse = [*_by_pods(before, now, restarts), *_by_metrics(before, now, metrics, since_ms)]
     if progress.state in ("error", "infeasible"):
         worse.append(progress.detail)
     if worse:
@@ -49,13 +55,13 @@ def judge(
     return Verdict("verified", ", ".join(_said(before, now, metrics)))
 
 
-def _by_pods(before: Vitals, now: Vitals) -> Iterable[str]:
+def _by_pods(before: Vitals, now: Vitals, restarts: int) -> Iterable[str]:
     expected = min(before.ready, now.replicas)
     if now.ready < expected:
         yield f"{now.ready} of {now.replicas} ready, {expected} would be as before"
     if now.oom_killed > before.oom_killed:
         yield f"killed for memory: {before.oom_killed} -> {now.oom_killed} pods in {now.window_s} s"
-    elif now.restarted > before.restarted:
+    elif now.restarted > before.restarted + restarts:
         yield f"restarted: {before.restarted} -> {now.restarted} pods in {now.window_s} s"
 
 

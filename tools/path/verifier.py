@@ -112,7 +112,8 @@ class Verifier:
         else:
             now = await look(self._c, change.target, promise.after_s, promise.metrics)
             since_ms = owed.due_ms - promise.after_s * 1000
-            verdict = judge(promise.before, now, progress, promise.metrics, since_ms)
+            restarts = change.restarts
+            verdict = judge(promise.before, now, progress, promise.metrics, since_ms, restarts)
             found["now"] = now.document
         await self._record(owed, found, verdict)
         return verdict

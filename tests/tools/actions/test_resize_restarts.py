@@ -73,8 +73,8 @@ def test_one_pod_is_changed_and_the_line_says_so() -> None:
     (patch,) = RES.patches(setting(), two())
     assert (patch.subresource, patch.pod) == ("resize", "web-1")
     assert RES.describe(setting(), two()) == (
-        "memory_limit 512Mi -> 1Gi in 1 of 2 pods: restarts container app (resizePolicy), 1 more one at a time: ask "
-        "again when it is ready (in place, until they are replaced: the template keeps 512Mi)"
+        "memory_limit 512Mi -> 1Gi in 1 of 2 pods: restarts container app (resizePolicy); 1 more when it is ready: "
+        "ask again (in place, until they are replaced: the template keeps 512Mi)"
     )
     last = with_pods(on_memory("web-1", MORE), on_memory("web-2"))
     assert "in 1 of 2 pods: restarts container app (resizePolicy) (in place" in RES.describe(setting(), last)

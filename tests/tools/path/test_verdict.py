@@ -30,6 +30,14 @@ def said(progress: RolloutProgress = DONE, before: Vitals = BEFORE, **now: Any) 
     return found.word, found.why
 
 
+def test_a_restart_on_purpose_is_no_harm() -> None:
+    for purposed, restarted, word in ((1, 1, "verified"), (1, 2, "worse"), (0, 1, "worse")):
+        now = replace(NOW, restarted=restarted)
+        assert judge(BEFORE, now, DONE, ALLOWED, T, purposed).word == word  # type: ignore[arg-type]
+    killed = replace(NOW, restarted=1, oom_killed=1)
+    assert judge(BEFORE, killed, DONE, ALLOWED, T, 1).word == "worse"  # type: ignore[arg-type]
+
+
 def figures(**changed: Figure) -> dict[str, Figure]:
     return {**BEFORE.metrics, **changed}
 
