@@ -52,11 +52,13 @@ class Namespace:
         resources: Json | None = None,
         words: dict[str, str] | None = None,
         on: str | None = None,
+        sidecar: str | None = None,
         **meta: Any,
     ) -> Json:
         """A Deployment or StatefulSet of one container `main` with requests and limits.
 
-        `words` for the fake kubelet hold for every pod, `on` is a node of its own (see `node`).
+        `words` for the fake kubelet hold for every pod, `on` is a node of its own (see `node`), `sidecar` names a
+        native one with the same resources.
         """
         labels = {"app": name}
         container = {
@@ -65,6 +67,8 @@ class Namespace:
             "resources": resources or RESOURCES,
         }
         pod: Json = {"containers": [container]}
+        if sidecar:
+            pod["initContainers"] = [{**container, "name": sidecar, "restartPolicy": "Always"}]
         if on:
             pod |= {"nodeSelector": {"node": on}, "tolerations": [{"key": "only", "operator": "Exists"}]}
         annotations = {PREFIX + key: value for key, value in (words or {}).items()}

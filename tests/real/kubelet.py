@@ -48,6 +48,11 @@ def status_of(pod: Json, now: str, has_room: bool) -> Json | None:
         "containerStatuses": containers,
         "conditions": _conditions(pod, containers, outcome, now),
     }
+    if sidecars := [one for one in pod["spec"].get("initContainers", ()) if one.get("restartPolicy")]:
+        known = {one["name"]: one for one in before.get("initContainerStatuses", ())}
+        after["initContainerStatuses"] = [
+            _container(pod, one, known.get(one["name"]), "applied", now) for one in sidecars
+        ]
     return after if any(before.get(name) != value for name, value in after.items()) else None
 
 

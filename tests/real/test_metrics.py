@@ -100,13 +100,16 @@ def scene(
     kube.workload("web", REPLICAS)
     kube.workload("queue", 2, kind="statefulset")
     kube.workload("bare", 1, resources={"requests": {}})
-    for name, kind in (("web", "deployment"), ("queue", "statefulset"), ("bare", "deployment")):
+    kube.workload("meshed", 1, sidecar="proxy", words={"oom-kills": "proxy=1"})
+    kinds = {"web": "deployment", "queue": "statefulset", "bare": "deployment", "meshed": "deployment"}
+    for name, kind in kinds.items():
         kube.settled(name, kind)
     kube.demand("web", f"{CPU}m", "384Mi", **LOAD)
     kube.demand("queue", "500m", "100Mi", kind="statefulset")
     here = f'namespace="{kube.name}"'
     _until(prometheus, f"count(container_cpu_usage_seconds_total{{{here},container!=''}})", REPLICAS + 2)
-    _until(prometheus, f"count(kube_pod_container_status_restarts_total{{{here}}})", REPLICAS + 3)
+    _until(prometheus, f"count(kube_pod_container_status_restarts_total{{{here}}})", REPLICAS + 4)
+    _until(prometheus, f"count(kube_pod_init_container_status_restarts_total{{{here}}})", 1)
     since = time.monotonic()
     kube.tell(kube.pods("web")[0]["metadata"]["name"], oom_kills=f"main={KILLS}")
     time.sleep(WINDOW_S + 2 * SCRAPE_S)
@@ -160,6 +163,22 @@ def test_each_query_is_what_the_load_comes_to(scene: Scene, metric: Metric) -> N
     assert found.coverage_ppm == 1_000_000
     assert found.age_ms is not None
     assert found.age_ms <= 3 * SCRAPE_S * 1000, "a scrape or two old"
+
+
+@pytest.mark.parametrize(
+    ("metric", "v"),
+    [
+        (Metric.CPU_REQUESTS, 200),
+        (Metric.CPU_LIMITS, 1000),
+        (Metric.MEMORY_REQUESTS, 128 * MIB),
+        (Metric.MEMORY_LIMITS, 512 * MIB),
+        (Metric.RESTARTS, 1),
+        (Metric.OOM_KILLS, 1),
+    ],
+)
+def test_a_native_sidecar_as_kube_state_metrics_has_it(scene: Scene, metric: Metric, v: int) -> None:
+    found = latest(scene.prometheus, web(scene.kube, "meshed"), metric, SHIPPED)
+    assert (found.v, found.coverage_ppm) == (v, 1_000_000), found
 
 
 def test_the_pods_of_a_statefulset(scene: Scene) -> None:
