@@ -65,3 +65,24 @@ def _results(request: Any) -> list[dict[str, Any]]:
     """What the tools gave the model, out of its last request."""
     told = [json.loads(m["content"]) for m in request["messages"] if m["role"] == "tool"]
     return [json.loads(one["data_not_instructions"]) for one in told]
+
+
+def test_who_is_asked_to_approve_sees_taint_asker_rule_and_what_was_read(
+    flyball: Flyball, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYBALL_MODEL_NAME", "scripted")
+    with serving([EVENTS, scale("deployment/web", 9)]) as model:
+        monkeypatch.setenv("FLYBALL_MODEL_URL", model.url)
+        assert flyball(["chat", "-m", "scale it", "--thread", "t"]).code == 4
+    (item,) = flyball("pending -o json").document["items"]
+    assert (item["session"], item["tainted_since"] is not None) == ("chat-t", True)
+    assert item["read"] == ["get_events deployment/web (untrusted)"]
+    shown = flyball(f"approve {item['handle']} --yes").out
+    for words in (
+        "agent:ops for ",
+        "session chat-t",
+        "web-with-approval",
+        "has read untrusted text",
+        "get_events",
+    ):
+        assert words in shown, shown

@@ -7,6 +7,7 @@ from audit.errors import ClaimLost
 from audit.log import Entry
 from policies.decision import VerdictKind
 from policies.types import Principal, Request
+from tools.approvals.background import Background, background
 from tools.approvals.plan_votes import PlanVotes
 from tools.approvals.voting import VoteRefused, by_person, ends
 from tools.cluster.names import is_handle
@@ -78,6 +79,13 @@ class Approvals:
             hint = f"it is a plan: flyball approve {handle}" if plan else "flyball pending"
             raise NoSuchQuestion(f"`{handle}` {what}", hint=hint)
         return found[0]
+
+    async def background(self, asked: "Waiting | Plan") -> Background:
+        """Who asks, by which rule, and what that session has read: for the one who is to answer."""
+        needs = asked.needs if isinstance(asked, Waiting) else [n for step in asked.steps for n in step.needs]
+        rules = tuple(dict.fromkeys(str(need["rule"]) for need in needs))
+        who = asked.request.principal if isinstance(asked, Waiting) else asked.principal
+        return await background(self._c, who, rules)
 
     async def named(self, handle: str) -> "Waiting | Plan":
         """The question or the plan with this handle. Raises NoSuchQuestion, and what Plans.recorded raises."""

@@ -6,6 +6,7 @@ import typer
 
 from flyball.cli.change import plan_view
 from flyball.cli.change.act import Reason, Yes
+from flyball.cli.change.pending import behind
 from flyball.cli.change.plan_view import Exclude
 from flyball.cli.change.plan_view import Stop as StopOn
 from flyball.cli.kit.confirm import somebody
@@ -52,10 +53,11 @@ async def _one(opts: Options, app: "App", waiting: Any, yes: bool, reason: str) 
     from flyball.cli.kit import output, render
 
     request = waiting.request
-    shown = f"{app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}"
+    head = f"{app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}"
+    shown = [head, *behind(await app.approvals.background(waiting))]
     if not yes:
         somebody("give --yes")
-    plan_view.ask(opts, [shown], "approve? ", yes)
+    plan_view.ask(opts, shown, "approve? ", yes)
     # By its whole digest: a plan that was made meanwhile may begin like the handle that was typed.
     result = await app.approvals.approve(request.digest, app.identity.by_hand(), reason, shown=waiting)
     if opts.json:
@@ -84,7 +86,7 @@ async def _plan(
     await app.approvals.plans.keeps_out(plan, left_out)
     if not yes:
         somebody("give --yes")
-    shown = plan_view.lines(app, plan, left_out)
+    shown = [*plan_view.lines(app, plan, left_out), *behind(await app.approvals.background(plan))]
     plan_view.ask(opts, shown, "approve, and apply? ", yes)
     voted, carried = await app.approvals.plan_votes.approve(
         plan,

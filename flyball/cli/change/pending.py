@@ -10,6 +10,7 @@ from flyball.cli.kit.output import document, note, say, table
 
 if TYPE_CHECKING:
     from flyball.wiring import App
+    from tools.approvals.background import Background
     from tools.plans.plan import WaitingPlan
 
 app = typer.Typer()
@@ -23,8 +24,9 @@ def pending(opts: Options) -> None:
     async def work(app: "App") -> None:
         found, plans = await app.approvals.waiting(), await app.approvals.plans.waiting()
         if opts.json:
-            items = {"items": [item(w) for w in found], "plans": [plan_item(p) for p in plans]}
-            document({"kind": "Pending", **as_json(app), **items})
+            items = [item(w, await app.approvals.background(w)) for w in found]
+            shown = {"items": items, "plans": [plan_item(p) for p in plans]}
+            document({"kind": "Pending", **as_json(app), **shown})
         elif not found and not plans:
             note("nothing waits")
         else:
@@ -37,7 +39,19 @@ def pending(opts: Options) -> None:
     opts.run(work, for_log=True)
 
 
-def item(waiting: Any) -> dict[str, Any]:
+def behind(found: "Background") -> list[str]:
+    """What stands behind a question, as lines for the one who is asked."""
+    from flyball.cli.kit.output import safe, tone
+    from flyball.cli.kit.render import instant
+
+    lines = [f"  asked by  {safe(found.asker)}", f"  rule      {safe(', '.join(found.rules)) or '-'}"]
+    if found.tainted_ms:
+        said = f"its session has read untrusted text, last at {instant(found.tainted_ms)}"
+        lines.append(f"  tainted   {tone(said, 'wait')}")
+    return [*lines, f"  read      {safe(', '.join(found.read)) or '-'}"]
+
+
+def item(waiting: Any, found: "Background") -> dict[str, Any]:
     """One question as JSON."""
     from flyball.cli.kit.render import instant
 
@@ -54,7 +68,10 @@ def item(waiting: Any) -> dict[str, Any]:
         "diff": waiting.diff,
         "asked_by": request.principal.agent or request.principal.on_behalf_of,
         "on_behalf_of": request.principal.on_behalf_of,
+        "session": request.principal.session,
         "needs": list(waiting.needs),
+        "tainted_since": instant(found.tainted_ms) if found.tainted_ms else None,
+        "read": list(found.read),
         "expires": instant(waiting.expires_ms),
     }
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 from agents.ops.events import Event
 from agents.ops.threads import ThreadInfo
-from flyball.cli.change.pending import item
+from flyball.cli.change.pending import behind, item
 from flyball.cli.chat.turns import Chat
 from flyball.cli.kit import render
 from flyball.cli.kit.output import note, safe, say, table
@@ -67,6 +67,8 @@ class Commands:
                 "confirmation needs a terminal", where="standard input is not a terminal", hint=hint
             )
         say(f"{self._app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}")
+        for line in behind(await self._app.approvals.background(waiting)):
+            say(line)
         if (self._ask("approve? [y/N] ") or "").strip().lower() not in ("y", "yes"):
             note("nothing was done")
             return
@@ -85,7 +87,8 @@ class Commands:
             for line in json.dumps(json.loads(card.text), indent=2, ensure_ascii=False).splitlines():
                 say(safe(line))
             return
-        for name, value in item(await self._app.approvals.one(what)).items():
+        waiting = await self._app.approvals.one(what)
+        for name, value in item(waiting, await self._app.approvals.background(waiting)).items():
             say(f"{name + ':':<16} {safe(str(value))}")
 
 
