@@ -45,7 +45,8 @@ def doubts_of_rule(snapshot: Snapshot, policy: ActionPolicy, only_voter: str | N
 def doubts_of_agent(snapshot: Snapshot, agent: Agent, only_voter: str | None) -> Iterator[Doubt]:
     """An agent that waits for its owner's yes where the owner is not the one who votes."""
     owner = agent.spec.owner
-    asks = any(agent.spec.autonomy_in(cluster) == "approve" for cluster in snapshot.clusters)
+    levels = {agent.spec.autonomy_in(cluster) for cluster in snapshot.clusters}
+    asks = not levels.isdisjoint(("approve", "autonomous"))  # somebody else's agent never acts by itself
     if asks and only_voter is not None and owner not in ("local", only_voter):
         what = f"{agent.metadata.name} waits for {owner}, and here only {only_voter} votes"
         yield Doubt(what, "write `owner: local`, or let the owner run it", sure=False)

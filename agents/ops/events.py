@@ -13,6 +13,7 @@ Reason = Literal[
     "empty",
     "length",
     "filtered",
+    "refused",
     "in_doubt",
     "cancelled",
     "drained",

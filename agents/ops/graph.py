@@ -108,6 +108,10 @@ class Nodes:
     async def ask(self, state: State, runtime: Runtime[Run]) -> State:
         """The model node. Its reservation was checkpointed before."""
         run, started = runtime.context, self.clock.mono_us()
+        no = await self.toolbox.asking_refused(self.trail.speaker(run.thread), self.model.model)
+        if no is not None:  # nothing is asked, so nothing is spent
+            state = ended({**state, "reserved": 0}, "refused", no)
+            return await self._stopped(runtime, (state, Stopped("refused", no)))
         sent = [self.prompt, *history.trimmed(state["messages"], self.budget.history_tokens)]
         try:
             reply = await run.ask(

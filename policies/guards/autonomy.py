@@ -20,11 +20,13 @@ def autonomy(ask: ScreenInput) -> Refusal | None:
 
 
 def owner_approval(ask: ScreenInput) -> tuple[ApprovalNeed, ...]:
-    """At level `approve`, each write needs the yes of the agent's owner."""
+    """At level `approve`, each write needs the yes of the agent's owner; at any level where the owner is a person
+    who is absent: who runs somebody else's agent does not let it act by itself."""
     agent = ask.request.principal.agent
     if agent is None:
         return ()
     spec = ask.snapshot.agents[agent].spec
-    if spec.autonomy_in(ask.request.target.cluster) != "approve":
+    present = spec.owner in ("local", ask.request.principal.on_behalf_of)
+    if present and spec.autonomy_in(ask.request.target.cluster) != "approve":
         return ()
     return (ApprovalNeed(agent, spec.owner, 1, _EXPIRES_S, True),)

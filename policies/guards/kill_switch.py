@@ -7,8 +7,12 @@ from policies.types import Claim, Request
 
 def keys(request: Request) -> tuple[str, ...]:
     """The log's counters that concern this request."""
-    agent = request.principal.agent
-    common = (STOP.of("all"), STOP.of(f"cluster/{request.target.cluster}"))
+    return keys_of(request.principal.agent, request.target.cluster)
+
+
+def keys_of(agent: str | None, cluster: str) -> tuple[str, ...]:
+    """The log's counters that concern an agent in a cluster; a person by hand where it is None."""
+    common = (STOP.of("all"), STOP.of(f"cluster/{cluster}"))
     return common if agent is None else (*common, STOP.of(agent))
 
 

@@ -47,6 +47,8 @@ class FakeToolbox:
     done: dict[str, Card] = field(default_factory=dict)
     before: Callable[[Call], None] | None = None
     label: str = "web"
+    no: str | None = None
+    """Why the model may not be asked."""
 
     def schemas(self) -> list[dict[str, object]]:
         return [_function("scale", _SCALE), _function("list_workloads", {"type": "object", "properties": {}})]
@@ -58,6 +60,9 @@ class FakeToolbox:
         if call.request_id not in self.done:
             self.done[call.request_id] = self._decide(call)
         return self.done[call.request_id]
+
+    async def asking_refused(self, who: Principal, model: str) -> str | None:
+        return self.no
 
     async def propose(self, call: TypedCall) -> Answer:
         """Down the same way as a model's call; so a test reads `calls`, whichever door they came through."""

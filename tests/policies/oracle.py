@@ -122,7 +122,8 @@ def verdict(documents: list[Doc], ask: Doc) -> str:
         if ask["action"] not in ask["task"]:
             return "deny"
         answers.append(one_principal(documents, {ask["agent"]}, ask))
-        if named[ask["agent"]]["autonomy"] == "approve":
+        absent = named[ask["agent"]]["owner"] not in ("local", ask["human"])
+        if absent or named[ask["agent"]]["autonomy"] == "approve":
             answers.append("needs_approval")
     answers.append(one_principal(documents, {ask["human"], *ask["groups"]}, ask))
     if ask["after"] == 0 and ask["action"] == "scale":

@@ -95,9 +95,8 @@ def worlds(draw: st.DrawFn) -> list[Doc]:
     for n, role in enumerate(ROLES[: draw(st.integers(0, 3))]):
         documents.append(binding(f"up{n}", [f"role:{role}"], ROLES[n + 1]))
     autonomy = draw(st.sampled_from(["autonomous", "autonomous", "approve", "recommend", "observe"]))
-    documents.append(
-        doc("Agent", "ops", {"owner": "local", "roles": draw(some(*ROLES)), "autonomy": autonomy})
-    )
+    owner = draw(st.sampled_from(["local", "local", "human:anna", "human:bob"]))
+    documents.append(doc("Agent", "ops", {"owner": owner, "roles": draw(some(*ROLES)), "autonomy": autonomy}))
     if draw(st.integers(0, 2)) == 0:
         documents.append(
             doc("Ceiling", "cap", {"target": draw(targets), "limits": {"replicas": draw(bounds)}})

@@ -116,6 +116,16 @@ def test_at_level_approve_the_owner_votes() -> None:
     assert decide(snapshot, request, approvals=[vote(request, "human:bob")]).verdict == "needs_approval"
 
 
+def test_an_agent_whose_owner_is_absent_does_not_act_by_itself() -> None:
+    """`human:anna` runs it."""
+    request = ask("agent:ops")
+    for owner, verdict in (("local", "allow"), ("human:anna", "allow"), ("human:bob", "needs_approval")):
+        snapshot = policy(rule(), agent(autonomy="autonomous", owner=owner), PEOPLE[0])
+        assert decide(snapshot, request).verdict == verdict, owner
+    assert decide(snapshot, request, approvals=[vote(request, "human:anna")]).verdict == "needs_approval"
+    assert decide(snapshot, request, approvals=[vote(request, "human:bob")]).verdict == "allow"
+
+
 def test_drift_is_refused_and_the_same_view_is_not() -> None:
     assert decide(PLAIN, ask(basis="view")).verdict == "allow"
     assert decide(PLAIN, ask(basis="older")).stage == "drift"

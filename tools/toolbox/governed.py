@@ -7,6 +7,7 @@ from typing import Any
 from audit.errors import RecordInvalid
 from audit.record import Actor, Tool
 from base.text import harmless
+from policies.asking import asking_keys, asking_refused
 from policies.decision import VerdictKind
 from policies.evaluate import names_kind
 from policies.guards.taint import session_key
@@ -83,6 +84,14 @@ class GovernedToolbox:
             return told("refused", e, e.record)
         except _AWAY as e:
             return await self._released(call, told("failed", e, None), quotes=e.quotes)
+
+    async def asking_refused(self, who: Principal, model: str) -> str | None:
+        """As the policy is now, and as the kill switch stands."""
+        if (why := self._c.identity.refuses(who)) is not None:
+            return why
+        gate, cluster = await self._c.gate(), self._c.cluster.name
+        values = await self._c.values(asking_keys(who, cluster))
+        return asking_refused(gate.snapshot, who, cluster, model, values)
 
     async def propose(self, call: TypedCall) -> Answer:
         """One typed call to its answer. Raises what `call` raises."""

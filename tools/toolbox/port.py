@@ -93,6 +93,10 @@ class Toolbox(Protocol):
     async def call(self, call: Call) -> Card:
         """Carry out one call of a model through the governed path."""
 
+    async def asking_refused(self, who: Principal, model: str) -> str | None:
+        """Why `model` may not be asked for `who` now: policy, the kill switch. None where it may. Asked before each
+        model call. Raises LogUnavailable."""
+
     async def propose(self, call: TypedCall) -> Answer:
         """Carry out what code proposes through the very same path: the same gate, the same records."""
 

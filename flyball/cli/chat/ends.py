@@ -8,7 +8,12 @@ from flyball.exits import Exit
 if TYPE_CHECKING:
     from agents.ops.events import Event
 
-_ENDS = {"assent": Exit.WAITING, "cancelled": Exit.INTERRUPTED, "drained": Exit.TERMINATED}
+_ENDS = {
+    "refused": Exit.REFUSED,
+    "assent": Exit.WAITING,
+    "cancelled": Exit.INTERRUPTED,
+    "drained": Exit.TERMINATED,
+}
 
 
 def code_of(events: "Sequence[Event]") -> Exit:
