@@ -12,6 +12,7 @@ from typing import Any
 
 from agents.errors import ReplyMalformed
 from agents.models.types import End, RawCall, Reply, Usage
+from base.text import harmless
 
 MAX_REPLY = 4 * 2**20
 """Bytes of one reply; a tool call's own limits are the toolbox's business."""
@@ -144,5 +145,5 @@ def _string(value: object) -> str:
 
 
 def _first(body: bytes) -> str:
-    start = body[:64].decode("utf-8", "replace").strip()
-    return f"it begins with `{start[:32]}`" if start else "it is empty"
+    start = harmless(body[:64].decode("utf-8", "replace"), 32)
+    return f"it begins with `{start}`" if start else "it is empty"

@@ -140,6 +140,7 @@ def test_a_byte_order_mark() -> None:
         b"<html>welcome</html>",
         b'data: {"choices": []}\n\n',
         b"\xff\xfe",
+        b"\x1b[2J\n\x07 down",
         b"null",
         b"[]",
         b"{}",

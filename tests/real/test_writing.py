@@ -153,7 +153,8 @@ def test_a_missing_right_is_named(kube: Namespace) -> None:
 
 
 def test_a_quota_is_not_called_a_missing_right(kube: Namespace) -> None:
-    """A 403 of admission: no RBAC rule would help."""
+    """A 403 of admission: no RBAC rule would help. Its message is anybody's text."""
+    message = "five at most, password=hunter2canary"
     kube.workload("web")
     kube.settled("web")
     policy = {
@@ -172,7 +173,7 @@ def test_a_quota_is_not_called_a_missing_right(kube: Namespace) -> None:
                 ],
             },
             "validations": [
-                {"expression": "object.spec.replicas <= 5", "message": "five at most", "reason": "Forbidden"}
+                {"expression": "object.spec.replicas <= 5", "message": message, "reason": "Forbidden"}
             ],
         },
     }
@@ -195,6 +196,8 @@ def test_a_quota_is_not_called_a_missing_right(kube: Namespace) -> None:
     assert error.http == 403
     assert "five at most" in error.what
     assert "no RBAC rule is missing" in error.hint
+    assert error.quotes
+    assert "hunter2canary" not in f"{error.what} {error.hint}"
 
 
 def test_a_fence_by_annotation_stops_a_held_write(kube: Namespace) -> None:

@@ -6,6 +6,7 @@ told of one is tainted before it is.
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ import pytest
 
 from audit.errors import LogUnavailable
 from flyball.cli.kit.output import safe
-from policies.types import Principal
+from policies.types import Principal, Target
 from tests.kit.installation import LOCAL, OPS, App, allow, ask, replicas, scale, within
 from tests.security.planting import ORDER
 from tests.tools.rig import Rig, rig
+from tools.actions import registry
 from tools.cluster.answers import Answer, Question, read_error, write_error
 from tools.errors import MetricsUnavailable, NeverHappened, NotFound, ToolError
 from tools.metrics.prometheus.answers import instant
 from tools.metrics.prometheus.failures import failed
 from tools.metrics.types import Metric
+from tools.spec import Reads
 
 SECRET = "hunter2canary"
 MESSAGE = f'admission webhook "x" denied: \x1b[31mpassword={SECRET} {ORDER}'
@@ -191,6 +194,33 @@ def test_what_a_read_is_refused_with_taints_too(
         card = await ask(app, tool, WEB | more, principal=ops(app))
         assert "SYSTEM" in card.text
         assert not await leaks(app, card.text, card.line)
+        assert await marks(app) == {"taint/chat-a"}
+
+    within(tmp_path, work)
+
+
+def test_a_tool_that_passes_an_error_off_as_data_taints_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says of itself that nothing untrusted is in what it returns."""
+
+    async def fetch(_: Any, reads: Reads, cluster: str, namespace: str) -> dict[str, object]:
+        try:
+            await reads.pods(Target(cluster=cluster, namespace=namespace, kind="deployment", name="web"))
+        except ToolError as e:
+            return {"pods": e.what}
+        return {}
+
+    async def broken(*_: Any) -> Any:
+        raise read_error(status(500))
+
+    async def work(app: App) -> None:
+        spec = replace(registry.READS["list_workloads"], name="quiet", fetch=fetch)
+        monkeypatch.setitem(registry.READS, "quiet", spec)  # type: ignore[arg-type]
+        assert (await ask(app, "quiet", {"selector": None}, principal=ops(app))).status == "ok"
+        assert await marks(app) == set()
+        monkeypatch.setattr(app.context.reader, "pods", broken)
+        assert "SYSTEM" in (await ask(app, "quiet", {"selector": None}, principal=ops(app))).text
         assert await marks(app) == {"taint/chat-a"}
 
     within(tmp_path, work)
