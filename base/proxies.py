@@ -60,7 +60,7 @@ def parse_proxy(text: str, source: str) -> Proxy:
         raise ProxyInvalid(
             f"a `{scheme}` proxy cannot be used",
             where=source,
-            hint="give an http:// or https:// proxy, or add the host to NO_PROXY",
+            hint=f"give {source} the address of an http:// or https:// proxy, or take it out",
         )
     return Proxy(urlunsplit((parts.scheme, parts.netloc, "", "", "")), source)
 
@@ -75,7 +75,7 @@ def _split(text: str, source: str) -> SplitResult:
         raise ProxyInvalid(
             "this is not the address of a proxy",
             where=source,
-            hint="write it as http://HOST:PORT, or unset it",
+            hint=f"write {source} as http://HOST:PORT, or take it out",
         )
     return parts
 

@@ -41,10 +41,10 @@ def http_client(endpoint: Endpoint, proxy: Proxy | None) -> httpx2.AsyncClient:
 
 
 def redirected(status: int, location: str, where: str) -> ModelUnavailable:
-    """A redirect, by its scheme and host only: the rest of a Location may hold a session token."""
+    """A redirect, by its scheme, host and port only: the rest of a Location may hold a session token."""
     try:
         parts = urlsplit(location)
-        origin = f"{parts.scheme}://{parts.hostname}" if parts.hostname else ""
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.hostname else ""
     except ValueError:
         origin = ""
     to = f" to {harmless(origin, 200)}" if origin else ""

@@ -57,17 +57,18 @@ def arrived(host: str, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("path", ["chat/completions", "chat/completions?session=s3cret"])
 def test_a_redirect_is_not_followed(status: int, path: str) -> None:
-    async def run() -> tuple[ModelError, list[str]]:
+    async def run() -> tuple[ModelError, list[str], str]:
         async with ScriptedModel([OK]) as other:
-            step = Step(status=status, location=f"{other.url}/{path}")
+            there = other.url.removesuffix("/v1")
+            step = Step(status=status, location=f"{there.replace('//', '//joe:hidden@')}/v1/{path}")
             async with ScriptedModel([step]) as server:
                 with pytest.raises(ModelUnavailable) as caught:
                     await _hello(server.url)
-            return caught.value, other.seen
+            return caught.value, other.seen, there
 
-    error, seen = asyncio.run(run())
+    error, seen, there = asyncio.run(run())
     assert seen == []
-    assert error.what == f"HTTP {status}: a redirect to http://127.0.0.1"
+    assert error.what == f"HTTP {status}: a redirect to {there}"
     assert "set model_url" in error.hint
 
 

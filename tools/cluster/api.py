@@ -118,7 +118,7 @@ def hint_of(error: BaseException) -> str:
     if isinstance(error, KubeconfigInvalid):
         return error.hint
     if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return "check that the proxy is up and its address is right, or add the cluster's host to NO_PROXY"
+        return "check that the proxy is up and its address is right"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return (
             "the server's certificate is not of the kubeconfig's certificate-authority, or not for this name"
