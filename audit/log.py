@@ -33,7 +33,10 @@ from audit.timeline import Stamp, rfc3339
 from audit.tree import EMPTY_ROOT
 from audit.writer import Writer
 
-__all__ = ["Entry", "Log"]
+__all__ = ["Entry", "Log", "Reads"]
+
+Reads = PointQueries
+"""What can be asked at one moment."""
 
 SYSTEM = Actor(type="system", id="flyball")
 FOLD_EVERY = 128
@@ -182,6 +185,11 @@ class Log:
     async def by_request(self, request_id: str) -> list[Entry]:
         """All records of a request, in order of the log."""
         return self._points.by_request(request_id)
+
+    async def at_one_moment(self, ask: Callable[[Reads], _T]) -> _T:
+        """What `ask` finds by several reads of one state of the log. It must be quick: the event loop waits."""
+        with self._points.one_moment():
+            return ask(self._points)
 
     async def find(
         self,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from audit.claims import ClaimKind, settle
+from audit.record import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,17 @@ _NAMED: dict[int, dict[str, ClaimKind]] = {
     2: {kind: kind for kind in get_args(ClaimKind)},
 }
 """What records of each version call the claims; version 1 is that of Flyball 0.1."""
+
+
+def told(records: Iterable[Record]) -> dict[str, int]:
+    """What these records, in order, say stood at each key once their claims were taken; of a key that others claim as
+    well, it is what stood there then."""
+    values: dict[str, int] = {}
+    for record in records:
+        for fields in record.claims:
+            once = _NAMED[record.v].get(fields["kind"]) == "once"
+            values[fields["key"]] = 1 if once else fields["value"]
+    return values
 
 
 class Replay:

@@ -184,6 +184,7 @@ async def open_app(settings: Settings, *, for_log: bool = False) -> AsyncIterato
     """Open everything that acting needs, in order; whatever fails leaves nothing open.
 
     `for_log` says that the log holds the answer: then a cluster that cannot be asked is `away`, and the rest opens.
+    Raises LogTampered where the kill switch is not as its records say, and what the parts raise.
     """
     async with AsyncExitStack() as stack:
         place = place_of(settings)
@@ -211,6 +212,7 @@ async def open_app(settings: Settings, *, for_log: bool = False) -> AsyncIterato
             stop_files=stop_files(settings, place),
             metrics=parts.metrics,
         )
+        await context.journal.checks.kill_switch()
         executor = Executor(context, parts.writer)
         toolbox = GovernedToolbox(context, executor, parts.usage, parts.metrics)
         yield App(

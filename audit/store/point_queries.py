@@ -5,12 +5,13 @@ A row by its key costs some ten microseconds; handing the question to a thread a
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from audit.store import sql
-from audit.store.questions import for_each
+from audit.store.questions import Find, between, for_each
 from audit.store.read import Entry, as_entry
 from audit.store.reading import connect_reading
 from audit.store.sqlite import unavailable
@@ -38,6 +39,32 @@ class PointQueries:
     def values(self, keys: Sequence[str]) -> dict[str, int]:
         """The integer at each key; 0 where none is stored."""
         return dict.fromkeys(keys, 0) | dict(self._rows(for_each(sql.CLAIMS, len(keys)), keys))
+
+    def prefixed(self, prefix: str) -> dict[str, int]:
+        """The integers at all keys that begin with `prefix`."""
+        return dict(self._rows(sql.CLAIMS_BETWEEN, between(prefix)))
+
+    def find(
+        self,
+        *,
+        kinds: Sequence[str] = (),
+        resource_key: str | None = None,
+        since_seq: int = 0,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[Entry]:
+        """As Reader.find; for few records only, since the event loop waits."""
+        asked = Find(kinds, resource_key, since_seq=since_seq, newest_first=newest_first, limit=limit)
+        return self._entries(*asked.statement())
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """All that is asked inside is asked of one state of the log, however others append meanwhile."""
+        self._rows("BEGIN", ())
+        try:
+            yield
+        finally:
+            self._connection.rollback()
 
     def _entries(self, statement: str, given: Sequence[object]) -> list[Entry]:
         return [as_entry(*row) for row in self._rows(statement, given)]

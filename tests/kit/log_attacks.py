@@ -5,12 +5,12 @@ from contextlib import closing
 from pathlib import Path
 
 
-def hide_from_index(path: Path, index: str, seq: int) -> None:
-    """Take record `seq` out of an index; its row, and every declaration, are as before."""
+def hide_from_index(path: Path, index: str, left: str) -> None:
+    """Leave only rows for which `left` holds in an index; the table, and every declaration, are as before."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         (text,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (index,)).fetchone()
     joined = "AND" if " WHERE " in text else "WHERE"
-    declare(path, index, f"{text} {joined} seq <> {seq}")
+    declare(path, index, f"{text} {joined} {left}")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"REINDEX {index}")
     declare(path, index, text)

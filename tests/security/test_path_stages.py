@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from policies.types import Claim
+from sandbox.api.faults import Fault, FaultKind
 from tests.kit.installation import (
     LOCAL,
     OPS,
@@ -33,7 +33,7 @@ from tests.kit.installation import (
 )
 from tools.cluster_types import ClusterIdentity
 from tools.errors import ClusterMismatch
-from tools.path.outcome import Applied, Refused
+from tools.path.outcome import Applied, Refused, Unknown
 
 LIMITS = {"replicas": {"min": 2, "max": 12, "maxStep": 5}}
 RULES = [
@@ -138,13 +138,11 @@ def test_what_was_confirmed_is_what_is_written(tmp_path: Path) -> None:
 
 def test_an_open_intent_is_said_before_any_cooldown_is(tmp_path: Path) -> None:
     async def work(app: App) -> None:
-        assert isinstance(
-            await app.executor.execute(proposed(app, 5)), Applied
-        )  # a cooldown of 10 minutes begins
-        request = proposed(app, 6, mode="dry_run")
-        record = app.log.draft("annotation", actor={"type": "human", "id": "human:anna"})  # type: ignore[arg-type]
-        await app.log.commit((record,), (Claim("once", f"busy/{request.target.key}"),))
-        result = await app.executor.execute(request)
+        assert app.world is not None
+        app.world.inject([Fault(FaultKind.TIMEOUT_AFTER)])
+        first = await app.executor.execute(proposed(app, 5))  # a cooldown of 10 minutes begins
+        assert isinstance(first, Unknown)
+        result = await app.executor.execute(proposed(app, 6, mode="dry_run"))
         assert isinstance(result, Refused)
         assert result.stage == "in-doubt"
 

@@ -136,7 +136,9 @@ class Executor:
                 assert_never(never)
 
     async def _cleared(self, ctx: ExecutionContext) -> dict[str, int]:
-        """The log's integers; where an intent stands open on the workload, after it was looked into."""
+        """The log's integers, which its records bear out; where an intent stands open on the workload, after it was
+        looked into."""
+        await self._c.journal.checks.before_write(ctx.request.target.key)
         values = await self._c.values(ctx.keys)
         if values[ctx.busy] and ctx.live:  # the resolver fences, and a dry run has no effect
             await self.resolver.clear(ctx.request.target, ctx.held)

@@ -12,6 +12,7 @@ from policies.claim_keys import ENDED
 from policies.decision import Decision
 from policies.types import Approval, Claim, Observation, Principal, Request, Target
 from tools.errors import ToolError
+from tools.path.cross_checks import CrossChecks
 from tools.path.standing import ENDS, Standing, State, ballot, standing, votes
 
 MOST_TEXT = 4096
@@ -53,14 +54,14 @@ class Journal:
     """Writes the path's records and reads a request's state from them."""
 
     def __init__(self, log: Log) -> None:
-        self.log = log
+        self.log, self.checks = log, CrossChecks(log)
 
     async def standing(self, request: Request) -> Standing:
         """Where the request stands, and what was asked and voted: one read of its records.
 
-        Raises RequestReused where its id was used for another content.
+        Raises RequestReused where its id was used for another content, LogTampered where the log contradicts itself.
         """
-        return standing(request, await self.log.by_request(request.id))
+        return standing(request, await self.checks.request(request.id))
 
     async def state_of(self, request: Request) -> State:
         """Where the request stands. Raises RequestReused where its id was used for another content."""

@@ -1,0 +1,107 @@
+"""What the path decides on is asked twice. The log's indexes find records, its table of integers says what is spent,
+busy or stopped, and neither of the two is signed: one acts on them only where both say the same.
+
+| integers                                      | must be what these records lead to             |
+|-----------------------------------------------|------------------------------------------------|
+| `attempt/`, `ended/`, `approval/`             | those of the request; `denied/` has one there  |
+| `busy/`, `changed/`                           | those of the workload's newest live intent     |
+| `stop/`                                       | those of the kill switch, of every scope       |
+
+A record that was taken out of an index leads elsewhere than the integers, and so does an integer that was set by
+hand. Who changes both alike is found by `flyball audit verify`, which trusts neither.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from audit.errors import LogTampered
+from audit.log import Entry, Log, Reads
+from audit.replay import told
+from policies.claim_keys import APPROVAL, ATTEMPT, BUSY, CHANGED, DENIED, ENDED, STOP
+
+_PAGE = 8
+"""Intents of a workload that are read at once; dry runs may stand before the live one."""
+
+
+class CrossChecks:
+    """Each check reads one state of the log. They raise LogTampered and LogUnavailable."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._switched: dict[str, int] = {}
+        """What the records of the kill switch led to, as far as this process has read them."""
+        self._next = 0
+
+    async def request(self, request_id: str) -> list[Entry]:
+        """The records of a request, in order; its integers are what they lead to."""
+        return await self._log.at_one_moment(lambda reads: _request(reads, request_id))
+
+    async def before_write(self, key: str) -> None:
+        """The kill switch as below, and what is claimed of the workload `key`: it is what its newest live intent, and
+        how that ended, lead to."""
+
+        def ask(reads: Reads) -> None:
+            self._kill_switch(reads)
+            _workload(reads, key)
+
+        await self._log.at_one_moment(ask)
+
+    async def kill_switch(self) -> None:
+        """Every scope is as its records say."""
+        await self._log.at_one_moment(self._kill_switch)
+
+    def _kill_switch(self, reads: Reads) -> None:
+        """Each record is read once in the life of this process."""
+        for entry in reads.find(kinds=("killswitch",), since_seq=self._next):
+            self._switched |= told([entry.record])
+            self._next = entry.seq + 1
+        stored = reads.prefixed(STOP.prefix)
+        _agree(stored, self._switched, {*stored, *self._switched})
+
+
+def _request(reads: Reads, request_id: str) -> list[Entry]:
+    entries = reads.by_request(request_id)
+    lead, attempts = told(entry.record for entry in entries), ATTEMPT.of(f"{request_id}/")
+    denied = DENIED.of(request_id)
+    keys = [ENDED.of(e.record.id) for e in entries if e.record.kind == "action.intent"]
+    keys += [APPROVAL.of(e.record.id) for e in entries if e.record.kind == "approval.granted"]
+    stored = reads.values((denied, *keys)) | reads.prefixed(attempts)
+    tries = {key for key in (*stored, *lead) if key.startswith(attempts)}
+    _agree(stored, lead, {*keys, *tries})
+    if all(
+        e.record.kind != "approval.denied" for e in entries
+    ):  # a no to many is claimed by the last of them
+        _agree(stored, {}, {denied})
+    return entries
+
+
+def _workload(reads: Reads, key: str) -> None:
+    intent = _newest_live_intent(reads, key)
+    lead = told(e.record for e in reads.by_request(intent.record.request_id or "")) if intent else {}
+    busy, changed = BUSY.of(key), CHANGED.of(key)
+    _agree(reads.values((busy, changed)), lead, {busy} if intent and changed not in lead else {busy, changed})
+    counters = [name for name in lead if STOP.has(name)]
+    stored = reads.values(counters) if counters else {}
+    _agree(stored, lead, {name for name in counters if stored[name] < lead[name]})  # a counter only moves on
+
+
+def _newest_live_intent(reads: Reads, key: str) -> Entry | None:
+    limit = _PAGE
+    while True:
+        found = reads.find(kinds=("action.intent",), resource_key=key, newest_first=True, limit=limit)
+        for entry in found:
+            if entry.record.mode == "live":
+                return entry
+        if len(found) < limit:
+            return None
+        limit *= _PAGE
+
+
+def _agree(stored: Mapping[str, int], lead: Mapping[str, int], keys: Iterable[str]) -> None:
+    for key in sorted(keys):
+        has, says = stored.get(key, 0), lead.get(key, 0)
+        if has != says:
+            raise LogTampered(
+                f"the log's {key} is {has}, the records that are found lead to {says}",
+                where="the log",
+                hint="nothing was done; find what was changed: flyball audit verify",
+            )
