@@ -24,7 +24,7 @@ from audit.leaf import Leaf, Submission
 from audit.note import Checkpoint
 from audit.pinned_checkpoint import PinnedCheckpoint, PinnedWrite
 from audit.proofs import root_at
-from audit.record import Actor, Kind, Record
+from audit.record import MAX_TEXT, Actor, Kind, Record
 from audit.store import sqlite
 from audit.store.append import Appender
 from audit.store.point_queries import PointQueries
@@ -156,9 +156,14 @@ class Log:
         The claims that were taken are written into the last record (its `claims`), so that the log itself
         tells how each stored integer came about. With `spend=False` the claims are only checked. A claim that
         is lost leaves no record but `lost(claim, stored)`, and raises ClaimLost; `lost` runs on another thread.
-        Raises RecordInvalid, LogUnavailable (disk full, locked) or LogTampered with nothing stored.
+        Raises RecordInvalid, LogUnavailable (disk full, locked) or LogTampered with nothing stored; of a record
+        that does not fit (too large, too deep) the attempt is recorded.
         """
-        leaves = _leaves(records, claims if spend else ())
+        try:
+            leaves = _leaves(records, claims if spend else ())
+        except RecordInvalid as error:
+            await self._tell_of(records, error)
+            raise
         submission = Submission(leaves, claims, spend, _refusal(lost) if lost else None)
         await self._writer.submit(submission)
         seq = submission.first_seq
@@ -231,6 +236,21 @@ class Log:
     def pinned_warning(self) -> str | None:
         """What was wrong with the pinned checkpoint when the log was opened; None where nothing was."""
         return self._gap.sentence(self._gap_at) if self._gap else None
+
+    async def _tell_of(self, records: Sequence[Record], error: RecordInvalid) -> None:
+        """That somebody tried to record what does not fit, in place of it."""
+        refused = next((r for r in records if r.id == error.where), records[-1] if records else None)
+        if refused is None:
+            return
+        same = {name: getattr(refused, name) for name in ("resource", "run_id", "request_id", "mode")}
+        labels = {"refused": refused.kind, "id": refused.id}
+        await self.commit(
+            [
+                self.draft(
+                    "annotation", actor=refused.actor, reason=error.what[:MAX_TEXT], labels=labels, **same
+                )
+            ]
+        )
 
     def _close(self) -> None:
         self._writer.stop()

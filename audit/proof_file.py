@@ -27,9 +27,11 @@ _HEADER = "c2sp.org/tlog-proof@v1"
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What a verified proof says: this record is number `seq` of the log `origin` of `size` records."""
+    """What a verified proof says: this record is number `seq` of the log `origin` of `size` records, signed by
+    the holder of `vkey`."""
 
     origin: str
+    vkey: str
     seq: int
     size: int
     root: bytes
@@ -69,7 +71,7 @@ def verify_proof(file: bytes, trusted: Verifier | None = None) -> Proven:
     if not included(index, checkpoint.size, leaf_hash(leaf), checkpoint.root, path):
         what = f"the record is not number {index} of the {checkpoint.size} that were signed for"
         raise LogTampered(what, where=checkpoint.origin)
-    return Proven(checkpoint.origin, index, checkpoint.size, checkpoint.root, decode(leaf))
+    return Proven(checkpoint.origin, verifier.text, index, checkpoint.size, checkpoint.root, decode(leaf))
 
 
 def _parse(file: bytes) -> dict[str, str]:

@@ -17,7 +17,10 @@ Mode = Literal["live", "dry_run"]
 Json = dict[str, Any]
 """A JSON object on the canonical profile: no floats, |int| <= 2**53-1, ASCII keys, no lone surrogates."""
 
-Text = Annotated[str, Field(max_length=4096)]
+MAX_TEXT = 4096
+"""Characters of a free text."""
+
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Name = Annotated[str, Field(max_length=512)]
 
 

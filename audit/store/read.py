@@ -1,9 +1,11 @@
 """Reading the log: by number, id, request, or any of the indexed columns."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+
+import orjson
 
 from audit.canonical import decode
 from audit.errors import LogTampered
@@ -61,6 +63,26 @@ class Reader:
         asked = Find(kinds, resource_key, run_id, request_digest_prefix, since_seq, newest_first, limit)
         return self._entries(*asked.statement())
 
+    def newest(
+        self, limit: int, *, kinds: Sequence[str] = (), run_id: str | None = None
+    ) -> list[tuple[int, Entry | None]]:
+        """The last records of these kinds and that run, newest first, each with its number; None stands for one
+        that is not what was hashed. No index is asked, since it may hide a record: each body is looked at."""
+        found: list[tuple[int, Entry | None]] = []
+        for seq, body, stored_hash in self._streamed(f"{sql.FIND} ORDER BY {sql.FIND_NEWEST}", (0,)):
+            if not _mentions(body, kinds, run_id):
+                continue
+            try:
+                entry = as_entry(seq, body, stored_hash)
+            except LogTampered:
+                found.append((seq, None))
+            else:
+                if (not kinds or entry.record.kind in kinds) and run_id in (None, entry.record.run_id):
+                    found.append((seq, entry))
+            if len(found) == limit:
+                break
+        return found
+
     def prefixed(self, prefix: str) -> dict[str, int]:
         """The integers at all keys that begin with `prefix`."""
         return dict(self._rows(sql.CLAIMS_BETWEEN, between(prefix)))
@@ -74,6 +96,11 @@ class Reader:
         """The newest signed checkpoint; None in an empty log."""
         rows = self._rows(sql.NEWEST_CHECKPOINT)
         return str(rows[0][2]) if rows else None
+
+    def first_note_over(self, seq: int) -> str | None:
+        """The oldest signed checkpoint that covers record `seq`; None where none does."""
+        rows = self._rows(sql.FIRST_NOTE_OVER, (seq,))
+        return str(rows[0][0]) if rows else None
 
     def root_at(self, size: int) -> bytes | None:
         """The root that was signed at `size`; None where no commit ended there."""
@@ -94,6 +121,12 @@ class Reader:
     def _entries(self, statement: str, given: Sequence[str | int]) -> list[Entry]:
         return [as_entry(*row) for row in self._rows(statement, given)]
 
+    def _streamed(self, statement: str, given: Sequence[str | int]) -> Iterator[Any]:
+        try:
+            yield from self._connection.execute(statement, given)
+        except sqlite3.Error as error:
+            raise unavailable(error, self._path) from error
+
     def _rows(self, statement: str, given: Sequence[str | int] = ()) -> list[Any]:
         try:
             return self._connection.execute(statement, given).fetchall()
@@ -107,6 +140,14 @@ def as_entry(seq: int, body: object, stored_hash: bytes) -> Entry:
     if leaf_hash(leaf) != stored_hash:
         raise _changed(seq)
     return Entry(seq, decode(leaf), stored_hash)
+
+
+def _mentions(body: object, kinds: Sequence[str], run_id: str | None) -> bool:
+    """Whether the record may be one of those, at a tenth of what parsing costs."""
+    if not isinstance(body, bytes):
+        return True
+    of_kind = not kinds or any(f'"kind":"{kind}"'.encode() in body for kind in kinds)
+    return of_kind and (run_id is None or orjson.dumps(run_id) in body)
 
 
 def _bytes(seq: int, body: object) -> bytes:

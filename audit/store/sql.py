@@ -109,6 +109,10 @@ CLAIMS_BETWEEN = (
     'audit_claim."key" < ? ORDER BY audit_claim."key"'
 )
 ROOT_AT = "SELECT audit_checkpoint.root FROM audit_checkpoint WHERE audit_checkpoint.size = ?"
+FIRST_NOTE_OVER = (
+    "SELECT audit_checkpoint.note FROM audit_checkpoint WHERE audit_checkpoint.size = (SELECT "
+    "min(audit_checkpoint.size) AS min_1 FROM audit_checkpoint WHERE audit_checkpoint.size > ?)"
+)
 TILE = (
     "SELECT audit_tile.data, audit_tile.root FROM audit_tile WHERE audit_tile.level = ? AND "
     "audit_tile.idx = ?"

@@ -55,6 +55,9 @@ POINTS: dict[str, ClauseElement] = {
     "CLAIMS": _value.where(_key.in_([bindparam("first")])),
     "CLAIMS_BETWEEN": _value.where(_key >= _start, _key < _stop).order_by(_key),
     "ROOT_AT": select(AuditCheckpoint.root).where(_size == bindparam("size")),
+    "FIRST_NOTE_OVER": select(AuditCheckpoint.note).where(
+        _size == select(func.min(_size)).where(_size > bindparam("seq")).scalar_subquery()
+    ),
     "TILE": select(AuditTile.data, AuditTile.root).where(
         _level == bindparam("level"), _idx == bindparam("idx")
     ),

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from audit.log import Log
+from audit.tree import leaf_hash
 from flyball.cli.main import main
 from flyball.place import log_place, pinned_path
 from flyball.settings import load
+from tests.kit.log_attacks import hide_from_index
 from tests.kit.logs import AGENT, act, attacker, fill, verifier_of, with_log
 
 
@@ -99,6 +101,84 @@ def test_a_record_cannot_paint_on_the_terminal(flyball: Any, path: Path) -> None
     assert flyball("show", 1, "--log", path, "-o", "json").json["record"]["reason"] == evil
 
 
+def forge(path: Path, seq: int, old: bytes, new: bytes) -> None:
+    """Body and leaf hash together, so that the row fits itself."""
+    with attacker(path) as connection:
+        (body,) = connection.execute("SELECT body FROM audit_entry WHERE seq = ?", (seq,)).fetchone()
+        assert old in body
+        forged = body.replace(old, new)
+        row = (forged, leaf_hash(forged), seq)
+        connection.execute("UPDATE audit_entry SET body = ?, leaf_hash = ? WHERE seq = ?", row)
+
+
+def test_a_forged_record_is_shown_as_one(flyball: Any, log_path: Path) -> None:
+    forge(log_path, 6, b"human:anna", b"human:emil")
+    ran = flyball("show", 6, "--log", log_path)
+    assert (ran.code, "human:emil" in ran.out) == (6, True)
+    assert "record 6 is not proven by what was signed" in ran.err
+    assert flyball("show", 6, "--log", log_path, "-o", "json").json["signed"] is False
+    assert flyball("show", 4, "--log", log_path, "-o", "json").json["signed"] is True
+    ran = flyball("tail", "--log", log_path, "-o", "json")
+    assert (ran.code, ran.json["unproven"], len(ran.json["items"])) == (6, [5, 6, 7], 8), (
+        "5 is of the same commit"
+    )
+
+
+def test_a_record_that_is_none_hides_no_other(flyball: Any, log_path: Path) -> None:
+    with attacker(log_path) as connection:
+        connection.execute("UPDATE audit_entry SET body = x'00' WHERE seq = 5")
+        connection.execute("UPDATE audit_entry SET body = 'text' WHERE seq = 3")
+    ran = flyball("tail", "--log", log_path)
+    assert ran.code == 6
+    assert len(ran.out.splitlines()) == 1 + 6
+    assert "record 5 is not" in ran.err
+    assert "record 3 is not" in ran.err
+
+
+@pytest.mark.parametrize("time", [b"yesterday", b"0001-01-01T00:00:00+14:00", b"9999-12-31T23:59:59-14:00"])
+def test_a_time_that_is_none_is_shown_as_it_stands(flyball: Any, log_path: Path, time: bytes) -> None:
+    forge(log_path, 6, b'"ts":"2023-11-14T22:13:20.000Z"', b'"ts":"' + time + b'"')
+    ran = flyball("tail", "--log", log_path)
+    assert ran.code == 6
+    assert time.decode() in ran.out
+    assert flyball("verify", "--log", log_path).code == 6
+
+
+def test_without_a_key_it_says_that_nothing_was_compared(flyball: Any, log_path: Path) -> None:
+    vkey = verifier_of(log_path).text
+    log_path.with_suffix(".key").unlink()
+    ran = flyball("show", 6, "--log", log_path)
+    assert ran.code == 0
+    assert "not compared with what was signed" in ran.err
+    assert flyball("show", 6, "--log", log_path, "-o", "json").json["signed"] is None
+    assert flyball("show", 6, "--log", log_path, "--vkey", vkey, "-o", "json").json["signed"] is True
+
+
+def test_tail_asks_no_index(flyball: Any, log_path: Path) -> None:
+    hide_from_index(log_path, "audit_entry_kind", "kind <> 'action.intent'")
+    ran = flyball("tail", "--kind", "action.intent", "--log", log_path, "-o", "json")
+    assert [item["seq"] for item in ran.json["items"]] == [6]
+
+
+def test_the_state_of_somebody_else_is_no_fault_of_flyball(
+    flyball: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "theirs"
+    (theirs / "sandbox").mkdir(parents=True)
+    (theirs / "sandbox" / "audit.db").touch()
+    monkeypatch.setenv("FLYBALL_STATE", str(theirs))
+
+    monkeypatch.setattr(Path, "lstat", _denied)
+    monkeypatch.setattr(Path, "is_file", _denied)
+    ran = flyball("tail")
+    assert ran.code == 7
+    assert "fault in flyball" not in ran.err
+
+
+def _denied(self: Path) -> Any:
+    raise PermissionError(13, "Permission denied", str(self))
+
+
 def test_verify_says_whole(flyball: Any, log_path: Path) -> None:
     ran = flyball("verify", "--log", log_path)
     assert ran.code == 0
@@ -153,7 +233,11 @@ def test_a_proof_goes_its_own_way(flyball: Any, log_path: Path, tmp_path: Path) 
         file.unlink()
     ran = flyball("verify-proof", proof, "--vkey", vkey)
     assert ran.code == 0
-    assert ran.out.startswith("proven: record 6 of 8, log flyball.local/")
+    assert ran.out.startswith("proven: record 6 of 8, signed by your key of flyball.local/")
+    alone = flyball("verify-proof", proof)
+    assert alone.code == 0
+    assert "proven" not in alone.out
+    assert f"by the key in the file itself: {vkey}" in alone.out
     document = flyball("verify-proof", proof, "-o", "json").json
     assert (document["holds"], document["key_trusted"], document["seq"]) == (True, False, 6)
 

@@ -124,7 +124,8 @@ def test_an_invalid_record_is_refused_before_it_reaches_the_log(path: Path) -> N
     async def work(log: Log) -> None:
         with pytest.raises(RecordInvalid):
             await log.commit([read_record(log), log.draft("annotation", actor=AGENT, args={"x": 0.5})])
-        assert len(await log.find()) == 1
+        opened, attempt = await log.find()
+        assert (opened.record.kind, (attempt.record.labels or {})["refused"]) == ("log.opened", "annotation")
 
     with_log(path, work)
 
@@ -245,3 +246,20 @@ def test_a_closed_log_says_so(path: Path) -> None:
             await log.commit([read_record(log)])
 
     run(work())
+
+
+def test_of_a_record_that_does_not_fit_the_attempt_is_recorded(path: Path) -> None:
+    async def work(log: Log) -> None:
+        large = log.draft("tool.read", actor=AGENT, run_id="r-1", args={"x": ["x" * 4000] * 20})
+        with pytest.raises(RecordInvalid, match="at most 65535 fit"):
+            await log.commit([read_record(log), large])
+        (attempt,) = await log.find(since_seq=1)
+        assert (attempt.record.kind, attempt.record.actor, attempt.record.run_id) == (
+            "annotation",
+            AGENT,
+            "r-1",
+        )
+        assert attempt.record.labels == {"refused": "tool.read", "id": large.id}
+        assert "at most 65535 fit" in (attempt.record.reason or "")
+
+    with_log(path, work)

@@ -163,7 +163,9 @@ class GovernedToolbox:
             found = await desk.serve(spec, args, self._c.cluster.name, _namespace(call, call.name))
         except RecordInvalid as e:  # what cannot be recorded is not released
             what = f"what was read cannot be recorded: {e.what}"
-            return told("failed", ToolError(what, where=call.name, hint="ask for less"), None)
+            no = ToolError(what, where=call.name, hint="ask for less")
+            rejected = await self._rejected(call, call.name, len(call.arguments), no)
+            return told("failed", no, rejected.record)
         except _AWAY as e:
             return await self._released(call, told("failed", e, None), quotes=e.quotes or desk.quotes)
         text = json.dumps({"status": "ok", **found}, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""`flyball audit`: the group, and what reads and verifies the log; proofs.py and in_doubt.py hold the rest."""
+"""`flyball audit`: the group, and `verify`; records.py, proofs.py and in_doubt.py hold the rest."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,21 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flyball.cli.audit import in_doubt
-from flyball.cli.audit.log_files import (
-    LogFile,
-    Number,
-    Vkey,
-    log_place_of,
-    no_record,
-    path_of,
-    pinned_of,
-    reading,
-    refuse_lost,
-    trusted_key,
-)
+from flyball.cli.audit.log_files import LogFile, Vkey, path_of, pinned_of, trusted_key
 from flyball.cli.audit.proofs import key, prove, verify_proof
+from flyball.cli.audit.records import show, tail
 from flyball.cli.kit.options import Options, command
-from flyball.cli.kit.output import document, error, note, say, table, tone
+from flyball.cli.kit.output import document, error, note, say, tone
 from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
@@ -32,51 +22,8 @@ app.add_typer(key, name="key")
 app.add_typer(in_doubt.app, name="in-doubt")
 
 
-@app.command()
-@command
-def tail(
-    opts: Options,
-    lines: Annotated[int, typer.Option("--lines", min=1, help="How many of the last records.")] = 20,
-    kind: Annotated[list[str] | None, typer.Option("--kind", help="Only this kind; may be repeated.")] = None,
-    run: Annotated[
-        str | None, typer.Option("--run", help="Only records of this run, e.g. of `tune run`.")
-    ] = None,
-    log: LogFile = None,
-) -> None:
-    """Show the last records, oldest first. Example: flyball audit tail --lines 50 --kind action.outcome"""
-    from flyball.cli.audit.view import HEAD, entry_json, row
-
-    _known_kinds(kind or [])
-    refuse_lost(opts, log)
-    if log is None and not log_place_of(opts).log.exists():
-        note("there is no log yet: whatever acts begins one")
-        if opts.json:
-            document({"kind": "RecordList", "items": []})
-        return
-    with reading(opts, log) as reader:
-        found = reader.find(kinds=kind or (), run_id=run, newest_first=True, limit=lines)[::-1]
-    if opts.json:
-        document({"kind": "RecordList", "items": [entry_json(entry) for entry in found]})
-        return
-    for line in table(HEAD, map(row, found)):
-        say(line)
-
-
-@app.command()
-@command
-def show(opts: Options, record: Number, log: LogFile = None) -> None:
-    """Show one record in full. Example: flyball audit show 18204"""
-    from flyball.cli.audit.view import entry_json, lines
-
-    with reading(opts, log) as reader:
-        entry = reader.by_seq(record)
-        if entry is None:
-            raise no_record(record, reader.size())
-    if opts.json:
-        document({"kind": "Record", **entry_json(entry)})
-        return
-    for line in lines(entry):
-        say(line)
+app.command()(tail)
+app.command()(show)
 
 
 @app.command()
@@ -146,18 +93,6 @@ def _usable(pinned: Path, verifier: "Verifier") -> None:
     if isinstance(found, pinned_file.NoCheckpoint):
         hint = "name the file of a pinned checkpoint, or omit --pinned"
         raise UsageError(f"no pinned checkpoint is there: {found.why}", where=str(pinned), hint=hint)
-
-
-def _known_kinds(kinds: list[str]) -> None:
-    from typing import get_args
-
-    from audit.record import Kind
-
-    for kind in kinds:
-        if kind not in get_args(Kind):
-            raise UsageError(
-                f"no such kind: {kind}", where="--kind", hint=f"one of {', '.join(get_args(Kind))}"
-            )
 
 
 def _unfinished(opts: Options, problem: "AuditError") -> Stop:

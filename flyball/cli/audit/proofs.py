@@ -16,7 +16,7 @@ from flyball.cli.audit.log_files import (
     trusted_key,
 )
 from flyball.cli.kit.options import Options, command
-from flyball.cli.kit.output import document, error, note, say, tone
+from flyball.cli.kit.output import document, error, note, safe, say, tone
 from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
@@ -82,9 +82,12 @@ def verify_proof(
     if opts.json:
         document({"kind": "Proof", "key_trusted": trusted is not None, **proven_json(proven)})
         return
-    say(tone(f"proven: record {proven.seq} of {proven.size}, log {proven.origin}", "good"))
+    record = f"record {proven.seq} of {proven.size}"
     if trusted is None:
-        note("the key is the file's own: compare it with the log's, or give --vkey")
+        say(safe(f"unchanged since it was signed: {record}, by the key in the file itself: {proven.vkey}"))
+        note("who holds that key, the file cannot say: compare it with the log owner's, or give --vkey")
+    else:
+        say(tone(safe(f"proven: {record}, signed by your key of {proven.origin}"), "good"))
     for line in lines_of(proven.record):
         say(f"  {line}")
 

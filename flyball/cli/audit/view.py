@@ -43,8 +43,11 @@ def row(entry: Entry) -> tuple[str, ...]:
 
 
 def local(ts: str) -> str:
-    """A record's time as a person reads it: local, with its zone."""
-    return f"{datetime.fromisoformat(ts).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    """A record's time as a person reads it: local, with its zone; what is no time, as it stands there."""
+    try:
+        return f"{datetime.fromisoformat(ts).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    except (ValueError, OverflowError):
+        return ts
 
 
 def _resource(entry: Entry) -> str:
@@ -147,6 +150,7 @@ def proven_json(proven: Proven) -> dict[str, Any]:
     return {
         "holds": True,
         "origin": proven.origin,
+        "vkey": proven.vkey,
         "seq": proven.seq,
         "records": proven.size,
         "root_sha256": proven.root.hex(),

@@ -203,6 +203,8 @@ def test_what_cannot_be_recorded_is_a_card_and_is_not_released(tmp_path: Path) -
             card = await one.call("describe_workload", {"workload": "deploy/web"}, "a" * 40)
             assert card.status == "failed"
             assert "cannot be recorded" in card.text
+            (attempt,) = await one.log.find(kinds=("tool.rejected",))
+            assert "cannot be recorded" in (attempt.record.reason or "")
 
     asyncio.run(run())
 
