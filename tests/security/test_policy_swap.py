@@ -76,6 +76,33 @@ def test_a_policy_that_changes_between_decision_and_commit_takes_the_decision_wi
     asyncio.run(run())
 
 
+def test_a_policy_that_another_process_announces_in_between_takes_the_decision_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are not ours: only the log can tell, by the claim on the epoch."""
+    wide = write_policy(tmp_path / "wide", _limits(20))
+    strict = write_policy(tmp_path / "strict", _limits(9))
+
+    async def run() -> None:
+        async with installation(tmp_path, wide) as loose, installation(tmp_path, strict) as tight:
+            attempts = loose.executor._runner
+            decide = attempts.decide
+
+            async def then_act(*args: object) -> object:
+                decision = await decide(*args)  # type: ignore[arg-type]
+                await tight.context.announce(await tight.context.gate(), proposed(tight, 9))
+                return decision
+
+            monkeypatch.setattr(attempts, "decide", then_act)
+            result = await loose.executor.execute(proposed(loose, 15))
+            assert isinstance(result, Refused)
+            assert result.stage == "policy"
+            assert f"announced by {tight.identity.human}" in result.detail
+            assert await replicas(loose) == 4
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("break_it", ["truncate", "empty", "remove", "swap-for-file", "widen-unparsed"])
 def test_a_policy_that_breaks_leaves_the_last_good_one_in_force(tmp_path: Path, break_it: str) -> None:
     policies = write_policy(tmp_path / "policies", _limits(9))
