@@ -94,8 +94,9 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A Deployment or StatefulSet as it was read. Counts are pods; `owner` is who keeps its replicas
-    (`horizontalpodautoscaler/web`, `argocd`, …) or None."""
+    """A Deployment, StatefulSet, DaemonSet or Job as it was read. Counts are pods (of a DaemonSet `replicas` are the
+    nodes that it chooses; of a Job what it wants to run now, and `paused` is suspended); `owner` is who keeps its
+    replicas (`horizontalpodautoscaler/web`, `argocd`, …) or None."""
 
     target: Target
     uid: str

@@ -25,6 +25,8 @@ class RbacRule:
 READ_PODS = (
     RbacRule("apps", "deployments", ("get",)),
     RbacRule("apps", "statefulsets", ("get",)),
+    RbacRule("apps", "daemonsets", ("get",)),
+    RbacRule("batch", "jobs", ("get",)),
     RbacRule("", "pods", ("list",)),
 )
 """What it takes to read one workload with its pods."""

@@ -1,6 +1,7 @@
 """The reader against a real apiserver."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -10,11 +11,12 @@ import pytest
 from audit.clock import SystemClock
 from policies.types import Target
 from tests.real.cluster import Namespace, eventually, rule
-from tests.real.node import WINDOW_S
+from tests.real.node import NODES, WINDOW_S
 from tools.cluster.connect import connect
 from tools.cluster.reader import KubernetesCluster
 from tools.cluster_types import Container, Resources
 from tools.errors import ClusterUnavailable, NeverHappened, NotFound
+from tools.metrics.pods import pattern
 
 pytestmark = pytest.mark.real
 T = TypeVar("T")
@@ -90,6 +92,30 @@ def test_a_statefulsets_pods(kube: Namespace) -> None:
     target = deployment(kube, "queue", "statefulset")
     pods = reading(kube.plane.kubeconfig, lambda cluster: cluster.pods(target))
     assert sorted(pod.name for pod in pods) == ["queue-0", "queue-1"]
+
+
+def test_a_daemonset_and_a_job_are_looked_at(kube: Namespace) -> None:
+    """By name, with their pods and events: as many as there are nodes, and as the Job wants to run now."""
+    spec = {"containers": [{"name": "main", "image": "registry.invalid/x:1"}]}
+    template = {"metadata": {"labels": {"app": "agent"}}, "spec": spec}
+    selector = {"matchLabels": {"app": "agent"}}
+    daemon = {"metadata": {"name": "agent"}, "spec": {"selector": selector, "template": template}}
+    kube.api.post(f"{kube.apps}/daemonsets", daemon)
+    job = {"parallelism": 2, "completions": 3, "template": {"spec": spec | {"restartPolicy": "Never"}}}
+    kube.api.post(f"/apis/batch/v1/namespaces/{kube.name}/jobs", {"metadata": {"name": "job"}, "spec": job})
+    for kind, name, wanted in (("daemonset", "agent", len(NODES)), ("job", "job", 2)):
+        target = deployment(kube, name, kind)
+
+        def ready(target: Target = target, wanted: int = wanted) -> bool:
+            seen = reading(kube.plane.kubeconfig, lambda cluster: cluster.read(target))
+            return (seen.replicas, seen.ready) == (wanted, wanted)
+
+        eventually(ready, f"{target} to be ready")
+        pods = reading(kube.plane.kubeconfig, lambda cluster, target=target: cluster.pods(target))
+        told = reading(kube.plane.kubeconfig, lambda cluster, target=target: cluster.events(target))
+        assert len(pods) == wanted
+        assert all(re.fullmatch(pattern(target), pod.name) for pod in pods)
+        assert {one.reason for one in told} >= {"SuccessfulCreate", "Scheduled"}
 
 
 def test_usage_is_demand_over_pods(kube: Namespace) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from policies.types import Target
 from tools.cluster import objects
-from tools.cluster.kinds import EVENTS, WORKLOADS
+from tools.cluster.kinds import EVENTS, LOOKED_AT
 from tools.cluster.pages import PAGE, Pages
 from tools.cluster_types import ApiEvent
 from tools.metrics.pods import HASH, SAFE, pattern
@@ -35,7 +35,7 @@ async def events_of(
     about, known = re.escape(target.name), list(pods)
     names = "|".join((pattern(target), *(re.escape(name) for name in known)))
     asked = [
-        _named(pages, target, WORKLOADS[target.kind].name, [target.name]),
+        _named(pages, target, LOOKED_AT[target.kind].name, [target.name]),
         _every(pages, target, "Pod", names, known),
     ]
     if target.kind == "deployment":

@@ -42,6 +42,8 @@ CONTROLLERS = WORKLOADS | {
     "pod": Kind("", "v1", "pods", "Pod"),
 }
 """Kinds that may stand between a pod and its top owner; an owner of any other kind is named, not followed."""
+LOOKED_AT = WORKLOADS | {kind: CONTROLLERS[kind] for kind in ("daemonset", "job")}
+"""Kinds that can be looked at one by one; WORKLOADS are those that are listed and can be changed."""
 
 PODS = CONTROLLERS["pod"]
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace")

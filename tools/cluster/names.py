@@ -9,10 +9,14 @@ from tools.errors import ArgumentsInvalid
 KINDS = {
     "deployment": ("deploy", "deployments", "deployment.apps", "deployments.apps"),
     "statefulset": ("sts", "statefulsets", "statefulset.apps", "statefulsets.apps"),
+    "daemonset": ("ds", "daemonsets", "daemonset.apps", "daemonsets.apps"),
+    "job": ("jobs", "job.batch", "jobs.batch"),
 }
+NAMED_ONLY = frozenset({"daemonset", "job"})
+"""Kinds that are looked at by name: no list holds them, and no action changes them."""
 ALIASES = {alias: kind for kind, aliases in KINDS.items() for alias in (kind, *aliases)}
 """Whatever a kind may be called, with its name here."""
-SHORT = ", ".join(sorted({*KINDS, "deploy", "sts"}))
+SHORT = "deploy, deployment, sts, statefulset, ds, daemonset, job"
 """What people call the kinds, for a hint."""
 
 

@@ -12,6 +12,7 @@ from base.quantities import millicores, whole_bytes
 from policies.types import Target
 from tools.cluster import pod_status
 from tools.cluster.containers import counted, counted_statuses, given, initializing, resources
+from tools.cluster.counts import counts
 from tools.cluster.kinds import Object
 from tools.cluster_types import (
     ApiEvent,
@@ -33,20 +34,21 @@ _STRATEGIES: Mapping[str, Strategy] = {
 
 
 def workload(cluster: str, kind: str, obj: Object, ownership: Ownership) -> Workload:
-    """A Deployment or StatefulSet. `kind` is given, since items of a list carry none; the ownership is what
-    `owners.ownership_of` found."""
+    """One object of a kind that is LOOKED_AT. `kind` is given, since items of a list carry none; the ownership is
+    what `owners.ownership_of` found."""
     meta, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
+    pods = counts(kind, obj)
     return Workload(
         target=Target(cluster=cluster, namespace=meta["namespace"], kind=kind, name=meta["name"]),
         uid=meta["uid"],
         resource_version=meta["resourceVersion"],
         generation=meta.get("generation", 0),
-        observed_generation=status.get("observedGeneration", 0),
-        replicas=spec.get("replicas", 1),
-        ready=status.get("readyReplicas", 0),
-        updated=status.get("updatedReplicas", 0),
-        available=status.get("availableReplicas", 0),
-        paused=spec.get("paused", False),
+        observed_generation=pods.observed,
+        replicas=pods.replicas,
+        ready=pods.ready,
+        updated=pods.updated,
+        available=pods.available,
+        paused=spec.get("paused") or spec.get("suspend") or False,
         containers=counted(spec["template"]["spec"]),
         labels=meta.get("labels") or {},
         annotations=meta.get("annotations") or {},

@@ -13,6 +13,7 @@ from tools.cluster.field_owners import CACHED, FieldOwners, FieldOwnersReader
 from tools.cluster.kinds import (
     BUDGETS,
     CONTROLLERS,
+    LOOKED_AT,
     NAMESPACES,
     POD_METRICS,
     PODS,
@@ -246,8 +247,8 @@ class KubernetesCluster:
         return self._pages.parse(lambda: objects.selector_text(obj["spec"]["selector"]), path)
 
     def _path(self, target: Target) -> str:
-        if target.kind not in WORKLOADS or not target.namespace:
-            known = ", ".join(WORKLOADS)
+        if target.kind not in LOOKED_AT or not target.namespace:
+            known = ", ".join(LOOKED_AT)
             raise NotFound(f"no workload of kind `{target.kind}`", where=str(target), hint=f"kinds: {known}")
         return path_of(target)
 

@@ -41,6 +41,8 @@ def rollout(facts: Facts) -> Iterator[Finding]:
     """A rollout that goes on, and one that does not: the condition Progressing of a Deployment is then False, with
     the reason ProgressDeadlineExceeded (pkg/controller/deployment/progress.go)."""
     w = facts.workload
+    if w.target.kind == "job":  # its template cannot be changed
+        return
     if w.paused:
         yield Finding("rollout-paused", Severity.LIMITED, "its rollouts are paused", "spec.paused is true")
     progressing = w.condition("Progressing")
@@ -74,8 +76,13 @@ def owner(facts: Facts) -> Iterator[Finding]:
 
 
 def scaled_to_zero(facts: Facts) -> Iterator[Finding]:
-    """No pods are asked for."""
-    if facts.workload.replicas == 0:
+    """No pods are asked for; a Job that has ended asks for none, and of a DaemonSet the nodes decide."""
+    kind = facts.workload.target.kind
+    if facts.workload.replicas or kind == "job":
+        return
+    if kind == "daemonset":
+        yield Finding("no-nodes", Severity.LIMITED, "it chooses no node", "status.desiredNumberScheduled 0")
+    else:
         yield Finding("scaled-to-zero", Severity.LIMITED, "it is scaled to zero", "spec.replicas 0")
 
 

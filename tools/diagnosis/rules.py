@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from tools.diagnosis import control, load, pods, startup
+from tools.diagnosis import control, jobs, load, pods, startup
 from tools.diagnosis.types import Facts, Finding
 
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
+    jobs.job,
     pods.pending,
     pods.image,
     pods.crash_loop,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from base.durations import written
 from tools.cluster.objects import unix_ms
 from tools.cluster_types import Pod
-from tools.diagnosis.pods import STARTING, YOUNG_MS, newest_reason, of_them, quote, quoted, worst
+from tools.diagnosis.pods import STARTING, YOUNG_MS, is_young, newest_reason, of_them, quote, quoted, worst
 from tools.diagnosis.types import Facts, Finding, Severity
 
 _AROUND = re.compile(r"\A(\(combined from similar events\): )?Error creating: ")
@@ -45,7 +45,7 @@ def stuck_starting(facts: Facts) -> Iterator[Finding]:
     waiting = [
         p for p in facts.alive if p.phase == "Pending" and p.node is not None and p.waiting in STARTING
     ]
-    late = [p for p in waiting if _age_ms(p, facts) >= YOUNG_MS]
+    late = [p for p in waiting if not is_young(facts, _made_ms(p))]
     if young := [p for p in waiting if p not in late]:
         yield Finding("starting", Severity.NOTED, f"{of_them(young, facts)} are starting", "less than 2m old")
     if late:
@@ -76,7 +76,7 @@ def nothing_ready(facts: Facts, found: Sequence[Finding]) -> Iterator[Finding]:
     broken. With the newest reason that anybody gives."""
     w = facts.workload
     since = _unready_since(facts)
-    young = facts.now_ms - (since or unix_ms(w.created_at)) < YOUNG_MS
+    young = is_young(facts, since or unix_ms(w.created_at))
     if w.ready or not w.replicas or young or any(one.severity is Severity.BROKEN for one in found):
         return
     how_long = f" for {_span(facts.now_ms - since)}" if since else ""

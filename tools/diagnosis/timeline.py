@@ -28,6 +28,7 @@ CHANGING = frozenset({
 _OURS = "flyball-"
 _FIELDS = 5
 _REPLICAS, _DEFAULT_REPLICAS = "spec.replicas", 1
+_SCALABLE = ("deployment", "statefulset")
 _WORD, _WHAT = 128, 240
 
 
@@ -64,7 +65,7 @@ def unmarked(workload: Workload) -> dict[str, str]:
     """What cannot be told, as a part that is missing: where nobody owns the replicas, the apiserver marks no write
     of them through `/scale`. They were written, unless they are the one replica that it sets by default."""
     owned = any({"spec", _REPLICAS} & set(manager.fields) for manager in workload.managers)
-    if owned or workload.replicas == _DEFAULT_REPLICAS:
+    if owned or workload.replicas == _DEFAULT_REPLICAS or workload.target.kind not in _SCALABLE:
         return {}
     return {f"writer of {_REPLICAS}": "managedFields name none, so that writes through /scale do not show"}
 

@@ -4,7 +4,9 @@ Names of a Deployment's pods are made twice: the ReplicaSet is `<name>-<hash>` (
 its pods get generateName `<replicaset>-` (pkg/controller/controller_utils.go) and 5 random characters. The hash
 is a 32-bit number in decimal digits, each written in Kubernetes' safe alphabet (apimachinery/pkg/util/rand), so
 1 to 10 characters. A generateName longer than 58 characters is cut to 58 first, so that the whole has 63
-(apiserver/pkg/storage/names/generate.go). A StatefulSet's pods are `<name>-<ordinal>` and are never cut.
+(apiserver/pkg/storage/names/generate.go). A StatefulSet's pods are `<name>-<ordinal>` and are never cut. A
+DaemonSet's and a Job's get generateName `<name>-`, an indexed Job's `<name>-<index>-`
+(pkg/controller/daemon/daemon_controller.go, pkg/controller/job/indexed_job_utils.go).
 
 What names cannot tell: a DaemonSet, Job or bare ReplicaSet whose name is the Deployment's plus a dash and 1 to 10
 characters of that alphabet makes pods that match too.
@@ -16,6 +18,7 @@ from tools.errors import MetricsUnavailable
 SAFE = "bcdfghjklmnpqrstvwxz2456789"
 """apimachinery/pkg/util/rand: no vowels and no characters that look alike."""
 SUFFIX, HASH, GENERATED = 5, 10, 58
+_SUFFIX = f"[{SAFE}]{{{SUFFIX}}}"
 _ORDINAL = "(0|[1-9][0-9]*)"
 
 
@@ -29,23 +32,31 @@ def pattern(target: Target) -> str:
             return _deployment(target.name)
         case "statefulset":
             return f"{_literal(target.name)}-{_ORDINAL}"
+        case "daemonset":
+            return _generated(f"{target.name}-")
+        case "job":
+            return f"{_literal(target.name)}-({_ORDINAL}-)?{_SUFFIX}|{_generated(f'{target.name}-')}"
     raise MetricsUnavailable(
         f"the pods of a {target.kind} cannot be recognised by their names",
         where=str(target),
-        hint="ask for a deployment or a statefulset",
+        hint="ask for a deployment, a statefulset, a daemonset or a job",
     )
+
+
+def _generated(base: str) -> str:
+    """What generateName makes of the base."""
+    return f"{_literal(base[:GENERATED])}{_SUFFIX}"
 
 
 def _deployment(name: str) -> str:
     """`<name>-<hash>-<suffix>`, and where that is longer than 63 characters what is left of it."""
-    suffix = f"[{SAFE}]{{{SUFFIX}}}"
     whole = min(HASH, GENERATED - len(name) - 2)
     ways = []
     if whole >= 1:
         hashed = f"[{SAFE}]{{1,{whole}}}"
-        ways.append(f"{_literal(name)}-{hashed}-{suffix}")
+        ways.append(f"{_literal(name)}-{hashed}-{_SUFFIX}")
     if whole < HASH:
-        ways.append(_cut(name) + suffix)
+        ways.append(_cut(name) + _SUFFIX)
     return ways[0] if len(ways) == 1 else f"({'|'.join(ways)})"
 
 

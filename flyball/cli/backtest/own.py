@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from flyball.cli.kit.options import Options
 
 if TYPE_CHECKING:
+    from base.errors import FlyballError
     from flyball.wiring import App
     from forecasting.backtest.trace import Trace
     from tools.metrics.types import Series
@@ -14,7 +15,7 @@ LEAST_S = 300
 
 
 def read(opts: Options, workload: str, since: str) -> "Trace":
-    """One trace of the last `since` (e.g. 14d). Raises BadTrace where there is too little history."""
+    """One trace of the last `since` (e.g. 14d). Raises BadTrace where less than half of it was measured."""
     return opts.run(lambda app: _trace(app, workload, since))
 
 
@@ -30,6 +31,8 @@ async def _trace(app: "App", workload: str, since: str) -> "Trace":
     found = await reads.series(where, Metric.CPU_USAGE, span_s, STEP_S)
     _say_coverage(found, since, str(where))
     start, values = _begun(found)
+    if len(values) * STEP_S * 2 < span_s:
+        raise _too_little(str(where), since, len(values))
     return of_millicores(f"{where.namespace}-{where.name}", start, values)
 
 
@@ -38,6 +41,20 @@ def _begun(found: "Series") -> "tuple[int, list[int | None]]":
     values = list(found.values)
     first = next((i for i, value in enumerate(values) if value is not None), len(values))
     return found.span.start_ms // 1000 + first * STEP_S, values[first:]
+
+
+def _too_little(where: str, since: str, minutes: int) -> "FlyballError":
+    """Less than half of what was asked for says nothing about the time that was asked about."""
+    from base.durations import written
+    from forecasting.errors import BadTrace
+
+    there = written(minutes * STEP_S, 2)
+    hint = (
+        f"ask for what there is: --since {there}"
+        if minutes * STEP_S >= LEAST_S
+        else "let it be measured first"
+    )
+    return BadTrace(f"of the last {since} only the last {there} were measured", where, hint)
 
 
 def _say_coverage(found: "Series", since: str, where: str) -> None:

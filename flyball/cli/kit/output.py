@@ -90,6 +90,22 @@ def fitted(head: Sequence[str], rows: Sequence[Sequence[object]], less: Sequence
     return lines
 
 
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_YEAR = 365 * _DAY
+_UNITS = {1: "s", _MINUTE: "m", _HOUR: "h", _DAY: "d", _YEAR: "y"}
+_AGES: tuple[tuple[int, int, tuple[int, str] | None], ...] = (
+    (2 * _MINUTE, 1, None),
+    (10 * _MINUTE, _MINUTE, (1, "s")),
+    (3 * _HOUR, _MINUTE, None),
+    (8 * _HOUR, _HOUR, (_MINUTE, "m")),
+    (2 * _DAY, _HOUR, None),
+    (8 * _DAY, _DAY, (_HOUR, "h")),
+    (2 * _YEAR, _DAY, None),
+    (8 * _YEAR, _YEAR, (_DAY, "d")),
+)
+"""Below how many seconds an age is written in which unit, with which finer one behind it."""
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Lines of a table as kubectl prints one: upper-case titles, three spaces between, no borders."""
     cells = [list(head), *([safe(str(c)) if c not in (None, "") else "-" for c in row] for row in rows)]
@@ -111,7 +127,19 @@ def error(what: str, where: str = "", hint: str = "") -> None:
 
 
 def age(seconds: float) -> str:
-    """A span as kubectl writes it: `45s`, `5m`, `3h`, `2d`."""
+    """An age exactly as kubectl writes it, the finer the younger: `90s`, `5m30s`, `45m`, `3h20m`, `12h`, `2d5h`,
+    `30d`, `2y40d` (apimachinery, util/duration, HumanDuration)."""
+    whole = int(max(seconds, 0))
+    for below, large, small in _AGES:
+        if whole < below:
+            number, left = divmod(whole, large)
+            rest = left // small[0] if small else 0
+            return f"{number}{_UNITS[large]}" + (f"{rest}{small[1]}" if small and rest else "")
+    return f"{whole // _YEAR}y"
+
+
+def span(seconds: float) -> str:
+    """How long something lasts, in its largest unit: `45s`, `5m`, `3h`, `2d`."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= size * (2 if unit != "m" else 1):
             return f"{int(seconds // size)}{unit}"

@@ -128,10 +128,11 @@ def _pods(facts: "Facts") -> Iterator[str]:
 
 
 def _pod(facts: "Facts", pod: Any) -> tuple[object, ...]:
-    started = None if pod.started_at_ms is None else age((facts.now_ms - pod.started_at_ms) / 1000)
+    made = pod.created_ms or pod.started_at_ms
+    old = age((facts.now_ms - made) / 1000) if made else None
     phase = "Terminating" if pod.deleting else pod.waiting or pod.phase
     ready = "yes" if pod.ready else "no"
-    return (pod.name, phase, ready, pod.restarts, pod.last_exit, pod.resize, pod.node, started)
+    return (pod.name, phase, ready, pod.restarts, pod.last_exit, pod.resize, pod.node, old)
 
 
 def _figures(facts: "Facts", source: str) -> Iterator[str]:

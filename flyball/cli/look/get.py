@@ -57,12 +57,15 @@ def get(
 ) -> None:
     """List workloads with CPU, memory, latency and autoscaler. Example: flyball get deploy/web -o wide"""
     from flyball.cli.kit.naming import parse
+    from tools.cluster.names import NAMED_ONLY
 
     opts = dataclasses.replace(opts, output="json" if output == "json" else "table")
     if watch and output not in ("table", "wide"):
         raise UsageError(f"--watch prints a table, not {output}", hint="leave -o or --watch out")
 
     named = parse(what or [])
+    if named.single is None and named.kind in NAMED_ONLY:
+        raise UsageError(f"{named.kind}s are looked at by name", hint=f"flyball get {named.kind}/NAME")
     if all_namespaces:
         _no_namespace(opts, named)
     if selector and named.single is not None:
@@ -192,9 +195,9 @@ def _item(row: "Row") -> dict[str, Any]:
 
 
 def _group_name(target: str) -> str:
-    """As `kubectl get -o name`: `deployment.apps/web`."""
+    """As `kubectl get -o name`: `deployment.apps/web`, `job.batch/migrate`."""
     kind, _, name = target.partition("/")
-    return f"{kind}.apps/{name}"
+    return f"{kind}.{'batch' if kind == 'job' else 'apps'}/{name}"
 
 
 def _missing(rows: "list[Row]") -> None:

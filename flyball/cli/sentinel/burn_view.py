@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flyball.cli.kit.output import age, say, table
+from flyball.cli.kit.output import say, span, table
 
 if TYPE_CHECKING:
     from forecasting.sentinel.burn import Burning
@@ -19,7 +19,7 @@ def show(rules: "tuple[Burning, ...]") -> None:
 
 
 def _row(b: "Burning") -> tuple[str, ...]:
-    windows = f"{age(b.rule.long_s)}/{age(b.rule.short_s)}"
+    windows = f"{span(b.rule.long_s)}/{span(b.rule.short_s)}"
     rates = [f"{x:.3g}" if math.isfinite(x) else "" for x in (b.long_rate, b.short_rate)]
     known = f"{min(b.long_known, b.short_known):.0%}"
     return b.rule.severity, f"{b.rule.factor:g}x", windows, *rates, known, "yes" if b.fires else "no"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from base.durations import written
-from flyball.cli.kit.output import age, safe, say, table, tone
+from flyball.cli.kit.output import safe, say, span, table, tone
 from flyball.cli.kit.render import instant
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ _TITLES = ("FOUND", "FULL AT", "IN", "BETWEEN", "LEVEL", "SLOPE/H", "CONFIDENCE"
 
 def show(path: Path, limit: float, series: "Series", findings: "tuple[Finding, ...]", end_s: int) -> None:
     """The series in a line, and a table of its findings."""
-    span = age(series.end_s - series.start_s)
+    lasted = span(series.end_s - series.start_s)
     open_ = sum(_open(f, end_s) for f in findings)
     word = "finding" if len(findings) == 1 else "findings"
-    head = f"{safe(str(path))}  {span} at {series.step_s}s, limit {limit:g}: {len(findings)} {word}, {open_} open"
+    head = f"{safe(str(path))}  {lasted} at {series.step_s}s, limit {limit:g}: {len(findings)} {word}, {open_} open"
     say(tone(head, "bad" if open_ else "plain"))
     if findings:
         for line in table(_TITLES, [_row(f) for f in findings]):
@@ -33,7 +33,7 @@ def _row(f: "Finding") -> tuple[str, ...]:
     between = f"{written(f.soonest_s - f.found_s, 2)}..{written(f.latest_s - f.found_s, 2)}"
     return (
         instant(1000 * f.found_s), instant(1000 * f.full_s), written(f.full_s - f.found_s, 2), between,
-        f"{f.level:.4g}", f"{f.slope * 3600:.4g}", f"{f.confidence:.2%}", f"{f.tau:.2f}", age(f.window_s),
+        f"{f.level:.4g}", f"{f.slope * 3600:.4g}", f"{f.confidence:.2%}", f"{f.tau:.2f}", span(f.window_s),
         str(f.points),
     )  # fmt: skip
 

@@ -353,6 +353,10 @@ def test_a_workloads_own_history(flyball: Flyball, home: Path) -> None:
     assert re.search(r"deployment/web: \d+% of the last 1d measured \(\d+ of 1441 minutes\)", done.err)
     assert done.out.splitlines()[2].startswith("seasonal-70%")
     assert flyball("tune backtest deploy/web --since x --context sandbox").code == 2
+    refused = flyball("tune backtest -n shop deploy/web --since 14d --context sandbox")
+    assert refused.code != 0, "less than half of what was asked about was measured"
+    assert "of the last 14d only the last 1d were measured" in refused.err
+    assert "--since 1d" in refused.err
     assert flyball("tune backtest deploy/none --context sandbox").code != 0
 
 

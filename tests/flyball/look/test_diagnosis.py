@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from policies.types import Target
 from tests.flyball.facts import (
     APP,
     ASKED,
@@ -20,7 +21,7 @@ from tests.flyball.facts import (
     without,
     workload,
 )
-from tools.cluster_types import Change
+from tools.cluster_types import Change, Condition
 from tools.diagnosis.rules import RULES, diagnose
 from tools.diagnosis.types import Facts, Severity
 from tools.metrics.types import Metric
@@ -38,6 +39,16 @@ def change(*, ours: bool, who: str, minutes: int = 5) -> Change:
     return Change(
         at, "log" if ours else "fields", who, "scale 4 -> 8", "deployment/web", ours, "applied", record
     )
+
+
+def of_kind(kind: str) -> Target:
+    return workload().target.model_copy(update={"kind": kind})
+
+
+def job(*conditions: Condition, **more: object) -> Facts:
+    """One that wants no pods any more."""
+    counts = {"replicas": 0, "ready": 0, "updated": 0}
+    return facts(workload=workload(target=of_kind("job"), conditions=conditions, **counts, **more), pods=())
 
 
 CASES: dict[str, tuple[Facts, Severity, str]] = {
@@ -124,6 +135,22 @@ CASES: dict[str, tuple[Facts, Severity, str]] = {
         facts(workload=workload(ready=0), events=(event("Odd", "something new"),)),
         Severity.BROKEN,
         "something new",
+    ),
+    "job-failed": (
+        job(condition("Failed", True, "BackoffLimitExceeded", "too often")),
+        Severity.BROKEN,
+        "too often",
+    ),
+    "job-complete": (
+        job(condition("Complete", True, "CompletionsReached")),
+        Severity.NOTED,
+        "CompletionsReached",
+    ),
+    "job-suspended": (job(paused=True), Severity.LIMITED, "spec.suspend"),
+    "no-nodes": (
+        facts(workload=workload(target=of_kind("daemonset"), replicas=0, ready=0, updated=0), pods=()),
+        Severity.LIMITED,
+        "desiredNumberScheduled 0",
     ),
     "scaled-to-zero": (
         facts(workload=workload(replicas=0, ready=0, updated=0), pods=()),

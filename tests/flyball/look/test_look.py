@@ -150,6 +150,8 @@ def test_what_was_refused_or_rehearsed_or_was_so_already_is_no_change(flyball: F
 
 MISTAKES = {
     "get svc": Exit.USAGE,
+    "get ds": Exit.USAGE,
+    "describe ds/agent": Exit.FAILED,
     "get deploy/web more": Exit.USAGE,
     "get deploy/Web": Exit.USAGE,
     "get web wep": Exit.USAGE,

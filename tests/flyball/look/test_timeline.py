@@ -108,6 +108,11 @@ def test_where_nobody_owns_the_replicas_their_writer_is_said_to_be_unknown(
     assert all(change.at_ms or change.who == "kubectl" for change in timeline([], seen, (), (), 0))
 
 
+def test_a_kind_without_scale_has_no_such_writer() -> None:
+    target = workload().target.model_copy(update={"kind": "daemonset"})
+    assert unmarked(workload(target=target, replicas=3)) == {}
+
+
 def test_our_own_mark_and_fence_without_a_time_are_known() -> None:
     marks = (scaling(manager_of("i-1")), scaling("flyball-fence-i-1"))
     assert timeline([OURS], workload(managers=marks), (), (), 0) == [OURS]

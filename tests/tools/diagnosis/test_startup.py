@@ -156,6 +156,17 @@ def test_nothing_ready_for_two_minutes_is_always_broken(
         assert "nothing-ready" not in named or broken or not found.alive
 
 
+@pytest.mark.parametrize("ahead_ms", [300_000, 365 * 86_400_000])
+def test_a_clock_that_is_wrong_does_not_keep_it_silent(ahead_ms: int) -> None:
+    """The cluster's times lie in our future: nothing is young for that."""
+    for one in (
+        waiting("ContainerCreating", ago_ms=-ahead_ms),
+        pod(ready=False, started_at_ms=NOW_MS + ahead_ms),
+    ):
+        assert worst(dead(one)).severity is Severity.BROKEN
+    assert worst(replace(dead(), now_ms=0)).severity is Severity.BROKEN
+
+
 def test_without_pods_and_words_it_is_said_that_nobody_says_why() -> None:
     assert worst(dead()).evidence == "it has no pods, and nobody says why"
     unavailable = condition("Available", False, "MinimumReplicasUnavailable", "no minimum availability")

@@ -79,9 +79,23 @@ def test_a_dot_is_a_dot() -> None:
     assert not re.fullmatch(pattern(target("statefulset", "a.b")), "axb-0")
 
 
+@pytest.mark.parametrize(("kind", "name", "pod", "own"), [
+    ("daemonset", "agent", "agent-x2v4k", True),
+    ("daemonset", "agent", "agent-other-x2v4k", False),
+    ("daemonset", "agent", "agent-0", False),
+    ("daemonset", "a" * 60, "a" * 58 + "x2v4k", True),
+    ("job", "migrate", "migrate-x2v4k", True),
+    ("job", "migrate", "migrate-0-x2v4k", True),
+    ("job", "migrate", "migrate-01-x2v4k", False),
+    ("job", "migrate", "migrate-again-x2v4k", False),
+])  # fmt: skip
+def test_a_daemonsets_and_a_jobs_pods_have_generated_names(kind: str, name: str, pod: str, own: bool) -> None:
+    assert bool(re.fullmatch(pattern(target(kind, name)), pod)) is own
+
+
 def test_other_kinds_are_refused() -> None:
-    with pytest.raises(MetricsUnavailable, match="daemonset"):
-        pattern(target("daemonset", "web"))
+    with pytest.raises(MetricsUnavailable, match="cronjob"):
+        pattern(target("cronjob", "web"))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
