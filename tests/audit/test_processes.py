@@ -12,6 +12,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from audit.clock import SystemClock
 from audit.log import Log
 from tests.audit.writing import counted, endless
@@ -166,3 +168,30 @@ def test_a_process_that_was_overtaken_goes_on_from_the_newer_head(path: Path) ->
 
     with_log(path, work, clock=SystemClock())
     assert checked(path).whole
+
+
+@pytest.mark.parametrize("folded", [True, False])
+def test_a_write_ahead_log_taken_away_after_a_kill_is_found_out(
+    path: Path, tmp_path: Path, folded: bool
+) -> None:
+    """Pinned before the acknowledgement: whatever is lost of it, the pinned checkpoint has more records."""
+    kept = tmp_path / "kept.note"
+    if folded:
+        with_log(path, lambda log: fill(log, 5), pinned=kept)
+
+    async def killed(into: int) -> None:
+        log = await Log.open(path, clock=SystemClock(), pinned=kept, pinned_write="sync")
+        for n in range(10):
+            (entry,) = await log.commit([read_record(log, n)])
+            os.write(into, f"{entry.seq}\n".encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child, out = forked(lambda into: asyncio.run(killed(into)))
+    acknowledged = [int(line) for line in drained(out).split()]
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert checked(path, pinned_path=kept).pinned_records == acknowledged[-1] + 1
+    for name in ("audit.db-wal", "audit.db-shm"):
+        path.with_name(name).unlink()
+    report = checked(path, pinned_path=kept)
+    assert "pinned" in {finding.check for finding in report.findings}
+    assert f"{acknowledged[-1] + 1} records" in " ".join(finding.what for finding in report.findings)

@@ -10,11 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from audit.errors import LogTampered
+from audit.keys import KeySigner, signed
+from audit.note import Checkpoint
 from flyball.exits import Exit
 from tests.kit.installation import App, ask, replicas, scale, within
 
@@ -49,7 +53,7 @@ def _no_room() -> None:
 
 
 def _pinned(folder: Path) -> Path:
-    (found,) = (p for p in (folder / "pinned").glob("sandbox-*") if p.suffix not in (".lock", ".stop"))
+    (found,) = (p for p in (folder / "pinned").glob("sandbox-*") if not p.suffix)
     return found
 
 
@@ -102,6 +106,55 @@ def test_where_the_state_folder_cannot_be_used(tmp_path: Path, stop: Callable[..
         await _is_stopped(app)
 
     within(tmp_path, run)
+
+
+@pytest.mark.parametrize("text", [b"", b"garbage", b"\xff\xfe", None])
+def test_a_pinned_checkpoint_that_is_lost_or_garbled(
+    tmp_path: Path, stop: Callable[..., Done], text: bytes | None
+) -> None:
+    async def run(app: App) -> None:
+        await _goes_on(app)
+        if text is None:
+            _pinned(tmp_path).unlink()
+        else:
+            _pinned(tmp_path).write_bytes(text)
+        done = await asyncio.to_thread(stop)
+        assert (done.returncode, "record" in done.stdout) == (Exit.DONE, True), done.stderr
+        assert "no pinned checkpoint proves" in done.stderr
+        await _is_stopped(app)
+
+    within(tmp_path, run)
+
+
+def test_a_pinned_checkpoint_that_contradicts_the_log(tmp_path: Path, stop: Callable[..., Done]) -> None:
+    """No new process acts on such a log; one that runs is stopped all the same."""
+
+    async def run(app: App) -> None:
+        await _goes_on(app)
+        stranger = KeySigner.generate()
+        other = signed(Checkpoint(stranger.verifier.name, 7, b"\x07" * 32), stranger)
+        _pinned(tmp_path).write_text(other)
+        done = await asyncio.to_thread(stop)
+        assert (done.returncode, "of another log" in done.stderr) == (Exit.DONE, True), done.stderr
+        await _is_stopped(app)
+        refused = await asyncio.to_thread(stop, "resume")
+        assert (refused.returncode, "of another log" in refused.stderr) == (Exit.TAMPERED, True)
+        await _is_stopped(app)
+
+    with suppress(LogTampered):
+        within(tmp_path, run)
+
+
+@pytest.mark.parametrize("gone", [Path.unlink, lambda log: log.write_bytes(b"")])
+def test_a_log_that_is_gone(
+    tmp_path: Path, stop: Callable[..., Done], gone: Callable[[Path], object]
+) -> None:
+    within(tmp_path, _goes_on)
+    gone(tmp_path / "state" / "sandbox" / "audit.db")
+    done = stop()
+    assert (done.returncode, "not recorded" in done.stdout) == (Exit.DONE, True), done.stderr
+    assert "its pinned checkpoint proves" in done.stderr
+    assert stop("status").returncode == Exit.TAMPERED
 
 
 def test_a_lock_on_the_pinned_checkpoint_holds_nothing_up(tmp_path: Path, stop: Callable[..., Done]) -> None:
