@@ -14,23 +14,22 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from audit import pinned_file, pinned_gap
+from audit import pinned_file
 from audit.claims import Claim, ClaimKind, as_json
 from audit.clock import Clock, boot_id
-from audit.errors import ClaimLost, LogUnavailable, RecordInvalid
+from audit.errors import ClaimLost, RecordInvalid
 from audit.ids import uuid7
-from audit.keys import Signer, file_signer, signed
+from audit.keys import Signer, file_signer
 from audit.leaf import Leaf, Submission
-from audit.note import Checkpoint
-from audit.pinned_checkpoint import PinnedCheckpoint, PinnedWrite
-from audit.proofs import root_at
+from audit.pinned_checkpoint import PinnedWrite
+from audit.pinned_gap import Gap
+from audit.pinning import Pinning
 from audit.record import MAX_TEXT, Actor, Kind, Record
 from audit.store import sqlite
 from audit.store.append import Appender
 from audit.store.point_queries import PointQueries
 from audit.store.read import Entry, Reader
 from audit.timeline import Stamp, rfc3339
-from audit.tree import EMPTY_ROOT
 from audit.writer import Writer
 
 __all__ = ["Entry", "Log", "Reads"]
@@ -60,10 +59,9 @@ class Log:
     ) -> None:
         """Use `Log.open`. Blocks; raises LogUnavailable or LogTampered."""
         self._path, self._clock, self._boot, self._software = path, clock, boot_id(), software
-        self._signer, self._write = signer, write
         self.verifier = signer.verifier
         """The public key; its name is the log's origin."""
-        self._commits = self._gap_at = 0
+        self._commits = 0
         self._writer: Writer
         with ExitStack() as parts:
             self._connection = sqlite.connect(path)
@@ -73,11 +71,10 @@ class Log:
             self._reader = parts.enter_context(Reader(path))
             self._points = PointQueries(path)
             parts.callback(self._points.close)
-            self._source = parts.enter_context(Reader(path))
-            self._pinned: PinnedCheckpoint | None = None
-            self._gap = (
-                pinned_gap.found(pinned, self.verifier, self._source, self._root_at) if pinned else None
-            )
+            self._pinning: Pinning | None = None
+            if pinned:
+                self._pinning = Pinning(pinned, signer, parts.enter_context(Reader(path)), write)
+                parts.callback(self._pinning.stop)
             self._reads = parts.enter_context(ThreadPoolExecutor(1, "audit-reader"))
             self._parts = parts.pop_all()
 
@@ -109,10 +106,9 @@ class Log:
         )
         log._writer = Writer(log._append, log._acknowledged)
         try:
-            size = await log._read(log._reader.size)
-            if pinned:
-                await log._pin(pinned, size)
-            if not size:
+            if log._pinning:
+                await log._pinning.begin(log._tell_gap)
+            if not await log._read(log._reader.size):
                 await log._begin()
         except BaseException:
             await log.close()
@@ -229,13 +225,12 @@ class Log:
     @property
     def pinned_error(self) -> str | None:
         """Why the newest checkpoint is not stored in its second place; None where it is."""
-        error = self._pinned.error if self._pinned else None
-        return f"{error.where}: {error.what}" if error else None
+        return self._pinning.error if self._pinning else None
 
     @property
     def pinned_warning(self) -> str | None:
         """What was wrong with the pinned checkpoint when the log was opened; None where nothing was."""
-        return self._gap.sentence(self._gap_at) if self._gap else None
+        return self._pinning.warning if self._pinning else None
 
     async def _tell_of(self, records: Sequence[Record], error: RecordInvalid) -> None:
         """That somebody tried to record what does not fit, in place of it."""
@@ -264,49 +259,23 @@ class Log:
         except ClaimLost:
             return
 
-    async def _pin(self, path: Path, size: int) -> None:
-        """From now on heads are pinned. Where nothing can be compared with, that begins again, beside a record."""
-        error: LogUnavailable | None = None
-        self._gap_at = size
-        note = await self._newest_note()
-        try:
-            if self._gap and self._gap.pinned is not None:
-                await self.commit((self._anomaly_of_pinned(self._gap, size),))
-            elif self._gap or not size:
-                with pinned_file.beginning(path, note, self.verifier) as lost:
-                    if lost and size and self._gap:
-                        await self.commit((self._anomaly_of_pinned(self._gap, size),))
-        except LogUnavailable as e:
-            error = e
-        self._pinned = PinnedCheckpoint(path, self.verifier, self._root_at)
-        self._parts.callback(self._pinned.stop)
-        self._pinned.error = error
-        if size and not error:
-            self._pinned.offer(await self._newest_note())
-
-    async def _newest_note(self) -> str:
-        """Of an empty log too: pinned before the first record is there, no log with records was ever without."""
-        empty = Checkpoint(self.verifier.name, 0, EMPTY_ROOT)
-        return await self._read(self._reader.newest_note) or signed(empty, self._signer)
-
-    def _anomaly_of_pinned(self, gap: pinned_gap.Gap, size: int) -> Record:
+    async def _tell_gap(self, gap: Gap, size: int) -> None:
+        """Record what the pinned checkpoint does not prove of the first `size` records."""
         again = "" if gap.pinned is not None else "; it begins again here"
         reason = f"{gap.sentence(size)}{again}"
-        return self.draft("pinned.anomaly", actor=SYSTEM, reason=reason, observation=gap.told(size))
-
-    def _root_at(self, size: int) -> bytes:
-        return root_at(size, self._source)
+        draft = self.draft("pinned.anomaly", actor=SYSTEM, reason=reason, observation=gap.told(size))
+        await self.commit((draft,))
 
     def _append(self, batch: Sequence[Submission]) -> str | None:
-        """On the writer's thread. Before the acknowledgement, where the checkpoint is pinned as a part of it."""
+        """On the writer's thread, before the acknowledgement."""
         note = self._appender.append(batch)
-        if note and self._pinned and self._write == "sync":
-            self._pinned.pin(note)
+        if note and self._pinning:
+            self._pinning.committed(note)
         return note
 
     def _acknowledged(self, note: str | None) -> None:
-        if note and self._pinned and self._write == "async":
-            self._pinned.offer(note)
+        if note and self._pinning:
+            self._pinning.acknowledged(note)
         self._commits += 1
         if self._commits % FOLD_EVERY == 0:
             sqlite.fold(self._connection)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from audit.clock import Clock
 from audit.log import Log
-from audit.record import Actor, Record
+from audit.record import MAX_TEXT, Actor, Record
 from base.text import storable
 from policies.claim_keys import POLICY_EPOCH, STOP
 from policies.decision import Decision, VerdictKind
@@ -17,7 +17,7 @@ from policies.types import Claim, Principal, Request
 from tools.cluster_types import ClusterIdentity
 from tools.errors import ClusterMismatch
 from tools.metrics.types import MetricsReader
-from tools.path.journal import MOST_TEXT, Journal, actor_of
+from tools.path.journal import Journal, actor_of
 from tools.path.stop_files import StopFiles
 from tools.ports import ClusterReader, Leases
 
@@ -112,7 +112,7 @@ class Context:
     def _changed(self, actor: Actor, digest: str, problem: str | None = None) -> Record:
         labels = {"policy_sha256": digest}
         if problem is not None:
-            labels[PROBLEM] = storable(problem, MOST_TEXT)
+            labels[PROBLEM] = storable(problem, MAX_TEXT)
         return self.log.draft("policy.changed", actor=actor, labels=labels)
 
     async def screened(self, gate: Gate, request: Request) -> Decision | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audit.log import Entry, Log
-from audit.record import Actor, Kind, Outcome, Parent, Record, Resource, Verdict
+from audit.record import MAX_TEXT, Actor, Kind, Outcome, Parent, Record, Resource, Verdict
 from audit.record import Tool as ToolRef
 from base.text import storable
 from policies.claim_keys import ENDED
@@ -14,9 +14,6 @@ from policies.types import Approval, Claim, Observation, Principal, Request, Tar
 from tools.errors import ToolError
 from tools.path.cross_checks import CrossChecks
 from tools.path.standing import ENDS, Standing, State, ballot, standing, votes
-
-MOST_TEXT = 4096
-"""Characters of a reason or a detail in a record (`audit.record.Text`)."""
 
 
 def actor_of(who: Principal) -> Actor:
@@ -233,7 +230,7 @@ class Journal:
             request_digest=request.digest,
             view_digest=asked.record.view_digest,
             mode=request.mode,
-            reason=storable(reason, MOST_TEXT) or None,
+            reason=storable(reason, MAX_TEXT) or None,
             parents=(Parent(rel="asked", id=asked.record.id),),
             approval=ballot(voter, expires_ms),
         )

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 from audit.errors import ClaimLost
 from audit.log import Entry, Log
+from audit.record import MAX_TEXT
 from base.text import storable
 from policies.claim_keys import STOP
 from policies.types import Claim, Principal
-from tools.path.journal import MOST_TEXT, actor_of
+from tools.path.journal import actor_of
 from tools.path.stop_files import StopFile, StopFiles
 
 
@@ -89,7 +90,7 @@ async def _record(
     record = context.log.draft(
         "killswitch",
         actor=actor_of(who),
-        reason=storable(reason, MOST_TEXT) or None,
+        reason=storable(reason, MAX_TEXT) or None,
         labels={"scope": scope, "state": "stopped" if stop else "running"},
         observation=None if stop else _lifted_file(context, scope),
     )
@@ -103,5 +104,5 @@ def _lifted_file(context: Logged, scope: str) -> dict[str, Any] | None:
     file = next((file for file in context.stop_files.found() if file.scope == scope), None)
     if file is None:
         return None
-    told = {key: storable(str(file.told.get(key, "")), MOST_TEXT) for key in ("by", "at", "reason")}
-    return {"stop_file": {"path": storable(str(file.path), MOST_TEXT), **told}}
+    told = {key: storable(str(file.told.get(key, "")), MAX_TEXT) for key in ("by", "at", "reason")}
+    return {"stop_file": {"path": storable(str(file.path), MAX_TEXT), **told}}

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audit.record import MAX_TEXT
 from base.errors import FlyballError
 from base.text import storable
 from flyball.cli.kit.options import Options
@@ -12,7 +13,6 @@ from flyball.cli.kit.output import document, note, safe, say, tone
 from flyball.cli.kit.render import instant, lifting
 from flyball.identity import os_user
 from tools.path import kill_switch
-from tools.path.journal import MOST_TEXT
 from tools.path.stop_files import StopFileStays
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def throw(opts: Options, place: "Place", scope: str, reason: str) -> None:
     """
     from flyball.wiring import stop_files
 
-    reason = storable(reason, MOST_TEXT)
+    reason = storable(reason, MAX_TEXT)
     told = {"scope": scope, "by": os_user(), "at": instant(time.time_ns() // 1_000_000), "reason": reason}
     files = stop_files(opts.urgent_settings, place)
     made = files.put(scope, told)
@@ -53,7 +53,7 @@ def throw(opts: Options, place: "Place", scope: str, reason: str) -> None:
 
 def lift(opts: Options, scope: str, reason: str) -> None:
     """Let the scope go on, once that is recorded. Raises LogUnavailable, LogTampered, StopFileStays."""
-    _turn(opts, scope, storable(reason, MOST_TEXT), stop=False)
+    _turn(opts, scope, storable(reason, MAX_TEXT), stop=False)
 
 
 def _turn(opts: Options, scope: str, reason: str, *, stop: bool) -> None:
