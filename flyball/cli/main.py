@@ -57,6 +57,9 @@ def _warn_on_stderr() -> None:
 
 def _edge(words: list[str]) -> int:
     """Every way in which a command ends, as its exit code."""
+    from flyball.cli.kit.suggest import remember
+
+    remember({})
     try:
         return int(_run(words))
     except Stop as e:
@@ -112,11 +115,12 @@ def _explain(words: list[str], e: Exception) -> int:
 def _tell(words: list[str], code: Exit, problems: Sequence[Sequence[str]]) -> int:
     """Each problem in three parts on stderr; under `-o json` also the command's one document on stdout."""
     from flyball.cli.kit.output import document, error
+    from flyball.cli.kit.suggest import placed
 
     for problem in problems:
         error(*problem)
     if _wants_json(words):
-        items = [dict(zip(("what", "where", "hint"), problem, strict=True)) for problem in problems]
+        items = [{"what": what, "where": where, "hint": placed(hint)} for what, where, hint in problems]
         document({"kind": "Error", "exit_code": int(code), "problems": items})
     return int(code)
 

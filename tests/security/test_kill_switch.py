@@ -23,6 +23,7 @@ from tests.kit.installation import (
     within,
     write_policy,
 )
+from tools.approvals.voting import VoteRefused
 from tools.path import kill_switch
 from tools.path.executor import Executor
 from tools.path.outcome import Applied, Failed, Pending, Refused
@@ -56,8 +57,9 @@ def test_it_beats_an_approval(tmp_path: Path, scope: str) -> None:
             asked = await app.executor.execute(proposed(app, 15, who=app.agent("agent:ops")))
             assert isinstance(asked, Pending)
             await _stop(app, scope)
-            result = await app.approvals.approve(asked.handle, app.identity.by_hand())
-            assert isinstance(result, Refused)
+            with pytest.raises(VoteRefused, match="is stopped; it goes on waiting"):
+                await app.approvals.approve(asked.handle, app.identity.by_hand())
+            assert isinstance(await app.executor.execute(asked.request), Refused)
             assert "action.intent" not in await kinds(app)
             assert await replicas(app) == 4
 

@@ -9,7 +9,7 @@ from policies.decision import VerdictKind
 from policies.types import Principal, Request
 from tools.approvals.background import Background, background
 from tools.approvals.plan_votes import PlanVotes
-from tools.approvals.voting import VoteRefused, by_person, ends
+from tools.approvals.voting import VoteRefused, by_person, can_go_on, ends, withdraws
 from tools.cluster.names import is_handle
 from tools.errors import ToolError
 from tools.path.context import Context
@@ -106,6 +106,7 @@ class Approvals:
         if shown is not None and shown.entry.seq != waiting.entry.seq:
             hint = f"look at it as it is now: flyball approve {waiting.handle}"
             raise VoteRefused("it has changed since it was shown to you", where=waiting.handle, hint=hint)
+        await can_go_on(self._c, waiting.handle, waiting.request)
         await self._may_vote(waiting, voter)
         expires = waiting.expires_ms
         vote = self._c.journal.vote(
@@ -115,9 +116,12 @@ class Approvals:
         return await self._executor.execute(waiting.request)
 
     async def deny(self, handle: str, voter: Principal, reason: str) -> Entry:
-        """Vote no: the request is over. Raises NoSuchQuestion where it is being carried out already."""
+        """Vote no, or withdraw what one asked oneself: the request is over. Raises NoSuchQuestion where it is being
+        carried out already."""
         waiting = await self.one(handle)
-        await self._may_vote(waiting, voter)
+        by_person(self._c, waiting.handle, voter)
+        if not withdraws(waiting.request, voter):
+            await self._may_vote(waiting, voter)
         request = waiting.request
         vote = self._c.journal.vote(
             "approval.denied", waiting.entry, request, voter, reason, waiting.expires_ms

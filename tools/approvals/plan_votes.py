@@ -8,7 +8,7 @@ from audit.log import Entry
 from audit.record import Parent, Record
 from policies.claim_keys import DENIED
 from policies.types import Claim, Principal
-from tools.approvals.voting import VoteRefused, by_person, ends
+from tools.approvals.voting import VoteRefused, by_person, can_go_on, ends
 from tools.path.context import Context
 from tools.path.journal import actor_of
 from tools.path.standing import New, ballot
@@ -57,6 +57,7 @@ class PlanVotes:
         recorded = await self._plans.recorded(shown.digest)
         plan, left_out = recorded.plan, excluded(recorded.plan, exclude)
         await self._plans.keeps_out(plan, left_out)
+        await can_go_on(self._c, plan.handle, plan.steps[0].request)
         if plan.votes_until_ms <= self._c.now_ms():
             hint = "plan again; what needs no approval: flyball tune apply " + plan.handle
             raise VoteRefused("the time for its approval has passed", where=plan.handle, hint=hint)

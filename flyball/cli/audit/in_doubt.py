@@ -7,7 +7,7 @@ import typer
 from flyball.cli.kit.away import as_json
 from flyball.cli.kit.numbers import whole
 from flyball.cli.kit.options import Options, command
-from flyball.cli.kit.output import document, note, safe, say
+from flyball.cli.kit.output import advise, document, note, safe, say
 from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
@@ -50,11 +50,13 @@ def _show(result: "Result") -> None:
     say(first)
     if render.code(result) is not Exit.IN_DOUBT:
         for line in rest:
-            say(line)
+            advise(line)
         return
     for became in ("applied", "not-applied"):
-        say(f'  {became + ":":<12} flyball audit in-doubt resolve {result.record} --as {became} --reason "…"')
-    say(f"  evidence:    flyball audit show {result.record}")
+        advise(
+            f'  {became + ":":<12} flyball audit in-doubt resolve {result.record} --as {became} --reason "…"'
+        )
+    advise(f"  evidence:    flyball audit show {result.record}")
 
 
 @app.command()

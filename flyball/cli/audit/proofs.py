@@ -16,7 +16,7 @@ from flyball.cli.audit.log_files import (
     trusted_key,
 )
 from flyball.cli.kit.options import Options, command
-from flyball.cli.kit.output import document, error, note, safe, say, tone
+from flyball.cli.kit.output import advise, document, error, note, safe, say, tone
 from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def prove(
         document({"kind": "ProofWritten", "seq": record, "file": str(to)})
     else:
         say(f"record {record} proven in {to}")
-        say(f"  check it anywhere: flyball audit verify-proof {to}")
+        advise(f"  check it anywhere: flyball audit verify-proof {to}")
 
 
 @command

@@ -167,7 +167,7 @@ async def carry_out(opts: Options, app: "App", request: "Request", yes: bool, pa
     if opts.json:
         output.document(render.document(result, ended) | verdicts.document(verified))
     elif verified is not None:
-        output.say("\n".join(verdicts.lines(verified)))
+        output.advise("\n".join(verdicts.lines(verified)))
     raise Stop(Exit.FAILED if verdicts.worse(verified) else render.code(result, ended))
 
 

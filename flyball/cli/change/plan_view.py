@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from flyball.cli.kit.options import Options
-from flyball.cli.kit.output import Tone, note, safe, say, tone
+from flyball.cli.kit.output import Tone, advise, note, safe, say, tone
 from flyball.exits import Exit
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def report(opts: Options, app: "App", carried: "Carried", **more: Any) -> Exit:
     counts = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in carried.counts().items())
     say(f"{app.place}  plan {carried.plan.handle}  {counts}")
     for line in next_steps(carried):
-        say(line)
+        advise(line)
     return code_of(carried)
 
 

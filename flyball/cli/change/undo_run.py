@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flyball.cli.change import plan_view
 from flyball.cli.kit.confirm import somebody
 from flyball.cli.kit.options import Options
-from flyball.cli.kit.output import document, note, safe, say
+from flyball.cli.kit.output import advise, document, note, safe
 from flyball.exits import Exit, Stop
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _nothing(opts: Options, app: "App", run: str, left: "Sequence[NotUndone]") -
         )
         return
     for line in _not_undone(left):
-        say(line)
+        advise(line)
     note(f"{app.place}  nothing of run {safe(run)} is left to undo")
 
 
@@ -59,8 +59,8 @@ def _planned(opts: Options, plan: "Plan", shown: Sequence[str], left: "Sequence[
         document({**facts, "not_undone": [_json(one) for one in left]})
         return
     for line in shown:
-        say(line)
-    say(plan_view.offer(plan))
+        advise(line)
+    advise(plan_view.offer(plan))
 
 
 def _code(plan: "Plan") -> Exit:

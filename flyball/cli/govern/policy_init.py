@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flyball.cli.kit.options import Options, command
-from flyball.cli.kit.output import document, safe, say
+from flyball.cli.kit.output import advise, document, safe, say
 from flyball.exits import UsageError
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder, new or empty.")]
@@ -30,7 +30,7 @@ def init(opts: Options, folder: Folder) -> None:
         return
     for name in sorted(texts):
         say(f"wrote {safe(str(folder / name))}")
-    say(f"for {safe(cluster)}/{safe(namespace)}; then: flyball policy lint --policies {safe(str(folder))}")
+    advise(f"for {safe(cluster)}/{safe(namespace)}; then: flyball policy lint --policies {safe(str(folder))}")
 
 
 def _checked(cluster: str, namespace: str) -> dict[str, bytes]:

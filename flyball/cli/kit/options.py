@@ -13,6 +13,7 @@ import typer
 
 from flyball.cli.kit.completion import contexts, namespaces, workloads
 from flyball.cli.kit.output import document, error
+from flyball.cli.kit.suggest import remember
 from flyball.exits import Exit, Stop
 
 if TYPE_CHECKING:
@@ -164,6 +165,7 @@ def command(function: Callable[..., T]) -> Callable[..., T]:
         from flyball.settings import TABLE
 
         shared = {name: given.pop(name) for name in theirs if name in given}
+        remember(given | shared)
         if shared.get("debug"):
             os.environ["FLYBALL_DEBUG"] = "1"
         flags = {s.name: shared.get(s.name) for s in TABLE}

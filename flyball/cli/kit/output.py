@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TextIO
 
+from flyball.cli.kit.suggest import placed
+
 Tone = Literal["bad", "wait", "good", "dim", "plain"]
 _ANSI = {"bad": "31", "wait": "33", "good": "32", "dim": "2"}
 
@@ -39,7 +41,12 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """One line beside the data, on stderr."""
-    print(text, file=sys.stderr)  # noqa: T201
+    print(placed(text), file=sys.stderr)  # noqa: T201
+
+
+def advise(text: str) -> None:
+    """One line on stdout that holds a suggested command."""
+    say(placed(text))
 
 
 def transient(text: str) -> bool:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, assert_never
 
 from flyball.cli.kit.allowed_now import hints
-from flyball.cli.kit.output import Tone, note, safe, say, tone
+from flyball.cli.kit.output import Tone, advise, note, safe, tone
 from flyball.exits import Exit
 from tools.errors import ToolError
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
@@ -139,7 +139,7 @@ def _particulars(result: Result) -> dict[str, Any]:
 def show(result: Result) -> None:
     """Print a result on stdout."""
     for line in lines(result):
-        say(line)
+        advise(line)
     if getattr(result, "replayed", False):
         note("  this request was decided before; nothing was sent again")
 

@@ -9,7 +9,8 @@ import typer
 
 from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, Target, command
-from flyball.cli.kit.output import abbreviated, age, document, fitted, note, say
+from flyball.cli.kit.output import abbreviated, advise, age, document, fitted, note, say
+from flyball.cli.kit.suggest import placed
 from flyball.cli.kit.waiting import span
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _print(app: "App", told: _Told, since: str) -> None:
         for line in fitted(HEAD, [_cells(change, told.now_ms) for change in told.changes], LESS):
             say(f"  {line}")
     for record in _undoable(told.changes):
-        say(f"  undo: flyball undo {record}")
+        advise(f"  undo: flyball undo {record}")
 
 
 def _counted(told: _Told) -> str:
@@ -141,7 +142,7 @@ def _document(told: _Told, since: str) -> dict[str, Any]:
     items = []
     for change in told.changes:
         plain = entry(change)
-        command = f"flyball undo {change.record}" if change.undo else None
+        command = placed(f"flyball undo {change.record}") if change.undo else None
         at = instant(change.at_ms) if change.at_ms else None
         items.append({**plain, "at": at, "undo": command})
     return {

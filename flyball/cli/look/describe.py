@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from flyball.cli.kit.options import Options, Target, command
-from flyball.cli.kit.output import abbreviated, age, document, note, safe, say, table, tone
+from flyball.cli.kit.output import abbreviated, advise, age, document, note, safe, table, tone
 
 if TYPE_CHECKING:
     from flyball.wiring import App
@@ -40,7 +40,7 @@ def describe(opts: Options, target: Target) -> None:
             document(_document(facts, allowed) | {"source": looking.source})
             return
         for line in _lines(facts, allowed, looking.source):
-            say(line)
+            advise(line)
         for line in missing.parts(facts.missing):
             note(line)
 

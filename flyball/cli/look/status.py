@@ -7,7 +7,7 @@ import typer
 
 from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, command
-from flyball.cli.kit.output import document, safe, say, tone
+from flyball.cli.kit.output import advise, document, safe, say, tone
 from flyball.cli.kit.render import instant, lifting
 from flyball.exits import Exit, Stop
 
@@ -135,12 +135,12 @@ def _print(facts: dict[str, Any]) -> None:
     off = facts["stopped"]
     switches = [line for scope in off for line in _stopped(facts, scope)] or ["running"]
     for title, line in zip(["kill switch", *[""] * len(switches)], switches, strict=False):
-        say(f"{title:<11}  {line}")
+        advise(f"{title:<11}  {line}")
     handles = facts["waiting"]
-    say(f"waiting      {tone(' '.join(handles) + '   flyball pending', 'wait') if handles else 'nothing'}")
+    advise(f"waiting      {tone(' '.join(handles) + '   flyball pending', 'wait') if handles else 'nothing'}")
     doubt = facts["in_doubt"]
     records = "record " + ", ".join(map(str, doubt))
-    say(f"in doubt     {tone(records + '   flyball audit in-doubt', 'bad') if doubt else 'nothing'}")
+    advise(f"in doubt     {tone(records + '   flyball audit in-doubt', 'bad') if doubt else 'nothing'}")
     for one in facts["verifying"]:
         due = f" due {_local(one['due'])}" if one["due"] else ""
         say(f"owed         {one['owed']} of record {one['record']}{due}")
@@ -150,8 +150,8 @@ def _print(facts: dict[str, Any]) -> None:
             f"             {tone('the files on disk are not in force', 'bad')}: {safe(facts['policy_problem'])}"
         )
     say(f"agents       {', '.join(a.removeprefix('agent:') for a in facts['agents']) or 'none'}")
-    say(f"metrics      {facts['metrics']}   flyball metrics check")
-    say(f"log          {facts['records']} records, {facts['log']}   flyball audit verify")
+    advise(f"metrics      {facts['metrics']}   flyball metrics check")
+    advise(f"log          {facts['records']} records, {facts['log']}   flyball audit verify")
     if facts["pinned_problem"]:
         say(
             f"             {tone('its newest checkpoint is not stored', 'bad')}: {safe(facts['pinned_problem'])}"

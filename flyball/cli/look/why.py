@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from flyball.cli.kit.options import Options, Target, command
-from flyball.cli.kit.output import Tone, document, note, safe, say, tone
+from flyball.cli.kit.output import Tone, advise, document, note, safe, tone
 
 if TYPE_CHECKING:
     from flyball.wiring import App
@@ -40,7 +40,7 @@ def why(opts: Options, target: Target) -> None:
             document(_document(facts, found))
             return
         for line in _lines(facts, found):
-            say(line)
+            advise(line)
         for line in missing.parts(facts.missing):
             note(line)
 

@@ -12,7 +12,7 @@ import typer
 
 from base.durations import written
 from flyball.cli.kit.options import Options, command
-from flyball.cli.kit.output import document, note, say, table
+from flyball.cli.kit.output import advise, document, note, say, table
 from flyball.cli.kit.render import instant
 from flyball.cli.kit.waiting import span as span_s
 from flyball.exits import UsageError
@@ -60,7 +60,7 @@ def reset(opts: Options, seed: Seed = 1, history: History = None) -> None:
         document({"kind": "SandboxWorld", **facts})
         return
     say(f"sandbox  a new world: cluster {facts['cluster_uid']}, seed {seed}, {_shown(facts['world_ms'])}")
-    say("  look: flyball sandbox status")
+    advise("  look: flyball sandbox status")
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flyball.cli.change import plan_view
 from flyball.cli.kit import output
 from flyball.cli.kit.options import Options
-from flyball.cli.kit.output import safe, say, table
+from flyball.cli.kit.output import advise, safe, say, table
 from flyball.exits import Exit
 from flyball.tuning_pass import TUNER
 
@@ -34,11 +34,11 @@ def looked(opts: Options, app: "App", tuned: "Tuned", dry: bool) -> None:
         _document(app, tuned, dry)
         return
     for line in lines(app, tuned):
-        say(line)
+        advise(line)
     if tuned.plan is not None:
         say(plan_view.summary(tuned.plan))
-        say(plan_view.offer(tuned.plan))
-    say(_look(tuned))
+        advise(plan_view.offer(tuned.plan))
+    advise(_look(tuned))
 
 
 def ended(opts: Options, app: "App", tuned: "Tuned", carried: "Carried") -> None:
@@ -47,7 +47,7 @@ def ended(opts: Options, app: "App", tuned: "Tuned", carried: "Carried") -> None
         _document(app, tuned, False, carried)
         return
     plan_view.report(opts, app, carried)
-    say(_look(tuned))
+    advise(_look(tuned))
 
 
 def lines(app: "App", tuned: "Tuned") -> list[str]:

@@ -157,7 +157,7 @@ def test_nobody_at_the_terminal_approves_nothing(flyball: Flyball, monkeypatch: 
         types(monkeypatch, f"/approve {handle}", "y", terminal=False)
         code, out, err = flyball("chat", model=model)
         assert code == 0
-        assert "flyball approve" in err
+        assert f" approve {handle}" in err
     assert not [r for r in recorded(flyball) if r["kind"] == "approval.granted"]
 
 

@@ -1,6 +1,7 @@
 """Approvals: bound to exactly one request and one view, used once, expiring, and never talked around."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.kit.crash_rig import POLICY, Rig, balanced, run
 from tests.kit.forks import Child
 from tools.approvals.approvals import NoSuchQuestion
 from tools.approvals.voting import VoteRefused
+from tools.path import kill_switch
 from tools.path.outcome import Applied, Failed, Pending, Refused, Simulated
 from tools.path.standing import RequestReused
 
@@ -339,5 +341,60 @@ def test_an_approved_write_that_fails_is_over(folder: Path) -> None:
         assert isinstance(await rig.approvals.approve(asked.handle, rig.identity.by_hand()), Failed)
         assert await rig.approvals.waiting() == []
         assert not (await balanced(rig)).effects
+
+    run(folder, work)
+
+
+def test_approving_while_stopped_leaves_it_waiting(folder: Path) -> None:
+    async def work(rig: Rig) -> None:
+        asked = await ask(rig)
+        me = rig.identity.by_hand()
+        await kill_switch.throw(rig.context, "all", me, "paging storm")
+        with pytest.raises(VoteRefused, match="all is stopped; it goes on waiting"):
+            await rig.approvals.approve(asked.handle, me)
+        assert await rig.context.journal.votes_of(asked.request) == ()
+        await kill_switch.lift(rig.context, "all", me, "over")
+        assert [w.handle for w in await rig.approvals.waiting()] == [asked.handle]
+        assert isinstance(await rig.approvals.approve(asked.handle, me), Applied)
+
+    run(folder, work)
+
+
+def test_a_yes_at_another_cluster_is_refused_and_not_spent(folder: Path) -> None:
+    async def work(rig: Rig) -> None:
+        asked = await ask(rig)
+        here = rig.context.cluster
+        rig.context.cluster = replace(here, name="prod-us")
+        with pytest.raises(VoteRefused, match="it is for the cluster `sandbox`") as found:
+            await rig.approvals.approve(asked.handle, rig.identity.by_hand())
+        assert found.value.hint == f"flyball approve {asked.handle} --context sandbox"
+        rig.context.cluster = here
+        assert isinstance(await rig.approvals.approve(asked.handle, rig.identity.by_hand()), Applied)
+
+    run(folder, work)
+
+
+SRE = """---
+apiVersion: flyball/v1
+kind: RoleBinding
+metadata: {name: sre}
+spec: {subjects: ["human:bob"], role: sre, clusters: ["*"]}
+...
+"""
+
+
+def test_one_can_withdraw_what_one_asked(folder: Path) -> None:
+    """The approvers are others; the person who asked needs no leave of theirs to let it be."""
+
+    async def work(rig: Rig) -> None:
+        others = POLICY.replace("from: local", "from: sre").rstrip().removesuffix("...") + SRE
+        (rig.folder / "policy" / "policy.yaml").write_text(others)
+        asked = await ask(rig)
+        me = rig.identity.by_hand()
+        with pytest.raises(VoteRefused, match="it takes sre"):
+            await rig.approvals.approve(asked.handle, me)
+        await rig.approvals.deny(asked.handle, me, "not needed any more")
+        assert await rig.approvals.waiting() == []
+        assert isinstance(await rig.executor.execute(asked.request), Refused)
 
     run(folder, work)
