@@ -153,7 +153,7 @@ async def owns__by_a_controller(c: ClusterUnderTest) -> None:
     assert (await c.reader.read(target)).ownership == Ownership(*["deployment/above"] * 3)
     listed = {one.target.name: one.owner for one in await c.reader.list_workloads(c.namespace)}
     assert listed == {"above": None, "web": "deployment"}
-    after = await Hand(c).scale(target, 2)
+    after = await Hand(c).scale(target, 2, seen=await at_rest(c, target))
     assert after.owner == "deployment/above", "what a write returns says it too"
 
 
