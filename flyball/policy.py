@@ -52,8 +52,9 @@ def policy_paths(settings: Settings) -> PolicyPaths:
     return PolicyPaths((path,), base, f"policies, from {settings.values['policies'].source}")
 
 
-def policy_source(settings: Settings, place: Place) -> PolicySource:
-    """The policy, read again whenever its files change. Raises PolicyInvalid, UsageError."""
+def policy_source(settings: Settings, place: Place, *, closed: bool = False) -> PolicySource:
+    """The policy, read again whenever its files change. Raises UsageError, and PolicyInvalid; with `closed` nothing
+    is allowed instead while it does not load."""
     paths = policy_paths(settings)
     return PolicySource(
         paths.given,
@@ -61,6 +62,7 @@ def policy_source(settings: Settings, place: Place) -> PolicySource:
         clusters=sorted({SANDBOX, place.context}),
         cache=policy_cache(place.folder, settings.pinned, f"flyball {__version__}"),
         base=paths.base,
+        closed=closed,
     )
 
 

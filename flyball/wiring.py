@@ -183,7 +183,8 @@ async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
 async def open_app(settings: Settings, *, for_log: bool = False) -> AsyncIterator[App]:
     """Open everything that acting needs, in order; whatever fails leaves nothing open.
 
-    `for_log` says that the log holds the answer: then a cluster that cannot be asked is `away`, and the rest opens.
+    `for_log` says that the log holds the answer: then a cluster that cannot be asked is `away`, a policy that
+    does not load allows nothing, and the rest opens.
     Raises LogTampered where the kill switch is not as its records say, and what the parts raise.
     """
     async with AsyncExitStack() as stack:
@@ -203,7 +204,7 @@ async def open_app(settings: Settings, *, for_log: bool = False) -> AsyncIterato
         identity = LocalIdentity()
         context = Context(
             log=log,
-            policy=policy_source(settings, place),
+            policy=policy_source(settings, place, closed=for_log),
             cluster=await parts.reader.identity(),
             reader=parts.reader,
             leases=leases,

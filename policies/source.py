@@ -17,7 +17,8 @@ _TRIES = 3
 
 
 class PolicySource:
-    """Hands out immutable snapshots. The first load must succeed (PolicyInvalid otherwise).
+    """Hands out immutable snapshots. The first load must succeed (PolicyInvalid otherwise); with `closed` a policy
+    that allows nothing is in force until one loads.
 
     Later, a change that does not load (half-written, invalid) leaves the last good policy in force, and
     `problem` says why. A half-written file lacks its final `...`, so it never loads. `base` are files that the ones
@@ -32,14 +33,21 @@ class PolicySource:
         clusters: Sequence[str],
         cache: ParsedCache | None = None,
         base: Sequence[Path] = (),
+        closed: bool = False,
     ) -> None:
         self._paths, self._catalogue, self._clusters = (*base, *paths), tuple(catalogue), tuple(clusters)
         self._base = frozenset(map(str, base))
         self._cache = cache
         self.problem: PolicyInvalid | None = None
-        self._seen, texts = self._read()
-        self._digest = _digest(texts)
-        self._snapshot = self._compile(texts)
+        self._seen: tuple[_Stat, ...] = ()
+        self._digest, self._snapshot = "", self._compile({})
+        try:
+            self._seen, texts = self._read()
+            self._digest, self._snapshot = _digest(texts), self._compile(texts)
+        except PolicyInvalid as problem:
+            if not closed:
+                raise
+            self.problem = problem
 
     def current(self) -> Snapshot:
         """The newest policy that loads. Costs a stat per file while nothing changes."""

@@ -71,7 +71,11 @@ class Executor:
                 return await self._runner.refuse(request, later)
             await c.announce(gate, request)
             ctx = ExecutionContext(request, spec, args, cluster, gate, held, confirmed)
-            return await self._under_lease(ctx)
+            try:
+                return await self._under_lease(ctx)
+            except RequestReused as e:  # told by the log too, under the digest of what was asked now
+                await self._runner.refuse(request, denied(gate, request, "request", e.what))
+                raise
 
     async def _ended(self, request: Request) -> Result | None:
         """How it ended, for its own people: a kill switch that was turned on since does not undo it."""

@@ -150,31 +150,50 @@ class Resolver:
             )
         spec, args = spec_of(intent.record)
         if spec.pods(args):
-            return await self._look_at_pods(intent.record, target)
+            return await self._look_at_pods(intent, target)
         before = of_workload(await self._c.reader.read(target), intent.record, fenced=False)
         if before is not None:
             return before
+        if (no := await self._stopped(intent)) is not None:
+            return no
+        await self._begins(intent.record)
         after = await self._writer.fence(target, intent.record.id)
         found = of_workload(after, intent.record, fenced=True)
         assert found is not None
         return found
 
-    async def _look_at_pods(self, intent: Record, target: Target) -> Evidence:
+    async def _stopped(self, intent: Entry) -> Evidence | None:
+        """The kill switch holds back the fence too: while it is on, Flyball writes nothing at all."""
+        no = await self._c.screened(await self._c.gate(), await self._c.journal.request_of(intent))
+        if no is None or no.stage != "kill_switch":
+            return None
+        why = f"{no.detail}, so it is not fenced off: it is looked at again after `flyball resume`"
+        return Evidence(None, why, {"fenced": "no: stopped"})
+
+    async def _begins(self, intent: Record) -> None:
+        """Durable before the fence is sent: the log tells each write, and a batch of pods reads it and stops."""
+        key = RESOLVING.of(intent.id)
+        if not (await self._c.log.values((key,)))[key]:
+            await self._c.log.commit((self._c.journal.resolving(intent, SYSTEM),), (Claim("set", key, 1),))
+
+    async def _look_at_pods(self, opened: Entry, target: Target) -> Evidence:
         """Each pod that bears no marker is fenced, so that a write still in flight to it gets 409.
 
         A process that was frozen in a batch of pods would read a pod once more after that conflict and write on. So
         the log says first that a resolver looks; the batch reads a pod and then the log, and stops.
         """
-        key = RESOLVING.of(intent.id)
-        if not (await self._c.log.values((key,)))[key]:
-            await self._c.log.commit((self._c.journal.resolving(intent, SYSTEM),), (Claim("set", key, 1),))
+        intent, stopped = opened.record, await self._stopped(opened)
+        if stopped is None:
+            await self._begins(intent)
         workload = with_pods(await self._c.reader.read(target), await self._c.reader.pods(target))
-        for pod in pods_left(workload, intent):
-            if not pod.marked(intent.id):
-                try:
-                    await self._writer.fence_pod(target, pod.name, intent.id)
-                except NeverHappened as e:
-                    if e.http != 404:
-                        raise
+        unmarked = [pod for pod in pods_left(workload, intent) if not pod.marked(intent.id)]
+        if stopped is not None:
+            return stopped if unmarked else of_pods(workload, intent)
+        for pod in unmarked:
+            try:
+                await self._writer.fence_pod(target, pod.name, intent.id)
+            except NeverHappened as e:
+                if e.http != 404:
+                    raise
         fenced = with_pods(await self._c.reader.read(target), await self._c.reader.pods(target))
         return of_pods(fenced, intent)

@@ -11,7 +11,7 @@ import orjson
 
 from audit.canonical import encode
 from audit.proof_file import Proven
-from audit.record import Record
+from audit.record import Record, Verdict
 from audit.report import Finding, Report
 from audit.store.read import Entry
 from flyball.cli.kit.output import safe
@@ -64,15 +64,36 @@ def _result(entry: Entry) -> str:
         ended = record.outcome.status.replace("_", " ")
         return f"{ended} (dry run)" if record.mode == "dry_run" else ended
     if record.decision:
-        return f"{record.decision.verdict} {record.decision.rule or record.decision.stage}"
+        return _decided(record, record.decision)
     labels = record.labels or {}
     if record.kind == "killswitch":
         return " ".join(labels.get(name, "") for name in ("state", "scope"))
     return next((labels[name] for name in ("diff", "verdict", "status") if name in labels), "")
 
 
+def _decided(record: Record, said: Verdict) -> str:
+    """What was asked for and the rule; of a refusal also the limit or the reason that stood in the way."""
+    asked = str((record.request or {}).get("action", ""))
+    by = (
+        f"{said.rule}: {said.detail}" if said.rule and said.detail else said.detail or said.rule or said.stage
+    )
+    rest = by if said.verdict != "allow" else said.rule or said.stage
+    return " ".join(f"{said.verdict} {asked} {rest}".split())
+
+
+def headline(entry: Entry) -> str:
+    """The record in one sentence: who did what to which workload, and how it ended."""
+    record = entry.record
+    who = record.actor.id + (f" for {record.actor.on_behalf_of}" if record.actor.on_behalf_of else "")
+    where = f" on {_resource(entry)}" if record.resource else ""
+    result = f": {_result(entry)}" if _result(entry) else ""
+    why = f' ("{" ".join(record.reason.split())}")' if record.reason else ""
+    return safe(f"{record.kind} by {who}{where}{result}{why}, {local(record.world_ts or record.ts)}")
+
+
 def lines(entry: Entry) -> Iterator[str]:
-    """One record in full, a field a line, nested fields with their path."""
+    """One record in full: a sentence, then a field a line, nested fields with their path."""
+    yield headline(entry)
     yield f"record {entry.seq}"
     yield f"leaf {entry.leaf_hash.hex()}"
     yield from lines_of(entry.record)

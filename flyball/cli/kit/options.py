@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 
 from flyball.cli.kit.completion import contexts, namespaces, workloads
-from flyball.cli.kit.output import document, error
+from flyball.cli.kit.output import document, error, note, safe
 from flyball.cli.kit.suggest import remember
 from flyball.exits import Exit, Stop
 
@@ -96,10 +96,12 @@ class Options:
         async def inside() -> T:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _cancel(asyncio.current_task()))
             async with open_app(self.settings, for_log=for_log) as app:
-                if app.away is None:
-                    await give_due(app)
-                else:
+                if app.away is not None:
                     warn(app.away)
+                elif (problem := app.context.policy.problem) is None:
+                    await give_due(app)
+                else:  # nothing is undone under a policy that allows nothing
+                    note(f"the policy does not load, so nothing is allowed: {safe(str(problem.problems[0]))}")
                 return await work(app)
 
         try:

@@ -23,7 +23,7 @@ _given: dict[str, str] = {}
 def remember(given: Mapping[str, object]) -> None:
     """The common options as they were given to the command that runs now; forgets those of the one before."""
     _given.clear()
-    _given.update({CARRIED[name]: str(value) for name, value in given.items() if name in CARRIED and value})
+    _given.update({flag: str(given[name]) for name, flag in CARRIED.items() if given.get(name)})
 
 
 def placed(text: str) -> str:

@@ -13,6 +13,7 @@ from flyball.exits import Exit, Stop
 
 if TYPE_CHECKING:
     from flyball.wiring import App
+    from policies.errors import PolicyInvalid
     from tools.path.kill_switch import Stopped
     from tools.path.stop_files import StopFile
     from tools.path.verifier import Awaited
@@ -33,6 +34,8 @@ def status(opts: Options) -> None:
             _print(facts)
         if facts["in_doubt"]:
             raise Stop(Exit.IN_DOUBT)
+        if facts["policy_problem"]:
+            raise Stop(Exit.USAGE)
 
     opts.run(work, for_log=True)
 
@@ -51,7 +54,7 @@ async def _facts(app: "App") -> dict[str, Any]:
         **as_json(app),
         "person": app.identity.human,
         "policy_sha256": gate.snapshot.digest,
-        "policy_problem": context.policy.problem.what if context.policy.problem else None,
+        "policy_problem": _problem(context.policy.problem),
         "stopped": [switch.scope for switch in off],
         "stopped_by": await _stops(app, off),
         "waiting": [w.handle for w in await app.approvals.waiting()],
@@ -64,6 +67,11 @@ async def _facts(app: "App") -> dict[str, Any]:
         "pinned_gap": await _newest_gap(app),
         "records": (await app.log.find(newest_first=True, limit=1))[0].seq + 1,
     }
+
+
+def _problem(problem: "PolicyInvalid | None") -> str | None:
+    first = problem.problems[0] if problem else None
+    return f"{first.where}: {first.what}" if first else None
 
 
 def _owed(one: "Awaited") -> dict[str, Any]:
@@ -144,11 +152,12 @@ def _print(facts: dict[str, Any]) -> None:
     for one in facts["verifying"]:
         due = f" due {_local(one['due'])}" if one["due"] else ""
         say(f"owed         {one['owed']} of record {one['record']}{due}")
-    say(f"policy       {facts['policy_sha256'][:8]}")
     if facts["policy_problem"]:
         say(
-            f"             {tone('the files on disk are not in force', 'bad')}: {safe(facts['policy_problem'])}"
+            f"policy       {tone('does not load, so nothing is allowed', 'bad')}: {safe(facts['policy_problem'])}"
         )
+    else:
+        say(f"policy       {facts['policy_sha256'][:8]}")
     say(f"agents       {', '.join(a.removeprefix('agent:') for a in facts['agents']) or 'none'}")
     advise(f"metrics      {facts['metrics']}   flyball metrics check")
     advise(f"log          {facts['records']} records, {facts['log']}   flyball audit verify")

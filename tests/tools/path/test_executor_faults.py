@@ -18,9 +18,11 @@ from sandbox.api.faults import Fault, FaultKind
 from sandbox.api.store import Key
 from tests.kit.crash_rig import Rig, balanced, run
 from tools.errors import ArgumentsInvalid, ClusterUnavailable
+from tools.path import kill_switch
 from tools.path.attempts import TRIES
 from tools.path.journal import actor_of
 from tools.path.outcome import Applied, Failed, Refused, Simulated, Unknown
+from tools.path.standing import RequestReused
 from tools.path.undo import newest
 
 WITHOUT_EFFECT = (FaultKind.TIMEOUT_BEFORE, FaultKind.ERROR_BEFORE)
@@ -361,5 +363,54 @@ def test_a_lost_rehearsal_is_not_a_lost_write(folder: Path) -> None:
         assert "nothing was written" in result.what
         assert not await rig.executor.resolver.open_intents()
         assert isinstance(await rig.executor.execute(rig.scale(5, "search", id="request-2")), Applied)
+
+    run(folder, work)
+
+
+def test_the_kill_switch_holds_the_fence_back(folder: Path) -> None:
+    """A write that may still be in flight stays in doubt while stopped: Flyball writes nothing, its fence neither."""
+
+    async def work(rig: Rig) -> None:
+        rig.world.inject([Fault(FaultKind.TIMEOUT_BEFORE)])
+        assert isinstance(await rig.executor.execute(rig.scale(5, id="request-1")), Unknown)
+        me = rig.identity.by_hand()
+        await kill_switch.throw(rig.context, "all", me, "paging storm")
+        sent = len(rig.world.arrivals())
+        (result,) = await rig.executor.resolver.sweep()
+        assert isinstance(result, Unknown)
+        assert "all is stopped, so it is not fenced off" in result.why
+        assert len(rig.world.arrivals()) == sent
+        await kill_switch.lift(rig.context, "all", me, "over")
+        (result,) = await rig.executor.resolver.sweep()
+        assert isinstance(result, Failed)
+        await balanced(rig)
+
+    run(folder, work)
+
+
+def test_the_fence_is_told_before_it_is_sent(folder: Path) -> None:
+    async def work(rig: Rig) -> None:
+        rig.world.inject([Fault(FaultKind.TIMEOUT_BEFORE), Fault(FaultKind.REFUSED, on="fence", times=9)])
+        await rig.executor.execute(rig.scale(5, id="request-1"))
+        await rig.executor.resolver.sweep()
+        told = [e.record for e in await rig.log.find() if (e.record.labels or {}).get("action") == "resolve"]
+        assert [record.request_id for record in told] == ["request-1"]
+
+    run(folder, work)
+
+
+def test_an_id_that_is_used_for_something_else_leaves_a_record(folder: Path) -> None:
+    async def work(rig: Rig) -> None:
+        done = await rig.executor.execute(rig.scale(5, id="request-1"))
+        with pytest.raises(RequestReused):
+            await rig.executor.execute(rig.scale(6, id="request-1"))
+        (last,) = await rig.log.find(newest_first=True, limit=1)
+        assert last.record.decision is not None
+        assert (last.record.decision.verdict, last.record.decision.stage) == ("deny", "request")
+        assert last.record.request_digest == rig.scale(6, id="request-1").digest
+        again = await rig.executor.execute(rig.scale(5, id="request-1"))
+        assert isinstance(again, Applied)
+        assert (again.record, again.replayed) == (done.record, True)
+        await balanced(rig)
 
     run(folder, work)
