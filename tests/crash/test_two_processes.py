@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from policies.permit import Permit
 from policies.types import Target
 from sandbox.api.faults import Fault, FaultKind
 from tests.kit.crash_rig import Rig, balanced, opened, run
-from tests.kit.forks import Child
+from tests.kit.forks import Child, Work
 from tools.cluster_types import Patch, Precondition, Workload
 from tools.path import kill_switch
 from tools.path.outcome import Applied, Failed
@@ -40,22 +42,35 @@ def test_one_request_in_many_processes_has_one_effect(folder: Path) -> None:
     assert len(b.intents) == 1
 
 
-def test_many_requests_on_one_workload_take_turns(folder: Path) -> None:
-    """Each sees what the one before it wrote: nobody meets a conflict."""
+def _turns(folder: Path, wanted: Sequence[Sequence[int]]) -> Counter[str]:
+    """One process for each row asks for its numbers one after another; the statuses that the log holds then."""
 
-    async def work(rig: Rig, tell: Any) -> None:
-        for n in range(5):
-            tell(
-                await rig.executor.execute(rig.scale(1 + (os.getpid() + n) % 12, id=f"{os.getpid()}-0000{n}"))
-            )
+    def asks(number: int, numbers: Sequence[int]) -> Work:
+        async def work(rig: Rig, tell: Any) -> None:
+            for n, replicas in enumerate(numbers):
+                tell(await rig.executor.execute(rig.scale(replicas, id=f"process-{number}-{n}")))
 
-    children = [Child(folder, work, **UNHURRIED) for _ in range(PROCESSES)]
-    assert [c.wait() for c in children] == [0] * PROCESSES
+        return work
+
+    children = [Child(folder, asks(*row), **UNHURRIED) for row in enumerate(wanted)]
+    assert [c.wait() for c in children] == [0] * len(wanted)
     assert {s["is"] for c in children for s in c.said()} == {"Applied"}
     b = run(folder, balanced)
-    assert b.statuses() == {"applied": PROCESSES * 5}
     changes = [b.intents[a.audit_id].seq for a in b.arrivals if a.changed]
     assert changes == sorted(changes), "effects come in the order of their intents"
+    return b.statuses()
+
+
+def test_many_requests_on_one_workload_take_turns(folder: Path) -> None:
+    """Each sees what the one before it wrote: nobody meets a conflict. No process asks for another's numbers, for
+    the two replicas at the start, or for its own last one: whatever the order, each request is a change."""
+    wanted = [[3 + 2 * at + n % 2 for n in range(5)] for at in range(PROCESSES)]
+    assert _turns(folder, wanted) == {"applied": PROCESSES * 5}
+
+
+def test_requests_for_the_same_number_are_one_change(folder: Path) -> None:
+    """Whoever comes first writes it; the others find it done, and the log says so of each."""
+    assert _turns(folder, [[9]] * PROCESSES) == {"applied": 1, "unchanged": PROCESSES - 1}
 
 
 class Sleeper:
