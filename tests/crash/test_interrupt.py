@@ -117,7 +117,8 @@ def test_ctrl_c_twice_in_the_middle_of_a_write(tmp_path: Path) -> None:
     code, said = command.end()
     assert code == 5, said
     assert "nothing is in flight" not in said
-    assert "flyball audit in-doubt" in said
+    assert "do not repeat: flyball " in said
+    assert " audit in-doubt\n" in said
     assert replicas(tmp_path) == 4
 
 
