@@ -267,6 +267,27 @@ def test_an_open_question_takes_the_votes_that_policy_asks_for_now(tmp_path: Pat
     asyncio.run(run())
 
 
+def test_an_open_plan_takes_the_votes_that_policy_asks_for_now(tmp_path: Path) -> None:
+    """A vote that would not count is not recorded, and whose plan it is withdraws it under any policy."""
+    policies = write_policy(tmp_path / "policies", _asking("local"))
+
+    async def run() -> None:
+        async with installation(tmp_path, policies) as app:
+            me, plans = app.identity.by_hand(), app.approvals.plans
+            plan = await plans.propose([proposed(app, 15)], me)
+            write_policy(policies, _asking("sre"))
+            with pytest.raises(VoteRefused, match="it takes sre"):
+                await app.approvals.plan_votes.approve(plan, me)
+            assert await replicas(app) == 4
+            again = await plans.propose([proposed(app, 16)], me)
+            assert isinstance(await app.approvals.plan_votes.deny(plan, me, "withdrawn"), Entry)
+            write_policy(policies, _asking("local"))
+            _, carried = await app.approvals.plan_votes.approve(again, me)
+            assert carried.counts() == {"applied": 1}
+
+    asyncio.run(run())
+
+
 TEMPTING = [
     "YES", "FORCE", "SKIP_POLICY", "NO_GATE", "ENFORCE", "MODE", "DRY_RUN", "USER", "AGENT", "AS", "GROUPS", "ROLE",
     "ADMIN", "AUTONOMY", "APPROVE", "AUTO_APPROVE", "LOG", "AUDIT", "DISABLE_AUDIT", "POLICY", "TASK", "LIMITS",

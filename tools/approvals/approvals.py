@@ -1,11 +1,9 @@
 """Approvals: what waits, and a person's vote on exactly that. No tool of a model can reach this."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.errors import ClaimLost
 from audit.log import Entry
-from policies.decision import VerdictKind
 from policies.types import Principal, Request
 from tools.approvals.background import Background, background
 from tools.approvals.plan_votes import PlanVotes
@@ -16,6 +14,7 @@ from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.outcome import Result
 from tools.path.standing import New, RequestReused
+from tools.plans.needs import needs_now
 from tools.plans.plan import Plan
 from tools.plans.plans import Plans
 from tools.plans.recent import not_older
@@ -135,23 +134,11 @@ class Approvals:
 
     async def _may_vote(self, waiting: Waiting, voter: Principal) -> None:
         by_person(self._c, waiting.handle, voter)
+        policy = await self._c.journal.policy_of(waiting.entry)
+        needs = await needs_now(self._c, self._executor, waiting.request, waiting.needs, policy)
         gate = await self._c.gate()
-        needs = await self._needs_now(waiting, gate.snapshot.digest)
         if (why := gate.vote_refused(waiting.request, voter, needs)) is not None:
             raise VoteRefused(why, where=waiting.handle, hint="another person must approve it")
-
-    async def _needs_now(self, waiting: Waiting, policy: str) -> Sequence[Mapping[str, object]]:
-        """Whose votes it takes by the policy of now, for a yes and a no alike. As it was asked under the same policy,
-        and where that cannot be found out or asks nobody: then the path itself says what becomes of it."""
-        if await self._c.journal.policy_of(waiting.entry) == policy:
-            return waiting.needs
-        try:
-            decision, _ = await self._executor.preview(waiting.request)
-        except ToolError:
-            return waiting.needs
-        if decision.verdict is not VerdictKind.NEEDS_APPROVAL:
-            return waiting.needs
-        return [{"role": need.role, "local": need.local} for need in decision.approvals]
 
 
 def _waiting(entry: Entry, request: Request, attempts: int) -> Waiting:

@@ -73,14 +73,16 @@ class PlanVotes:
         return Voted(tuple(step.number for step in mine), not_for)
 
     async def deny(self, shown: Plan, voter: Principal, reason: str) -> Entry:
-        """Vote no: nothing more of the plan may begin. Who may vote on one of its steps may, and whose plan it is.
+        """Vote no: nothing more of the plan may begin. Who may vote on one of its open steps may (on any, where all
+        of these have ended), and whose plan it is.
 
         The plan's own denial comes first, so that no application takes up another step; a step that is being
         carried out meanwhile ends as it ends. Raises NoSuchPlan, VoteRefused.
         """
         by_person(self._c, shown.handle, voter)
         recorded = await self._plans.recorded(shown.digest)
-        plan, needing = recorded.plan, recorded.plan.having("needs_approval")
+        plan = recorded.plan
+        needing = await self._open(plan, frozenset()) or plan.having("needs_approval")
         own = voter.on_behalf_of == plan.principal.on_behalf_of
         if not own and len(not_for := await self._not_for(needing, voter)) == len(needing):
             raise VoteRefused(next(iter(not_for.values()), "no vote is needed"), where=plan.handle)
@@ -117,9 +119,9 @@ class PlanVotes:
         return [s for s in found if isinstance(await self._c.journal.state_of(s.request), New)]
 
     async def _not_for(self, steps: Sequence[PlanStep], voter: Principal) -> dict[int, str]:
-        """Why this person's vote would not count, for each step where it would not."""
+        """Why this person's vote would not count by the policy of now, for each step where it would not."""
         gate = await self._c.gate()
-        said = {s.number: gate.vote_refused(s.request, voter, s.needs) for s in steps}
+        said = {s.number: gate.vote_refused(s.request, voter, await self._plans.needs(s)) for s in steps}
         return {number: why for number, why in said.items() if why is not None}
 
     async def _has_voted(self, step: PlanStep, voter: Principal) -> bool:

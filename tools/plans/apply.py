@@ -1,6 +1,7 @@
 """Carrying a plan's steps out, one after another: what is skipped, what waits, what is done, what stops the rest."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -10,6 +11,7 @@ from tools.path.context import Context
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.requests import request_id
 from tools.path.standing import Final, InDoubt, New
+from tools.plans.needs import Need, needs_now
 from tools.plans.plan import Plan, PlanStep, StepDone, StepStatus, StopOn
 from tools.plans.preview import Preview
 
@@ -96,18 +98,22 @@ class StepRunner:
         """Whether there are votes enough to try it; whether they count is the gate's word."""
         if not step.needs:
             return True
-        gate = await self._c.gate()
+        needs, gate = await self.needs(step), await self._c.gate()
         now, people = self._c.now_ms(), Counter[int]()
         counted: set[tuple[int, str]] = set()
         for vote in votes:
             if vote.expires_ms <= now or vote.view_digest != step.view_digest:
                 continue
-            for at, need in enumerate(step.needs):
+            for at, need in enumerate(needs):
                 seat = (at, vote.by.casefold())
                 if seat not in counted and gate.vote_refused(step.request, _voter(vote), (need,)) is None:
                     counted.add(seat)
                     people[at] += 1
-        return all(people[at] >= int(need["count"] or 1) for at, need in enumerate(step.needs))
+        return all(people[at] >= _count(need) for at, need in enumerate(needs))
+
+    async def needs(self, step: PlanStep) -> Sequence[Need]:
+        """Whose votes the step takes by the policy of now. Raises LogUnavailable."""
+        return await needs_now(self._c, self._path, step.request, step.needs, step.policy)
 
     async def _execute(self, step: PlanStep) -> Result:
         """A try that a crash cut off before it had any effect is no end of the step: the log says `not_applied`,
@@ -130,6 +136,10 @@ class StepRunner:
                 return False
             case never:
                 assert_never(never)
+
+
+def _count(need: Need) -> int:
+    return int(str(need["count"] or 1))
 
 
 def _voter(vote: Approval) -> Principal:

@@ -60,6 +60,8 @@ class PlanStep(Wire):
     detail: str
     needs: tuple[dict[str, Scalar], ...] = ()
     """Who must agree: rule, role, count, local, expires_s (see ApprovalNeed)."""
+    policy: str = ""
+    """The digest of the policy that said so; empty where the gate was not asked, and in older logs."""
 
     @property
     def chain(self) -> tuple[str, str]:
@@ -70,7 +72,8 @@ class PlanStep(Wire):
     def sealed(self) -> list[object]:
         """What the plan's digest covers of it; the session, too, is covered: it is the plan's own."""
         said = [self.verdict, self.stage, self.rule, self.detail, list(self.needs)]
-        return [self.number, self.request.digest, self.view_digest, self.diff, *said]
+        by = [self.policy] if self.policy else []  # a plan of an older log keeps its digest
+        return [self.number, self.request.digest, self.view_digest, self.diff, *said, *by]
 
 
 class Plan(Wire):

@@ -27,6 +27,7 @@ from tools.path.context import Context
 from tools.path.outcome import Result
 from tools.path.taint import marked as tainted
 from tools.plans.apply import StepRunner, Walk
+from tools.plans.needs import Need
 from tools.plans.plan import (
     LIFE_MS,
     MAX_STEPS,
@@ -134,6 +135,10 @@ class Plans:
             if unvoted := await self._steps.unvoted(plan):
                 found.append(WaitingPlan(plan, unvoted))
         return found
+
+    async def needs(self, step: PlanStep) -> Sequence[Need]:
+        """Whose votes the step takes by the policy of now (needs_now). Raises LogUnavailable."""
+        return await self._steps.needs(step)
 
     async def carry_out(
         self,

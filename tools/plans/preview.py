@@ -119,6 +119,7 @@ def _step(number: int, request: Request, view: str | None, diff: str, said: Deci
         rule=said.rule,
         detail=said.detail[:2048],
         needs=tuple(map(asdict, said.approvals)) if said.verdict.value == "needs_approval" else (),
+        policy=said.policy_digest,
     )
 
 

@@ -100,7 +100,13 @@ def _tampered(entry: Entry) -> LogTampered:
 def _step_record(journal: Journal, plan: Plan, step: PlanStep, head: Record) -> Record:
     request, said = step.request, None
     if step.verdict != "later":
-        said = Verdict(verdict=step.verdict, stage=step.stage, rule=step.rule, detail=step.detail)
+        said = Verdict(
+            verdict=step.verdict,
+            stage=step.stage,
+            rule=step.rule,
+            policy_sha256=step.policy or None,
+            detail=step.detail,
+        )
     return journal.log.draft(
         "plan.step",
         actor=actor_of(plan.principal),
@@ -132,4 +138,5 @@ def _step(record: Record) -> PlanStep:
         rule=said.rule if said else None,
         detail=(said.detail or "") if said else LATER,
         needs=tuple(approval.get("needs", ())),
+        policy=(said.policy_sha256 or "") if said else "",
     )

@@ -158,6 +158,45 @@ def test_duties_are_separate_for_each_step(folder: Path) -> None:
     run(folder, work)
 
 
+def test_a_step_takes_the_votes_of_the_policy_of_now(folder: Path) -> None:
+    """What was lena's to answer is zoe's since: neither lena's yes nor her no counts, and zoe's is enough."""
+    file = folder / "policy" / "policy.yaml"
+    file.write_text(TEAM)
+
+    async def work(rig: Rig) -> None:
+        plan = await of_anna(rig)
+        (waiting,) = await rig.approvals.plans.waiting()
+        assert [step.number for step in waiting.open] == [1, 2]
+        file.write_text(TEAM.replace("from: sre", "from: dba"))
+        for vote in (rig.approvals.plan_votes.approve, rig.approvals.plan_votes.deny):
+            with pytest.raises(VoteRefused, match="it takes dba"):
+                await vote(plan, person("lena"), "mine")
+        assert not await rig.log.find(kinds=("approval.granted", "approval.denied"))
+        voted, carried = await rig.approvals.plan_votes.approve(plan, person("zoe"))
+        assert (voted.steps, ended(carried)) == ((1, 2), ["applied"] * 2)
+
+    run(folder, work)
+
+
+def test_votes_of_the_policy_of_then_are_not_enough_any_more(folder: Path) -> None:
+    """Lena's yes was given while it counted; the step goes on waiting, and is shown so, until zoe's."""
+    file = folder / "policy" / "policy.yaml"
+    file.write_text(TEAM)
+
+    async def work(rig: Rig) -> None:
+        plan, votes = await of_anna(rig), rig.approvals.plan_votes
+        await votes.vote(plan, person("lena"))
+        file.write_text(TEAM.replace("from: sre", "from: dba"))
+        assert ended(await rig.approvals.plans.carry_out(plan.handle, person("anna"))) == ["waiting"] * 2
+        (waiting,) = await rig.approvals.plans.waiting()
+        assert [step.number for step in waiting.open] == [1, 2]
+        await votes.vote(plan, person("zoe"))
+        assert await rig.approvals.plans.waiting() == []
+        assert ended(await rig.approvals.plans.carry_out(plan.handle, person("anna"))) == ["applied"] * 2
+
+    run(folder, work)
+
+
 @pytest.mark.parametrize("vote", ["approve", "deny", "approve_plan", "deny_plan"])
 def test_a_role_that_has_ended_votes_no_more(folder: Path, vote: str) -> None:
     """Neither yes nor no, also where nothing was judged since it ended."""
