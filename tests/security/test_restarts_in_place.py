@@ -108,7 +108,7 @@ def test_the_restart_that_was_asked_for_is_not_undone(tmp_path: Path) -> None:
         assert app.world is not None
         assert isinstance(await app.executor.execute(asked(app, restart_containers=True)), Applied)
         app.world.advance(120)
-        (verified,) = await app.verifier.sweep()
+        (verified,) = [one async for one in app.verifier.sweep()]
         assert verified.verdict.word == "verified", verified.verdict.why
         assert "1 restarted (0 before)" in verified.verdict.why
         assert await restarts(app) == [0, 1]

@@ -105,7 +105,12 @@ class ScriptedCluster:
         self.written.append(patch)
         wanted: Mapping[str, Any] = patch.body["spec"]  # type: ignore[assignment]
         mark = Manager(manager_of(intent), "Update", patch.subresource, "", ("spec.replicas",))
-        after = replace(now, replicas=wanted["replicas"], resource_version="8", managers=(mark,))
+        after = replace(
+            now,
+            replicas=wanted["replicas"],
+            resource_version=str(int(now.resource_version) + 1),
+            managers=(mark,),
+        )
         self.script[min(self.looks, len(self.script) - 1)] = (after, pods)
         return after
 

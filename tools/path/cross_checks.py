@@ -3,8 +3,8 @@ busy or stopped, and neither of the two is signed: one acts on them only where b
 
 | integers                                      | must be what these records lead to             |
 |-----------------------------------------------|------------------------------------------------|
-| `attempt/`, `ended/`, `approval/`             | those of the request; `denied/` has one there  |
-| `busy/`, `changed/`                           | those of the workload's newest live intent     |
+| `attempt/`, `ended/`, `approval/`, `verify/`  | those of the request; `denied/` has one there  |
+| `busy/`, `changed/`, `verify/`                | those of the workload's newest live intent     |
 | `stop/`                                       | those of the kill switch, of every scope       |
 
 A record that was taken out of an index leads elsewhere than the integers, and so does an integer that was set by
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from audit.errors import LogTampered
 from audit.log import Entry, Log, Reads
 from audit.replay import told
-from policies.claim_keys import APPROVAL, ATTEMPT, BUSY, CHANGED, DENIED, ENDED, STOP
+from policies.claim_keys import APPROVAL, ATTEMPT, BUSY, CHANGED, DENIED, ENDED, STOP, VERIFY
 
 _PAGE = 8
 """Intents of a workload that are read at once; dry runs may stand before the live one."""
@@ -62,7 +62,8 @@ def _request(reads: Reads, request_id: str) -> list[Entry]:
     entries = reads.by_request(request_id)
     lead, attempts = told(entry.record for entry in entries), ATTEMPT.of(f"{request_id}/")
     denied = DENIED.of(request_id)
-    keys = [ENDED.of(e.record.id) for e in entries if e.record.kind == "action.intent"]
+    intents = [e.record.id for e in entries if e.record.kind == "action.intent"]
+    keys = [family.of(id) for family in (ENDED, VERIFY) for id in intents]
     keys += [APPROVAL.of(e.record.id) for e in entries if e.record.kind == "approval.granted"]
     stored = reads.values((denied, *keys)) | reads.prefixed(attempts)
     tries = {key for key in (*stored, *lead) if key.startswith(attempts)}
@@ -78,7 +79,9 @@ def _workload(reads: Reads, key: str) -> None:
     intent = _newest_live_intent(reads, key)
     lead = told(e.record for e in reads.by_request(intent.record.request_id or "")) if intent else {}
     busy, changed = BUSY.of(key), CHANGED.of(key)
-    _agree(reads.values((busy, changed)), lead, {busy} if intent and changed not in lead else {busy, changed})
+    keys = {busy} if intent and changed not in lead else {busy, changed}
+    keys |= {VERIFY.of(intent.record.id)} if intent else set()
+    _agree(reads.values(sorted(keys)), lead, keys)
     counters = [name for name in lead if STOP.has(name)]
     stored = reads.values(counters) if counters else {}
     _agree(stored, lead, {name for name in counters if stored[name] < lead[name]})  # a counter only moves on

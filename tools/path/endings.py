@@ -8,6 +8,8 @@ from policies.types import Request
 from tools.errors import ToolError
 from tools.path.execution import Attempt, ExecutionContext
 from tools.path.outcome import Failed, Refused
+from tools.path.requests import parsed
+from tools.ports import ClusterReader
 
 
 def outcome_of(e: ToolError, status: Any = "failed") -> Outcome:
@@ -18,6 +20,17 @@ def outcome_of(e: ToolError, status: Any = "failed") -> Outcome:
 def manual(ctx: ExecutionContext, attempt: Attempt) -> str:
     """The kubectl command for a rollback that is refused; empty for anything else."""
     return ctx.spec.kubectl(ctx.args, attempt.workload) if ctx.request.undoes else ""
+
+
+async def by_hand(reader: ClusterReader, request: Request) -> str:
+    """The same, where nothing was looked at yet; empty too where the cluster cannot be asked."""
+    if request.undoes is None:
+        return ""
+    try:
+        spec, args = parsed(request)
+        return spec.kubectl(args, await reader.read(request.target))
+    except ToolError:
+        return ""
 
 
 def failed(request: Request, seq: int, e: ToolError, attempt: Attempt | None) -> Failed:

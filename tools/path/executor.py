@@ -11,9 +11,10 @@ from audit.errors import ClaimLost, LogUnavailable
 from policies.decision import Decision
 from policies.types import Claim, Observation, Request
 from tools.cluster_types import Workload
-from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError, UnknownTool
+from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, UnknownTool
 from tools.path.attempts import AttemptRunner
 from tools.path.context import Context, denied
+from tools.path.endings import by_hand
 from tools.path.execution import ExecutionContext
 from tools.path.observe import take
 from tools.path.outcome import Result
@@ -43,7 +44,7 @@ class Executor:
         try:
             return await self._execute(request, confirmed)
         except LogUnavailable as e:
-            if not (manual := await self._by_hand(request)):
+            if not (manual := await by_hand(self._c.reader, request)):
                 raise
             raise LogUnavailable(e.what, where=e.where, hint=f"{e.hint}\nby hand: {manual}") from e
 
@@ -57,8 +58,8 @@ class Executor:
         if (ended := await self._ended(request)) is not None:
             return ended
         if (no_by_name := await c.screened(gate, request)) is not None:
-            by_hand = await self._by_hand(request) if no_by_name.stage == "kill_switch" else ""
-            return await self._runner.refuse(request, no_by_name, by_hand=by_hand)
+            manual = await by_hand(self._c.reader, request) if no_by_name.stage == "kill_switch" else ""
+            return await self._runner.refuse(request, no_by_name, by_hand=manual)
         cluster = await c.pinned()
         try:
             root = await c.reader.root_owner(request.target)
@@ -148,13 +149,3 @@ class Executor:
             await self.resolver.clear(ctx.request.target, ctx.held)
             values = await self._c.values(ctx.keys)
         return values
-
-    async def _by_hand(self, request: Request) -> str:
-        """The kubectl command for a rollback that Flyball cannot do now; empty for anything else."""
-        if request.undoes is None:
-            return ""
-        try:
-            spec, args = parsed(request)
-            return spec.kubectl(args, await self._c.reader.read(request.target))
-        except ToolError:
-            return ""

@@ -42,6 +42,12 @@ async def restores(
         )
     _same(request, spec, intent.record)
     may_undo(request.principal, intent.record)
+    if intent.record.resource is None or seen.uid != intent.record.resource.uid:
+        raise ArgumentsInvalid(
+            "it is another object of the same name than the one that was changed",
+            where=str(request.target),
+            hint="look, then act on what it is now",
+        )
     if not _as_made(seen.view["fields"], end.after or {}, intent.record):
         raise ArgumentsInvalid(
             "the fields were changed again after that change, by a person, an undo or a rollout",

@@ -4,28 +4,26 @@ The waiting command does that, or the next one that opens the log. The undo take
 VERIFY is free when it has ended.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from audit.errors import ClaimLost
+from audit.errors import ClaimLost, LogTampered
 from audit.log import Entry
 from audit.record import Actor
 from policies.claim_keys import VERIFY
-from policies.types import Claim, Request
-from tools.errors import ArgumentsInvalid, ToolError
+from policies.types import Claim
+from tools.errors import ClusterUnavailable, ToolError
 from tools.path.change_look import ChangeLook
 from tools.path.context import Context
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
-from tools.path.requests import request_id
+from tools.path.put_back import Execute, PutBack, Tried
 from tools.path.rollback import applied_end
-from tools.path.undo import proposal
 from tools.path.verdict import Verdict, judge
 from tools.path.verification import promise_of
 from tools.path.vitals import look
 
 SYSTEM = Actor(type="system", id="flyball:verifier")
-Execute = Callable[[Request], Awaitable[Result]]
 
 _OWED = 1
 """What VERIFY holds where the verdict is recorded and the rollback is not; any other value is a time in Unix ms."""
@@ -35,6 +33,7 @@ _WORDS: dict[type[Result] | type[None], str] = {
     Failed: "failed",
     Pending: "pending",
     Simulated: "simulated",
+    Unknown: "in doubt",
     type(None): "impossible",
 }
 
@@ -54,51 +53,87 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The verdict on a change, and where that was `worse` how its rollback ended; `left` says why there is none."""
+    """The verdict on a change, and where that was `worse` what became of its rollback."""
 
     intent: Entry
     verdict: Verdict
-    rollback: Result | None = None
-    left: str = ""
+    tried: Tried | None = None
+
+    @property
+    def rollback(self) -> Result | None:
+        """How the undo ended, where there was one."""
+        return self.tried.result if self.tried else None
 
 
 class Verifier:
     """Carries out what is owed on this cluster. It reads and records; it writes through `execute` only."""
 
     def __init__(self, context: Context, execute: Execute) -> None:
-        self._c, self._execute = context, execute
+        self._c, self._put_back = context, PutBack(context, execute)
 
     async def awaited(self) -> list[Awaited]:
-        """What is owed on this cluster, the next due first."""
+        """What is owed on this cluster under this name of it, the next due first. Raises LogTampered where what is
+        owed was never promised."""
         owed = (await self._c.log.prefixed(VERIFY.prefix)).items()
-        found = [(await self._c.log.by_id(VERIFY.name_in(key)), due) for key, due in owed if due]
-        here = [Awaited(intent, due) for intent, due in found if intent is not None and self._here(intent)]
-        return sorted(here, key=lambda one: one.due_ms)
+        found = [await self._awaited(key, due_ms) for key, due_ms in owed if due_ms]
+        return sorted((one for one in found if self._here(one.intent)), key=lambda one: one.due_ms)
 
-    async def sweep(self) -> list[Verified]:
-        """Carry out all that is due. What cannot be asked now stays owed: the next sweep tries again."""
-        done = [await self.verify(one) for one in await self.awaited() if one.due_ms <= self._c.now_ms()]
-        return [one for one in done if one is not None]
+    async def sweep(self) -> AsyncIterator[Verified]:
+        """Carry out all that is due, one by one. What cannot be asked now stays owed: the next sweep tries again.
+
+        Raises LogUnavailable; and LogTampered where the log contradicts itself, after what it does not concern.
+        """
+        contradiction: LogTampered | None = None
+        for one in await self.awaited():
+            if one.due_ms > self._c.now_ms():
+                break
+            try:
+                yield await self._carry_out(one)
+            except LogTampered as e:
+                contradiction = contradiction or e
+            except ClusterUnavailable:  # nor will it answer for the others: each would wait as long
+                break
+            except (ToolError, ClaimLost):
+                continue
+        if contradiction is not None:
+            raise contradiction
 
     async def verify(self, owed: Awaited) -> Verified | None:
         """Judge one change, and undo it where it made the workload worse. None where it cannot be done now, or
-        another process did it. Raises LogUnavailable."""
+        another process did it. Raises LogUnavailable, LogTampered."""
         try:
-            verdict = await self._verdict(owed)
-            if verdict.word != "worse":
-                return Verified(owed.intent, verdict)
-            return await self._rolled_back(owed.intent, verdict)
+            return await self._carry_out(owed)
         except (ToolError, ClaimLost):
             return None
 
+    async def _carry_out(self, owed: Awaited) -> Verified:
+        await self._c.journal.checks.request(owed.intent.record.request_id or "")
+        verdict = await self._verdict(owed)
+        if verdict.word != "worse":
+            return Verified(owed.intent, verdict)
+        tried = await self._put_back(owed.intent, verdict.why)
+        if not tried.owed:
+            await self._rolled_back(owed.intent, verdict, tried)
+        return Verified(owed.intent, verdict, tried)
+
+    async def _awaited(self, key: str, due_ms: int) -> Awaited:
+        intent = await self._c.log.by_id(VERIFY.name_in(key))
+        if intent is None or promise_of(intent.record) is None:
+            hint = "find what was changed: flyball audit verify"
+            raise LogTampered(
+                f"the log's {key} is {due_ms}, and no change promised that", where="the log", hint=hint
+            )
+        return Awaited(intent, due_ms)
+
     def _here(self, intent: Entry) -> bool:
-        where = intent.record.resource
-        return where is not None and where.cluster_uid == self._c.cluster.uid
+        """By its name too: under another name of the same cluster another policy may hold, and no undo is right."""
+        where, cluster = intent.record.resource, self._c.cluster
+        return where is not None and (where.cluster, where.cluster_uid) == (cluster.name, cluster.uid)
 
     async def _verdict(self, owed: Awaited) -> Verdict:
         intent = owed.intent.record
         if owed.judged:
-            (said,) = await self._c.journal.of_intent(intent, ("action.verified",))
+            *_, said = await self._c.journal.of_intent(intent, ("action.verified",))
             return Verdict("worse", (said.record.observation or {})["why"])
         promise, end = promise_of(intent), await applied_end(self._c.journal, owed.intent)
         if promise is None or end is None:
@@ -125,26 +160,9 @@ class Verifier:
         key, left = VERIFY.of(intent.id), _OWED if verdict.word == "worse" else 0
         await self._c.log.commit((record,), (Claim("equals", key, owed.due_ms), Claim("set", key, left)))
 
-    async def _rolled_back(self, intent: Entry, verdict: Verdict) -> Verified:
-        """Put it back as who changed it: with that one's rights, no more, and with the right of way of an undo."""
-        c, result, left = self._c, None, ""
-        asked = await c.journal.request_of(intent)
-        try:
-            request = await proposal(
-                c, intent.seq, id=request_id("verify", intent.record.id), principal=asked.principal, mode="live",
-                reason=f"record {intent.seq} made it worse: {verdict.why}"[:512],
-            )  # fmt: skip
-            no = await c.screened(await c.gate(), request)
-            if no is not None and no.stage == "kill_switch":  # owed until it is lifted
-                return Verified(intent, verdict, None, no.detail)
-            result = await self._execute(request)
-        except ArgumentsInvalid as e:
-            left = e.said
-        if isinstance(result, Unknown):  # its resolver says how it ended; then this goes on
-            return Verified(intent, verdict, result)
-        labels = {"status": _WORDS[type(result)]}
-        why = {"why": left or verdict.why[:1024]}
-        record = c.journal.afterwards("action.rolled_back", intent.record, why, labels, SYSTEM)
+    async def _rolled_back(self, intent: Entry, verdict: Verdict, tried: Tried) -> None:
+        labels = {"status": _WORDS[type(tried.result)]}
+        why = {"why": tried.left or verdict.why[:1024]} | ({"manual": tried.manual} if tried.manual else {})
+        record = self._c.journal.afterwards("action.rolled_back", intent.record, why, labels, SYSTEM)
         key = VERIFY.of(intent.record.id)
-        await c.log.commit((record,), (Claim("equals", key, _OWED), Claim("set", key, 0)))
-        return Verified(intent, verdict, result, left)
+        await self._c.log.commit((record,), (Claim("equals", key, _OWED), Claim("set", key, 0)))

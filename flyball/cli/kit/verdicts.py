@@ -2,12 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from audit.errors import LogUnavailable
+from audit.errors import LogTampered, LogUnavailable
 from flyball.cli.kit.output import note, safe, tone
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flyball.wiring import App
     from tools.path.outcome import Result
+    from tools.path.put_back import Tried
     from tools.path.verifier import Verified
 
 POLL_S = 0.5
@@ -16,11 +19,12 @@ POLL_S = 0.5
 async def give_due(app: "App") -> None:
     """Carry out what policy's `verify` owes by now, and tell it on stderr; a log that takes nothing keeps it owed."""
     try:
-        for verified in await app.verifier.sweep():
+        async for verified in app.verifier.sweep():
             for line in lines(verified):
                 note(line)
-    except LogUnavailable as e:
+    except (LogUnavailable, LogTampered) as e:
         note(f"what is to be verified stays so: {safe(e.what)}")
+        note(f"  {safe(e.hint)}")
 
 
 async def until_verified(app: "App", result: "Result", until_us: int) -> "Verified | None":
@@ -41,7 +45,7 @@ async def until_verified(app: "App", result: "Result", until_us: int) -> "Verifi
 
 def lines(verified: "Verified") -> list[str]:
     """The verdict, and where it was `worse` what became of the rollback."""
-    from tools.path.outcome import Applied, Pending, Refused
+    from tools.path.outcome import Applied, Pending
 
     record, back = verified.intent.record, verified.rollback
     where = record.resource
@@ -56,9 +60,24 @@ def lines(verified: "Verified") -> list[str]:
     head = f"{what}{tone('WORSE, NOT ROLLED BACK', 'bad')}  {safe(change)}"
     if isinstance(back, Pending):
         return [head, said, f"  its undo waits for an approval: flyball approve {back.handle}"]
-    why = back.detail if isinstance(back, Refused) else verified.left or "see flyball audit in-doubt"
-    by_hand = [f"  by hand: {back.manual}"] if isinstance(back, Refused) and back.manual else []
-    return [head, said, f"  its undo: {safe(why)}", *by_hand]
+    return [head, said, *(_not_done(verified.tried) if verified.tried else ())]
+
+
+def _not_done(tried: "Tried") -> "Iterator[str]":
+    """Why there is no undo, and the ways that are left."""
+    from tools.path.outcome import Failed, Refused, Unknown
+
+    match tried.result:
+        case Refused(detail=why) | Failed(what=why):
+            yield f"  its undo: {safe(why)}"
+        case Unknown(why=why):
+            yield f"  its undo: {safe(why)}: flyball audit in-doubt"
+        case _:
+            yield f"  its undo: {safe(tried.left)}"
+    if tried.owed:
+        yield "  it stays owed: each command tries again"
+    if tried.manual:
+        yield f"  by hand: {safe(tried.manual)}"
 
 
 def worse(verified: "Verified | None") -> bool:

@@ -31,6 +31,7 @@ from tools.metrics.types import Metric
 from tools.path import kill_switch
 from tools.path.outcome import Applied, Failed, Result, Unknown
 from tools.path.requests import build
+from tools.path.verifier import Verified
 
 BY_PODS = {"verify": "5m"}
 BY_LATENCY = {"verify": "5m", "metric": "latency_p95", "maxRatio": 1.2}
@@ -79,6 +80,10 @@ def becomes(one: Rig, *, ready: int = 8, **of_each: Any) -> None:
     one.cluster.script = [(replace(seen, ready=ready, updated=seen.replicas), pods)]
 
 
+async def swept(one: Rig) -> list[Verified]:
+    return [verified async for verified in one.verifier.sweep()]
+
+
 async def told(one: Rig) -> list[str]:
     found = await one.log.find(kinds=("action.verified", "action.rolled_back"))
     return [f"{e.record.kind} {' '.join((e.record.labels or {}).values())}" for e in found]
@@ -97,11 +102,11 @@ def test_as_before_is_verified_once(tmp_path: Path) -> None:
         done = await changed(one)
         assert done.due_ms == one.clock.wall + 300_000
         becomes(one)
-        assert await one.verifier.sweep() == []  # not due yet
+        assert await swept(one) == []  # not due yet
         due(one)
-        (found,) = await one.verifier.sweep()
+        (found,) = await swept(one)
         assert (found.verdict.word, found.rollback) == ("verified", None)
-        assert await one.verifier.sweep() == []
+        assert await swept(one) == []
         assert await told(one) == ["action.verified verified"]
         assert replicas(one) == 8
 
@@ -121,7 +126,7 @@ def test_worse_is_undone(tmp_path: Path, worse: str) -> None:
             becomes(one, ready=3)
         else:
             one.metrics.figures[P95] = 900_000
-        (found,) = await one.verifier.sweep()
+        (found,) = await swept(one)
         assert found.verdict.word == "worse"
         assert isinstance(found.rollback, Applied)  # within the cooldown of 30 minutes: right of way
         assert replicas(one) == 4
@@ -169,9 +174,9 @@ def test_the_next_one_goes_on_wherever_the_last_one_ended(tmp_path: Path, commit
         due(one)
         becomes(one, ready=3)
         with FullAfter(one, commits), suppress(LogUnavailable):
-            await one.verifier.sweep()
+            await swept(one)
         await one.executor.resolver.sweep()
-        await one.verifier.sweep()
+        await swept(one)
         assert replicas(one) == 4
         assert await told(one) == ["action.verified worse", "action.rolled_back applied"]
         assert len(one.cluster.written) == 2
@@ -201,12 +206,14 @@ def test_stopped_it_waits_and_resumed_it_is_undone(tmp_path: Path) -> None:
         due(one)
         becomes(one, ready=3)
         await kill_switch.throw(one.context, "all", one.identity.by_hand(), "paging storm")
-        (found,) = await one.verifier.sweep()
+        (found,) = await swept(one)
         assert found.rollback is None
-        assert "is stopped" in found.left
+        assert found.tried is not None
+        assert (found.tried.left, found.tried.owed) == ("all is stopped", True)
+        assert found.tried.manual.startswith("kubectl")
         assert replicas(one) == 8
         await kill_switch.lift(one.context, "all", one.identity.by_hand(), "over")
-        (found,) = await one.verifier.sweep()
+        (found,) = await swept(one)
         assert isinstance(found.rollback, Applied)
         assert await told(one) == ["action.verified worse", "action.rolled_back applied"]
 
@@ -218,7 +225,7 @@ def test_what_somebody_else_has_changed_stays(tmp_path: Path) -> None:
         await changed(one)
         due(one)
         one.cluster.script = [(workload(6, managers=()), [])]
-        (found,) = await one.verifier.sweep()
+        (found,) = await swept(one)
         assert found.verdict.word == "inconclusive"
         assert "changed it since" in found.verdict.why
         assert replicas(one) == 6
@@ -231,7 +238,7 @@ def test_a_cluster_that_is_away_leaves_it_owed(tmp_path: Path) -> None:
         await changed(one)
         due(one)
         one.cluster.script = [ClusterUnavailable("away", where="it")]
-        assert await one.verifier.sweep() == []
+        assert await swept(one) == []
         assert len(await one.verifier.awaited()) == 1
 
     within(tmp_path, work)
@@ -242,9 +249,9 @@ def test_two_at_once_give_one_verdict_and_one_rollback(tmp_path: Path) -> None:
         await changed(one)
         due(one)
         becomes(one, ready=3)
-        both = await asyncio.gather(one.verifier.sweep(), one.verifier.sweep())
+        both = await asyncio.gather(swept(one), swept(one))
         assert sum(len(found) for found in both) >= 1
-        await one.verifier.sweep()
+        await swept(one)
         assert await told(one) == ["action.verified worse", "action.rolled_back applied"]
         assert len(one.cluster.written) == 2
 
