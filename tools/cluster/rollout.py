@@ -76,11 +76,13 @@ def rolled_out(_: object, workload: Workload, pods: Sequence[Pod]) -> RolloutPro
             "error", done, total, f"pod {stuck.name}: {stuck.waiting} {stuck.last_exit}".rstrip()
         )
     if (
-        workload.updated >= _due(workload)
+        workload.updated >= due(workload)
         and workload.ready == total
         and sum(pod.alive for pod in pods) == total
     ):
-        return RolloutProgress("applied", total, total, f"{total} of {total} ready{_kept(workload)}")
+        return RolloutProgress(
+            "applied", total, total, f"{total} of {total} ready{_but(held_back(workload))}"
+        )
     return RolloutProgress(
         None, done, total, f"{workload.ready} of {total} ready, {workload.updated} updated"
     )
@@ -90,14 +92,15 @@ STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 """Why a container waits that is on its way to run."""
 
 
-def _due(workload: Workload) -> int:
-    """So many pods have the newest template in the end."""
+def due(workload: Workload) -> int:
+    """So many pods have the newest template in the end, unless somebody acts."""
     if workload.strategy == "OnDelete" or workload.paused:
         return 0
     return replaceable(workload)
 
 
-def _kept(workload: Workload) -> str:
+def held_back(workload: Workload) -> str:
+    """How many pods keep an older template for good, and why; empty where none does. For a rollout that is over."""
     kept = workload.replicas - workload.updated
     if kept <= 0:
         return ""
@@ -107,7 +110,11 @@ def _kept(workload: Workload) -> str:
         why = "OnDelete: until deleted"
     else:
         why = f"partition {workload.partition}"
-    return f", {kept} keep the older template ({why})"
+    return f"{kept} {'keeps' if kept == 1 else 'keep'} the older template ({why})"
+
+
+def _but(held: str) -> str:
+    return held and f", {held}"
 
 
 def _newest(workload: Workload, pods: Sequence[Pod]) -> list[Pod]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tools.cluster.rollout import due, held_back
 from tools.cluster_types import Change
 from tools.diagnosis.pods import STARTING, quote, worst
 from tools.diagnosis.startup import not_made
@@ -43,13 +44,11 @@ def rollout(facts: Facts) -> Iterator[Finding]:
     w = facts.workload
     if w.target.kind == "job":  # its template cannot be changed
         return
-    if w.paused:
-        yield Finding("rollout-paused", Severity.LIMITED, "its rollouts are paused", "spec.paused is true")
     progressing = w.condition("Progressing")
     late = (
         progressing if progressing is not None and progressing.reason == "ProgressDeadlineExceeded" else None
     )
-    going_on = w.observed_generation < w.generation or w.updated < w.replicas
+    going_on = w.observed_generation < w.generation or w.updated < due(w)
     stuck = [p for p in facts.alive if p.waiting not in STARTING] if going_on else []
     evidence = f"{w.updated} of {w.replicas} updated, {w.ready} ready"
     if stuck or late:
@@ -57,6 +56,25 @@ def rollout(facts: Facts) -> Iterator[Finding]:
         yield Finding("rollout-stuck", worst(facts), "its rollout is stuck", f"{evidence}; {why}")
     elif going_on and not any(not_made(facts)):
         yield Finding("rollout", Severity.NOTED, "a rollout is in progress", evidence)
+
+
+def rollout_held(facts: Facts) -> Iterator[Finding]:
+    """Pods that keep an older template until somebody acts: paused, OnDelete, a partition."""
+    w = facts.workload
+    if w.target.kind == "job":
+        return
+    over = w.observed_generation >= w.generation and w.updated >= due(w)
+    held = held_back(w) if over and facts.alive else ""
+    if w.paused:
+        evidence = f"spec.paused is true; {held}" if held else "spec.paused is true"
+        yield Finding("rollout-paused", Severity.LIMITED, "its rollouts are paused", evidence)
+    elif held:
+        yield Finding(
+            "rollout-held",
+            Severity.NOTED,
+            "not every pod has the newest template, and no rollout goes on",
+            held,
+        )
 
 
 def owner(facts: Facts) -> Iterator[Finding]:

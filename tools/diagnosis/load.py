@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from statistics import median_low
 
+from base.durations import written
 from tools.diagnosis.figures import figure, percent, shown
 from tools.diagnosis.types import Facts, Finding, Severity
 from tools.metrics.types import Metric
@@ -77,8 +78,9 @@ def restarts(facts: Facts) -> Iterator[Finding]:
     """Containers restarted lately, for whatever reason."""
     count = facts.value(Metric.RESTARTS)
     if count:
-        window = facts.numbers[Metric.RESTARTS].window_s // 60
-        yield Finding("restarts", Severity.LIMITED, f"{count} restarts in {window}m", f"restarts {count}")
+        window = written(facts.numbers[Metric.RESTARTS].window_s, 2)
+        times = "restart" if count == 1 else "restarts"
+        yield Finding("restarts", Severity.LIMITED, f"{count} {times} in {window}", f"restarts {count}")
 
 
 def _summed(facts: Facts) -> str:

@@ -63,7 +63,7 @@ def oom_killed(facts: Facts) -> Iterator[Finding]:
         for p in sorted(killed, key=lambda p: -p.restarts)[:2]
     ]
     if count is not None:
-        parts.insert(0, f"{count} kills in {window_s // 60}m")
+        parts.insert(0, f"{count} {'kill' if count == 1 else 'kills'} in {written(window_s, 2)}")
     what = f"{of_them(killed, facts)} were OOMKilled" if killed else "containers were OOMKilled"
     if lately or undated or in_hour:
         yield Finding("oom-killed", Severity.SUFFERING, what, ", ".join(parts))
@@ -120,14 +120,23 @@ def drift(facts: Facts) -> Iterator[Finding]:
     """Pods of the newest rollout that ask for something else than the template: the next rollout takes it away."""
     if facts.workload.updated < facts.workload.replicas:
         return  # old pods are meant to differ
-    template = {c.name: c.resources for c in facts.workload.containers}
-    differing = [p for p in facts.alive if any(_differs(c, template) for c in p.containers)]
+    differing = unlike_template(facts)
     if differing:
-        pod = differing[0]
+        pod, template = differing[0], _template(facts)
         yield Finding(
             "drift", Severity.NOTED, f"{of_them(differing, facts)} were resized in place; the template was not",
             f"pod {pod.name}: {_difference(pod, template)}; a rollout brings the template's back",
         )  # fmt: skip
+
+
+def unlike_template(facts: Facts) -> list[Pod]:
+    """Pods that ask for something else than the template as it is now."""
+    template = _template(facts)
+    return [p for p in facts.alive if any(_differs(c, template) for c in p.containers)]
+
+
+def _template(facts: Facts) -> Mapping[str, Resources]:
+    return {c.name: c.resources for c in facts.workload.containers}
 
 
 def _differs(container: Container, template: Mapping[str, Resources]) -> bool:

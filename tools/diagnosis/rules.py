@@ -16,6 +16,7 @@ RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     startup.terminating,
     pods.not_ready,
     control.rollout,
+    control.rollout_held,
     pods.oom_killed,
     load.memory_near_limit,
     load.errors,

@@ -11,6 +11,7 @@ from tools.diagnosis.types import Facts, Finding, Severity
 
 _AROUND = re.compile(r"\A(\(combined from similar events\): )?Error creating: ")
 """What controllers put before the apiserver's words (pkg/controller/controller_utils.go; client-go, tools/record)."""
+_NOBODY = "it has no pods, and nobody says why"
 _QUOTA = ("exceeded quota", "failed quota")
 """What a refusal by a ResourceQuota says (plugin/pkg/admission/resourcequota)."""
 
@@ -90,7 +91,8 @@ def _newest(facts: Facts) -> str:
     told = newest_reason(facts, facts.alive) if facts.alive else ""
     against = [one for one in facts.workload.conditions if one.message and not one.holds]
     newest = max(against, key=lambda one: one.since_ms, default=None)
-    return told or (quote(newest.message) if newest else "it has no pods, and nobody says why")
+    silent = "it is paused: no pod is made of its template" if facts.workload.paused else _NOBODY
+    return told or (quote(newest.message) if newest else silent)
 
 
 def _unready_since(facts: Facts) -> int:

@@ -100,7 +100,7 @@ def _containers(facts: "Facts") -> Iterator[str]:
 
 
 def _drift(facts: "Facts") -> Iterator[str]:
-    from tools.diagnosis.pods import drift
+    from tools.diagnosis.pods import drift, unlike_template
 
     found = list(drift(facts))
     for finding in found:
@@ -115,6 +115,9 @@ def _drift(facts: "Facts") -> Iterator[str]:
     if unlike:
         pods = f"{len(unlike)} of {len(given)} pods, e.g. {safe(unlike[0])}"
         yield f"  {tone('not given', 'wait')}  the node has not (yet) given what is asked for: {pods}"
+    elif older := [] if found else unlike_template(facts):
+        pods = f"{len(older)} of {len(facts.alive)} pods, e.g. {safe(older[0].name)}"
+        yield f"  {tone('older', 'wait')}  made of an older template, which asked for something else: {pods}"
     elif given and not found:
         yield f"  {len(given)} of {len(facts.alive)} pods have exactly that"
 

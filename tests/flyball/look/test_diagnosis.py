@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -173,6 +174,11 @@ CASES: dict[str, tuple[Facts, Severity, str]] = {
         "FailedGetResourceMetric",
     ),
     "rollout-paused": (facts(workload=workload(paused=True)), Severity.LIMITED, "spec.paused"),
+    "rollout-held": (
+        facts(workload=workload(updated=1, strategy="OnDelete")),
+        Severity.NOTED,
+        "3 keep the older template (OnDelete: until deleted)",
+    ),
     "rollout": (facts(workload=workload(updated=2)), Severity.NOTED, "2 of 4 updated"),
     "rollout-stuck": (
         facts(
@@ -278,6 +284,42 @@ def test_no_requests_is_no_division() -> None:
 def test_old_pods_of_a_rollout_are_no_drift() -> None:
     rolling = facts(workload=workload(updated=2), pods=pods(containers=(BIGGER,)))
     assert "drift" not in {f.rule for f in diagnose(rolling)}
+
+
+HELD: dict[str, tuple[dict[str, Any], str, str]] = {
+    "on-delete": ({"strategy": "OnDelete", "updated": 0}, "rollout-held", "4 keep the older template"),
+    "partition": ({"partition": 3, "updated": 1}, "rollout-held", "3 keep the older template (partition 3)"),
+    "all-held": ({"partition": 9, "updated": 0}, "rollout-held", "4 keep the older template (partition 9)"),
+    "paused": ({"paused": True, "updated": 3}, "rollout-paused", "1 keeps the older template"),
+    "due": ({"partition": 3, "updated": 0}, "rollout", "0 of 4 updated"),
+    "unseen": ({"strategy": "OnDelete", "updated": 0, "generation": 2}, "rollout", "0 of 4 updated"),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_pods_that_nothing_replaces_are_no_rollout(name: str) -> None:
+    """Nobody waits for the end of a rollout that will never be."""
+    more, rule, evidence = HELD[name]
+    (found,) = diagnose(facts(workload=workload(**more)))
+    assert found.rule == rule
+    assert evidence in found.evidence
+
+
+def test_a_paused_workload_without_pods_says_why_it_has_none() -> None:
+    seen = workload(paused=True, ready=0, updated=0, available=0)
+    first, second = diagnose(facts(workload=seen, pods=()))
+    assert (first.rule, first.evidence) == ("nothing-ready", "it is paused: no pod is made of its template")
+    assert (second.rule, second.evidence) == ("rollout-paused", "spec.paused is true")
+
+
+@pytest.mark.parametrize(("count", "window_s", "what"), [
+    (1, 3600, "1 restart in 1h"), (28, 86_400, "28 restarts in 1d"), (2, 13, "2 restarts in 13s"),
+])  # fmt: skip
+def test_a_window_is_written_as_people_read_it(count: int, window_s: int, what: str) -> None:
+    found = facts(numbers={Metric.RESTARTS: count})
+    seen = replace(found.numbers[Metric.RESTARTS], window_s=window_s)
+    (only,) = diagnose(replace(found, numbers={**found.numbers, Metric.RESTARTS: seen}))
+    assert only.what == what
 
 
 def test_a_message_cannot_close_its_quotation_or_paint() -> None:
