@@ -17,10 +17,13 @@ def masked(text: str) -> str:
     return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "UID", text)
 
 
-def test_its_commands_print_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_its_commands_print_what_it_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYBALL_STATE", str(tmp_path))
     for block in re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL):
         command, _, shown = block.partition("\n")
-        assert main([*command.removeprefix("$ flyball ").split(), "--state", str(tmp_path)]) == 0
+        assert main(command.removeprefix("$ flyball ").split()) == 0
         assert masked(capsys.readouterr().out) == masked(shown)
 
 

@@ -40,7 +40,7 @@ def test_a_damaged_file_is_said_and_reset_moves_it_aside(
     said = capsys.readouterr().err
     assert "damaged" in said
     assert str(path) in said
-    assert "flyball sandbox reset" in said
+    assert f"flyball --state {tmp_path} sandbox reset" in said
     assert flyball(tmp_path, "reset") == 0
     aside = path.with_name("world.db.damaged-1")
     assert str(aside) in capsys.readouterr().err
