@@ -10,7 +10,7 @@ from typing import Any
 
 from audit.errors import ClaimLost, LogTampered
 from audit.log import Entry
-from audit.record import Actor
+from audit.record import Actor, Record
 from policies.claim_keys import VERIFY
 from policies.types import Claim
 from tools.errors import ClusterUnavailable, ToolError
@@ -98,13 +98,27 @@ class Verifier:
         if contradiction is not None:
             raise contradiction
 
-    async def verify(self, owed: Awaited) -> Verified | None:
-        """Judge one change, and undo it where it made the workload worse. None where it cannot be done now, or
-        another process did it. Raises LogUnavailable, LogTampered."""
+    async def verify(self, intent: Entry) -> Verified | None:
+        """The verdict on one change: given now, or as another process has recorded it. None where it is not due, or
+        cannot be given now; then it stays owed. Raises LogUnavailable, LogTampered."""
+        owed = next((one for one in await self.awaited() if one.intent.seq == intent.seq), None)
+        if owed is not None and owed.due_ms > self._c.now_ms():
+            return None
         try:
-            return await self._carry_out(owed)
+            return await (self._recorded(intent) if owed is None else self._carry_out(owed))
         except (ToolError, ClaimLost):
             return None
+
+    async def _recorded(self, intent: Entry) -> Verified | None:
+        found = await self._c.journal.of_intent(intent.record, ("action.verified", "action.rolled_back"))
+        if not found:
+            return None
+        verdict = _verdict_in(found[0].record)
+        if verdict.word != "worse":
+            return Verified(intent, verdict)
+        return Verified(
+            intent, verdict, await self._put_back(intent, verdict.why)
+        )  # ended: it is told, not redone
 
     async def _carry_out(self, owed: Awaited) -> Verified:
         await self._c.journal.checks.request(owed.intent.record.request_id or "")
@@ -134,7 +148,7 @@ class Verifier:
         intent = owed.intent.record
         if owed.judged:
             *_, said = await self._c.journal.of_intent(intent, ("action.verified",))
-            return Verdict("worse", (said.record.observation or {})["why"])
+            return _verdict_in(said.record)
         promise, end = promise_of(intent), await applied_end(self._c.journal, owed.intent)
         if promise is None or end is None:
             what = "a verdict is owed on what promised none"
@@ -166,3 +180,9 @@ class Verifier:
         record = self._c.journal.afterwards("action.rolled_back", intent.record, why, labels, SYSTEM)
         key = VERIFY.of(intent.record.id)
         await self._c.log.commit((record,), (Claim("equals", key, _OWED), Claim("set", key, 0)))
+
+
+def _verdict_in(record: Record) -> Verdict:
+    """As an `action.verified` holds it."""
+    word: Any = (record.labels or {})["verdict"]
+    return Verdict(word, (record.observation or {})["why"])

@@ -28,19 +28,23 @@ async def give_due(app: "App") -> None:
 
 
 async def until_verified(app: "App", result: "Result", until_us: int) -> "Verified | None":
-    """Wait for the change's verdict, until `until_us` of the clock's microseconds at most; None where it is not
-    given by then, or none is owed."""
+    """Wait for the change's verdict, whoever gives it, until `until_us` of the clock's microseconds at most;
+    None where it is not given by then, or none is owed."""
     from tools.path.outcome import Applied
-    from tools.path.verifier import Awaited
 
     if not isinstance(result, Applied) or not result.due_ms:
         return None
-    clock = app.context.clock
-    while app.context.now_ms() < result.due_ms and clock.mono_us() < until_us:
+    clock, intent = app.context.clock, await app.log.entry(result.record)
+    while True:
+        due = app.context.now_ms() >= result.due_ms
+        if due and (verified := await app.verifier.verify(intent)) is not None:
+            return verified
+        if clock.mono_us() >= until_us:
+            if due:
+                note(f"the verdict on record {result.record} is still owed: it cannot be given now")
+                note("  flyball status")
+            return None
         await clock.sleep(POLL_S)
-    if app.context.now_ms() < result.due_ms:
-        return None
-    return await app.verifier.verify(Awaited(await app.log.entry(result.record), result.due_ms))
 
 
 def lines(verified: "Verified") -> list[str]:

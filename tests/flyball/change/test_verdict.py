@@ -1,18 +1,24 @@
 """`require: verify` as a person meets it: said with the change, given by the next command, undone when worse."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from audit.errors import LogUnavailable
 from flyball.cli.kit.verdicts import document, lines, until_verified, worse
 from tests.kit.command_line import Flyball
 from tests.kit.installation import LOCAL, allow, scale, write_policy
-from tests.tools.rig import rig
+from tests.tools.path.test_verification import FullAfter, swept
+from tests.tools.rig import Rig, rig
 from tests.tools.workloads import workload
 from tools.actions import registry
+from tools.errors import ClusterUnavailable
+from tools.path.outcome import Result
 from tools.path.requests import build
 
 if TYPE_CHECKING:
@@ -69,27 +75,73 @@ def test_a_change_that_kills_pods_is_undone(verified: Flyball) -> None:
     assert "6/6" in next(line for line in verified("get").out.splitlines() if "search" in line)
 
 
-def test_the_waiting_command_gives_the_verdict_once_it_is_due(tmp_path: Path) -> None:
+def waiting(folder: Path, work: Callable[[Rig, Result], Awaitable[None]]) -> None:
+    """`web` was scaled from 4 to 8, and its verdict is due in 5 minutes."""
     rule = allow("web", ["scale"], limits={"replicas": LIMITS["replicas"]}, require=[{"verify": "5m"}])
 
-    async def work() -> None:
-        async with rig(tmp_path, [LOCAL, rule]) as one:
+    async def run() -> None:
+        async with rig(folder, [LOCAL, rule]) as one:
             one.cluster.script = [(workload(4), [])]
             args = registry.parse(registry.action("scale").args, scale(8))
             done = await one.executor.execute(
                 build("scale", args, id="scale-to-8", principal=one.identity.by_hand(), cluster="sandbox",
                       namespace="shop", mode="live")
             )  # fmt: skip
-            app = cast("App", one)
-            now = one.clock.mono_us()
-            assert await until_verified(app, done, now + 299_000_000) is None
-            one.cluster.script = [
-                (replace(workload(8), ready=3, managers=one.cluster.script[-1][0].managers), [])
-            ]  # type: ignore[index]
-            found = await until_verified(app, done, now + 600_000_000)
-            assert worse(found)
-            assert found is not None
-            assert "ROLLED BACK  deployment/web 4 -> 8" in lines(found)[0]
-            assert document(found)["verdict"]["rolled_back"] is True
+            await work(one, done)
 
-    asyncio.run(work())
+    asyncio.run(run())
+
+
+def fewer_ready(one: Rig) -> None:
+    managers = one.cluster.script[-1][0].managers  # type: ignore[index]
+    one.cluster.script = [(replace(workload(8), ready=3, managers=managers), [])]
+
+
+def test_the_waiting_command_gives_the_verdict_once_it_is_due(tmp_path: Path) -> None:
+    async def work(one: Rig, done: Result) -> None:
+        app, now = cast("App", one), one.clock.mono_us()
+        assert await until_verified(app, done, now + 299_000_000) is None
+        fewer_ready(one)
+        found = await until_verified(app, done, now + 600_000_000)
+        assert worse(found)
+        assert found is not None
+        assert "ROLLED BACK  deployment/web 4 -> 8" in lines(found)[0]
+        assert document(found)["verdict"]["rolled_back"] is True
+
+    waiting(tmp_path, work)
+
+
+@pytest.mark.parametrize("commits", [1, 9])
+def test_the_waiting_command_tells_a_verdict_that_another_process_has_given(
+    tmp_path: Path, commits: int
+) -> None:
+    """Its exit code must not depend on who was the first to look; nor where that one died behind its verdict."""
+
+    async def work(one: Rig, done: Result) -> None:
+        one.clock.advance(300_000)
+        fewer_ready(one)
+        with FullAfter(one, commits), suppress(LogUnavailable):
+            await swept(one)
+        found = await until_verified(cast("App", one), done, one.clock.mono_us())
+        assert found is not None
+        assert worse(found)
+        assert document(found)["verdict"]["rolled_back"] is True
+        assert len(one.cluster.written) == 2
+
+    waiting(tmp_path, work)
+
+
+def test_the_waiting_command_tries_again_and_says_what_is_still_owed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work(one: Rig, done: Result) -> None:
+        there = one.cluster.script
+        one.cluster.script = [ClusterUnavailable("away", where="it")]
+        assert await until_verified(cast("App", one), done, one.clock.mono_us() + 310_000_000) is None
+        assert "still owed: it cannot be given now" in capsys.readouterr().err
+        one.cluster.script = [*[ClusterUnavailable("away", where="it")] * 8, *there]
+        one.cluster.looks = 0
+        found = await until_verified(cast("App", one), done, one.clock.mono_us() + 10_000_000)
+        assert found is not None
+
+    waiting(tmp_path, work)
