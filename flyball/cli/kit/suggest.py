@@ -15,15 +15,20 @@ CARRIED = {
     "policies": "--policies",
     "config": "--config",
 }
+_SWITCHES = {"no_base": "--no-base"}
 _COMMAND = re.compile(r"\bflyball (?=[a-z])(?!itself\b)")
 _ENDS = re.compile(r"  |[`;)]|, |$")
 _given: dict[str, str] = {}
+"""The option, and how it is written."""
 
 
 def remember(given: Mapping[str, object]) -> None:
     """The common options as they were given to the command that runs now; forgets those of the one before."""
     _given.clear()
-    _given.update({flag: str(given[name]) for name, flag in CARRIED.items() if given.get(name)})
+    said = {
+        flag: f"{flag} {shlex.quote(str(given[name]))} " for name, flag in CARRIED.items() if given.get(name)
+    }
+    _given.update(said | {flag: f"{flag} " for name, flag in _SWITCHES.items() if given.get(name)})
 
 
 def placed(text: str) -> str:
@@ -33,5 +38,4 @@ def placed(text: str) -> str:
 
 def _flags(text: str, at: int) -> str:
     command = text[at : _ENDS.search(text, at).start()]  # type: ignore[union-attr]
-    missing = [(flag, value) for flag, value in _given.items() if f" {flag} " not in f"{command} "]
-    return "".join(f"{flag} {shlex.quote(value)} " for flag, value in missing)
+    return "".join(said for flag, said in _given.items() if f" {flag} " not in f"{command} ")

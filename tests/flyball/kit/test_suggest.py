@@ -8,6 +8,7 @@ import pytest
 
 from flyball.cli.kit.suggest import placed, remember
 from tests.kit.command_line import Flyball
+from tests.kit.installation import LOCAL, OPS, allow, write_policy
 
 GIVEN = {"context": "arn:aws:eks:eu-1:1:cluster/prod", "namespace": "shop", "state": "/a b"}
 FLAGS = "--context arn:aws:eks:eu-1:1:cluster/prod -n shop --state '/a b' "
@@ -58,3 +59,24 @@ def test_an_error_carries_it_too_and_the_next_command_nothing_of_it(flyball: Fly
     assert problem["hint"] == f"flyball --state {tmp_path / 's'} pending"
     assert f"flyball --state {tmp_path / 's'} pending" in wrong.err
     assert "  flyball pending\n" in flyball("approve 12345678").err
+
+
+def test_what_decides_on_the_policy_is_carried(flyball: Flyball, tmp_path: Path) -> None:
+    """Without --no-base the next command would go by another policy than this one."""
+    own = write_policy(tmp_path / "own", [LOCAL, OPS, allow("read", ["read"])])
+    wrong = flyball(["approve", "12345678", "--policies", str(own), "--no-base"])
+    assert f"flyball --policies {own} --no-base pending" in wrong.err
+
+
+@pytest.mark.parametrize(
+    "value", ["a b", "it's", '"', "$HOME", "`id`", "$(id)", "a\nb", "*", "-x", "a;b", "\\"]
+)
+def test_odd_values_reach_the_next_command_as_they_were(value: str) -> None:
+    """As a shell reads what is printed."""
+    remember({"state": value, "context": value})
+    try:
+        assert shlex.split(placed("flyball undo 4")) == [
+            "flyball", "--context", value, "--state", value, "undo", "4",
+        ]  # fmt: skip
+    finally:
+        remember({})
