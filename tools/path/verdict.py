@@ -18,6 +18,9 @@ NOTHING: Mapping[str, int] = {"us": 1000, "ppm": 1000}
 """By unit, what counts as nothing (1 ms, 0.1 %): a metric is judged by its ratio to no less than this, so that one
 failed request after none is not infinitely worse."""
 
+LATE_MS = 3_600_000
+"""So long after its deadline what is seen counts as the change's effect: as long as rollback has right of way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -40,6 +43,10 @@ def judge(
 
     Pods that were added and are not ready do not make it worse: as many as before are.
     """
+    late_ms = now.at_ms - since_ms - now.window_s * 1000
+    if late_ms > LATE_MS:
+        why = f"it was looked at {late_ms // 60_000} min after the deadline: what is seen may have another cause"
+        return Verdict("inconclusive", why)
     if now.images != before.images:
         return Verdict("inconclusive", "another image runs since: what is seen may be its effect")
     worse = [*_by_pods(before, now, restarts), *_by_metrics(before, now, metrics, since_ms)]

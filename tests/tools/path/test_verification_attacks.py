@@ -8,6 +8,7 @@
 | another name of the same cluster                       | it stays owed there                               |
 | deleted and made anew                                  | never undone on the new one                       |
 | a cluster that stops to answer                         | asked once, not for each that is owed             |
+| nobody looks before the next morning                   | what fails then is not put down to the change     |
 """
 
 from collections.abc import Awaitable, Callable
