@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from audit import pinned_file
 from audit.claims import Claim, ClaimKind, as_json
 from audit.clock import Clock, boot_id
-from audit.errors import ClaimLost, RecordInvalid
+from audit.errors import ClaimLost, LogTampered, RecordInvalid
 from audit.ids import uuid7
 from audit.keys import Signer, file_signer
 from audit.leaf import Leaf, Submission
@@ -25,6 +25,7 @@ from audit.pinned_checkpoint import PinnedWrite
 from audit.pinned_gap import Gap
 from audit.pinning import Pinning
 from audit.record import MAX_TEXT, Actor, Kind, Record
+from audit.signed_for import SignedFor
 from audit.store import sqlite
 from audit.store.append import Appender
 from audit.store.point_queries import PointQueries
@@ -218,6 +219,12 @@ class Log:
 
         return await self._read(run)
 
+    async def prove(self, entries: Sequence[Entry]) -> None:
+        """Raises LogTampered where one of them is not what was signed for: its row and its hash may have been changed
+        together, which only the tree shows."""
+        if entries:
+            await self._read(self._prove, entries)
+
     async def close(self) -> None:
         """Finish what was submitted, keep the newest checkpoint, give the file back."""
         await asyncio.to_thread(self._close)
@@ -231,6 +238,16 @@ class Log:
     def pinned_warning(self) -> str | None:
         """What was wrong with the pinned checkpoint when the log was opened; None where nothing was."""
         return self._pinning.warning if self._pinning else None
+
+    def _prove(self, entries: Sequence[Entry]) -> None:
+        signed = SignedFor(self._reader, self.verifier)
+        for entry in entries:
+            if not signed.proves(entry):
+                what = (
+                    f"record {entry.seq} is not proven by what was signed: it, or one beside it, was changed"
+                )
+                hint = "nothing was done; find what was changed: flyball audit verify"
+                raise LogTampered(what, where=str(self._path), hint=hint)
 
     async def _tell_of(self, records: Sequence[Record], error: RecordInvalid) -> None:
         """That somebody tried to record what does not fit, in place of it."""

@@ -1,8 +1,13 @@
 """What somebody with a database shell, and no key, does to a log beside editing its rows."""
 
+import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+from audit.tree import leaf_hash
 
 
 def hide_from_index(path: Path, index: str, left: str) -> None:
@@ -31,4 +36,21 @@ def execute(path: Path, *statements: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for statement in statements:
             connection.execute(statement)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def edit(path: Path, kind: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the newest record of a kind, its hash with it; each trigger is put back."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        asked = "SELECT seq, body FROM audit_entry WHERE kind = ? ORDER BY seq DESC LIMIT 1"
+        seq, body = connection.execute(asked, (kind,)).fetchone()
+        change(document := json.loads(body))
+        body = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        stored = (body, leaf_hash(body), seq)
+        connection.execute("UPDATE audit_entry SET body = ?, leaf_hash = ? WHERE seq = ?", stored)
+        for _, text in triggers:
+            connection.execute(text)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

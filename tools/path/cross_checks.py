@@ -7,8 +7,9 @@ busy or stopped, and neither of the two is signed: one acts on them only where b
 | `busy/`, `changed/`, `verify/`                | those of the workload's newest live intent     |
 | `stop/`                                       | those of the kill switch, of every scope       |
 
-A record that was taken out of an index leads elsewhere than the integers, and so does an integer that was set by
-hand. Who changes both alike is found by `flyball audit verify`, which trusts neither.
+The records of a request are proven by the signed tree as well: no edited vote, outcome or value from before is used.
+A record that was taken out of an index leads elsewhere than the integers, and so does an integer set by hand.
+Who changes both alike is found by `flyball audit verify`, which trusts neither.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,8 +33,10 @@ class CrossChecks:
         self._next = 0
 
     async def request(self, request_id: str) -> list[Entry]:
-        """The records of a request, in order; its integers are what they lead to."""
-        return await self._log.at_one_moment(lambda reads: _request(reads, request_id))
+        """The records of a request, in order: what was signed for; its integers are what they lead to."""
+        entries = await self._log.at_one_moment(lambda reads: _request(reads, request_id))
+        await self._log.prove(entries)
+        return entries
 
     async def before_write(self, key: str) -> None:
         """The kill switch as below, and what is claimed of the workload `key`: it is what its newest live intent, and

@@ -35,6 +35,8 @@ async def restores(
     if request.undoes is None:
         return False
     intent = await journal.log.by_id(request.undoes)
+    if intent is not None:
+        await journal.checks.request(intent.record.request_id or "")
     end = await applied_end(journal, intent)
     if intent is None or end is None:
         raise ArgumentsInvalid(

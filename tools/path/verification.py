@@ -62,6 +62,11 @@ def due_claims(intent: Record, now_ms: int) -> tuple[Claim, ...]:
     return (Claim("set", VERIFY.of(intent.id), now_ms + promise.after_s * 1000),) if promise else ()
 
 
+def promises(intent: Record) -> bool:
+    """Whether the intent's record says that something is owed; what it is, `promise_of` tells."""
+    return (intent.observation or {}).get("verify") is not None
+
+
 def promise_of(intent: Record) -> Promise | None:
     """What the intent's record says that it owes."""
     document = (intent.observation or {}).get("verify")

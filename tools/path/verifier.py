@@ -20,7 +20,7 @@ from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simula
 from tools.path.put_back import Execute, PutBack, Tried
 from tools.path.rollback import applied_end
 from tools.path.verdict import Verdict, judge
-from tools.path.verification import promise_of
+from tools.path.verification import promise_of, promises
 from tools.path.vitals import look
 
 SYSTEM = Actor(type="system", id="flyball:verifier")
@@ -132,7 +132,7 @@ class Verifier:
 
     async def _awaited(self, key: str, due_ms: int) -> Awaited:
         intent = await self._c.log.by_id(VERIFY.name_in(key))
-        if intent is None or promise_of(intent.record) is None:
+        if intent is None or not promises(intent.record):
             hint = "find what was changed: flyball audit verify"
             raise LogTampered(
                 f"the log's {key} is {due_ms}, and no change promised that", where="the log", hint=hint

@@ -8,12 +8,14 @@ it before it writes; nothing is sent.
 | `busy/` given back                                    | a write in doubt is forgotten, and written over |
 | `changed/` given back                                 | no cooldown                                     |
 | an intent out of the workload's index                 | the same                                        |
+| a record edited, its hash with it                     | another outcome, vote, or value to go back to   |
 | `stop/` given back, or its record out of the index    | what is stopped goes on                         |
 """
 
 import tarfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,11 +26,12 @@ from audit.store.read import Reader
 from policies.claim_keys import STOP
 from sandbox.api.faults import Fault, FaultKind
 from tests.kit.crash_rig import Rig, run
-from tests.kit.log_attacks import execute, hide_from_index
+from tests.kit.log_attacks import edit, execute, hide_from_index
 from tests.kit.logs import run as run_async
 from tools.path import kill_switch
 from tools.path.cross_checks import CrossChecks
 from tools.path.outcome import Applied, Unknown
+from tools.path.undo import proposal
 
 STATE_0_1 = Path(__file__).parents[2] / "audit" / "data" / "state-0.1.tar.gz"
 WEB = "sandbox/shop/deployment/web"
@@ -94,6 +97,39 @@ def test_an_integer_set_by_hand_is_found_before_it_is_used(folder: Path, sql: st
     async def attack(rig: Rig) -> None:
         execute(log_of(rig), sql)
         await nothing_is_sent(rig, "is found|are found", id=id, replicas=4 if id == "request-1" else 5)
+
+    after_one_action(folder, attack)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("action.outcome", lambda record: record["outcome"].update(status="conflict")),
+        ("action.outcome", lambda record: record["after"].update(replicas=9)),
+        ("action.intent", lambda record: record["before"]["fields"].update(replicas=20)),
+        ("policy.decision", lambda record: record["request"]["principal"].update(session="another")),
+    ],
+)
+def test_a_record_that_was_edited_with_its_hash_is_not_used(
+    folder: Path, kind: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    async def attack(rig: Rig) -> None:
+        edit(log_of(rig), kind, change)
+        await nothing_is_sent(rig, "is not proven by what was signed", id="request-1", replicas=4)
+
+    after_one_action(folder, attack)
+
+
+def test_an_undo_goes_back_to_nothing_that_was_edited(folder: Path) -> None:
+    async def attack(rig: Rig) -> None:
+        edit(log_of(rig), "action.intent", lambda record: record["before"]["fields"].update(replicas=7))
+        (intent,) = await rig.log.find(kinds=("action.intent",))
+        who = rig.identity.by_hand()
+        undo = await proposal(rig.context, intent.seq, id="request-undo", principal=who, mode="live")
+        before = await rig.replicas()
+        with pytest.raises(LogTampered, match="is not proven by what was signed"):
+            await rig.executor.execute(undo)
+        assert await rig.replicas() == before
 
     after_one_action(folder, attack)
 

@@ -3,6 +3,7 @@
 | attack, or bad luck                                   | what must be so                                   |
 |--------------------------------------------------------|---------------------------------------------------|
 | `verify/` set, moved, or given back by hand            | nothing is judged or undone; the log is tampered  |
+| a record of the change edited, its hash with it        | the same                                          |
 | stopped, in conflict, in doubt while it is undone      | it stays owed, and is undone afterwards           |
 | policy, or who changed it, refuses the undo            | told once, with the way by hand                   |
 | another name of the same cluster                       | it stays owed there                               |
@@ -20,7 +21,7 @@ import pytest
 
 from audit.errors import LogTampered
 from policies.permit import Permit
-from tests.kit.log_attacks import execute
+from tests.kit.log_attacks import edit, execute
 from tests.tools.path.test_verification import becomes, changed, due, replicas, scaled, swept, told, within
 from tests.tools.rig import Rig
 from tests.tools.workloads import workload
@@ -95,6 +96,31 @@ def test_what_is_owed_is_not_forgotten(tmp_path: Path, sql: str) -> None:
         with pytest.raises(LogTampered, match="verify/"):
             await one.executor.execute(scaled(one, 9))
         assert len(one.cluster.written) == 1
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (
+            "action.intent",
+            lambda record: record["observation"]["verify"]["before"].update(ready=4, restarted=-1),
+        ),
+        ("action.intent", lambda record: record["observation"]["verify"].pop("before")),
+        ("action.intent", lambda record: record["before"]["fields"].update(replicas=20)),
+        ("action.outcome", lambda record: record["after"].update(replicas=3)),
+    ],
+)
+def test_nothing_is_judged_or_undone_by_a_record_that_was_edited(
+    tmp_path: Path, kind: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    async def work(one: Rig) -> None:
+        await worse(one)
+        edit(tmp_path / "audit.db", kind, change)
+        with pytest.raises(LogTampered, match="not proven by what was signed"):
+            await swept(one)
+        assert (await told(one), replicas(one)) == ([], 8)
 
     within(tmp_path, work)
 
@@ -259,6 +285,18 @@ def test_a_cluster_that_stops_to_answer_is_asked_once(tmp_path: Path) -> None:
         assert await swept(one) == []
         assert one.cluster.looks - before == 2  # one change: how far it is, and how the workload is
         assert len(await one.verifier.awaited()) == 2
+
+    within(tmp_path, work)
+
+
+def test_an_outage_of_the_next_morning_undoes_nothing(tmp_path: Path) -> None:
+    async def work(one: Rig) -> None:
+        await changed(one)
+        one.clock.advance(12 * 3_600_000)
+        becomes(one, ready=0)
+        (found,) = await swept(one)
+        assert found.verdict.word == "inconclusive"
+        assert replicas(one) == 8
 
     within(tmp_path, work)
 
