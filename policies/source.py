@@ -40,14 +40,13 @@ class PolicySource:
         self._cache = cache
         self.problem: PolicyInvalid | None = None
         self._seen: tuple[_Stat, ...] = ()
-        self._digest, self._snapshot = "", self._compile({})
         try:
             self._seen, texts = self._read()
             self._digest, self._snapshot = _digest(texts), self._compile(texts)
         except PolicyInvalid as problem:
             if not closed:
                 raise
-            self.problem = problem
+            self.problem, self._digest, self._snapshot = problem, "", self._empty()
 
     def current(self) -> Snapshot:
         """The newest policy that loads. Costs a stat per file while nothing changes."""
@@ -78,6 +77,10 @@ class PolicySource:
             cache=self._cache,
             base=self._base,
         )
+
+    def _empty(self) -> Snapshot:
+        """A policy that allows nothing. Past the cache, which keeps one policy: the operator's."""
+        return compile_texts({}, catalogue=self._catalogue, clusters=self._clusters)
 
     def _read(self) -> tuple[tuple[_Stat, ...], dict[str, bytes]]:
         """Bytes that belong to one state of the files: nothing moved between the two looks."""

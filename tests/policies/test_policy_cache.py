@@ -42,9 +42,9 @@ class Home:
         (self.policy / "p.yaml").write_bytes(raw)
         return raw
 
-    def source(self, software: str = SOFTWARE) -> PolicySource:
+    def source(self, software: str = SOFTWARE, *, closed: bool = False) -> PolicySource:
         cache = policy_cache(self.cache, self.keys, software)
-        return PolicySource([self.policy], catalogue=CATALOGUE, clusters=CLUSTERS, cache=cache)
+        return PolicySource([self.policy], catalogue=CATALOGUE, clusters=CLUSTERS, cache=cache, closed=closed)
 
     def start(self, software: str = SOFTWARE) -> Snapshot:
         """What a new process decides by."""
@@ -100,6 +100,14 @@ def test_a_second_start_parses_nothing_and_decides_the_same(
     )
     assert second.documents == first.documents
     assert second.table.rows == first.table.rows
+
+
+def test_a_policy_that_does_not_load_leaves_nothing_in_the_cache(home: Home) -> None:
+    """Nor does the empty one that is in force instead."""
+    home.write(rule(actions=["no-such-action"]))
+    source = home.source(closed=True)
+    assert source.problem is not None and not source.current().rules
+    assert not home.file.exists()
 
 
 def test_it_is_for_this_user_alone(home: Home) -> None:
