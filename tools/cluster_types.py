@@ -193,7 +193,7 @@ class Pod:
     last_exit_of: str = ""
     """The container that ended."""
     initializing: str = ""
-    """The init container for whose end the others wait, while one is."""
+    """The init container for whose end, or (a native sidecar) for whose start, the others wait; empty: for none."""
     ends_ms: int = 0
     """When a pod that is being deleted should have ended (its grace period included), Unix ms; 0 of any other."""
     finalizers: tuple[str, ...] = ()

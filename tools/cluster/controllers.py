@@ -42,7 +42,8 @@ class ControllerNames:
         if named and _NAME.fullmatch(name):
             space = f"namespaces/{obj['metadata']['namespace']}/" if resource["namespaced"] else ""
             path = f"{_base(version)}/{space}{resource['name']}/{name}"
-            if await self._uid(path) == reference.get("uid"):
+            uid = await self._uid(path)
+            if uid is not None and uid == reference.get("uid"):
                 return f"{kind.lower()}/{name}"
         return kind.lower()
 

@@ -42,7 +42,8 @@ def not_made(facts: Facts) -> Iterator[Finding]:
 
 
 def stuck_starting(facts: Facts) -> Iterator[Finding]:
-    """A node has them and does not get them to run: volumes, network, an init container that does not end."""
+    """A node has them and does not get them to run: volumes, network, an init container that does not
+    end, a native sidecar that does not start."""
     waiting = [
         p for p in facts.alive if p.phase == "Pending" and p.node is not None and p.waiting in STARTING
     ]
@@ -122,7 +123,7 @@ def _span(ms: int) -> str:
 
 def _held_by(facts: Facts, late: Sequence[Pod]) -> str:
     first = next((p for p in late if p.initializing), None)
-    init = f"pod {first.name}: init container {first.initializing} has not ended" if first else ""
+    init = f"pod {first.name}: waits for init container {first.initializing}" if first else ""
     warned = facts.warnings({f"pod/{p.name}" for p in late})
     parts = [part for part in (init, quoted(warned, "")) if part]
     return "; ".join(parts) or newest_reason(facts, late)

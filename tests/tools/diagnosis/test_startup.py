@@ -92,9 +92,9 @@ def test_pods_that_a_node_does_not_get_to_run_are_broken_with_its_newest_words(r
     assert first.evidence == 'FailedCreatePodSandBox: "no IP addresses available" (x50)'
 
 
-def test_an_init_container_that_does_not_end_is_named() -> None:
+def test_the_init_container_that_the_others_wait_for_is_named() -> None:
     first = worst(dead(waiting("PodInitializing", initializing="wait-db")))
-    assert first.evidence == "pod web-0: init container wait-db has not ended"
+    assert first.evidence == "pod web-0: waits for init container wait-db"
 
 
 @pytest.mark.parametrize("ago_ms", [0, 119_000])
