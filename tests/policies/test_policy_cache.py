@@ -106,7 +106,8 @@ def test_a_policy_that_does_not_load_leaves_nothing_in_the_cache(home: Home) -> 
     """Nor does the empty one that is in force instead."""
     home.write(rule(actions=["no-such-action"]))
     source = home.source(closed=True)
-    assert source.problem is not None and not source.current().rules
+    assert source.problem is not None
+    assert not source.current().rules
     assert not home.file.exists()
 
 
