@@ -9,7 +9,9 @@ import pytest
 
 from flyball.cli.chat.turns import TAINTED
 from tests.kit.command_line import Flyball
+from tests.kit.installation import App, ask, proposed, within
 from tests.kit.scripted_model import call, say, scale, serving
+from tools.path.outcome import Pending
 
 EVENTS = call("get_events", workload="deployment/web")
 
@@ -86,3 +88,33 @@ def test_who_is_asked_to_approve_sees_taint_asker_rule_and_what_was_read(
         "get_events",
     ):
         assert words in shown, shown
+
+
+def test_pending_marks_questions_and_plans_of_a_tainted_session(
+    flyball: Flyball, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two sessions of one agent, that ask the same, the one that has read anybody's text is marked."""
+
+    async def work(app: App) -> list[str]:
+        handles = []
+        for session in ("clean", "reader"):
+            who = app.agent("agent:ops", session)
+            if session == "reader":
+                events = {"workload": "deployment/web"}
+                assert (await ask(app, "get_events", events, principal=who)).status == "ok"
+            asked = await app.executor.execute(proposed(app, 16, who=who))
+            plan = await app.approvals.plans.propose([proposed(app, 15, who=who)], who)
+            assert isinstance(asked, Pending)
+            handles += [asked.handle, plan.handle]
+        return handles
+
+    clean, clean_plan, tainted, tainted_plan = within(home, work)
+    monkeypatch.setenv("FLYBALL_PINNED", str(home / "pinned"))
+    flags = f"--context sandbox --state {home / 'state'}"
+    head, *lines = flyball(f"pending {flags}").out.splitlines()
+    at = head.split().index("TAINT")
+    said = {line.split()[0]: line.split()[at] for line in lines}
+    assert said == {clean: "-", clean_plan: "-", tainted: "tainted", tainted_plan: "tainted"}
+    found = flyball(f"pending -o json {flags}").document
+    since = {one["handle"]: one["tainted_since"] is not None for one in [*found["items"], *found["plans"]]}
+    assert since == {handle: word == "tainted" for handle, word in said.items()}

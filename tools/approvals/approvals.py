@@ -1,11 +1,12 @@
 """Approvals: what waits, and a person's vote on exactly that. No tool of a model can reach this."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit.errors import ClaimLost
 from audit.log import Entry
 from policies.types import Principal, Request
-from tools.approvals.background import Background, background
+from tools.approvals.background import Background, background, tainted
 from tools.approvals.plan_votes import PlanVotes
 from tools.approvals.voting import VoteRefused, by_person, can_go_on, ends, withdraws
 from tools.cluster.names import is_handle
@@ -85,6 +86,10 @@ class Approvals:
         rules = tuple(dict.fromkeys(str(need["rule"]) for need in needs))
         who = asked.request.principal if isinstance(asked, Waiting) else asked.principal
         return await background(self._c, who, rules)
+
+    async def tainted(self, askers: Sequence[Principal]) -> list[int]:
+        """When each one's session last read untrusted text, as in their Background."""
+        return await tainted(self._c, askers)
 
     async def named(self, handle: str) -> "Waiting | Plan":
         """The question or the plan with this handle. Raises NoSuchQuestion, and what Plans.recorded raises."""

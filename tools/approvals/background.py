@@ -3,6 +3,7 @@
 The asker's own words are left out on purpose: a model argues well. What its session was told is a fact of the log.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit.log import Entry
@@ -33,12 +34,19 @@ async def background(context: Context, who: Principal, rules: tuple[str, ...]) -
     asker = f"{who.agent} for {who.on_behalf_of}" if who.agent else f"{who.on_behalf_of}"
     if who.agent is None:  # a person by hand reads as many sessions as there are terminals
         return Background(asker, rules, 0, ())
-    key = TAINT.of(who.session)
-    tainted = (await context.log.values((key,)))[key]
+    (since,) = await tainted(context, (who,))
     found = await context.log.find(kinds=("tool.read",), newest_first=True, limit=_LOOKED_AT)
     read = (_said(entry) for entry in found if entry.record.actor.session == who.session)
     once = tuple(dict.fromkeys(said for said in read if said))
-    return Background(f"{asker}, session {harmless(who.session, 128)}", rules, tainted, once[:MOST])
+    return Background(f"{asker}, session {harmless(who.session, 128)}", rules, since, once[:MOST])
+
+
+async def tainted(context: Context, askers: Sequence[Principal]) -> list[int]:
+    """When each one's session last read untrusted text, Unix ms; 0: never, and of a person by hand. Raises
+    LogUnavailable."""
+    keys = [TAINT.of(who.session) if who.agent is not None else None for who in askers]
+    values = await context.log.values(tuple({key for key in keys if key is not None}))
+    return [values[key] if key is not None else 0 for key in keys]
 
 
 def _said(entry: Entry) -> str:

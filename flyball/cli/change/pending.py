@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_HEAD = ("HANDLE", "WHERE", "ACTION", "TARGET", "CHANGE", "ASKED-BY", "TAINT", "NEEDS", "LEFT")
+
 
 @app.command()
 @command
@@ -25,18 +27,25 @@ def pending(opts: Options) -> None:
         found, plans = await app.approvals.waiting(), await app.approvals.plans.waiting()
         if opts.json:
             items = [item(w, await app.approvals.background(w)) for w in found]
-            shown = {"items": items, "plans": [plan_item(p) for p in plans]}
+            behind_plans = [(p, await app.approvals.background(p.plan)) for p in plans]
+            shown = {"items": items, "plans": [plan_item(*one) for one in behind_plans]}
             document({"kind": "Pending", **as_json(app), **shown})
         elif not found and not plans:
             note("nothing waits")
         else:
-            for line in table(
-                ("HANDLE", "WHERE", "ACTION", "TARGET", "CHANGE", "ASKED-BY", "NEEDS", "LEFT"),
-                [*rows(app, found), *[plan_row(app, p) for p in plans]],
-            ):
+            for line in table(_HEAD, await _rows(app, found, plans)):
                 say(line)
 
     opts.run(work, for_log=True)
+
+
+async def _rows(app: "App", found: list[Any], plans: "list[WaitingPlan]") -> list[tuple[object, ...]]:
+    """Questions, then plans, each with whether the session that asks has read untrusted text."""
+    asked_by = [*(w.request.principal for w in found), *(p.plan.principal for p in plans)]
+    words = ["tainted" if since else "" for since in await app.approvals.tainted(asked_by)]
+    now, count = app.context.now_ms(), len(found)
+    questions = [_row(one, now, word) for one, word in zip(found, words[:count], strict=True)]
+    return [*questions, *(_plan_row(one, now, word) for one, word in zip(plans, words[count:], strict=True))]
 
 
 def behind(found: "Background") -> list[str]:
@@ -70,40 +79,49 @@ def item(waiting: Any, found: "Background") -> dict[str, Any]:
         "on_behalf_of": request.principal.on_behalf_of,
         "session": request.principal.session,
         "needs": list(waiting.needs),
-        "tainted_since": instant(found.tainted_ms) if found.tainted_ms else None,
-        "read": list(found.read),
+        **_behind(found),
         "expires": instant(waiting.expires_ms),
     }
 
 
-def rows(app: "App", found: list[Any]) -> list[tuple[object, ...]]:
-    """The questions as lines of a table."""
-    from flyball.cli.kit.output import age
-
-    now = app.context.now_ms()
-    return [
-        (
-            w.handle,
-            f"{w.request.target.cluster}/{w.request.target.namespace}",
-            w.request.action,
-            str(w.request.target),
-            w.diff.replace(" ", ""),
-            w.request.principal.agent or w.request.principal.on_behalf_of,
-            ",".join(str(n["role"]) for n in w.needs),
-            age((w.expires_ms - now) / 1000),
-        )
-        for w in found
-    ]
-
-
-def plan_item(waiting: "WaitingPlan") -> dict[str, Any]:
+def plan_item(waiting: "WaitingPlan", found: "Background") -> dict[str, Any]:
     """A plan that waits as JSON; `open` are the numbers of the steps that wait for votes."""
     from flyball.cli.change.plan_view import as_json
 
-    return {**as_json(waiting.plan), "open": [step.number for step in waiting.open]}
+    return {
+        **as_json(waiting.plan),
+        "open": [step.number for step in waiting.open],
+        "session": waiting.plan.principal.session,
+        **_behind(found),
+    }
 
 
-def plan_row(app: "App", waiting: "WaitingPlan") -> tuple[object, ...]:
+def _behind(found: "Background") -> dict[str, Any]:
+    from flyball.cli.kit.render import instant
+
+    since = instant(found.tainted_ms) if found.tainted_ms else None
+    return {"tainted_since": since, "read": list(found.read)}
+
+
+def _row(waiting: Any, now: int, taint: str) -> tuple[object, ...]:
+    """A question as one line."""
+    from flyball.cli.kit.output import age
+
+    request = waiting.request
+    return (
+        waiting.handle,
+        f"{request.target.cluster}/{request.target.namespace}",
+        request.action,
+        str(request.target),
+        waiting.diff.replace(" ", ""),
+        request.principal.agent or request.principal.on_behalf_of,
+        taint,
+        ",".join(str(n["role"]) for n in waiting.needs),
+        age((waiting.expires_ms - now) / 1000),
+    )
+
+
+def _plan_row(waiting: "WaitingPlan", now: int, taint: str) -> tuple[object, ...]:
     """A plan that waits as one line: how many of its steps need a vote, of whom."""
     from flyball.cli.kit.output import age
 
@@ -118,6 +136,7 @@ def plan_row(app: "App", waiting: "WaitingPlan") -> tuple[object, ...]:
         f"{len(steps)}-of-{len(plan.steps)}-steps",
         "",
         plan.principal.agent or plan.principal.on_behalf_of,
+        taint,
         ",".join(roles),
-        age((plan.votes_until_ms - app.context.now_ms()) / 1000),
+        age((plan.votes_until_ms - now) / 1000),
     )
