@@ -20,7 +20,7 @@ from sandbox.world import World
 from tools.cluster import objects
 from tools.cluster.answers import write_error
 from tools.cluster.permits import Permits
-from tools.cluster_types import Patch, Pod, Precondition, Workload, audit_id_of, manager_of
+from tools.cluster_types import Patch, Pod, Precondition, Workload, audit_id_of, fence_manager_of, manager_of
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, NotFound
 
 FENCE = "flyball.io/fence"
@@ -60,7 +60,7 @@ class SimulatedWriter:
     async def fence_pod(self, target: Target, pod: str, intent: str) -> Pod:
         at = self._own_pod(target, pod)
         body = {"metadata": {"annotations": {FENCE: intent}}}
-        call = Write("patch", at, "", body, "flyball-fence", f"{intent}-fence")
+        call = Write("patch", at, "", body, fence_manager_of(intent), f"{intent}-fence")
         return objects.pod(self._answer(target, call, "fence"))
 
     def _own_pod(self, target: Target, pod: str) -> Key:
@@ -84,7 +84,9 @@ class SimulatedWriter:
         body = {"metadata": {"annotations": {FENCE: intent}}}
         try:
             return self._send(
-                target, Write("patch", _key(target), "", body, "flyball-fence", f"{intent}-fence"), "fence"
+                target,
+                Write("patch", _key(target), "", body, fence_manager_of(intent), f"{intent}-fence"),
+                "fence",
             )
         except NeverHappened as refused:
             if refused.http != 403:
@@ -108,7 +110,7 @@ class SimulatedWriter:
             "metadata": {"resourceVersion": seen["metadata"]["resourceVersion"]},
             "spec": {"replicas": seen["spec"]["replicas"]},
         }
-        manager = f"flyball-fence-{intent}"
+        manager = fence_manager_of(intent)
         return self._send(
             target, Write("apply", _key(target), "scale", body, manager, f"{intent}-fence"), "fence"
         )

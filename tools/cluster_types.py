@@ -60,6 +60,11 @@ def manager_of(intent: str) -> str:
     return f"flyball-{intent}"
 
 
+def fence_manager_of(intent: str) -> str:
+    """The field manager of an intent's fence: who looks at managedFields sees whose it is, as of the write itself."""
+    return manager_of(f"fence-{intent}")
+
+
 def audit_id_of(intent: str, pod_uid: str) -> str:
     """The Audit-ID of an intent's write to one pod: each request to the apiserver has its own."""
     return f"{intent}-{pod_uid[:8]}"

@@ -285,6 +285,18 @@ async def fence__own_marker_stays(c: ClusterUnderTest) -> None:
     assert f"flyball-{intent}" in {m.name for m in after.managers}
 
 
+@case
+async def fence__names_intent(c: ClusterUnderTest) -> None:
+    """The fence's own field manager says whose it is; a second one takes the annotation over, so that no list of them
+    grows."""
+    target, hand = await made(c), Hand(c)
+    first, second = hand.intent(), hand.intent()
+    for intent in (first, second):
+        after = await c.writer.fence(target, intent)
+        assert f"flyball-fence-{intent}" in {m.name for m in after.managers}
+    assert f"flyball-fence-{first}" not in await _managers(c, target)
+
+
 async def _without_replicas(c: ClusterUnderTest) -> Target:
     manifest = workload("web", namespace=c.namespace)
     del manifest["spec"]["replicas"]

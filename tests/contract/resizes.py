@@ -281,6 +281,7 @@ async def fence_pod__holds_back(c: ClusterUnderTest) -> None:
     assert (after.uid, after.generation, after.containers) == (pod.uid, pod.generation, pod.containers)
     assert after.resource_version != pod.resource_version
     assert (await c.pod(pod.name))["metadata"]["annotations"]["flyball.io/fence"] == "intent-x"
+    assert "flyball-fence-intent-x" in {m.name for m in after.managers}
     with pytest.raises(DefiniteConflict):
         await hand.resize(target, pod, resize_patch(pod, requests={"cpu": "150m"}))
 

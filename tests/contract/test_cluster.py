@@ -9,7 +9,7 @@ Where the two differ, the simulator is wrong.
     owns      marker_scale, marker_template, overwritten, next_intent, nothing_where_nobody_did
     owns      by_the_object, lost_by_a_no_op, scaled_without_a_time, by_a_controller, annotations_through_scale
     applies   conflict_names_manager, force_takes, same_value_shares, scale_moves_version, before_first_apply
-    fence     moves_version, keeps_spec, held_write, generation_once, own_marker_stays
+    fence     moves_version, keeps_spec, held_write, generation_once, own_marker_stays, names_intent
     permits   expired, spent, dry_run_of_dry_run
     pods      become_ready, scale_down, rollout, statefulset_names
     usage     of_ready_pods, missing_is_no_entry

@@ -23,6 +23,7 @@ from tools.cluster_types import (
     Precondition,
     Workload,
     audit_id_of,
+    fence_manager_of,
     manager_of,
 )
 from tools.errors import (
@@ -83,7 +84,7 @@ class KubernetesWriter:
         """By the annotation on the pod itself: needs `patch pods`."""
         seen = await self._own_pod(target, pod)
         body = {"metadata": {"uid": seen.uid, "annotations": {FENCE: intent}}}
-        write = Write(path_of(_pod_of(target, pod)), body, "flyball-fence", f"{intent}-fence")
+        write = Write(path_of(_pod_of(target, pod)), body, fence_manager_of(intent), f"{intent}-fence")
         return self._pod(await send(self._reader.api, write), target)
 
     async def _own_pod(self, target: Target, pod: str) -> Pod:
@@ -116,7 +117,7 @@ class KubernetesWriter:
 
     async def _annotate(self, target: Target, intent: str) -> Workload:
         body = {"metadata": {"annotations": {FENCE: intent}}}
-        write = Write(_path(target), body, "flyball-fence", f"{intent}-fence")
+        write = Write(_path(target), body, fence_manager_of(intent), f"{intent}-fence")
         answer = await send(self._reader.api, write)
         return self._reader.parse(target, answer, await self._ownership(target))
 
@@ -137,7 +138,7 @@ class KubernetesWriter:
             },
             "spec": {"replicas": seen.replicas},
         }
-        manager = f"flyball-fence-{intent}"
+        manager = fence_manager_of(intent)
         write = Write(_path(target, "scale"), body, manager, f"{intent}-fence", patch_type=APPLY)
         answer = await send(self._reader.api, write)
         try:

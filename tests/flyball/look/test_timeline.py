@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.flyball.facts import NOW_MS, event, manager, pod, pods, workload
-from tools.cluster_types import Change, Manager, manager_of
+from tools.cluster_types import Change, Manager, fence_manager_of, manager_of
 from tools.diagnosis.timeline import document, tally, timeline, unmarked
 
 OURS = Change(
@@ -114,9 +114,10 @@ def test_a_kind_without_scale_has_no_such_writer() -> None:
 
 
 def test_our_own_mark_and_fence_without_a_time_are_known() -> None:
-    marks = (scaling(manager_of("i-1")), scaling("flyball-fence-i-1"))
+    by_annotation = manager(fence_manager_of("i-1"), 30, "metadata.annotations")
+    marks = (scaling(manager_of("i-1")), scaling(fence_manager_of("i-1")), by_annotation)
     assert timeline([OURS], workload(managers=marks), (), (), 0) == [OURS]
-    strangers = timeline([OURS], workload(managers=(scaling("flyball-fence-i-2"),)), (), (), 0)
+    strangers = timeline([OURS], workload(managers=(scaling(fence_manager_of("i-2")),)), (), (), 0)
     assert [change.who for change in strangers] == ["human:anna", "another Flyball (flyball-fence-i-2)"]
 
 
