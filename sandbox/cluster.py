@@ -4,7 +4,7 @@ Objects come back through the same parsing, and errors through the same sorting,
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from policies.types import Target
@@ -21,7 +21,16 @@ from sandbox.world import World
 from tools.cluster import objects, restraints
 from tools.cluster.answers import Answer, Question, read_error
 from tools.cluster.owners import Above, aimed_at, ownership_of
-from tools.cluster_types import ApiEvent, Autoscaler, ClusterIdentity, Pod, PodUsage, Restraints, Workload
+from tools.cluster_types import (
+    LISTED,
+    ApiEvent,
+    Autoscaler,
+    ClusterIdentity,
+    Pod,
+    PodUsage,
+    Restraints,
+    Workload,
+)
 from tools.errors import ClusterUnavailable, NotFound
 
 NAME = "sandbox"
@@ -45,10 +54,13 @@ class SimulatedCluster:
             used = {str(one["metadata"]["namespace"]) for kind in WORKLOADS for one in txn.all(kind)}
             return sorted(own | used)
 
-    async def list_workloads(self, namespace: str | None, selector: str = "") -> list[Workload]:
-        """Deployments, then StatefulSets, each by namespace and name."""
+    async def list_workloads(
+        self, namespace: str | None, selector: str = "", kinds: Sequence[str] = LISTED
+    ) -> list[Workload]:
+        """Each kind in turn, by namespace and name. A world has no DaemonSets and no Jobs."""
         with self._asking(Key("deployment", namespace or "", "")), self.world.store.read() as txn:
-            found = [(kind, obj) for kind in WORKLOADS for obj in txn.all(kind, namespace)]
+            held = [kind for kind in kinds if kind in WORKLOADS]
+            found = [(kind, obj) for kind in held for obj in txn.all(kind, namespace)]
             return [
                 self.parse(txn, kind, obj, named=False)
                 for kind, obj in found

@@ -81,6 +81,9 @@ class Manager:
     fields: tuple[str, ...]
 
 
+LISTED = ("deployment", "statefulset")
+"""Kinds that a list holds where none is asked for: those that can be changed."""
+
 Strategy = Literal["RollingUpdate", "Recreate", "OnDelete", "Unknown"]
 """How a workload replaces its pods: `strategy` of a Deployment (RollingUpdate, Recreate), `updateStrategy` of a
 StatefulSet (RollingUpdate, OnDelete); `Unknown`: one that we do not know."""
@@ -95,6 +98,19 @@ class Ownership:
     template: str | None = None
     controller: str | None = None
     resources: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """How far a Job is (batch/v1): pods that `succeeded`, of `completions` (None: one is enough, of `parallelism` at
+    once); from when to when, Unix ms, 0 where that is not yet. `ending`: it is being deleted."""
+
+    succeeded: int
+    completions: int | None
+    parallelism: int
+    started_ms: int
+    completed_ms: int
+    ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +154,12 @@ class Workload:
     """What its controller says of it (a Deployment's ReplicaFailure, Progressing, Available)."""
     newest_template: str = ""
     """Pod.template_hash of a StatefulSet's newest template; empty where the status does not name it."""
+    current: int = 0
+    """Of a DaemonSet: the nodes among those it chooses that have a pod of it."""
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    """Of its template: the labels that a node must have."""
+    job: JobProgress | None = None
+    """Of a Job; None of any other kind."""
 
     def condition(self, type: str) -> Condition | None:
         """That condition, if there is one."""

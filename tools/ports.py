@@ -3,6 +3,7 @@
 Reading and writing are two ports: tools that a model calls get a reader; only the executor holds a writer.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +11,7 @@ from typing import Protocol
 from policies.permit import Permit
 from policies.types import Target
 from tools.cluster_types import (
+    LISTED,
     ApiEvent,
     Autoscaler,
     ClusterIdentity,
@@ -29,7 +31,11 @@ class ClusterReader(Protocol):
     async def namespaces(self) -> list[str]:
         """The names of all namespaces."""
 
-    async def list_workloads(self, namespace: str | None, selector: str = "") -> list[Workload]: ...
+    async def list_workloads(
+        self, namespace: str | None, selector: str = "", kinds: Sequence[str] = LISTED
+    ) -> list[Workload]:
+        """Those of each kind in turn; of DaemonSets and Jobs only where they are asked for."""
+
     async def read(self, target: Target) -> Workload: ...
     async def root_owner(self, target: Target) -> Target:
         """Who stands at the top of the ownerReferences: what a lease is held on."""

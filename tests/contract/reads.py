@@ -37,6 +37,21 @@ async def read__list(c: ClusterUnderTest) -> None:
 
 
 @case
+async def read__kinds(c: ClusterUnderTest) -> None:
+    """A list holds the kinds that are asked for and no other; of DaemonSets and Jobs there are none here."""
+    await made(c, "web", replicas=1)
+    await made(c, "queue", kind="StatefulSet", replicas=1)
+    for kinds, names in (
+        (("daemonset",), []),
+        (("daemonset", "job"), []),
+        (("statefulset",), ["statefulset/queue"]),
+        (("statefulset", "deployment"), ["statefulset/queue", "deployment/web"]),
+    ):
+        found = await c.reader.list_workloads(c.namespace, kinds=kinds)
+        assert [str(w.target) for w in found] == names
+
+
+@case
 async def read__namespaces(c: ClusterUnderTest) -> None:
     await made(c, "web")
     found = await c.reader.namespaces()

@@ -95,7 +95,8 @@ def test_a_statefulsets_pods(kube: Namespace) -> None:
 
 
 def test_a_daemonset_and_a_job_are_looked_at(kube: Namespace) -> None:
-    """By name, with their pods and events: as many as there are nodes, and as the Job wants to run now."""
+    """By name, with their pods and events, and in lists of their own: as many as there are nodes, and as the Job
+    wants to run now."""
     spec = {"containers": [{"name": "main", "image": "registry.invalid/x:1"}]}
     template = {"metadata": {"labels": {"app": "agent"}}, "spec": spec}
     selector = {"matchLabels": {"app": "agent"}}
@@ -116,6 +117,15 @@ def test_a_daemonset_and_a_job_are_looked_at(kube: Namespace) -> None:
         assert len(pods) == wanted
         assert all(re.fullmatch(pattern(target), pod.name) for pod in pods)
         assert {one.reason for one in told} >= {"SuccessfulCreate", "Scheduled"}
+        (listed,) = reading(
+            kube.plane.kubeconfig, lambda cluster, kind=kind: cluster.list_workloads(kube.name, kinds=(kind,))
+        )
+        assert (listed.target, listed.replicas) == (target, wanted)
+        assert (listed.current, listed.job is not None) == (
+            (wanted, False) if kind == "daemonset" else (0, True)
+        )
+    usual = reading(kube.plane.kubeconfig, lambda cluster: cluster.list_workloads(kube.name))
+    assert usual == [], "they are listed only where they are asked for"
 
 
 def test_usage_is_demand_over_pods(kube: Namespace) -> None:

@@ -66,7 +66,7 @@ class ScriptedCluster:
     async def namespaces(self) -> list[str]:
         return ["shop"]
 
-    async def list_workloads(self, namespace: str | None, selector: str = "") -> list[Workload]:
+    async def list_workloads(self, namespace: str | None, *_: object) -> list[Workload]:
         return [self._now()[0]]
 
     async def read(self, target: Target) -> Workload:

@@ -43,7 +43,7 @@ CONTROLLERS = WORKLOADS | {
 }
 """Kinds that may stand between a pod and its top owner; an owner of any other kind is named, not followed."""
 LOOKED_AT = WORKLOADS | {kind: CONTROLLERS[kind] for kind in ("daemonset", "job")}
-"""Kinds that can be looked at one by one; WORKLOADS are those that are listed and can be changed."""
+"""Kinds that can be looked at; WORKLOADS are those that can be changed, and are listed where no kind is named."""
 
 PODS = CONTROLLERS["pod"]
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace")

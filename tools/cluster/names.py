@@ -12,8 +12,6 @@ KINDS = {
     "daemonset": ("ds", "daemonsets", "daemonset.apps", "daemonsets.apps"),
     "job": ("jobs", "job.batch", "jobs.batch"),
 }
-NAMED_ONLY = frozenset({"daemonset", "job"})
-"""Kinds that are looked at by name: no list holds them, and no action changes them."""
 ALIASES = {alias: kind for kind, aliases in KINDS.items() for alias in (kind, *aliases)}
 """Whatever a kind may be called, with its name here."""
 SHORT = "deploy, deployment, sts, statefulset, ds, daemonset, job"

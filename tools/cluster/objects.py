@@ -18,6 +18,7 @@ from tools.cluster_types import (
     ApiEvent,
     Autoscaler,
     Condition,
+    JobProgress,
     Manager,
     Ownership,
     Pod,
@@ -64,6 +65,20 @@ def workload(cluster: str, kind: str, obj: Object, ownership: Ownership) -> Work
         partition=(_replacing(spec).get("rollingUpdate") or {}).get("partition") or 0,
         newest_template=status.get("updateRevision", ""),
         conditions=conditions_of(status),
+        current=status.get("currentNumberScheduled", 0),
+        node_selector=spec["template"]["spec"].get("nodeSelector") or {},
+        job=_job(meta, spec, status) if kind == "job" else None,
+    )
+
+
+def _job(meta: Object, spec: Object, status: Object) -> JobProgress:
+    return JobProgress(
+        succeeded=status.get("succeeded", 0),
+        completions=spec.get("completions"),
+        parallelism=spec.get("parallelism", 1),
+        started_ms=_ms(status.get("startTime")),
+        completed_ms=_ms(status.get("completionTime")),
+        ending="deletionTimestamp" in meta,
     )
 
 

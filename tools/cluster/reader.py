@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TypeVar
 
 from audit.clock import Clock
@@ -18,7 +19,6 @@ from tools.cluster.kinds import (
     POD_METRICS,
     PODS,
     QUOTAS,
-    WORKLOADS,
     Kind,
     Object,
     path_of,
@@ -26,6 +26,7 @@ from tools.cluster.kinds import (
 from tools.cluster.owners import Above, aimed_at
 from tools.cluster.pages import Pages
 from tools.cluster_types import (
+    LISTED,
     ApiEvent,
     Autoscaler,
     ClusterIdentity,
@@ -85,13 +86,15 @@ class KubernetesCluster:
         items = await self._pages.list(NAMESPACES, None, {})
         return self._pages.parse(lambda: [str(one["metadata"]["name"]) for one in items], "namespaces")
 
-    async def list_workloads(self, namespace: str | None, selector: str = "") -> list[Workload]:
-        """Deployments, then StatefulSets, each in the API's order."""
+    async def list_workloads(
+        self, namespace: str | None, selector: str = "", kinds: Sequence[str] = LISTED
+    ) -> list[Workload]:
+        """Each kind in turn, in the API's order. Raises KeyError for a kind that is not LOOKED_AT."""
         query = {"labelSelector": selector} if selector else {}
-        lists = [self._pages.list(kind, namespace, query) for kind in WORKLOADS.values()]
+        lists = [self._pages.list(LOOKED_AT[kind], namespace, query) for kind in kinds]
         owners, items = await asyncio.gather(self._owners.read(namespace), asyncio.gather(*lists))
-        found = [(kind, obj) for kind, each in zip(WORKLOADS, items, strict=True) for obj in each]
-        what = f"workloads of {namespace or 'all namespaces'}"
+        found = [(kind, obj) for kind, each in zip(kinds, items, strict=True) for obj in each]
+        what = f"{'s, '.join(kinds)}s of {namespace or 'all namespaces'}"
         targets = self._pages.parse(lambda: [self._target(kind, obj) for kind, obj in found], what)
         above = await asyncio.gather(
             *(self._owners.above(one, obj, named=False) for one, (_, obj) in zip(targets, found, strict=True))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from policies.types import Request
 from tools.cluster.names import namespace_target
-from tools.cluster_types import Workload
+from tools.cluster_types import LISTED, Workload
 from tools.diagnosis.snapshot import Row
 from tools.metrics.types import Metric
 from tools.reading.overview import AT_ONCE, Overview, released
@@ -30,26 +30,33 @@ class Everywhere:
 
 
 class EverywhereReader:
-    """Reads all namespaces for one principal."""
+    """Reads all namespaces for one principal: the workloads of these kinds, with these labels."""
 
-    def __init__(self, screening: Screening, overview: Overview) -> None:
+    def __init__(
+        self, screening: Screening, overview: Overview, selector: str = "", kinds: Sequence[str] = LISTED
+    ) -> None:
         self._screening, self._overview, self._c = screening, overview, screening.context
+        self._selector, self._kinds = selector, kinds
 
-    async def read(self, here: str, selector: str, metrics: Sequence[Metric]) -> Everywhere:
+    async def read(self, here: str, metrics: Sequence[Metric]) -> Everywhere:
         """`here` is the namespace that a refusal of everything is recorded for. Raises ReadRefused where no namespace
         may be listed, ClusterUnavailable, NeverHappened."""
-        self._screening.bounded(selector)
+        self._screening.bounded(self._selector)
         requests, left_out = await self._allowed(here)
-        found = await self._listed(requests, selector, whole=not left_out)
+        found = await self._listed(requests, whole=not left_out)
         shown = await self._shown(found)
         rows = await self._overview.filled(shown, metrics)
         told = [
-            (request, _seen(name, rows, found, selector, left_out) | self._overview.told(metrics))
+            (request, self._asked | _seen(name, rows, found, left_out) | self._overview.told(metrics))
             for name, request in requests.items()
         ]
         for first in range(0, len(told), COMMIT):
             await self._screening.record_all(told[first : first + COMMIT])
         return Everywhere(rows, left_out)
+
+    @property
+    def _asked(self) -> dict[str, object]:
+        return {"selector": self._selector, "kinds": list(self._kinds)}
 
     async def _allowed(self, here: str) -> tuple[dict[str, Request], int]:
         """A request for each namespace that may be listed. Who may not act at all (the identity, an agent that is
@@ -71,18 +78,21 @@ class EverywhereReader:
     def _request(self, namespace: str) -> Request:
         return self._screening.request("list_workloads", namespace_target(self._c.cluster.name, namespace))
 
-    async def _listed(self, requests: Mapping[str, Request], selector: str, *, whole: bool) -> list[Workload]:
+    async def _listed(self, requests: Mapping[str, Request], *, whole: bool) -> list[Workload]:
         """The workloads of these namespaces, by namespace, and of no other: one may have been made since the names
         were read, and it was not screened."""
         reader, room = self._c.reader, asyncio.Semaphore(AT_ONCE)
 
         async def one(name: str, request: Request) -> list[Workload]:
             async with room:
-                return await self._screening.fetched(request, reader.list_workloads(name, selector))
+                return await self._screening.fetched(
+                    request, reader.list_workloads(name, self._selector, self._kinds)
+                )
 
         if whole and requests:
             first = next(iter(requests.values()))
-            found = await self._screening.fetched(first, reader.list_workloads(None, selector))
+            every = reader.list_workloads(None, self._selector, self._kinds)
+            found = await self._screening.fetched(first, every)
         else:
             each = await asyncio.gather(*(one(name, request) for name, request in requests.items()))
             found = [workload for some in each for workload in some]
@@ -95,11 +105,9 @@ class EverywhereReader:
         return [w for w, request in asked if await self._screening.may(request, w)]
 
 
-def _seen(
-    name: str, rows: Sequence[Row], found: Sequence[Workload], selector: str, left_out: int
-) -> dict[str, object]:
+def _seen(name: str, rows: Sequence[Row], found: Sequence[Workload], left_out: int) -> dict[str, object]:
     """What the record of one namespace holds: as that of a single overview, and how many were left out."""
     here = [row for row in rows if row.workload.target.namespace == name]
     count = sum(1 for w in found if w.target.namespace == name)
-    seen = {"selector": selector, "shown": len(here), "hidden": count - len(here)}
+    seen = {"shown": len(here), "hidden": count - len(here)}
     return {**seen, "namespaces_left_out": left_out, "figures_sha256": released(here)}

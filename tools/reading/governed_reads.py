@@ -5,7 +5,16 @@ from dataclasses import replace
 
 from base.text import harmless
 from policies.types import Principal, Target, digest_of
-from tools.cluster_types import ApiEvent, Autoscaler, Change, Pod, PodUsage, Restraints, Workload
+from tools.cluster_types import (
+    LISTED,
+    ApiEvent,
+    Autoscaler,
+    Change,
+    Pod,
+    PodUsage,
+    Restraints,
+    Workload,
+)
 from tools.diagnosis.snapshot import Row
 from tools.errors import MetricsUnavailable
 from tools.metrics.series import digest, summary
@@ -53,19 +62,24 @@ class GovernedReads:
     async def workloads(self, namespace: str, selector: str = "") -> list[Workload]:
         """The namespace's workloads, less those that the principal may not describe."""
         request, shown, hidden = await self._screening.listed(namespace, selector)
-        await self._screening.record(request, {"selector": selector, "shown": len(shown), "hidden": hidden})
+        seen = {"selector": selector, "kinds": list(LISTED), "shown": len(shown), "hidden": hidden}
+        await self._screening.record(request, seen)
         return shown
 
-    async def overview(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
-        """The same workloads with their newest figures, under one record. Raises ReadRefused, ClusterUnavailable and
-        NeverHappened for the list; what else fails is said in the row."""
-        return await Overview(self._screening, self._metrics).rows(namespace, selector, metrics)
+    async def overview(
+        self, namespace: str, selector: str, metrics: Sequence[Metric], kinds: Sequence[str] = LISTED
+    ) -> list[Row]:
+        """The namespace's workloads of these kinds with their newest figures, under one record. Raises ReadRefused,
+        ClusterUnavailable and NeverHappened for the list; what else fails is said in the row."""
+        return await Overview(self._screening, self._metrics).rows(namespace, selector, metrics, kinds)
 
-    async def everywhere(self, here: str, selector: str, metrics: Sequence[Metric]) -> Everywhere:
+    async def everywhere(
+        self, here: str, selector: str, metrics: Sequence[Metric], kinds: Sequence[str] = LISTED
+    ) -> Everywhere:
         """The same of every namespace that the principal may list. Raises ReadRefused where there is none,
         ClusterUnavailable and NeverHappened."""
         overview = Overview(self._screening, self._metrics)
-        return await EverywhereReader(self._screening, overview).read(here, selector, metrics)
+        return await EverywhereReader(self._screening, overview, selector, kinds).read(here, metrics)
 
     async def workload(self, target: Target) -> Workload:
         """One workload. Raises ReadRefused, NotFound."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from policies.types import digest_of
-from tools.cluster_types import Workload
+from tools.cluster_types import LISTED, Workload
 from tools.diagnosis.snapshot import Row, why
 from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, NotFound
 from tools.metrics.types import Metric, MetricsReader, Number
@@ -29,13 +29,16 @@ class Overview:
     def __init__(self, screening: Screening, metrics: MetricsReader) -> None:
         self._screening, self._metrics, self._c = screening, metrics, screening.context
 
-    async def rows(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
-        """The namespace's workloads, less those that the principal may not describe. Raises ReadRefused,
-        ClusterUnavailable, NeverHappened for the list; what else fails is said in the row."""
-        request, shown, hidden = await self._screening.listed(namespace, selector)
+    async def rows(
+        self, namespace: str, selector: str, metrics: Sequence[Metric], kinds: Sequence[str] = LISTED
+    ) -> list[Row]:
+        """The namespace's workloads of these kinds, less those that the principal may not describe. Raises
+        ReadRefused, ClusterUnavailable, NeverHappened for the list; what else fails is said in the row."""
+        request, shown, hidden = await self._screening.listed(namespace, selector, kinds)
         rows = await self.filled(shown, metrics)
-        seen = {"selector": selector, "shown": len(shown), "hidden": hidden, "figures_sha256": released(rows)}
-        await self._screening.record(request, seen | self.told(metrics))
+        seen = {"selector": selector, "kinds": list(kinds), "shown": len(shown), "hidden": hidden}
+        told = {"figures_sha256": released(rows), **self.told(metrics)}
+        await self._screening.record(request, seen | told)
         return rows
 
     async def filled(self, workloads: Sequence[Workload], metrics: Sequence[Metric]) -> list[Row]:

@@ -12,7 +12,7 @@ from policies.decision import VerdictKind
 from policies.guards.taint import key as taint_key
 from policies.types import Claim, Observation, Principal, Request, Situation, Target
 from tools.cluster.names import namespace_target
-from tools.cluster_types import Workload
+from tools.cluster_types import LISTED, Workload
 from tools.errors import ArgumentsInvalid, ReadRefused, ToolError
 from tools.path.context import Context, denied
 from tools.path.journal import actor_of, resource_of
@@ -46,13 +46,15 @@ class Screening:
             run_id=self._run,
         )
 
-    async def listed(self, namespace: str, selector: str) -> tuple[Request, list[Workload], int]:
-        """The namespace's workloads that may be described, and how many may not. Raises ReadRefused, and
-        ArgumentsInvalid for a selector that no record would hold."""
+    async def listed(
+        self, namespace: str, selector: str, kinds: Sequence[str] = LISTED
+    ) -> tuple[Request, list[Workload], int]:
+        """The namespace's workloads of these kinds that may be described, and how many may not. Raises ReadRefused,
+        and ArgumentsInvalid for a selector that no record would hold."""
         self.bounded(selector)
         request = self.request("list_workloads", namespace_target(self._c.cluster.name, namespace))
         await self.screen(request)
-        found = await self.fetched(request, self._c.reader.list_workloads(namespace, selector))
+        found = await self.fetched(request, self._c.reader.list_workloads(namespace, selector, kinds))
         shown = [w for w in found if await self.may(self.request("describe_workload", w.target), w)]
         return request, shown, len(found) - len(shown)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyball.cli.kit.render import instant
-from tools.cluster_types import ApiEvent, Autoscaler, Container, Pod, Workload
+from tools.cluster_types import ApiEvent, Autoscaler, Container, JobProgress, Pod, Workload
 from tools.metrics.types import Metric, Number
 
 
@@ -26,6 +26,18 @@ def workload(found: Workload) -> dict[str, Any]:
         "template_owner": found.template_owner,
         "created": found.created_at,
         "containers": [container(c) for c in found.containers],
+        "job": job(found.job) if found.job else None,
+    }
+
+
+def job(found: JobProgress) -> dict[str, Any]:
+    """How far a Job is; `completions` is null where one is enough."""
+    return {
+        "succeeded": found.succeeded,
+        "completions": found.completions,
+        "parallelism": found.parallelism,
+        "started": instant(found.started_ms) if found.started_ms else None,
+        "completed": instant(found.completed_ms) if found.completed_ms else None,
     }
 
 

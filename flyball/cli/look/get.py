@@ -8,7 +8,7 @@ import typer
 from flyball.cli.kit.completion import workloads
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, fitted, note, say, yaml_document
-from flyball.cli.look.workload_table import HEAD, LESS, WIDE_HEAD, columns
+from flyball.cli.look.kind_tables import Layout, layout
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
@@ -57,15 +57,12 @@ def get(
 ) -> None:
     """List workloads with CPU, memory, latency and autoscaler. Example: flyball get deploy/web -o wide"""
     from flyball.cli.kit.naming import parse
-    from tools.cluster.names import NAMED_ONLY
 
     opts = dataclasses.replace(opts, output="json" if output == "json" else "table")
     if watch and output not in ("table", "wide"):
         raise UsageError(f"--watch prints a table, not {output}", hint="leave -o or --watch out")
 
     named = parse(what or [])
-    if named.single is None and named.kind in NAMED_ONLY:
-        raise UsageError(f"{named.kind}s are looked at by name", hint=f"flyball get {named.kind}/NAME")
     if all_namespaces:
         _no_namespace(opts, named)
     if selector and named.single is not None:
@@ -108,9 +105,23 @@ class _Asked:
     left_out: int = 0
 
     @property
+    def layout(self) -> Layout:
+        """That of the one kind that is asked for, if it has its own."""
+        kinds = {name.partition("/")[0] for name in self.named.names} or {self.named.kind or ""}
+        return layout(kinds.pop() if len(kinds) == 1 and not self.named.bare else "")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Which the list is asked for."""
+        from tools.cluster_types import LISTED
+
+        kind = self.named.kind
+        return LISTED if kind is None or kind in LISTED else (kind,)
+
+    @property
     def head(self) -> tuple[str, ...]:
         """The titles of its table."""
-        head = WIDE_HEAD if self.wide else HEAD
+        head = self.layout.wide_head if self.wide else self.layout.head
         return ("NAMESPACE", *head) if self.everywhere else head
 
     async def rows(self) -> "list[Row]":
@@ -124,8 +135,8 @@ class _Asked:
 
     async def _found(self, metrics: "Sequence[Metric]") -> "Sequence[Row]":
         if not self.everywhere:
-            return await self.looking.rows(self.place.namespace, self.selector, metrics)
-        found = await self.looking.everywhere(self.place.namespace, self.selector, metrics)
+            return await self.looking.rows(self.place.namespace, self.selector, metrics, self.kinds)
+        found = await self.looking.everywhere(self.place.namespace, self.selector, metrics, self.kinds)
         self.left_out = found.left_out
         return found.rows
 
@@ -154,9 +165,9 @@ def _print(app: "App", asked: _Asked, rows: "list[Row]", output: str) -> None:
         for row in rows:
             say(_group_name(str(row.workload.target)))
     elif not rows:
-        note(f"no workloads in {app.place.context if asked.everywhere else app.place}")
+        note(_nothing(app, asked))
     else:
-        for line in fitted(asked.head, [_cells(asked, row, now) for row in rows], LESS):
+        for line in fitted(asked.head, [_cells(asked, row, now) for row in rows], asked.layout.less):
             say(line)
     if output != "name":
         _missing(rows)
@@ -169,7 +180,7 @@ async def _watch(app: "App", asked: _Asked, rows: "list[Row]") -> None:
         now = app.context.now_ms()
         cells = {row.workload.target.key: _cells(asked, row, now) for row in rows}
         fresh = [one for key, one in cells.items() if shown.get(key) != one[:-1]]
-        lines = fitted(asked.head, fresh, LESS)
+        lines = fitted(asked.head, fresh, asked.layout.less)
         for line in lines[1:] if shown else lines:
             say(line)
         shown |= {key: one[:-1] for key, one in cells.items()}
@@ -177,9 +188,18 @@ async def _watch(app: "App", asked: _Asked, rows: "list[Row]") -> None:
         rows = await asked.rows()
 
 
+def _nothing(app: "App", asked: _Asked) -> str:
+    """That there is none, and of which kind where that is not the usual list."""
+    from tools.cluster_types import LISTED
+
+    what = "workloads" if asked.kinds == LISTED else f"{asked.named.kind}s"
+    never = f"; the sandbox never has {what}" if app.world is not None and what != "workloads" else ""
+    return f"no {what} in {app.place.context if asked.everywhere else app.place}{never}"
+
+
 def _cells(asked: _Asked, row: "Row", now: int) -> tuple[object, ...]:
     """A line of the table."""
-    cells = columns(row, now, wide=asked.wide)
+    cells = asked.layout.line(row, now, asked.wide)
     return (row.workload.target.namespace, *cells) if asked.everywhere else cells
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flyball.cli.kit import remembered_names
 from flyball.cli.kit.output import note, transient
 from policies.types import Target
-from tools.cluster_types import Change
+from tools.cluster_types import LISTED, Change
 from tools.diagnosis import snapshot
 from tools.diagnosis.snapshot import ALL, Row
 from tools.diagnosis.types import Facts
@@ -39,16 +39,23 @@ class PersonReads:
         source: str = self._reads.source
         return source
 
-    async def rows(self, namespace: str, selector: str, metrics: Sequence[Metric]) -> list[Row]:
-        """The namespace's workloads with their figures, as one governed read."""
-        rows: list[Row] = await self._released(self._reads.overview(namespace, selector, metrics), namespace)
-        self._shown([row.workload.target for row in rows], forget="" if selector else namespace)
+    async def rows(
+        self, namespace: str, selector: str, metrics: Sequence[Metric], kinds: Sequence[str] = LISTED
+    ) -> list[Row]:
+        """The namespace's workloads of these kinds with their figures, as one governed read."""
+        rows: list[Row] = await self._released(
+            self._reads.overview(namespace, selector, metrics, kinds), namespace
+        )
+        whole = not selector and kinds == LISTED
+        self._shown([row.workload.target for row in rows], forget=namespace if whole else "")
         return rows
 
-    async def everywhere(self, here: str, selector: str, metrics: Sequence[Metric]) -> Everywhere:
+    async def everywhere(
+        self, here: str, selector: str, metrics: Sequence[Metric], kinds: Sequence[str] = LISTED
+    ) -> Everywhere:
         """The workloads of every namespace that the person may list."""
-        found: Everywhere = await _told(self._reads.everywhere(here, selector, metrics))
-        self._shown([row.workload.target for row in found.rows], everywhere=not selector)
+        found: Everywhere = await _told(self._reads.everywhere(here, selector, metrics, kinds))
+        self._shown([row.workload.target for row in found.rows], everywhere=not selector and kinds == LISTED)
         return found
 
     async def workloads(self, namespace: str) -> list[Target]:

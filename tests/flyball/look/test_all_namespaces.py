@@ -45,11 +45,9 @@ class Watched:
         self.lists: list[str | None] = []
         really = SimulatedCluster.list_workloads
 
-        async def noted(
-            cluster: SimulatedCluster, namespace: str | None, selector: str = ""
-        ) -> list[Workload]:
+        async def noted(cluster: SimulatedCluster, namespace: str | None, *more: Any) -> list[Workload]:
             self.lists.append(namespace)
-            return await really(cluster, namespace, selector)
+            return await really(cluster, namespace, *more)
 
         monkeypatch.setattr(SimulatedCluster, "list_workloads", noted)
 

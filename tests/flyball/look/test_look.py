@@ -150,7 +150,7 @@ def test_what_was_refused_or_rehearsed_or_was_so_already_is_no_change(flyball: F
 
 MISTAKES = {
     "get svc": Exit.USAGE,
-    "get ds": Exit.USAGE,
+    "get cronjobs": Exit.USAGE,
     "describe ds/agent": Exit.FAILED,
     "get deploy/web more": Exit.USAGE,
     "get deploy/Web": Exit.USAGE,
@@ -170,6 +170,19 @@ MISTAKES = {
     "changes deploy/web --since yesterday": Exit.USAGE,
     "changes deploy/nope": Exit.FAILED,
 }
+
+
+@pytest.mark.parametrize(("words", "kind"), [("ds", "daemonset"), ("jobs", "job"), ("job.batch -A", "job")])
+def test_a_list_of_a_kind_that_the_sandbox_has_not_is_empty_and_says_so(
+    flyball: Flyball, words: str, kind: str
+) -> None:
+    done = flyball(f"get {words}")
+    assert (done.code, done.out) == (Exit.DONE, "")
+    assert done.err.startswith(f"no {kind}s in sandbox")
+    assert f"the sandbox never has {kind}s" in done.err
+    found = flyball("audit tail --kind tool.read -o json").document["items"]
+    assert {tuple(one["record"]["observation"]["kinds"]) for one in found} == {(kind,)}
+    assert flyball(f"get {words} -o json").document["items"] == []
 
 
 @pytest.mark.parametrize("line", MISTAKES)

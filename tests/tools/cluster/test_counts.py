@@ -13,7 +13,7 @@ import pytest
 from tests.flyball.facts import condition, facts, pod, workload
 from tools.cluster import objects
 from tools.cluster.counts import Counts, counts
-from tools.cluster_types import Condition, Ownership
+from tools.cluster_types import Condition, JobProgress, Ownership
 from tools.diagnosis.rules import diagnose
 from tools.diagnosis.types import Severity
 
@@ -54,6 +54,18 @@ def test_a_daemonset_wants_a_pod_on_each_node_that_it_chooses() -> None:
     assert counts("daemonset", body({})) == Counts(0, 0, 0, 0, 0)
     seen = objects.workload("c", "daemonset", body({}, **status), Ownership())
     assert (seen.replicas, seen.ready, seen.strategy) == (5, 3, "RollingUpdate")
+
+
+def test_what_kubectl_prints_of_them_is_there() -> None:
+    status = {"succeeded": 1, "startTime": "2026-01-01T00:00:10Z", "completionTime": "2026-01-01T00:01:00Z"}
+    seen = objects.workload("c", "job", body({"completions": 3, "parallelism": 2}, **status), Ownership())
+    assert seen.job is not None
+    assert (seen.job.succeeded, seen.job.completions, seen.job.parallelism) == (1, 3, 2)
+    assert seen.job.completed_ms - seen.job.started_ms == 50_000
+    begun = objects.workload("c", "job", body({}), Ownership()).job
+    assert begun == JobProgress(0, None, 1, 0, 0)
+    daemon = objects.workload("c", "daemonset", body({}, currentNumberScheduled=4), Ownership())
+    assert (daemon.current, daemon.job) == (4, None)
 
 
 def of(kind: str, *conditions: Condition, **more: Any) -> Any:

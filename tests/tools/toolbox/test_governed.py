@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.kit.installation import LOCAL, OPS, App, allow, ask, deny, doc, insta
 from tests.tools.rig import Rig, rig
 from tests.tools.workloads import pod, workload
 from tools.actions import registry
-from tools.cluster_types import ApiEvent, PodUsage
+from tools.cluster_types import ApiEvent, PodUsage, Workload
 from tools.metrics.types import Metric
 from tools.path.outcome import Applied, Failed, Refused, Result, Unknown
 from tools.path.requests import build
@@ -192,6 +193,35 @@ def test_a_read_of_very_many_pods_fits_into_the_log(tmp_path: Path) -> None:
             assert max(len(record.model_dump_json()) for record in records) < 4096
             (seen,) = [r.observation for r in records if r.observation and "containers" in r.observation]
             assert (seen["pods"], seen["containers"], seen["cpu_millicores"]) == (3000, 6000, 330_000)
+
+    asyncio.run(run())
+
+
+def test_a_list_of_another_kind_is_judged_with_labels_and_recorded(tmp_path: Path) -> None:
+    """Of two DaemonSets the one with the label that policy asks for is shown; the other is counted."""
+    by_label = target(labels={"tier": "node"}, kinds=["daemonset"])
+    rules = [
+        allow("list", ["list_workloads"]),
+        allow("read", ["describe_workload", "read_metrics"], by_label),
+    ]
+    kinds = ("daemonset",)
+
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS, *rules]) as one:
+            at = workload().target.model_copy(update={"kind": "daemonset"})
+            mine = replace(workload(), target=at, labels={"tier": "node"})
+            other = replace(workload(), target=at.model_copy(update={"name": "spy"}), labels={"tier": "spy"})
+
+            async def listed(namespace: str | None, selector: str, asked: Sequence[str]) -> list[Workload]:
+                assert (namespace, tuple(asked)) == ("shop", kinds)
+                return [mine, other]
+
+            one.cluster.list_workloads = listed  # type: ignore[assignment]
+            rows = await one.reads().overview("shop", "", [Metric.CPU_USAGE], kinds)
+            assert [str(row.workload.target) for row in rows] == ["daemonset/web"]
+            (entry,) = await one.log.find(kinds=("tool.read",))
+            seen = entry.record.observation or {}
+            assert (seen["kinds"], seen["shown"], seen["hidden"]) == (["daemonset"], 1, 1)
 
     asyncio.run(run())
 
