@@ -3,6 +3,7 @@
 Its words are untrusted text: they are made harmless here, before anything shows or records them.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,21 @@ from base.text import harmless
 _MOST = 300
 """Characters of an endpoint's words that are shown."""
 _TOO_LONG = re.compile(
-    r"context (length|window|size)|max(imum)? context|exceed\w* [\w ]{0,40}context", re.IGNORECASE
+    r"context (length|window|size)|max(imum)? context|exceed\w* [\w ]{0,40}context|(prompt|input) is too long",
+    re.IGNORECASE,
 )
+_DIGITS = re.compile(r"[0-9]{3}")
+_LIMIT = re.compile(r"\bmax_(?:completion_)?tokens\b")
+_UNKNOWN = re.compile(r"unsupported|not supported|unrecogni[sz]ed|unknown|not permitted|extra_forbidden")
+_KEY = re.compile(r"\bapi[ _-]?key\b", re.IGNORECASE)
+_TOOLS = re.compile(r"\b(tools?|functions?|tool_calls?|function call(ing)?)\b", re.IGNORECASE)
+_WRAPPED = 4
+"""How deep an error may be wrapped in lists and objects; deeper ones are shown as they are."""
+_NAMED = {
+    "rate_limit_exceeded": 429, "rate_limit_error": 429, "RESOURCE_EXHAUSTED": 429,
+    "server_error": 500, "INTERNAL": 500, "UNAVAILABLE": 503, "overloaded_error": 529,
+}  # fmt: skip
+"""The HTTP status that a name stands for: OpenAI's codes, Anthropic's types, Google's statuses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +50,15 @@ class EndpointError:
         )
 
     @property
+    def limit_field(self) -> str:
+        """The field for the output limit that it is about; empty where it is about something else."""
+        named = _LIMIT.search(self.message.lower())
+        return self.param if self.param in LIMIT_FIELDS else named[0] if named else ""
+
+    @property
     def limit_refused(self) -> bool:
         """Whether it is the name of the field for the output limit that it does not take."""
-        words = self.message.lower()
-        named = self.param in LIMIT_FIELDS or any(f"'{field}'" in words for field in LIMIT_FIELDS)
-        return named and ("unsupported" in f"{self.code} {words}" or "not supported" in words)
+        return bool(self.limit_field and _UNKNOWN.search(f"{self.code} {self.message.lower()}"))
 
     @property
     def too_long(self) -> bool:
@@ -49,16 +67,36 @@ class EndpointError:
 
 
 def of_body(body: object, status: int | None = None) -> EndpointError:
-    """The error in what came with an HTTP status, or in an `error` object, in any of the forms in use."""
-    if isinstance(body, dict):
-        inner = body.get("error")
-        if isinstance(inner, dict | str) and inner:
-            return of_body(inner, status)
-        told = body.get("message") or body.get("detail") or ""
-        code = body.get("code")
-        message = told if isinstance(told, str) else str(told)
-        return EndpointError(message, status or _status(code), str(code or ""), str(body.get("param") or ""))
-    return EndpointError(str(body or ""), status)
+    """The error in what came with an HTTP status, or in an `error` object, in any of the forms in use: plain, in
+    `error`, in a list (Google's), in `errors` (Cloudflare's), in a list as `detail` (FastAPI's)."""
+    for _ in range(_WRAPPED):
+        inner = _wrapped(body)
+        if not inner:
+            break
+        status = status or (_status(body) if isinstance(body, dict) else None)
+        body = inner
+    if not isinstance(body, dict):
+        return EndpointError(
+            body if isinstance(body, str) else json.dumps(body)[:_MOST] if body else "", status
+        )
+    told = body.get("message") or body.get("detail") or body.get("msg") or ""
+    code, path = body.get("code") or body.get("type"), body.get("loc")
+    param = body.get("param") or (path[-1] if isinstance(path, list) and path else "")
+    message = told if isinstance(told, str) else json.dumps(told)[:_MOST]
+    return EndpointError(message, status or _status(body), str(code or ""), str(param))
+
+
+def _wrapped(body: object) -> object:
+    """What this is only a wrapping of, if it is one."""
+    if isinstance(body, list):
+        return body[0] if body else None
+    if not isinstance(body, dict):
+        return None
+    inner = body.get("error") or body.get("errors")
+    if isinstance(inner, dict | list | str) and inner:
+        return inner
+    detail = body.get("detail")
+    return detail if isinstance(detail, list) and not body.get("message") else None
 
 
 def inside(document: dict[str, Any]) -> EndpointError | None:
@@ -69,7 +107,7 @@ def inside(document: dict[str, Any]) -> EndpointError | None:
         return of_body(document)
     if isinstance(first, dict) and first.get("error"):
         return of_body(first)
-    if choices is None and (document.get("message") or document.get("detail")):
+    if choices is None and any(document.get(key) for key in ("message", "detail", "errors")):
         return of_body(document)
     return None
 
@@ -88,7 +126,7 @@ def error_of(e: EndpointError, endpoint: Endpoint) -> ModelError:
 
 def _refusal(e: EndpointError, endpoint: Endpoint) -> tuple[str, str]:
     """What was refused, and what to do about it."""
-    if e.status in (401, 403):
+    if e.status in (401, 403) or (e.status == 400 and _KEY.search(e.message)):
         return "the endpoint refuses the key", "set model_key (FLYBALL_MODEL_KEY)"
     if e.status == 404:
         return (
@@ -100,15 +138,24 @@ def _refusal(e: EndpointError, endpoint: Endpoint) -> tuple[str, str]:
             "the conversation is longer than the model's context",
             "begin a new --thread, lower model_output_tokens, or give the model a longer context",
         )
-    if e.limit_refused:
-        return "the endpoint does not take the output limit", f"set model_output_field to {LIMIT_FIELDS[1]}"
+    if e.limit_field:
+        other = LIMIT_FIELDS[e.limit_field == LIMIT_FIELDS[0]]
+        hint = f"set model_output_field to {other}" if e.limit_refused else "lower model_output_tokens"
+        return "the endpoint does not take the output limit", hint
     if e.code == "content_filter":
         return "the endpoint's content filter refuses this conversation", "begin a new --thread"
-    hint = "does this model take tools?" if e.status in (400, 422) else "look at the endpoint's own log"
+    hint = "does this model take tools?" if _TOOLS.search(e.message) else "look at the endpoint's own log"
     return "the endpoint does not take this request", hint
 
 
-def _status(code: object) -> int | None:
-    """An error's code where it is an HTTP status."""
-    number = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdecimal()) else 0
-    return number if 400 <= number < 600 else None
+def _status(body: dict[str, Any]) -> int | None:
+    """The HTTP status that an error names by its code, status or type."""
+    for told in (body.get("code"), body.get("status"), body.get("type")):
+        if isinstance(told, str) and told in _NAMED:
+            return _NAMED[told]
+        number = (
+            int(told) if isinstance(told, int) or (isinstance(told, str) and _DIGITS.fullmatch(told)) else 0
+        )
+        if 400 <= number < 600:
+            return number
+    return None

@@ -17,6 +17,8 @@ from base.text import harmless
 MAX_REPLY = 4 * 2**20
 """Bytes of one reply; a tool call's own limits are the toolbox's business."""
 
+_MAX_TOKENS = 10**9
+"""More is no count: no model reads that much, and the sums of a day must fit a record."""
 _URL = "check that model_url ends where /chat/completions begins, usually in /v1"
 _THOUGHT = re.compile(r"\A\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)
 _ENDS: dict[object, End] = {
@@ -127,10 +129,10 @@ def _json(value: object) -> str:
 
 
 def _usage(found: dict[str, Any]) -> Usage:
-    """Unknown unless it is two whole numbers, zero or more."""
+    """Unknown unless it is two whole numbers, zero or more, and no more than a model could take."""
     usage = found.get("usage")
     both = [usage.get(k) for k in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else []
-    if len(both) == 2 and all(type(n) is int and n >= 0 for n in both):
+    if len(both) == 2 and all(type(n) is int and 0 <= n <= _MAX_TOKENS for n in both):
         return Usage(both[0], both[1])
     return Usage(None, None)
 

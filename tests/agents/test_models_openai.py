@@ -69,8 +69,8 @@ def test_no_model_says_how_to_connect_one(url: str, name: str) -> None:
         (401, ModelRefused, "model_key"),
         (403, ModelRefused, "model_key"),
         (404, ModelRefused, "model_name"),
-        (400, ModelRefused, "tools"),
-        (422, ModelRefused, "tools"),
+        (400, ModelRefused, "own log"),
+        (422, ModelRefused, "own log"),
         (429, ModelUnavailable, "wait"),
         (500, ModelUnavailable, "its own log"),
         (503, ModelUnavailable, "its own log"),
@@ -184,7 +184,11 @@ def test_an_address_shows_neither_password_nor_query() -> None:
         ({"error": {"message": "rate limited upstream", "code": 429}}, ModelUnavailable, "upstream", "wait"),
         ({"error": "model is loading"}, ModelRefused, "model is loading", ""),
         ({"error": {"message": "x", "code": "503"}}, ModelUnavailable, "HTTP 503", "its own log"),
-        ({"object": "error", "message": "no such field", "code": 400}, ModelRefused, "such field", "tools"),
+        ({"object": "error", "message": "no such field", "code": 400}, ModelRefused, "such field", "own log"),
+        ({"error": {"message": "slow", "code": "rate_limit_exceeded"}}, ModelUnavailable, "HTTP 429", "wait"),
+        ({"error": "slow", "code": 429}, ModelUnavailable, "HTTP 429: slow", "wait"),
+        ({"errors": [{"code": 7009, "message": "upstream away"}]}, ModelRefused, "(upstream away)", ""),
+        ({"error": {"error": {"error": {"message": "deep"}}}}, ModelRefused, "(deep)", ""),
         ({"detail": "not ready"}, ModelRefused, "not ready", ""),
         (
             {"choices": [{"error": {"code": 502, "message": "upstream died"}, "message": {"content": ""}}]},
@@ -209,6 +213,7 @@ def test_an_error_inside_of_200_is_the_endpoints_own(
         "This model's maximum context length is 4096 tokens.",
         "max context 4096 exceeded",
         "exceeds the available context size",
+        "prompt is too long: 210000 tokens > 200000 maximum",
     ],
 )
 def test_a_context_that_is_too_short_says_so(message: str) -> None:
@@ -216,6 +221,60 @@ def test_a_context_that_is_too_short_says_so(message: str) -> None:
     error = refused(Step(status=400, body=json.dumps(body).encode()))
     assert "longer than the model's context" in error.what
     assert "--thread" in error.hint
+
+
+REFUSALS: dict[str, tuple[object, str, str]] = {
+    "google": (
+        [{"error": {"message": "no such role", "status": "INVALID_ARGUMENT"}}],
+        "HTTP 400: no such role",
+        "log",
+    ),
+    "key": (
+        [{"error": {"code": 400, "message": "Please pass a valid API key"}}],
+        "refuses the key",
+        "model_key",
+    ),
+    "fastapi": (
+        {"detail": [{"loc": ["body", "top"], "msg": "not permitted"}]},
+        "HTTP 400: not permitted",
+        "log",
+    ),
+    "tools": (
+        {"error": {"message": "m does not support tools"}},
+        "not support tools",
+        "does this model take tools?",
+    ),
+    "limit": (
+        {"error": {"message": "max_tokens is too large: 2000"}},
+        "output limit",
+        "lower model_output_tokens",
+    ),
+    "list": ([], "HTTP 400", "log"),
+    "odd": ({"error": [[[[[[1]]]]]]}, "HTTP 400: [[", "log"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_is_told_in_its_own_words_with_a_hint_that_fits(name: str) -> None:
+    body, cause, hint = REFUSALS[name]
+    error = refused(Step(status=400, body=json.dumps(body).encode()))
+    assert isinstance(error, ModelRefused)
+    assert cause in error.what
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize("body", [
+    {"error": {"message": "Unrecognized request argument supplied: max_completion_tokens"}},
+    {"detail": [{"type": "extra_forbidden", "loc": ["body", "max_completion_tokens"], "msg": "Extra inputs"}]},
+])  # fmt: skip
+def test_the_limits_other_name_is_the_hint(body: dict[str, Any]) -> None:
+    error = refused(Step(status=422, body=json.dumps(body).encode()))
+    assert error.hint == "set model_output_field to max_tokens"
+
+
+def test_an_error_that_is_nested_deep_is_an_error() -> None:
+    body = '{"error":' * 400 + '"x"' + "}" * 400
+    assert isinstance(refused(Step(body=body.encode())), ModelRefused)
 
 
 def test_what_an_endpoint_says_is_untrusted_text() -> None:

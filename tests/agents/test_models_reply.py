@@ -95,6 +95,8 @@ def test_content(content: Any, text: str, reasoned: bool) -> None:
         ({"prompt_tokens": "10", "completion_tokens": "5"}, None),
         ({"prompt_tokens": -1, "completion_tokens": 5}, None),
         ({"prompt_tokens": True, "completion_tokens": 5}, None),
+        ({"prompt_tokens": 10**30, "completion_tokens": 5}, None),
+        ({"prompt_tokens": 5, "completion_tokens": 2**53 - 1}, None),
         ({"total_tokens": 15}, None),
         ({}, None),
         (None, None),
