@@ -226,7 +226,7 @@ class Pod:
     finalizers: tuple[str, ...] = ()
     """Who must agree before it is gone."""
     unready: Condition | None = None
-    """Its condition Ready, while it does not hold."""
+    """Its condition PodScheduled, or else Ready, while it does not hold."""
     waiting: str = ""
     template_hash: str = ""
     created_ms: int = 0

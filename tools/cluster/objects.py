@@ -130,7 +130,7 @@ def pod(obj: Object) -> Pod:
     started, labels = status.get("startTime"), meta.get("labels") or {}
     state, message = pod_status.resize_state(meta.get("generation", 0), status)
     last = pod_status.last_exit(statuses)
-    unready = next((one for one in conditions_of(status) if one.type == "Ready" and not one.holds), None)
+    against = {one.type: one for one in conditions_of(status) if not one.holds}
     return Pod(
         name=meta["name"],
         phase=status.get("phase", "Unknown"),
@@ -155,7 +155,7 @@ def pod(obj: Object) -> Pod:
         initializing=initializing(obj),
         ends_ms=_ms(meta.get("deletionTimestamp")),
         finalizers=tuple(meta.get("finalizers") or ()),
-        unready=unready,
+        unready=against.get("PodScheduled") or against.get("Ready"),
         waiting=pod_status.waiting(
             (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
         ),

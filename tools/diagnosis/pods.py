@@ -10,6 +10,7 @@ from tools.diagnosis.types import Facts, Finding, Severity
 from tools.metrics.types import Metric
 
 IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+NOBODY = "nobody says why"
 YOUNG_MS = 120_000
 """A pod that is younger and not ready is starting."""
 HOUR_MS = 3_600_000
@@ -18,10 +19,11 @@ STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
 
 
 def pending(facts: Facts) -> Iterator[Finding]:
-    """No node has taken them; the scheduler's event says why."""
+    """No node has taken them; the scheduler's event says why, or else its condition (held by a scheduling gate)."""
     waiting = [p for p in facts.alive if p.phase == "Pending" and p.node is None]
     if waiting:
-        why = quoted(facts.recent("FailedScheduling", within_s=86_400), "the scheduler has not said why")
+        said = newest_reason(facts, waiting) or "the scheduler has not said why"
+        why = quoted(facts.recent("FailedScheduling", within_s=86_400), said)
         yield Finding(
             "pending", worst(facts), f"{of_them(waiting, facts)} Pending: no node has taken them", why
         )
@@ -81,10 +83,9 @@ def cannot_start(facts: Facts) -> Iterator[Finding]:
     """Any other reason for which a container waits (CreateContainerConfigError, …)."""
     stuck = [p for p in facts.alive if p.waiting not in STARTING | IMAGE | {"CrashLoopBackOff"}]
     if stuck:
-        yield Finding(
-            "cannot-start", worst(facts), f"{of_them(stuck, facts)} cannot start",
-            f"pod {stuck[0].name}: {stuck[0].waiting}",
-        )  # fmt: skip
+        warned = quoted(facts.warnings({f"pod/{p.name}" for p in stuck}), "")
+        why = "; ".join(part for part in (f"pod {stuck[0].name}: {stuck[0].waiting}", warned) if part)
+        yield Finding("cannot-start", worst(facts), f"{of_them(stuck, facts)} cannot start", why)
 
 
 def not_ready(facts: Facts) -> Iterator[Finding]:
@@ -95,7 +96,7 @@ def not_ready(facts: Facts) -> Iterator[Finding]:
     if young:
         yield Finding("starting", Severity.NOTED, f"{of_them(young, facts)} are starting", "less than 2m old")
     if late:
-        why = quoted(facts.recent("Unhealthy"), "") or newest_reason(facts, late)
+        why = quoted(facts.recent("Unhealthy"), "") or newest_reason(facts, late) or NOBODY
         yield Finding("not-ready", worst(facts), f"{of_them(late, facts)} run and are not ready", why)
 
 
@@ -166,17 +167,16 @@ def last_in(pod: Pod) -> str:
 
 
 def newest_reason(facts: Facts, pods: Sequence[Pod]) -> str:
-    """The newest that anybody says of these pods: a Warning, what holds their condition Ready back, an end."""
+    """The newest that anybody says of these pods: a Warning, what holds their conditions back, an end; or nothing."""
     about = {f"pod/{pod.name}" for pod in pods}
     if warned := facts.warnings(about):
         return quoted(warned, "")
     held = [(p, why) for p in pods if p.unready and (why := p.unready.message or p.unready.reason)]
     ended = [p for p in pods if p.last_exit]
-    said = "; ".join((
+    return "; ".join((
         *(f"pod {p.name}: {quote(why)}" for p, why in held[:1]),
         *(f"pod {p.name}: {p.restarts} restarts, last ended by {p.last_exit}" for p in ended[:1]),
     ))  # fmt: skip
-    return said or "nobody says why"
 
 
 def worst(facts: Facts) -> Severity:

@@ -6,12 +6,21 @@ from collections.abc import Iterator, Sequence
 from base.durations import written
 from tools.cluster.objects import unix_ms
 from tools.cluster_types import Pod
-from tools.diagnosis.pods import STARTING, YOUNG_MS, is_young, newest_reason, of_them, quote, quoted, worst
+from tools.diagnosis.pods import (
+    NOBODY,
+    STARTING,
+    YOUNG_MS,
+    is_young,
+    newest_reason,
+    of_them,
+    quote,
+    quoted,
+    worst,
+)
 from tools.diagnosis.types import Facts, Finding, Severity
 
 _AROUND = re.compile(r"\A(\(combined from similar events\): )?Error creating: ")
 """What controllers put before the apiserver's words (pkg/controller/controller_utils.go; client-go, tools/record)."""
-_NOBODY = "it has no pods, and nobody says why"
 _QUOTA = ("exceeded quota", "failed quota")
 """What a refusal by a ResourceQuota says (plugin/pkg/admission/resourcequota)."""
 
@@ -69,7 +78,7 @@ def terminating(facts: Facts) -> Iterator[Finding]:
     if first.finalizers:
         why = f"pod {first.name}: waits for {quote(', '.join(first.finalizers))}"
     else:
-        why = newest_reason(facts, late)
+        why = newest_reason(facts, late) or NOBODY
     yield Finding("terminating", level, what, why)
 
 
@@ -89,11 +98,21 @@ def _newest(facts: Facts) -> str:
     """The newest Warning about any part; else what pods say; else the newest condition that is against it."""
     if warned := facts.warnings():
         return quoted(warned, "")
-    told = newest_reason(facts, facts.alive) if facts.alive else ""
+    told = newest_reason(facts, facts.pods)
     against = [one for one in facts.workload.conditions if one.message and not one.holds]
     newest = max(against, key=lambda one: one.since_ms, default=None)
-    silent = "it is paused: no pod is made of its template" if facts.workload.paused else _NOBODY
-    return told or (quote(newest.message) if newest else silent)
+    return told or (quote(newest.message) if newest else _silent(facts))
+
+
+def _silent(facts: Facts) -> str:
+    """Where no event, condition or end says anything."""
+    if facts.alive:
+        return NOBODY
+    if facts.pods:
+        return f"its pods have ended, or are ending: {facts.pods[0].name} is {facts.pods[0].phase}"
+    if facts.workload.paused:
+        return "it is paused: no pod is made of its template"
+    return "it has no pods, and nobody says why"
 
 
 def _unready_since(facts: Facts) -> int:
@@ -126,4 +145,4 @@ def _held_by(facts: Facts, late: Sequence[Pod]) -> str:
     init = f"pod {first.name}: waits for init container {first.initializing}" if first else ""
     warned = facts.warnings({f"pod/{p.name}" for p in late})
     parts = [part for part in (init, quoted(warned, "")) if part]
-    return "; ".join(parts) or newest_reason(facts, late)
+    return "; ".join(parts) or newest_reason(facts, late) or NOBODY

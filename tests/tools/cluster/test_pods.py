@@ -171,3 +171,12 @@ def test_an_autoscaler_at_its_bound() -> None:
     assert (found.cpu_percent, found.target_percent, found.current, found.desired) == (93, 60, 10, 10)
     assert (found.able, found.active, found.limited) == (True, True, True)
     assert found.reasons == ("ReadyForNewScale", "ValidMetricFound", "TooManyReplicas", "Unknown")
+
+
+def test_what_holds_a_pod_back_is_its_scheduling_before_its_readiness() -> None:
+    gate, unready = condition("PodScheduled", "SchedulingGated", "False"), condition("Ready", "Held", "False")
+    for said, reason in (([unready, gate], "SchedulingGated"), ([unready], "Held")):
+        found = objects.pod(pod({"conditions": said})).unready
+        assert found is not None
+        assert found.reason == reason
+    assert objects.pod(pod({"conditions": [condition("PodScheduled"), condition("Ready")]})).unready is None

@@ -174,6 +174,32 @@ def test_without_pods_and_words_it_is_said_that_nobody_says_why() -> None:
     assert (said.what, said.evidence) == ("0 of 2 ready for 1h", '"no minimum availability"')
 
 
+def test_pods_that_have_all_ended_are_said_to_have_ended() -> None:
+    ended = pod(ready=False, phase="Failed")
+    assert worst(dead(ended)).evidence == "its pods have ended, or are ending: web-0 is Failed"
+    told = event("Evicted", "The node was low on resource: memory.")
+    assert worst(dead(ended, events=[told])).evidence.startswith('Evicted: "The node was low')
+
+
+def test_a_scheduling_gate_is_told_by_the_condition_of_the_pod() -> None:
+    """The scheduler sends no event about it."""
+    gated = condition("PodScheduled", False, "SchedulingGated", "Scheduling is blocked")
+    assert worst(dead(pod(phase="Pending", node=None, ready=False, unready=gated))).evidence == (
+        'pod web-0: "Scheduling is blocked"'
+    )
+    silent = worst(dead(pod(phase="Pending", node=None, ready=False)))
+    assert silent.evidence == "the scheduler has not said why"
+
+
+def test_what_keeps_a_container_from_being_made_is_told_in_the_kubelets_words() -> None:
+    waits = pod(phase="Pending", ready=False, waiting="CreateContainerConfigError")
+    first = worst(dead(waits, events=[event("Failed", 'Error: secret "db" not found', count=3)]))
+    assert first.rule == "cannot-start"
+    assert first.evidence == (
+        'pod web-0: CreateContainerConfigError; Failed: "Error: secret \\"db\\" not found" (x3)'
+    )
+
+
 def test_what_was_made_just_now_or_asks_for_nothing_is_not_broken() -> None:
     new = workload(replicas=2, ready=0, updated=0, created_at="2026-03-02T13:59:00Z")
     assert not [f for f in diagnose(facts(workload=new, pods=())) if f.severity is Severity.BROKEN]
