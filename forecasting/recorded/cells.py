@@ -9,6 +9,12 @@ from forecasting.errors import BadTrace
 _MISSING = frozenset({"", "nan", "null", "none", "na"})
 _MOST_S = 1e11
 """The year 5138. Today in milliseconds is more."""
+_FINER = (
+    (1e14, "milliseconds", "1000"),
+    (1e17, "microseconds", "1000000"),
+    (1e20, "nanoseconds", "1000000000"),
+)
+"""Below so much, a Unix time of these centuries is in that unit."""
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(Z|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII | re.IGNORECASE,
@@ -34,7 +40,7 @@ def number(text: str) -> float | None:
 def instant(text: str, where: str) -> tuple[float, bool]:
     """Unix seconds or seconds from the start, and whether it is a time of day without an offset (read as UTC).
 
-    Raises BadTrace: no time, before the start, or in milliseconds.
+    Raises BadTrace: no time, before the start, or in a finer unit.
     """
     at, bare = number(text), False
     if at is None:
@@ -42,9 +48,14 @@ def instant(text: str, where: str) -> tuple[float, bool]:
     if not math.isfinite(at) or at < 0:
         raise BadTrace(f"`{text[:40]}` is not a time", where, _HINT)
     if at > _MOST_S:
-        hint = "these look like milliseconds: divide them by 1000"
-        raise BadTrace(f"`{text[:40]}` is not a time in seconds", where, hint)
+        raise BadTrace(f"`{text[:40]}` is not a time in seconds", where, _finer(at))
     return at, bare
+
+
+def _finer(at: float) -> str:
+    """In which unit today's Unix time is such a number."""
+    unit, by = next((u for most, *u in _FINER if at < most), _FINER[-1][1:])
+    return f"these look like {unit}: divide them by {by}"
 
 
 def _moment(text: str, where: str) -> tuple[float, bool]:

@@ -208,7 +208,8 @@ def test_a_hint_says_what_may_be() -> None:
     assert "CPU cores, or leave the cell empty" in hint("0,x", TRACE)
     assert "empty" not in hint("0,x", RECORDING)
     assert "a counter's reset" in hint("0,-7", TRACE)
-    assert "look like milliseconds" in hint("1700000000000,1", TRACE)
+    for zeros, unit in (("000", "milliseconds"), ("000000", "microseconds"), ("000000000", "nanoseconds")):
+        assert hint(f"1700000000{zeros},1", TRACE) == f"these look like {unit}: divide them by 1{zeros}"
 
 
 CSV = "ts,value\n1,2\n"
