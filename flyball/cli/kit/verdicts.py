@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flyball.wiring import App
-    from tools.path.outcome import Result
+    from tools.path.outcome import Applied, Result
     from tools.path.put_back import Tried
     from tools.path.verifier import Verified
 
@@ -23,17 +23,30 @@ async def give_due(app: "App") -> None:
             for line in lines(verified):
                 note(line)
     except (LogUnavailable, LogTampered) as e:
-        note(f"what is to be verified stays so: {safe(e.what)}")
-        note(f"  {safe(e.hint)}")
+        _stays_owed(e)
+
+
+def _stays_owed(e: "LogUnavailable | LogTampered") -> None:
+    note(f"what is to be verified stays so: {safe(e.what)}")
+    note(f"  {safe(e.hint)}")
 
 
 async def until_verified(app: "App", result: "Result", until_us: int) -> "Verified | None":
     """Wait for the change's verdict, whoever gives it, until `until_us` of the clock's microseconds at most;
-    None where it is not given by then, or none is owed."""
+    None where it is not given by then, or none is owed. A log that is away or tampered with keeps it owed, and does
+    not hide that the change was made."""
     from tools.path.outcome import Applied
 
     if not isinstance(result, Applied) or not result.due_ms:
         return None
+    try:
+        return await _polled(app, result, until_us)
+    except (LogUnavailable, LogTampered) as e:
+        _stays_owed(e)
+        return None
+
+
+async def _polled(app: "App", result: "Applied", until_us: int) -> "Verified | None":
     clock, intent = app.context.clock, await app.log.entry(result.record)
     while True:
         due = app.context.now_ms() >= result.due_ms

@@ -13,6 +13,7 @@ from audit.errors import LogUnavailable
 from flyball.cli.kit.verdicts import document, lines, until_verified, worse
 from tests.kit.command_line import Flyball
 from tests.kit.installation import LOCAL, allow, scale, write_policy
+from tests.kit.log_attacks import execute
 from tests.tools.path.test_verification import FullAfter, swept
 from tests.tools.rig import Rig, rig
 from tests.tools.workloads import workload
@@ -143,5 +144,19 @@ def test_the_waiting_command_tries_again_and_says_what_is_still_owed(
         one.cluster.looks = 0
         found = await until_verified(cast("App", one), done, one.clock.mono_us() + 10_000_000)
         assert found is not None
+
+    waiting(tmp_path, work)
+
+
+def test_a_log_that_was_tampered_with_does_not_hide_the_change(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work(one: Rig, done: Result) -> None:
+        one.clock.advance(300_000)
+        execute(tmp_path / "audit.db", "UPDATE audit_claim SET value = 1 WHERE key LIKE 'verify/%'")
+        assert await until_verified(cast("App", one), done, one.clock.mono_us()) is None
+        said = capsys.readouterr().err
+        assert "what is to be verified stays so: the log's verify/" in said
+        assert "flyball audit verify" in said
 
     waiting(tmp_path, work)
