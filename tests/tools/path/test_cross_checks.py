@@ -9,6 +9,7 @@ it before it writes; nothing is sent.
 | `changed/` given back                                 | no cooldown                                     |
 | an intent out of the workload's index                 | the same                                        |
 | a record edited, its hash with it                     | another outcome, vote, or value to go back to   |
+| a vote put in behind the last record                  | an approval that nobody gave                    |
 | `stop/` given back, or its record out of the index    | what is stopped goes on                         |
 """
 
@@ -26,7 +27,7 @@ from audit.store.read import Reader
 from policies.claim_keys import STOP
 from sandbox.api.faults import Fault, FaultKind
 from tests.kit.crash_rig import Rig, run
-from tests.kit.log_attacks import edit, execute, hide_from_index
+from tests.kit.log_attacks import edit, execute, hide_from_index, put_in
 from tests.kit.logs import run as run_async
 from tools.path import kill_switch
 from tools.path.cross_checks import CrossChecks
@@ -116,6 +117,25 @@ def test_a_record_that_was_edited_with_its_hash_is_not_used(
     async def attack(rig: Rig) -> None:
         edit(log_of(rig), kind, change)
         await nothing_is_sent(rig, "is not proven by what was signed", id="request-1", replicas=4)
+
+    after_one_action(folder, attack)
+
+
+def test_a_vote_that_was_put_in_by_hand_does_not_count(folder: Path) -> None:
+    """No integer says that a vote was given, so only the tree can tell."""
+
+    def vote(record: dict[str, Any]) -> None:
+        record |= {
+            "id": "01a00000-0000-7000-8000-000000000000",
+            "kind": "approval.granted",
+            "approval": {"by": "human:boss", "groups": ["group:sre"], "expires_ms": 2**50},
+            "claims": [],
+        }
+
+    async def attack(rig: Rig) -> None:
+        put_in(log_of(rig), "action.outcome", vote)
+        with pytest.raises(LogTampered, match="is not proven by what was signed"):
+            await rig.context.journal.standing(rig.scale(4, id="request-1"))
 
     after_one_action(folder, attack)
 
