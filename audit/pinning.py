@@ -13,7 +13,7 @@ from audit.proofs import root_at
 from audit.store.read import Reader
 from audit.tree import EMPTY_ROOT
 
-Record = Callable[[Gap, int], Awaitable[None]]
+TellGap = Callable[[Gap, int], Awaitable[None]]
 
 
 class Pinning:
@@ -37,14 +37,14 @@ class Pinning:
         error = self._pinned.error if self._pinned else None
         return f"{error.where}: {error.what}" if error else None
 
-    async def begin(self, record: Record) -> None:
+    async def begin(self, tell: TellGap) -> None:
         """From now on heads are pinned. A gap is recorded; where there is none to compare with, it begins again.
 
         Nothing of that is in the log's way: what fails is `error`.
         """
         error: LogUnavailable | None = None
         try:
-            await self._restore(record)
+            await self._restore(tell)
         except LogUnavailable as e:
             error = e
         self._pinned = PinnedCheckpoint(self._path, self._signer.verifier, self._root_at)
@@ -69,14 +69,14 @@ class Pinning:
         if self._pinned:
             self._pinned.stop()
 
-    async def _restore(self, record: Record) -> None:
+    async def _restore(self, tell: TellGap) -> None:
         gap = self._gap
         if gap and gap.pinned is not None:
-            await record(gap, self._size)
+            await tell(gap, self._size)
         elif gap or not self._size:
             with pinned_file.beginning(self._path, self._newest(), self._signer.verifier) as lost:
                 if lost and gap and self._size:
-                    await record(gap, self._size)
+                    await tell(gap, self._size)
 
     def _newest(self) -> str:
         """Of an empty log too: pinned before its first record, no log with records was ever without."""

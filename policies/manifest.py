@@ -29,11 +29,6 @@ def listed(texts: Mapping[str, bytes]) -> dict[str, bytes]:
     return {path: raw for path, raw in texts.items() if PurePath(path).name != MANIFEST}
 
 
-def manifest_of(texts: Mapping[str, bytes]) -> str:
-    """The manifest of policy files by name, as sha256sum writes it."""
-    return "".join(f"{_sha256(raw)}  {name}\n" for name, raw in sorted(texts.items()))
-
-
 def _beside(path: str, texts: Mapping[str, bytes]) -> dict[str, bytes]:
     folder = PurePath(path).parent
     paths = [PurePath(other) for other in texts]

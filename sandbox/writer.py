@@ -145,9 +145,7 @@ def _key(target: Target) -> Key:
     try:
         return key_for(target)
     except NotFound as error:
-        raise NeverHappened(
-            error.what, where=error.where, hint=error.hint, code="KindUnknown", quotes=error.quotes
-        ) from error
+        raise error.recast(NeverHappened, code="KindUnknown") from error
 
 
 def _object(value: object) -> Mapping[str, Any]:

@@ -4,11 +4,14 @@ The three kinds of failed write decide everything: NeverHappened is final, Defin
 MayHaveHappened is never retried and never final: the resolver looks.
 """
 
+from typing import Any, TypeVar
+
 from base.errors import FlyballError
 from base.text import harmless
 
 _MOST = 2048
 """Characters of what an error says."""
+_Kind = TypeVar("_Kind", bound="ToolError")
 
 
 class ToolError(FlyballError):
@@ -33,6 +36,12 @@ class ToolError(FlyballError):
         quotes = http is not None if quotes is None else quotes
         super().__init__(harmless(what, _MOST), where=where, hint=harmless(hint, _MOST) if quotes else hint)
         self.code, self.http, self.quotes = harmless(code, 128), http, quotes
+
+    def recast(self, kind: type[_Kind], **other: Any) -> _Kind:
+        """The same as an error of another kind, where it has another effect; `other` parts replace its own.
+        Whose words it holds is never lost on the way."""
+        same = {name: getattr(self, name) for name in ("what", "where", "hint", "code", "http", "quotes")}
+        return kind(**{**same, **other})
 
 
 class ArgumentsInvalid(ToolError):

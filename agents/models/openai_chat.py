@@ -56,9 +56,7 @@ class OpenAIChat:
             body["tools"] = list(tools)
         found = await self._asked(body, max_tokens)
         if isinstance(found, EndpointError) and found.limit_refused and not self._endpoint.limit_field:
-            self._limit = LIMIT_FIELDS[
-                self._limit == LIMIT_FIELDS[0]
-            ]  # some know one name only, some the other
+            (self._limit,) = set(LIMIT_FIELDS) - {self._limit}  # some know one name only, some the other
             found = await self._asked(body, max_tokens)
         if isinstance(found, EndpointError):
             raise error_of(found, self._endpoint)

@@ -25,7 +25,7 @@ class Proposal:
     """One line of a pass. `proposed` replicas are None where nothing is proposed; `why` is a short code, `reason` the
     sentence that goes into the record; `cpu` is utilisation in percent of requests, None where nobody computed it.
 
-    `wanted` is what the strategy came to, where something else is proposed for it: the nearest that is allowed;
+    `moved_from` is what the strategy came to, where something else is proposed for it: the nearest that is allowed;
     `notes` are what a person should know of the change besides.
     """
 
@@ -35,13 +35,17 @@ class Proposal:
     cpu: int | None
     why: str
     reason: str = ""
-    wanted: int | None = None
+    moved_from: int | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> int | None:
+        """What the strategy came to, whatever is proposed for it."""
+        return self.proposed if self.moved_from is None else self.moved_from
 
     def to(self, replicas: int | None) -> "Proposal":
         """Another figure in the place of what is proposed; what was wanted first stays known."""
-        wanted = self.proposed if self.wanted is None else self.wanted
-        return replace(self, proposed=replicas, wanted=wanted)
+        return replace(self, proposed=replicas, moved_from=self.wanted)
 
     def said(self, note: str) -> "Proposal":
         """With something that a person should know; the record keeps it too."""

@@ -152,7 +152,7 @@ def test_it_aims_at_the_nearest_that_policy_allows(
     box = FakeToolbox(least=least, limit=limit)
     found, _, _ = tuned(FakeObserver({"web": load}, [workload("web")]), box)
     (row,) = found.rows
-    assert (row.proposal.wanted, row.proposal.proposed, row.proposal.why) == (wanted, proposed, why)
+    assert (row.proposal.moved_from, row.proposal.proposed, row.proposal.why) == (wanted, proposed, why)
     assert [json.loads(call.arguments)["replicas"] for call in box.calls] == ([proposed] if proposed else [])
     assert row.status == ("simulated" if proposed else "kept")
     (note,) = row.proposal.notes
@@ -182,7 +182,7 @@ def test_it_goes_down_no_further_than_the_budgets_let_a_node_be_drained(
     (row,) = tuned(observer)[0].rows
     assert (row.proposal.proposed, row.proposal.why) == (proposed, why)
     moved = proposed != 1
-    assert row.proposal.wanted == (1 if moved else None)
+    assert row.proposal.moved_from == (1 if moved else None)
     assert row.proposal.notes == (
         (f"poddisruptionbudget {', '.join(b.name for b in budgets)} would let no pod be moved at 1",)
         if moved
@@ -210,7 +210,7 @@ def test_it_goes_up_no_further_than_the_quotas_admit_pods(
     (row,) = tuned(observer)[0].rows
     assert (row.proposal.proposed, row.proposal.why) == (proposed, why)
     if proposed != 6:
-        assert row.proposal.wanted == 6
+        assert row.proposal.moved_from == 6
         (note,) = row.proposal.notes
         assert note.startswith(f"resourcequota team has room for {(proposed or 4) - 4} more pods (")
 
@@ -244,7 +244,7 @@ def test_budget_and_policy_together_keep_both_figures() -> None:
         {"web": [200] * 4}, [workload("web")], known=Restraints((Budget("web", min_available=1),))
     )
     (row,) = tuned(observer, FakeToolbox(least=3))[0].rows
-    assert (row.proposal.wanted, row.proposal.proposed) == (1, 3)
+    assert (row.proposal.moved_from, row.proposal.proposed) == (1, 3)
 
 
 @pytest.mark.parametrize(("named", "proposed"), [(True, 6), (False, None)])
@@ -255,7 +255,7 @@ def test_a_statefulset_is_moved_only_where_policy_names_the_kind(named: bool, pr
     (row,) = found.rows
     assert row.proposal.proposed == proposed
     if not named:
-        assert (row.proposal.wanted, row.proposal.why) == (6, "statefulset-not-named")
+        assert (row.proposal.moved_from, row.proposal.why) == (6, "statefulset-not-named")
 
 
 @pytest.mark.parametrize(

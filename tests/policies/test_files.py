@@ -1,5 +1,6 @@
 """Threat 30: a policy file that is there and not read, and its deny with it; one that is gone; one that is huge."""
 
+import hashlib
 import os
 import subprocess
 import time
@@ -10,7 +11,7 @@ import pytest
 
 from policies.errors import PolicyInvalid
 from policies.files import MAX_FILE_BYTES, MAX_SET_BYTES, files_of
-from policies.manifest import MANIFEST, manifest_of
+from policies.manifest import MANIFEST
 from policies.source import PolicySource
 from tests.kit.policies import CATALOGUE, CLUSTERS, PEOPLE, ask, decide, deny, rule, text
 
@@ -140,9 +141,14 @@ def test_30_many_files_are_refused_before_they_are_parsed(folder: Path) -> None:
 
 @pytest.fixture
 def sealed(folder: Path) -> Path:
-    texts = {file.name: file.read_bytes() for file in folder.iterdir()}
-    (folder / MANIFEST).write_text(manifest_of(texts), encoding="utf-8")
+    seal(folder, *sorted(folder.iterdir()))
     return folder
+
+
+def seal(folder: Path, *files: Path) -> None:
+    """A manifest of these files, as sha256sum writes it."""
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+    (folder / MANIFEST).write_text("".join(lines), encoding="utf-8")
 
 
 def _gone(folder: Path) -> None:
@@ -191,7 +197,7 @@ def test_a_change_with_its_manifest_is_taken(sealed: Path) -> None:
     running = source(sealed)
     running.current()
     (sealed / "deny.yaml").unlink()
-    (sealed / MANIFEST).write_text(manifest_of({"allow.yaml": (sealed / "allow.yaml").read_bytes()}))
+    seal(sealed, sealed / "allow.yaml")
     assert decide(running.current(), ask()).verdict == "allow"
     assert running.problem is None
 

@@ -83,10 +83,6 @@ def _replaces_some(workload: Workload) -> None:
         )
 
 
-def _describe(_: RestartArgs, workload: Workload) -> str:
-    return replacement(workload)
-
-
 def _kubectl(_: RestartArgs, workload: Workload) -> str:
     t = workload.target
     return f"kubectl rollout restart {t} -n {t.namespace} --context {t.cluster}"
@@ -106,7 +102,7 @@ SPEC = ActionSpec(
     deltas=lambda _, __: (),
     patches=_patches,
     inverse=_inverse,
-    describe=_describe,
+    describe=lambda _, workload: replacement(workload),
     kubectl=_kubectl,
     rbac=(
         RbacRule("apps", "deployments", ("get", "patch")),

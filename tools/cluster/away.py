@@ -20,10 +20,7 @@ class AwayCluster:
         return self._identity
 
     async def _refuse(self, *_: object, **__: object) -> NoReturn:
-        why = self._why
-        raise ClusterUnavailable(
-            why.what, where=why.where, hint=why.hint, code=why.code, http=why.http, quotes=why.quotes
-        )
+        raise self._why.recast(ClusterUnavailable)
 
     namespaces = list_workloads = read = root_owner = pods = events = _refuse
     autoscaler = restraints = resizable = usage = _refuse

@@ -10,6 +10,7 @@ from audit.clock import Clock
 from tools.cluster.answer_cache import AnswerCache
 from tools.cluster.api import METADATA_ONLY
 from tools.cluster.kinds import Object
+from tools.cluster.names import is_object_name
 from tools.cluster.objects import controller_of
 from tools.cluster.pages import Pages
 from tools.errors import ClusterUnavailable, NeverHappened, NotFound
@@ -18,7 +19,6 @@ KNOWN_US = 60_000_000
 """How long the kinds of an API group are remembered, in microseconds."""
 UNKNOWN = "unknown"
 _VERSION = re.compile(r"(?:[a-z0-9][-.a-z0-9]{0,252}/)?v[a-z0-9]{1,30}")
-_NAME = re.compile(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?")
 _UNCONFIRMED = (NotFound, NeverHappened, ClusterUnavailable)
 
 
@@ -39,7 +39,7 @@ class ControllerNames:
         if resource is None:
             return UNKNOWN
         name = str(reference.get("name"))
-        if named and _NAME.fullmatch(name):
+        if named and is_object_name(name):
             space = f"namespaces/{obj['metadata']['namespace']}/" if resource["namespaced"] else ""
             path = f"{_base(version)}/{space}{resource['name']}/{name}"
             uid = await self._uid(path)

@@ -1,7 +1,6 @@
 """Who may own a workload's fields: the namespace's autoscalers, and what the cluster serves at all."""
 
 import asyncio
-import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from tools.cluster.answer_cache import AnswerCache
 from tools.cluster.controllers import ControllerNames
 from tools.cluster.deployers import application_of, ignores_replicas
 from tools.cluster.kinds import APPLICATIONS, AUTOSCALERS, RESIZERS, SCALERS, Object
+from tools.cluster.names import is_object_name
 from tools.cluster.owners import Above, ownership_of, resources_owner_of
 from tools.cluster.pages import Pages
 from tools.cluster_types import Ownership
@@ -19,7 +19,6 @@ from tools.errors import ClusterUnavailable, NeverHappened, NotFound
 DISCOVERY_US = 60_000_000
 """How long it is remembered whether an optional API (KEDA, a VPA, pods/resize) is served, in microseconds."""
 KEEPERS_US = 1_000_000
-_NAMED = re.compile(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?")
 
 # From the apiserver's watch cache. A list "as of now" waits for the cache's next progress report, up to 100 ms
 # each time, and who keeps a field does not change between two such reports.
@@ -83,9 +82,9 @@ class FieldOwnersReader:
 
     async def _application(self, namespace: str, name: str) -> Object:
         """As it was at most a second ago; empty where it is not there or may not be read: it then ignores nothing."""
-        if not (_NAMED.fullmatch(namespace) and _NAMED.fullmatch(name)) or not await self._serves(
-            APPLICATIONS.group
-        ):
+        if not (is_object_name(namespace) and is_object_name(name)):
+            return {}
+        if not await self._serves(APPLICATIONS.group):
             return {}
         path = f"{APPLICATIONS.collection(namespace)}/{name}"
 

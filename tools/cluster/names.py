@@ -1,5 +1,7 @@
 """`deploy/web` as kubectl writes it, to a Target; and nothing that is not exactly a name."""
 
+import re
+
 from pydantic import ValidationError
 
 from policies.types import Target
@@ -16,6 +18,7 @@ ALIASES = {alias: kind for kind, aliases in KINDS.items() for alias in (kind, *a
 """Whatever a kind may be called, with its name here."""
 SHORT = "deploy, deployment, sts, statefulset, ds, daemonset, job"
 """What people call the kinds, for a hint."""
+_OBJECT = re.compile(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?")
 
 
 def target(cluster: str, namespace: str | None, workload: str) -> Target:
@@ -35,6 +38,11 @@ def target(cluster: str, namespace: str | None, workload: str) -> Target:
             where="workload",
             hint="lower-case letters, digits, `-` and `.` (RFC 1123)",
         ) from e
+
+
+def is_object_name(text: str) -> bool:
+    """Whether an object of the API can have this name (an RFC 1123 subdomain): what may go into a path."""
+    return _OBJECT.fullmatch(text) is not None
 
 
 def is_handle(text: str) -> bool:

@@ -6,17 +6,16 @@ nothing untrusted: it is named only where it is an object that the apiserver nam
 annotation or a reference gives the kind of owner, never a name: that is untrusted text, however it is spelt.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from policies.types import Target
 from tools.cluster.deployers import ARGO_CD, deployers_of
 from tools.cluster.kinds import WORKLOADS, Object
+from tools.cluster.names import is_object_name
 from tools.cluster.objects import controller_of
 from tools.cluster_types import Ownership
 
-_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 _MAKERS = {"ScaledObject": "scaledobject"}
 _VPA_ONLY_ADVISES = frozenset({"Off", "Initial"})
 _KINDS = {kind: one.name for kind, one in WORKLOADS.items()}
@@ -77,7 +76,7 @@ def aimed_at(target: Target, autoscalers: Iterable[Object]) -> Object | None:
 def _named(reference: Object) -> str:
     """A name as shown to models and on terminals: what a reference holds is checked by nobody but us."""
     name = str(reference.get("name", ""))
-    return name if _NAME.fullmatch(name) else "unknown"
+    return name if is_object_name(name) else "unknown"
 
 
 def _aims_at(target: Target, ref: Object, default_kind: str) -> bool:

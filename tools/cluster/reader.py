@@ -207,14 +207,9 @@ class KubernetesCluster:
         try:
             items = await self._pages.list(POD_METRICS, target.namespace, query)
         except (NotFound, ClusterUnavailable) as error:
-            raise ClusterUnavailable(
-                f"metrics.k8s.io gave no usage: {error.what}",
-                where=error.where,
-                hint="install or repair metrics-server; check: kubectl top pods",
-                code=error.code,
-                http=error.http,
-                quotes=error.quotes,
-            ) from error
+            what = f"metrics.k8s.io gave no usage: {error.what}"
+            hint = "install or repair metrics-server; check: kubectl top pods"
+            raise error.recast(ClusterUnavailable, what=what, hint=hint) from error
         return self._pages.parse(lambda: [objects.pod_usage(obj) for obj in items], f"usage of {path}")
 
     def recall(self, target: Target, uid: str, resource_version: str) -> Workload | None:

@@ -92,7 +92,7 @@ class KubernetesWriter:
         try:
             return await self._reader.own_pod(target, pod)
         except (NotFound, ClusterUnavailable) as error:
-            raise _unsent(error) from error
+            raise error.recast(NeverHappened) from error
 
     def _pod(self, answer: Mapping[str, Any], target: Target) -> Pod:
         try:
@@ -127,7 +127,7 @@ class KubernetesWriter:
         try:
             seen = await self._reader.read(target)
         except (NotFound, ClusterUnavailable) as error:
-            raise _unsent(error) from error
+            raise error.recast(NeverHappened) from error
         body = {
             "apiVersion": "autoscaling/v1",
             "kind": "Scale",
@@ -194,17 +194,6 @@ def _scaled(before: Workload, answer: Mapping[str, Any], manager: str, operation
 
 def _without_replicas(one: Manager) -> Manager:
     return replace(one, fields=tuple(field for field in one.fields if field != "spec.replicas"))
-
-
-def _unsent(error: NotFound | ClusterUnavailable) -> NeverHappened:
-    return NeverHappened(
-        error.what,
-        where=error.where,
-        hint=error.hint,
-        code=error.code,
-        http=error.http,
-        quotes=error.quotes,
-    )
 
 
 def _written(error: Exception, target: Target) -> MayHaveHappened:

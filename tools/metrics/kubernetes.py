@@ -40,14 +40,7 @@ class KubernetesMetrics:
         try:
             said = await self._said(metric, target, now_ms)
         except (ClusterUnavailable, NeverHappened) as error:
-            raise MetricsUnavailable(
-                error.what,
-                where=error.where,
-                hint=error.hint,
-                code=error.code,
-                http=error.http,
-                quotes=error.quotes,
-            ) from error
+            raise error.recast(MetricsUnavailable) from error
         if said is None:
             return Number(metric, SPECS[metric].unit, None, "not_served", None, None, 0, 0)
         return number(metric, said, now_ms)

@@ -1,7 +1,7 @@
 """The result of a request. Applied, Simulated, Refused and Failed are outcomes; Pending and Unknown are states."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from policies.decision import Decision
 from policies.types import Observation, Request
@@ -28,6 +28,11 @@ class Applied:
     """What was not done, where a batch of pods stopped half-way; what was done is in `after`."""
     quotes: bool = False
     """`partial` may hold words of a server (ToolError.quotes)."""
+
+    @property
+    def status(self) -> Literal["applied", "in_part", "unchanged"]:
+        """In one word; a write that stopped half-way is never `applied`."""
+        return "in_part" if self.partial else "unchanged" if self.unchanged else "applied"
 
 
 @dataclass(frozen=True, slots=True)

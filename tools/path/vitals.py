@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from policies.types import Judged, Target
-from tools.cluster_types import Pod
 from tools.errors import ToolError
 from tools.metrics.types import Metric
 from tools.path.context import Context
@@ -60,14 +59,10 @@ async def look(context: Context, target: Target, window_s: int, metrics: Iterabl
         ready=workload.ready,
         replicas=workload.replicas,
         restarted=len(ended),
-        oom_killed=sum(_oom_killed(pod) for pod in ended),
+        oom_killed=sum(pod.last_exit == "OOMKilled" for pod in ended),
         images=tuple(container.image for container in workload.containers),
         metrics={name: await _figure(context, name, target, now) for name in metrics},
     )
-
-
-def _oom_killed(pod: Pod) -> bool:
-    return pod.last_exit == "OOMKilled"
 
 
 async def _figure(context: Context, name: Judged, target: Target, now_ms: int) -> Figure:

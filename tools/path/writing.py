@@ -53,9 +53,7 @@ class Writing:
         except MayHaveHappened as e:
             what = f"the dry run before the write got no answer ({e.what}); nothing was written"
             hint = "try again when the cluster answers"
-            raise NeverHappened(
-                what, where=e.where, hint=hint, code="rehearsal", http=e.http, quotes=e.quotes
-            ) from e
+            raise e.recast(NeverHappened, what=what, hint=hint, code="rehearsal") from e
         if found.partial:
             what = f"the dry run was refused half-way, so nothing was written: {found.partial}"
             hint = "fix the error shown, then ask again"

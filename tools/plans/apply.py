@@ -148,10 +148,8 @@ def _voter(vote: Approval) -> Principal:
 
 def _done(step: PlanStep, result: Result) -> StepDone:
     match result:
-        case Applied(partial=left) if left:
-            return StepDone(step, "in_part", f"not done: {left}", result)
-        case Applied(unchanged=same):
-            return StepDone(step, "unchanged" if same else "applied", "", result)
+        case Applied(status=status, partial=left):
+            return StepDone(step, status, f"not done: {left}" if left else "", result)
         case Simulated():
             return StepDone(step, "simulated", "", result)
         case Refused(rule=rule, detail=detail):

@@ -17,6 +17,7 @@ def printable(text: str) -> str:
 
 
 def told(status: CardStatus, e: ToolError, record: int | None) -> Card:
+    """An error as the model and the person see it; `record` is where it is recorded, if it is."""
     what = harmless(e.what, _ERROR)
     text = {"status": status, "error": what, "where": e.where, "hint": e.hint, "record": record}
     return Card(status, printable(f"{e.where}: {what}" if e.where else what), json.dumps(text), record)
@@ -61,17 +62,16 @@ def card_of(result: Result) -> Card:
 
 def _applied(result: Applied, head: str, facts: dict[str, Any]) -> Card:
     """Done, done in part, or so already: a model must not take one for another."""
-    status: CardStatus = "in_part" if result.partial else "unchanged" if result.unchanged else "applied"
     facts |= {
-        "status": status,
+        "status": result.status,
         "diff": result.diff,
         "ready": result.ready,
         "replicas": result.replicas,
         "not_done": harmless(result.partial, _ERROR) or None,
     }
     if result.partial:
-        return _made(status, f"in part  {head}  not done: {facts['not_done']}", facts)
-    return _made(status, f"{status}  {head}", facts)
+        return _made(result.status, f"in part  {head}  not done: {facts['not_done']}", facts)
+    return _made(result.status, f"{result.status}  {head}", facts)
 
 
 def _made(status: CardStatus, line: str, facts: dict[str, Any], handle: str | None = None) -> Card:

@@ -41,10 +41,8 @@ def code(result: Result, ended: "Settled | None" = None) -> Exit:
 
 
 def status(result: Result) -> str:
-    """One word for how it ended; a write that stopped half-way is never `applied`."""
-    if isinstance(result, Applied):
-        return "in_part" if result.partial else "unchanged" if result.unchanged else "applied"
-    return _WORDS[type(result)]
+    """One word for how it ended."""
+    return result.status if isinstance(result, Applied) else _WORDS[type(result)]
 
 
 def settled(ended: "Settled | None") -> dict[str, Any]:
@@ -167,7 +165,7 @@ def lines(result: Result) -> list[str]:
 
 
 def _applied(result: Applied, where: str) -> list[str]:
-    done = "unchanged" if result.unchanged else "in part" if result.partial else "done"
+    done = "done" if result.status == "applied" else result.status.replace("_", " ")
     ready = f"{result.ready} of {result.replicas} ready" if not result.replayed else "carried out before"
     head = f"{where}  {tone(done, 'wait' if result.partial else 'good')}  {_what(result)}   {ready}"
     rest = [f"  not done: {safe(result.partial)}"] if result.partial else []

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agents.tuner.strategy import Strategy
     from flyball.tuning_pass import Tuned
     from flyball.wiring import App
+    from tools.plans.plan import Plan
 
 Yes = Annotated[bool, typer.Option("--yes", help="Apply the plan without asking; what a schedule gives.")]
 Percent = Annotated[
@@ -42,22 +43,20 @@ def run(
         from flyball.tuning_pass import tune
 
         tuned = await tune(app, chosen)
-        if dry or tuned.plan is None or tuned.plan.hopeless:
+        plan = tuned.plan
+        if dry or plan is None or plan.hopeless:
             show.looked(opts, app, tuned, dry)
             raise Stop(show.code_of(tuned))
-        await _applied(opts, app, tuned, yes)
+        await _applied(opts, app, tuned, plan, yes)
 
     opts.run(work)
 
 
-async def _applied(opts: Options, app: "App", tuned: "Tuned", yes: bool) -> None:
+async def _applied(opts: Options, app: "App", tuned: "Tuned", plan: "Plan", yes: bool) -> None:
     """The whole plan, one question, then exactly that plan."""
     from flyball.cli.tune import show
     from flyball.tuning_pass import apply_plan
 
-    plan = tuned.plan
-    if plan is None:
-        raise ValueError("there is nothing to apply")
     shown = [*show.lines(app, tuned), *plan_view.lines(app, plan)]
     plan_view.ask(opts, shown, "apply? ", yes)
     carried = await apply_plan(app, plan, plan_view.teller(opts))

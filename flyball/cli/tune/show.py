@@ -73,8 +73,7 @@ def _row(row: "Row") -> tuple[object, ...]:
     p, card = row.proposal, row.card
     cpu = None if p.cpu is None else f"{p.cpu}%"
     record = card.record if card else None
-    wanted = p.proposed if p.wanted is None else p.wanted
-    return (p.target.name, p.now, wanted, p.proposed, cpu, row.status.replace("_", "-"), record, p.why)
+    return (p.target.name, p.now, p.wanted, p.proposed, cpu, row.status.replace("_", "-"), record, p.why)
 
 
 def _document(app: "App", tuned: "Tuned", dry: bool, carried: "Carried | None" = None) -> None:
@@ -103,7 +102,7 @@ def _item(row: "Row", steps: "Mapping[str, StepDone]") -> dict[str, object]:
     return {
         "target": str(p.target),
         "now": p.now,
-        "wanted": p.proposed if p.wanted is None else p.wanted,
+        "wanted": p.wanted,
         "proposed": p.proposed,
         "cpu_percent": p.cpu,
         "why": p.why,

@@ -171,6 +171,4 @@ def _without(error: MetricsUnavailable, token: str) -> MetricsUnavailable:
     if not token or token not in f"{error.what}{error.where}{error.hint}":
         return error
     what, where, hint = (text.replace(token, "[redacted]") for text in (error.what, error.where, error.hint))
-    return MetricsUnavailable(
-        what, where=where, hint=hint, code=error.code, http=error.http, quotes=error.quotes
-    )
+    return error.recast(MetricsUnavailable, what=what, where=where, hint=hint)
