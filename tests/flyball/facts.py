@@ -96,6 +96,6 @@ def scaler(**more: Any) -> Autoscaler:
 
 
 def manager(name: str, ago_s: int, *fields: str, subresource: str = "") -> Manager:
-    from flyball.cli.kit.render import instant
+    from flyball.cli.kit.instants import instant
 
     return Manager(name, "Update", subresource, instant(NOW_MS - ago_s * 1000), fields or ("spec.replicas",))

@@ -25,18 +25,18 @@ def in_doubt(opts: Options, ctx: typer.Context) -> None:
         return
 
     async def work(app: "App") -> None:
-        from flyball.cli.kit import render
+        from flyball.cli.kit import result_json
 
         results = await app.executor.resolver.sweep()
         if opts.json:
-            items = [render.document(r) for r in results]
+            items = [result_json.document(r) for r in results]
             document({"kind": "InDoubt", **as_json(app), "items": items})
         elif not results:
             note("nothing is in doubt")
         else:
             for result in results:
                 _show(result)
-        if any(render.code(r) is Exit.IN_DOUBT for r in results):
+        if any(result_json.code(r) is Exit.IN_DOUBT for r in results):
             raise Stop(Exit.IN_DOUBT)
 
     opts.run(work, for_log=True)
@@ -44,11 +44,11 @@ def in_doubt(opts: Options, ctx: typer.Context) -> None:
 
 def _show(result: "Result") -> None:
     """How it ended, or, where looking does not tell, how a person says so."""
-    from flyball.cli.kit import render
+    from flyball.cli.kit import render, result_json
 
     first, *rest = render.lines(result)
     say(first)
-    if render.code(result) is not Exit.IN_DOUBT:
+    if result_json.code(result) is not Exit.IN_DOUBT:
         for line in rest:
             advise(line)
         return

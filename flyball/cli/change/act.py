@@ -146,7 +146,7 @@ def perform(
 async def carry_out(opts: Options, app: "App", request: "Request", yes: bool, patience: int) -> None:
     """Ask (unless --yes is given), act, wait if wanted for an approval and for the cluster, print, and end with
     the exit code."""
-    from flyball.cli.kit import output, render, verdicts
+    from flyball.cli.kit import output, render, result_json, verdicts
     from flyball.cli.kit.waiting import until_decided, until_settled
 
     confirmed = None
@@ -165,10 +165,10 @@ async def carry_out(opts: Options, app: "App", request: "Request", yes: bool, pa
         output.say(render.settled_line(ended))
     verified = await verdicts.until_verified(app, result, until_us) if patience else None
     if opts.json:
-        output.document(render.document(result, ended) | verdicts.document(verified))
+        output.document(result_json.document(result, ended) | verdicts.document(verified))
     elif verified is not None:
         output.advise("\n".join(verdicts.lines(verified)))
-    raise Stop(Exit.FAILED if verdicts.worse(verified) else render.code(result, ended))
+    raise Stop(Exit.FAILED if verdicts.worse(verified) else result_json.code(result, ended))
 
 
 async def _asked(opts: Options, app: "App", request: "Request") -> str:

@@ -50,7 +50,7 @@ def approve(
 
 
 async def _one(opts: Options, app: "App", waiting: Any, yes: bool, reason: str) -> None:
-    from flyball.cli.kit import output, render
+    from flyball.cli.kit import output, render, result_json
 
     request = waiting.request
     head = f"{app.place}  {request.action} {request.target} {waiting.diff}   {waiting.handle}"
@@ -61,10 +61,10 @@ async def _one(opts: Options, app: "App", waiting: Any, yes: bool, reason: str) 
     # By its whole digest: a plan that was made meanwhile may begin like the handle that was typed.
     result = await app.approvals.approve(request.digest, app.identity.by_hand(), reason, shown=waiting)
     if opts.json:
-        output.document(render.document(result))
+        output.document(result_json.document(result))
     else:
         render.show(result)
-    raise Stop(render.code(result))
+    raise Stop(result_json.code(result))
 
 
 async def _plan(

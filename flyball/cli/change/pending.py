@@ -50,8 +50,8 @@ async def _rows(app: "App", found: list[Any], plans: "list[WaitingPlan]") -> lis
 
 def behind(found: "Background") -> list[str]:
     """What stands behind a question, as lines for the one who is asked."""
+    from flyball.cli.kit.instants import instant
     from flyball.cli.kit.output import safe, tone
-    from flyball.cli.kit.render import instant
 
     lines = [f"  asked by  {safe(found.asker)}", f"  rule      {safe(', '.join(found.rules)) or '-'}"]
     if found.tainted_ms:
@@ -62,7 +62,7 @@ def behind(found: "Background") -> list[str]:
 
 def item(waiting: Any, found: "Background") -> dict[str, Any]:
     """One question as JSON."""
-    from flyball.cli.kit.render import instant
+    from flyball.cli.kit.instants import instant
 
     request = waiting.request
     return {
@@ -97,7 +97,7 @@ def plan_item(waiting: "WaitingPlan", found: "Background") -> dict[str, Any]:
 
 
 def _behind(found: "Background") -> dict[str, Any]:
-    from flyball.cli.kit.render import instant
+    from flyball.cli.kit.instants import instant
 
     since = instant(found.tainted_ms) if found.tainted_ms else None
     return {"tainted_since": since, "read": list(found.read)}

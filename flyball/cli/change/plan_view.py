@@ -145,7 +145,7 @@ def report(opts: Options, app: "App", carried: "Carried", **more: Any) -> Exit:
 
 def as_json(plan: "Plan") -> dict[str, Any]:
     """A plan as JSON; `verdict` is allow, needs_approval, deny, or later."""
-    from flyball.cli.kit.render import instant
+    from flyball.cli.kit.instants import instant
 
     return {
         "handle": plan.handle,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from audit.record import MAX_TEXT
 from base.errors import FlyballError
 from base.text import storable
+from flyball.cli.kit.instants import instant
 from flyball.cli.kit.options import Options
 from flyball.cli.kit.output import document, note, safe, say, tone
-from flyball.cli.kit.render import instant, lifting
+from flyball.cli.kit.render import lifting
 from flyball.identity import os_user
 from tools.path import kill_switch
 from tools.path.stop_files import StopFileStays

@@ -1,137 +1,16 @@
-"""A Result as a person reads it, as JSON, and as an exit code. Answer first, evidence below, next command last."""
+"""A Result as a person reads it. Answer first, evidence below, next command last."""
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING
 
 from flyball.cli.kit.allowed_now import hints
+from flyball.cli.kit.instants import local
 from flyball.cli.kit.output import Tone, advise, note, safe, tone
-from flyball.exits import Exit
 from tools.errors import ToolError
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.requests import parsed
 
 if TYPE_CHECKING:
     from tools.path.rollout_watcher import Settled
-
-_CODES: dict[type, Exit] = {
-    Applied: Exit.DONE,
-    Simulated: Exit.DONE,
-    Refused: Exit.REFUSED,
-    Failed: Exit.FAILED,
-    Pending: Exit.WAITING,
-    Unknown: Exit.IN_DOUBT,
-}
-_WORDS = {
-    Simulated: "simulated",
-    Refused: "refused",
-    Failed: "failed",
-    Pending: "pending",
-    Unknown: "in_doubt",
-}
-
-
-def code(result: Result, ended: "Settled | None" = None) -> Exit:
-    """The exit code that a result ends a command with; `ended` is how the cluster ended it, if that was waited for.
-
-    Anything but `applied` is a failure here, `deferred` too: the change is not yet as it was asked for.
-    """
-    if isinstance(result, Applied) and (result.partial or (ended is not None and ended.state != "applied")):
-        return Exit.FAILED
-    return _CODES[type(result)]
-
-
-def status(result: Result) -> str:
-    """One word for how it ended."""
-    return result.status if isinstance(result, Applied) else _WORDS[type(result)]
-
-
-def settled(ended: "Settled | None") -> dict[str, Any]:
-    """How the cluster ended it, as JSON; nothing where nobody waited."""
-    if ended is None:
-        return {}
-    facts = {
-        name: getattr(ended, name) for name in ("state", "done", "total", "detail", "waited_ms", "record")
-    }
-    return {"settled": facts}
-
-
-def settled_line(ended: "Settled") -> str:
-    """The typed end of waiting: applied, deferred, infeasible, error, superseded or timeout."""
-    how: Tone = "good" if ended.state == "applied" else "wait" if ended.state == "deferred" else "bad"
-    waited = f"{ended.waited_ms / 1000:.0f} s"
-    return f"  settled: {tone(ended.state, how)}   {safe(ended.detail)}   {waited}"
-
-
-def local(ms: int) -> str:
-    """An instant in the local zone, with the zone: `03:14:02 CEST`."""
-    return datetime.fromtimestamp(ms / 1000, UTC).astimezone().strftime("%H:%M:%S %Z")
-
-
-def instant(ms: int) -> str:
-    """An instant for machines: RFC 3339, UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def document(result: Result, ended: "Settled | None" = None) -> dict[str, Any]:
-    """The JSON of a result; `status` is always there, the rest as far as the status has it."""
-    request = result.request
-    found: dict[str, Any] = {
-        "kind": "ActionResult",
-        "status": status(result),
-        "exit_code": int(code(result, ended)),
-        "context": request.target.cluster,
-        "namespace": request.target.namespace,
-        "target": str(request.target),
-        "action": request.action,
-        "args": request.args,
-        "dry_run": request.mode == "dry_run",
-        "diff": getattr(result, "diff", ""),
-        "record": result.record,
-        "request_id": request.id,
-        "request_digest": request.digest,
-        "replayed": getattr(result, "replayed", False),
-    }
-    return found | _particulars(result) | settled(ended)
-
-
-def _particulars(result: Result) -> dict[str, Any]:
-    match result:
-        case Applied():
-            return {
-                "before": result.before,
-                "after": result.after,
-                "unchanged": result.unchanged,
-                "partial": result.partial or None,
-                "verdict_due": instant(result.due_ms) if result.due_ms else None,
-            }
-        case Refused():
-            headroom = result.decision.headroom if result.decision else ()
-            allowed = [
-                {"rule": r.rule, "dimension": r.dimension, "low": r.low, "high": r.high, "alone": r.alone}
-                for r in headroom
-            ]
-            return {
-                "stage": result.stage,
-                "rule": result.rule,
-                "detail": result.detail,
-                "allowed_now": allowed,
-            }
-        case Failed():
-            return {
-                "error": result.what,
-                "hint": result.hint,
-                "code": result.code,
-                "http_status": result.http,
-            }
-        case Pending():
-            return {"handle": result.handle, "expires": instant(result.expires_ms)}
-        case Unknown():
-            return {"why": result.why, "intent": result.intent}
-        case Simulated():
-            needs = result.decision.approvals if result.decision else ()
-            return {"live_needs": [{"rule": n.rule, "role": n.role, "count": n.count} for n in needs]}
-        case _:
-            assert_never(result)
 
 
 def show(result: Result) -> None:
@@ -140,6 +19,13 @@ def show(result: Result) -> None:
         advise(line)
     if getattr(result, "replayed", False):
         note("  this request was decided before; nothing was sent again")
+
+
+def settled_line(ended: "Settled") -> str:
+    """The typed end of waiting: applied, deferred, infeasible, error, superseded or timeout."""
+    how: Tone = "good" if ended.state == "applied" else "wait" if ended.state == "deferred" else "bad"
+    waited = f"{ended.waited_ms / 1000:.0f} s"
+    return f"  settled: {tone(ended.state, how)}   {safe(ended.detail)}   {waited}"
 
 
 def lines(result: Result) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flyball.cli.kit.render import instant
+from flyball.cli.kit.instants import instant
 from tools.cluster_types import ApiEvent, Autoscaler, Container, JobProgress, Pod, Workload
 from tools.metrics.types import Metric, Number
 

@@ -126,7 +126,7 @@ def _ended(change: "Change") -> str:
 
 def _when(at_ms: int, now_ms: int) -> str:
     """The local time, with its date where that is another day; a word where nobody says when."""
-    from flyball.cli.kit.render import local
+    from flyball.cli.kit.instants import local
 
     if not at_ms:
         return "unknown"
@@ -135,7 +135,7 @@ def _when(at_ms: int, now_ms: int) -> str:
 
 
 def _document(told: _Told, since: str) -> dict[str, Any]:
-    from flyball.cli.kit.render import instant
+    from flyball.cli.kit.instants import instant
     from tools.diagnosis.timeline import document as entry
 
     t = told.target

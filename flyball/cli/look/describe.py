@@ -195,7 +195,7 @@ def _may(allowed: list[dict[str, str]]) -> Iterator[str]:
 
 def _document(facts: "Facts", allowed: list[dict[str, str]]) -> dict[str, Any]:
     from flyball.cli.kit import workload_json
-    from flyball.cli.kit.render import instant
+    from flyball.cli.kit.instants import instant
     from tools.diagnosis.pods import drift
 
     return {

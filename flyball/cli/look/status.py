@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from flyball.cli.kit.away import as_json
+from flyball.cli.kit.instants import instant
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import advise, document, safe, say, tone
-from flyball.cli.kit.render import instant, lifting
+from flyball.cli.kit.render import lifting
 from flyball.exits import Exit, Stop
 
 if TYPE_CHECKING:

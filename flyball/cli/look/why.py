@@ -67,7 +67,7 @@ def _look(finding: "Finding", facts: "Facts") -> str:
 
 
 def _document(facts: "Facts", found: "Sequence[Finding]") -> dict[str, Any]:
-    from flyball.cli.kit.render import instant
+    from flyball.cli.kit.instants import instant
 
     w = facts.workload
     return {

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from base.durations import written
+from flyball.cli.kit.instants import instant
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import advise, document, note, say, table
-from flyball.cli.kit.render import instant
 from flyball.cli.kit.waiting import span as span_s
 from flyball.exits import UsageError
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from base.durations import written
+from flyball.cli.kit.instants import instant
 from flyball.cli.kit.output import safe, say, span, table, tone
-from flyball.cli.kit.render import instant
 
 if TYPE_CHECKING:
     from forecasting.sentinel.exhaustion import Finding

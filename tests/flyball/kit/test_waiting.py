@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flyball.cli.kit import render
+from flyball.cli.kit import render, result_json
 from flyball.exits import Exit
 from flyball.settings import load
 from flyball.wiring import open_app
@@ -37,9 +37,9 @@ def ended(state: str) -> Settled:
 )
 def test_whatever_is_not_as_it_was_asked_for_is_no_success(flyball: Flyball, state: str, code: Exit) -> None:
     result = _applied()
-    assert render.code(result, ended(state)) == code
-    assert render.code(result) == Exit.DONE, "nobody waited"
-    found = render.document(result, ended(state))
+    assert result_json.code(result, ended(state)) == code
+    assert result_json.code(result) == Exit.DONE, "nobody waited"
+    found = result_json.document(result, ended(state))
     assert found["exit_code"] == code
     assert found["settled"]["state"] == state
     assert render.settled_line(ended(state)).startswith(f"  settled: {state}")
@@ -49,9 +49,9 @@ def test_what_was_done_in_part_is_no_success(flyball: Flyball) -> None:
     from dataclasses import replace
 
     half = replace(_applied(), partial="2 pods were not written: conflict")
-    assert render.code(half) == Exit.FAILED
+    assert result_json.code(half) == Exit.FAILED
     assert "  in part  " in render.lines(half)[0]
-    assert render.document(half)["status"] == "in_part"
+    assert result_json.document(half)["status"] == "in_part"
     assert "not done: 2 pods" in render.lines(half)[1]
 
 

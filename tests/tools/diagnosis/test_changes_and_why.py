@@ -133,7 +133,7 @@ def test_even_where_events_are_refused_managers_names_taint(tmp_path: Path) -> N
 
 
 def now(one: Rig) -> str:
-    from flyball.cli.kit.render import instant
+    from flyball.cli.kit.instants import instant
 
     return str(instant(one.clock.wall_ms()))
 

@@ -1,0 +1,13 @@
+"""Instants (Unix ms) as people and as machines read them."""
+
+from datetime import UTC, datetime
+
+
+def local(ms: int) -> str:
+    """An instant in the local zone, with the zone: `03:14:02 CEST`."""
+    return datetime.fromtimestamp(ms / 1000, UTC).astimezone().strftime("%H:%M:%S %Z")
+
+
+def instant(ms: int) -> str:
+    """An instant for machines: RFC 3339, UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
