@@ -13,7 +13,6 @@ from tools.cluster.events import events_of
 from tools.cluster.field_owners import CACHED, FieldOwners, FieldOwnersReader
 from tools.cluster.kinds import (
     BUDGETS,
-    CONTROLLERS,
     LOOKED_AT,
     NAMESPACES,
     POD_METRICS,
@@ -25,6 +24,7 @@ from tools.cluster.kinds import (
 )
 from tools.cluster.owners import Above, aimed_at
 from tools.cluster.pages import Pages
+from tools.cluster.root_owners import RootOwners
 from tools.cluster_types import (
     LISTED,
     ApiEvent,
@@ -39,22 +39,20 @@ from tools.cluster_types import (
 from tools.errors import ClusterUnavailable, NeverHappened, NotFound
 
 _KEPT = 256
-_MAX_OWNERS = 8
 T = TypeVar("T")
-ROOT_US = 60_000_000
 
 
 class KubernetesCluster:
     """Reads of one cluster, under the name that policy knows it by. Close it at the end."""
 
     def __init__(self, api: Api, name: str, clock: Clock) -> None:
-        self.api, self.name, self._clock = api, name, clock
+        self.api, self.name = api, name
         self._identity: ClusterIdentity | None = None
         self._pages = Pages(api.get, api.server)
         self._owners = FieldOwnersReader(self._pages, clock)
         self._seen: OrderedDict[str, Workload] = OrderedDict()
         self._own: OrderedDict[str, dict[str, str]] = OrderedDict()
-        self._roots: dict[str, tuple[int, Target]] = {}
+        self._roots = RootOwners(self._pages, clock)
 
     async def close(self) -> None:
         await self.api.close()
@@ -104,37 +102,9 @@ class KubernetesCluster:
         )
 
     async def root_owner(self, target: Target) -> Target:
-        """Kept for a minute, since owners hardly ever change, and a lease on an old root only lets two
-        processes work side by side: what keeps them apart are the claims and the resourceVersion."""
-        now = self._clock.mono_us()
-        until, root = self._roots.get(target.key, (0, target))
-        if now >= until:
-            root = await self._climbed(target)
-            self._roots[target.key] = (now + ROOT_US, root)
-        return root
-
-    async def _climbed(self, target: Target) -> Target:
-        """Follows `controller: true`. Ends at an owner of a kind that is named only (a custom resource), and
-        below one that is gone or may not be read."""
-        path, here = self._path(target), target
-        for _ in range(_MAX_OWNERS):
-            try:
-                obj = await self.api.get(path, accept=METADATA_ONLY)
-            except (NotFound, NeverHappened):
-                if here == target:
-                    raise
-                return here
-            reference = self._pages.parse(lambda: objects.controller_of(obj["metadata"]), path)  # noqa: B023
-            if reference is None:
-                return here
-            above = _owner_target(target, reference)
-            if above is None:
-                return here
-            here = above
-            if not _is_known(reference):
-                return here
-            path = path_of(here)
-        return here
+        """Kept for a minute (RootOwners)."""
+        self._path(target)
+        return await self._roots.of(target)
 
     async def pods(self, target: Target) -> list[Pod]:
         path = self._path(target)
@@ -258,27 +228,9 @@ def _keep(kept: OrderedDict[str, T], key: str, value: T) -> None:
         kept.popitem(last=False)
 
 
-def _owner_target(below: Target, reference: Object) -> Target | None:
-    """The owner that a reference names; None where it holds what is not a name: it is untrusted text."""
-    try:
-        return Target(
-            cluster=below.cluster,
-            namespace=below.namespace,
-            kind=str(reference["kind"]).lower(),
-            name=reference["name"],
-        )
-    except (KeyError, ValueError):
-        return None
-
-
 def _pod_target(target: Target, name: str) -> Target:
     """Raises NotFound for what can be no pod's name: it goes into a path."""
     try:
         return Target(cluster=target.cluster, namespace=target.namespace, kind="pod", name=name)
     except ValueError:
         raise NotFound(f"`{name[:80]}` is not a pod's name", where=str(target)) from None
-
-
-def _is_known(reference: Object) -> bool:
-    kind = CONTROLLERS.get(reference["kind"].lower())
-    return kind is not None and reference.get("apiVersion", "").rpartition("/")[0] == kind.group
