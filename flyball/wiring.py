@@ -1,31 +1,25 @@
 """The composition root: the only place that chooses and connects the real parts, and constructs a writer."""
 
-import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit.clock import Clock, SystemClock
 from audit.log import Log
-from audit.pinned_checkpoint import PinnedWrite
-from base.errors import FlyballError
-from base.text import storable
-from flyball import __version__
-from flyball.exits import UsageError
 from flyball.identity import LocalIdentity
+from flyball.open_log import open_log, open_world, stop_files
 from flyball.paths import private
-from flyball.place import Place, log_place, pinned_path, place_of, stop_places
+from flyball.place import Place, place_of
 from flyball.policy import policy_source
 from flyball.settings import Settings
-from policies.claim_keys import BUSY, FENCE
+from policies.claim_keys import FENCE
 from policies.types import AgentName, Principal, Scope
 from tools.actions import registry
 from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.leases import SqliteLeases
-from tools.path.stop_files import StopFiles
 from tools.toolbox.governed import GovernedToolbox
 from tools.toolbox.port import Recorder
 from tools.toolbox.recorder import JournalRecorder
@@ -39,8 +33,6 @@ if TYPE_CHECKING:
     from tools.path.verifier import Verifier
     from tools.ports import ClusterReader, ClusterWriter, UsageReader
 
-LOG = logging.getLogger("flyball")
-"""Warnings for the operator: the command line prints them on stderr."""
 PINS = "pins.json"
 """Which cluster a context's name means, in the folder of the log."""
 
@@ -90,95 +82,6 @@ class App:
         return self.identity.agent(name, self.scope(), session)
 
 
-async def open_log(settings: Settings, place: Place, clock: Clock) -> Log:
-    """The log of a place; what is wrong with its pinned checkpoint is a warning.
-
-    Raises LogUnavailable, LogTampered, UsageError.
-    """
-    private(settings.state, place.folder)
-    log = await Log.open(
-        place.log,
-        clock=clock,
-        pinned=pinned_path(settings, place),
-        pinned_write=_pinned_write(settings),
-        software=f"flyball {__version__}",
-    )
-    for problem in filter(None, (log.pinned_warning, log.pinned_error)):
-        LOG.warning("warning: %s\n  flyball audit verify", storable(problem, 1024))
-    return log
-
-
-def _pinned_write(settings: Settings) -> PinnedWrite:
-    match settings["pinned_write"]:
-        case "async" | "sync" as when:
-            return when
-        case other:
-            where = settings.values["pinned_write"].source
-            raise UsageError(f"pinned_write is `{other}`", where=where, hint="write async or sync")
-
-
-def stop_files(settings: Settings, place: Place) -> StopFiles:
-    """The stop files of a place."""
-    return StopFiles(stop_places(settings, place))
-
-
-def agents_named(settings: Settings, place: Place) -> frozenset[str] | None:
-    """The agents that policy names; None where it does not load."""
-    try:
-        return frozenset(policy_source(settings, place).current().agents)
-    except (FlyballError, OSError):
-        return None
-
-
-def open_world(place: Place) -> "World":
-    """The simulated cluster. Where it is gone and its log is not, says that another one begins.
-
-    Raises WorldUnavailable.
-    """
-    from sandbox.world import World
-
-    world = World.open(place.folder)
-    if world.begun and place.log.exists():
-        LOG.warning(
-            "the sandbox world was missing or empty (%s): a new one begins, at its own time\n"
-            "  the log beside it is of the world before, and stays",
-            world.store.path,
-        )
-    return world
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """The log and the local user, without cluster and policy: `flyball stop` works while those do not."""
-
-    place: Place
-    log: Log
-    identity: LocalIdentity
-    stop_files: StopFiles
-
-    async def in_flight(self) -> int:
-        """How many workloads have a write that is in flight or in doubt."""
-        return sum(1 for value in (await self.log.prefixed(BUSY.prefix)).values() if value)
-
-
-@asynccontextmanager
-async def open_switch(settings: Settings) -> AsyncIterator[Switch]:
-    """Open the log alone. Raises LogUnavailable, LogTampered."""
-    place = log_place(settings)
-    with ExitStack() as stack:
-        clock: Clock = SystemClock()
-        if place.simulated:
-            private(settings.state, place.folder)
-            world = open_world(place)
-            stack.callback(world.close)
-            clock = world.clock()
-        log = await open_log(settings, place, clock)
-        try:
-            yield Switch(place, log, LocalIdentity(), stop_files(settings, place))
-        finally:
-            await log.close()
-
-
 @asynccontextmanager
 async def open_app(settings: Settings, *, for_log: bool = False) -> AsyncIterator[App]:
     """Open everything that acting needs, in order; whatever fails leaves nothing open.
@@ -194,20 +97,13 @@ async def open_app(settings: Settings, *, for_log: bool = False) -> AsyncIterato
         parts = await opened
         log = await open_log(settings, place, parts.clock)
         stack.push_async_callback(log.close)
-
-        async def floor(key: str) -> int:
-            name = FENCE.of(key)
-            return (await log.values((name,)))[name]
-
-        leases = SqliteLeases(place.folder / "leases.db", parts.clock, floor)
-        stack.callback(leases.close)
         identity = LocalIdentity()
         context = Context(
             log=log,
             policy=policy_source(settings, place, closed=for_log),
             cluster=await parts.reader.identity(),
             reader=parts.reader,
-            leases=leases,
+            leases=_leases(stack, place, log, parts.clock),
             identity=identity,
             clock=parts.clock,
             stop_files=stop_files(settings, place),
@@ -227,6 +123,16 @@ async def open_app(settings: Settings, *, for_log: bool = False) -> AsyncIterato
             world=parts.world,
             away=parts.away,
         )
+
+
+def _leases(stack: AsyncExitStack, place: Place, log: Log, clock: Clock) -> SqliteLeases:
+    async def floor(key: str) -> int:
+        name = FENCE.of(key)
+        return (await log.values((name,)))[name]
+
+    leases = SqliteLeases(place.folder / "leases.db", clock, floor)
+    stack.callback(leases.close)
+    return leases
 
 
 @dataclass(frozen=True, slots=True)

@@ -410,7 +410,7 @@ SECOND_WAYS = {
     "plans are carried out for a person only": ("tools/second_plan.py", "from tools.plans.plans import Plans"),
     "TLS in the adapters only": ("tools/second_tls.py", "import ssl"),
     "only the log appends to its store": ("tools/second_append.py", "from audit.store.append import Appender"),
-    "only the governed path and wiring know the log": ("sandbox/second_log.py", "from audit.log import Log"),
+    "only the governed path and what opens it know the log": ("sandbox/second_log.py", "from audit.log import Log"),
     "kubernetes in one file": ("tools/cluster/second.py", "import kubernetes.aio"),
     "HTTP to the cluster in its adapter only": ("agents/second_http.py", "import aiohttp"),
     "casbin in the policies' compiler": ("policies/second_casbin.py", "import casbin"),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from audit.record import Record
+from flyball.open_log import open_switch
 from flyball.settings import load
-from flyball.wiring import open_switch
 from policies.types import Principal
 from tests.kit.installation import (
     App,

@@ -10,9 +10,9 @@ import pytest
 
 from audit.clock import SystemClock
 from flyball.exits import UsageError
+from flyball.open_log import open_log
 from flyball.place import place_of
 from flyball.settings import load
-from flyball.wiring import open_log
 from tests.kit.installation import App, flags, kinds, within
 
 

@@ -43,7 +43,7 @@ def scope_of(opts: Options, agent: str | None, cluster: bool) -> tuple["Place", 
 
 def _known(opts: Options, place: "Place", scope: str) -> str:
     """An agent that policy does not name is a typing mistake; where no policy loads, any name may be stopped."""
-    from flyball.wiring import agents_named
+    from flyball.open_log import agents_named
 
     agents = agents_named(opts.urgent_settings, place)
     if agents is not None and scope not in agents:

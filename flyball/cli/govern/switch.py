@@ -17,8 +17,8 @@ from tools.path import kill_switch
 from tools.path.stop_files import StopFileStays
 
 if TYPE_CHECKING:
+    from flyball.open_log import Switch
     from flyball.place import Place
-    from flyball.wiring import Switch
     from tools.path.kill_switch import Turned
 
 
@@ -33,7 +33,7 @@ def throw(opts: Options, place: "Place", scope: str, reason: str) -> None:
 
     Raises NotStopped where nothing takes the stop.
     """
-    from flyball.wiring import stop_files
+    from flyball.open_log import stop_files
 
     reason = storable(reason, MAX_TEXT)
     told = {"scope": scope, "by": os_user(), "at": instant(time.time_ns() // 1_000_000), "reason": reason}

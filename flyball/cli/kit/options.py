@@ -19,8 +19,9 @@ from flyball.exits import Exit, Stop
 if TYPE_CHECKING:
     from asyncio import Task
 
+    from flyball.open_log import Switch
     from flyball.settings import Settings
-    from flyball.wiring import App, Switch
+    from flyball.wiring import App
 
 Format = Literal["table", "json"]
 T = TypeVar("T")
@@ -114,7 +115,7 @@ class Options:
         """Open the log alone: what the kill switch needs, whatever else is broken or unreachable."""
         import asyncio
 
-        from flyball.wiring import open_switch
+        from flyball.open_log import open_switch
 
         async def inside() -> T:
             async with open_switch(self.urgent_settings) as switch:

@@ -139,8 +139,8 @@ def seconds_of(span: str, where: str) -> int:
 
 
 def _world(opts: Options, *, new: bool = False) -> "World":
+    from flyball.open_log import open_world
     from flyball.place import SANDBOX, Place
-    from flyball.wiring import open_world
     from sandbox.world import World
 
     place = Place(SANDBOX, "", opts.settings.state / "sandbox")
