@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from audit.canonical import encode
-from audit.claims import Claim
+from audit.claims import Claim, as_json
+from audit.errors import RecordInvalid
 from audit.record import Record
 from audit.timeline import Stamp, wall_ms
 from audit.tree import leaf_hash
@@ -56,3 +57,22 @@ class Submission:
     lost: Callable[[Claim, int], Leaf] | None
     first_seq: int = -1
     error: BaseException | None = None
+
+
+def leaves_of(records: Sequence[Record], claims: Sequence[Claim]) -> list[Leaf]:
+    """The records as leaves; the last tells what was claimed. Raises RecordInvalid."""
+    for record in records:
+        if record.claims:
+            raise RecordInvalid("`claims` is written by commit", hint="leave it empty in the draft")
+    return [Leaf.of(record) for record in (_telling(records, claims) if claims else records)]
+
+
+def _telling(records: Sequence[Record], claims: Sequence[Claim]) -> list[Record]:
+    """The records, the last of which tells what was claimed."""
+    if not records:
+        raise RecordInvalid("claims without a record", hint="nothing is claimed that the log does not tell")
+    for claim in claims:
+        if not claim.key or not claim.key.isascii() or not claim.key.isprintable():
+            raise RecordInvalid(f"claim key {claim.key!a} is not printable ASCII", where=claim.key)
+    taken = records[-1].model_copy(update={"claims": tuple(as_json(claim) for claim in claims)})
+    return [*records[:-1], taken]

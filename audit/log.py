@@ -12,25 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from audit import pinned_file
-from audit.claims import Claim, ClaimKind, as_json
-from audit.clock import Clock, boot_id
+from audit.claims import Claim, ClaimKind
+from audit.clock import Clock
+from audit.drafts import Drafts
 from audit.errors import ClaimLost, LogTampered, RecordInvalid
-from audit.ids import uuid7
 from audit.keys import Signer, file_signer
-from audit.leaf import Leaf, Submission
+from audit.leaf import Leaf, Submission, leaves_of
 from audit.pinned_checkpoint import PinnedWrite
 from audit.pinned_gap import Gap
 from audit.pinning import Pinning
-from audit.record import MAX_TEXT, Actor, Kind, Record
+from audit.record import Actor, Kind, Record
 from audit.signed_for import SignedFor
 from audit.store import sqlite
 from audit.store.append import Appender
 from audit.store.point_queries import PointQueries
 from audit.store.read import Entry, Reader
-from audit.timeline import Stamp, rfc3339
 from audit.writer import Writer
 
 __all__ = ["Entry", "Log", "Reads"]
@@ -38,7 +35,6 @@ __all__ = ["Entry", "Log", "Reads"]
 Reads = PointQueries
 """What can be asked at one moment."""
 
-SYSTEM = Actor(type="system", id="flyball")
 FOLD_EVERY = 128
 """Commits between two foldings of SQLite's write-ahead log."""
 
@@ -59,7 +55,7 @@ class Log:
         software: str,
     ) -> None:
         """Use `Log.open`. Blocks; raises LogUnavailable or LogTampered."""
-        self._path, self._clock, self._boot, self._software = path, clock, boot_id(), software
+        self._path, self._drafts = path, Drafts(clock, software)
         self.verifier = signer.verifier
         """The public key; its name is the log's origin."""
         self._commits = 0
@@ -67,7 +63,7 @@ class Log:
         with ExitStack() as parts:
             self._connection = sqlite.connect(path)
             parts.callback(self._connection.close)
-            self._appender = Appender(self._connection, path, signer, self._anomaly)
+            self._appender = Appender(self._connection, path, signer, self._drafts.clock_anomaly)
             self._appender.check()
             self._reader = parts.enter_context(Reader(path))
             self._points = PointQueries(path)
@@ -121,24 +117,7 @@ class Log:
 
         `claims` stays empty: commit writes there what was really claimed.
         """
-        wall_ms, world_ms = self._clock.wall_ms(), self._clock.world_ms()
-        fields |= {
-            "id": uuid7(wall_ms),
-            "ts": rfc3339(wall_ms),
-            "mono_us": self._clock.mono_us(),
-            "boot_id": self._boot,
-            "software": self._software,
-            "kind": kind,
-            "actor": actor,
-        }
-        if world_ms is not None:
-            fields["world_ts"] = rfc3339(world_ms)
-        try:
-            return Record.model_validate(fields)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = f"{kind}.{'.'.join(str(part) for part in first['loc'])}"
-            raise RecordInvalid(f"{where}: {first['msg']}", where=where) from error
+        return self._drafts.draft(kind, actor=actor, **fields)
 
     async def commit(
         self,
@@ -157,11 +136,11 @@ class Log:
         that does not fit (too large, too deep) the attempt is recorded.
         """
         try:
-            leaves = _leaves(records, claims if spend else ())
+            leaves = leaves_of(records, claims if spend else ())
         except RecordInvalid as error:
             await self._tell_of(records, error)
             raise
-        submission = Submission(leaves, claims, spend, _refusal(lost) if lost else None)
+        submission = Submission(leaves, claims, spend, _as_leaf(lost) if lost else None)
         await self._writer.submit(submission)
         seq = submission.first_seq
         return tuple([Entry(seq + i, leaf.record, leaf.hash) for i, leaf in enumerate(leaves)])
@@ -254,15 +233,7 @@ class Log:
         refused = next((r for r in records if r.id == error.where), records[-1] if records else None)
         if refused is None:
             return
-        same = {name: getattr(refused, name) for name in ("resource", "run_id", "request_id", "mode")}
-        labels = {"refused": refused.kind, "id": refused.id}
-        await self.commit(
-            [
-                self.draft(
-                    "annotation", actor=refused.actor, reason=error.what[:MAX_TEXT], labels=labels, **same
-                )
-            ]
-        )
+        await self.commit([self._drafts.refused(refused, error)])
 
     def _close(self) -> None:
         self._writer.stop()
@@ -270,18 +241,14 @@ class Log:
 
     async def _begin(self) -> None:
         """The first record, once, whichever of several processes opens first."""
-        first = self.draft("log.opened", actor=SYSTEM, observation={"vkey": self.verifier.text})
         try:
-            await self.commit([first], [_BeginsOnce()])
+            await self.commit([self._drafts.opened(self.verifier.text)], [_BeginsOnce()])
         except ClaimLost:
             return
 
     async def _tell_gap(self, gap: Gap, size: int) -> None:
         """Record what the pinned checkpoint does not prove of the first `size` records."""
-        again = "" if gap.pinned is not None else "; it begins again here"
-        reason = f"{gap.sentence(size)}{again}"
-        draft = self.draft("pinned.anomaly", actor=SYSTEM, reason=reason, observation=gap.told(size))
-        await self.commit((draft,))
+        await self.commit([self._drafts.pinned_gap(gap, size)])
 
     def _append(self, batch: Sequence[Submission]) -> str | None:
         """On the writer's thread, before the acknowledgement."""
@@ -297,13 +264,6 @@ class Log:
         if self._commits % FOLD_EVERY == 0:
             sqlite.fold(self._connection)
 
-    def _anomaly(self, back_ms: int, before: Stamp, leaf: Leaf) -> Leaf:
-        """Tells of a clock that went back; its own time is that of the record it goes before."""
-        seen = {"back_ms": back_ms, "before_ms": before.wall_ms, "after_ms": leaf.stamp.wall_ms}
-        draft = self.draft("clock.anomaly", actor=SYSTEM, observation=seen)
-        same = {"ts": leaf.record.ts, "mono_us": leaf.record.mono_us, "boot_id": leaf.record.boot_id}
-        return Leaf.of(draft.model_copy(update=same))
-
     async def _read(self, function: Callable[..., _T], *args: Any) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._reads, function, *args)
 
@@ -318,23 +278,5 @@ class _BeginsOnce:
     gap: int = 0
 
 
-def _refusal(lost: Callable[[Claim, int], Record]) -> Callable[[Claim, int], Leaf]:
+def _as_leaf(lost: Callable[[Claim, int], Record]) -> Callable[[Claim, int], Leaf]:
     return lambda claim, stored: Leaf.of(lost(claim, stored))
-
-
-def _leaves(records: Sequence[Record], claims: Sequence[Claim]) -> list[Leaf]:
-    for record in records:
-        if record.claims:
-            raise RecordInvalid("`claims` is written by commit", hint="leave it empty in the draft")
-    return [Leaf.of(record) for record in (_telling(records, claims) if claims else records)]
-
-
-def _telling(records: Sequence[Record], claims: Sequence[Claim]) -> list[Record]:
-    """The records, the last of which tells what was claimed."""
-    if not records:
-        raise RecordInvalid("claims without a record", hint="nothing is claimed that the log does not tell")
-    for claim in claims:
-        if not claim.key or not claim.key.isascii() or not claim.key.isprintable():
-            raise RecordInvalid(f"claim key {claim.key!a} is not printable ASCII", where=claim.key)
-    taken = records[-1].model_copy(update={"claims": tuple(as_json(claim) for claim in claims)})
-    return [*records[:-1], taken]

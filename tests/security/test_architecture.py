@@ -267,12 +267,12 @@ RULES = (
          " tools.reading.screening tools.toolbox.governed tools.toolbox.recorder",
          "await app.log.commit((r,))"),
     rule("records", lambda t: _attributes(t, r"\blog\.draft$"), "tools.approvals.plan_votes tools.path.context"
-         " tools.path.journal tools.path.kill_switch tools.plans.records"
+         " tools.path.journal tools.path.kill_switch tools.path.run_records tools.plans.records"
          " tools.reading.screening tools.toolbox.governed", "app.log.draft('annotation', actor=a)"),
     rule("runs and model calls", lambda t: _drafts(t, "run.started", "run.finished", "model.call"),
-         "tools.path.journal", "log.draft('model.call', actor=a)"),
+         "tools.path.run_records", "log.draft('model.call', actor=a)"),
     rule("annotations", lambda t: _drafts(t, "annotation"),
-         "audit.log tools.path.journal", "log.draft('annotation', actor=a)"),
+         "audit.drafts tools.path.run_records", "log.draft('annotation', actor=a)"),
     rule("records of the path", lambda t: _drafts(
             t, "approval.requested", "approval.granted", "approval.denied", "policy.decision",
          "action.intent",

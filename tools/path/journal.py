@@ -97,15 +97,7 @@ class Journal:
 
     def resolving(self, intent: Record, actor: Actor) -> Record:
         """A resolver begins to look into an intent that works on pods; durable before it fences them off."""
-        return self.log.draft(
-            "tool.read",
-            actor=actor,
-            resource=intent.resource,
-            request_id=intent.request_id,
-            request_digest=intent.request_digest,
-            parents=(Parent(rel="intent", id=intent.id),),
-            labels={"action": "resolve"},
-        )
+        return self._of("tool.read", intent, actor, labels={"action": "resolve"})
 
     def decision(
         self,
@@ -182,19 +174,8 @@ class Journal:
         actor: Actor | None = None,
     ) -> Record:
         """What was seen of a change after its write, or done about it."""
-        return self.log.draft(
-            kind,
-            actor=actor or intent.actor,
-            run_id=intent.run_id,
-            resource=intent.resource,
-            request_id=intent.request_id,
-            request_digest=intent.request_digest,
-            view_digest=intent.view_digest,
-            mode=intent.mode,
-            observation=observation,
-            labels=labels,
-            parents=(Parent(rel="intent", id=intent.id),),
-        )
+        same = {name: getattr(intent, name) for name in ("run_id", "view_digest", "mode")}
+        return self._of(kind, intent, actor or intent.actor, observation=observation, labels=labels, **same)
 
     def asked(
         self,
@@ -245,19 +226,28 @@ class Journal:
         actor: Actor | None = None,
         evidence: dict[str, Any] | None = None,
     ) -> Record:
-        return self.log.draft(
+        return self._of(
             kind,
-            actor=actor or actor_of(request.principal),
-            resource=intent.resource,
-            request_id=request.id,
-            request_digest=request.digest,
+            intent,
+            actor or actor_of(request.principal),
             view_digest=intent.view_digest,
             mode=request.mode,
             run_id=request.run_id,
             outcome=outcome,
             after=after,
             observation=evidence,
+        )
+
+    def _of(self, kind: Kind, intent: Record, actor: Actor, **fields: Any) -> Record:
+        """A record that follows from an intent: of its workload and its request."""
+        return self.log.draft(
+            kind,
+            actor=actor,
+            resource=intent.resource,
+            request_id=intent.request_id,
+            request_digest=intent.request_digest,
             parents=(Parent(rel="intent", id=intent.id),),
+            **fields,
         )
 
     def _draft(
@@ -280,30 +270,6 @@ class Journal:
             request=request.document if whole else None,
             **fields,
         )
-
-    def run_started(
-        self, who: Principal, run_id: str, detail: dict[str, object], parents: tuple[Parent, ...] = ()
-    ) -> Record:
-        """A run begins, with what it was asked for."""
-        return self.log.draft("run.started", actor=actor_of(who), run_id=run_id, args=detail, parents=parents)
-
-    def run_finished(
-        self, who: Principal, run_id: str, detail: dict[str, object], parents: tuple[Parent, ...] = ()
-    ) -> Record:
-        """A run is over, with its result."""
-        return self.log.draft(
-            "run.finished", actor=actor_of(who), run_id=run_id, args=detail, parents=parents
-        )
-
-    def model_call(self, who: Principal, thread: str, model: str, facts: dict[str, object]) -> Record:
-        """A model answered in `thread`."""
-        actor = actor_of(who).model_copy(update={"model": model[:512]})
-        return self.log.draft("model.call", actor=actor, args=facts, labels={"thread": thread})
-
-    def turn_stopped(self, who: Principal, thread: str, why: str, detail: str) -> Record:
-        """A turn in `thread` ended for a reason of ours."""
-        labels = {"thread": thread, "stopped": why}
-        return self.log.draft("annotation", actor=actor_of(who), reason=detail[:4096], labels=labels)
 
 
 def _undone(request: Request) -> tuple[Parent, ...]:

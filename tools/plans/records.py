@@ -9,6 +9,7 @@ from audit.errors import LogTampered
 from audit.log import Entry
 from audit.record import Parent, Record, Verdict
 from policies.types import Principal, Request
+from tools.path import run_records
 from tools.path.journal import Journal, actor_of, parent_of, resource_of
 from tools.plans.plan import LATER, Carried, Plan, PlanStep
 
@@ -79,13 +80,13 @@ def restored(entry: Entry, asked: Sequence[Entry]) -> Recorded:
 def run_started(journal: Journal, recorded: Recorded, by: Principal, excluded: Sequence[str]) -> Record:
     """An application of the plan begins: who applies it, what they left out."""
     args: dict[str, object] = {"plan": recorded.plan.digest, "excluded": list(excluded)}
-    return journal.run_started(by, recorded.plan.run_id, args, _of_plan(recorded))
+    return run_records.run_started(journal.log, by, recorded.plan.run_id, args, _of_plan(recorded))
 
 
 def run_finished(journal: Journal, recorded: Recorded, by: Principal, carried: Carried) -> Record:
     """It has ended: how many of its steps ended how."""
     args: dict[str, object] = {"plan": recorded.plan.digest, **carried.counts()}
-    return journal.run_finished(by, recorded.plan.run_id, args, _of_plan(recorded))
+    return run_records.run_finished(journal.log, by, recorded.plan.run_id, args, _of_plan(recorded))
 
 
 def _of_plan(recorded: Recorded) -> tuple[Parent, ...]:

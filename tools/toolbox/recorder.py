@@ -1,4 +1,4 @@
-"""The Recorder on top of the journal: the only way by which an agent's run or model call gets into the log."""
+"""The Recorder on top of the log: the only way by which an agent's run or model call gets into the log."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -6,6 +6,7 @@ from dataclasses import asdict
 from audit.record import Record
 from policies.types import Principal
 from tools.errors import ToolError
+from tools.path import run_records
 from tools.path.context import Context
 from tools.toolbox.port import ModelCall
 
@@ -20,21 +21,21 @@ class JournalRecorder:
     """Implements Recorder: one record a call, each in a commit of its own."""
 
     def __init__(self, context: Context) -> None:
-        self._c, self._journal = context, context.journal
+        self._c = context
 
     async def run_started(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
-        await self._keep(who, self._journal.run_started(who, run_id, dict(detail)))
+        await self._keep(who, run_records.run_started(self._c.log, who, run_id, dict(detail)))
 
     async def run_finished(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
-        await self._keep(who, self._journal.run_finished(who, run_id, dict(detail)))
+        await self._keep(who, run_records.run_finished(self._c.log, who, run_id, dict(detail)))
 
     async def model_called(self, who: Principal, thread: str, call: ModelCall) -> None:
         facts = asdict(call)
         model = facts.pop("model")
-        await self._keep(who, self._journal.model_call(who, thread, model, facts))
+        await self._keep(who, run_records.model_call(self._c.log, who, thread, model, facts))
 
     async def turn_stopped(self, who: Principal, thread: str, why: str, detail: str) -> None:
-        await self._keep(who, self._journal.turn_stopped(who, thread, why, detail))
+        await self._keep(who, run_records.turn_stopped(self._c.log, who, thread, why, detail))
 
     async def _keep(self, who: Principal, record: Record) -> None:
         if (why := self._c.identity.refuses(who)) is not None:
