@@ -60,7 +60,7 @@ def lags(first_unpinned: str, last: str) -> bool:
     return wall_ms(last) - wall_ms(first_unpinned) > LAG_MS
 
 
-class Gaps:
+class PinnedNotes:
     """What verification says of the pinned checkpoint beside comparing it: where it began again, and how far behind
     it is."""
 

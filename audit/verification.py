@@ -13,7 +13,7 @@ import orjson
 from audit import causal
 from audit.checkpoints import Checkpoints
 from audit.note import Checkpoint, Verifier
-from audit.pinned_gap import Gaps
+from audit.pinned_gap import PinnedNotes
 from audit.replay import Replay
 from audit.report import Report
 from audit.store import scan, schema_faults
@@ -42,8 +42,8 @@ class Verification:
         self._connection, self._report = connection, report
         self._heads = Checkpoints(scan.heads(connection), verifier, anchor, report, full)
         self._replay, self._timeline = Replay(), Timeline(report, now_ms)
-        self._pins = Gaps(report, anchor.size if anchor else None)
-        self._gaps = False
+        self._pinned = PinnedNotes(report, anchor.size if anchor else None)
+        self._incomplete = False
         """Records are missing: what they told, and the place of those after them in the tree, nobody knows."""
         self._indexed = True
         """The indexes are what the tables say, so that a record that is not found is not there."""
@@ -78,7 +78,7 @@ class Verification:
         last = behind - 1
         what = f"record {first} is missing" if first == last else f"records {first} to {last} are missing"
         self._report.found("contiguity", first, what)
-        self._gaps = True
+        self._incomplete = True
         self._heads.lose()
 
     def _record(self, row: Row) -> None:
@@ -98,7 +98,7 @@ class Verification:
 
     def _grow(self, row: Row) -> None:
         for tile in self._heads.append(row.seq, self._leaf(row)):
-            if not self._heads.broken or (tile.level == 0 and not self._gaps):
+            if not self._heads.broken or (tile.level == 0 and not self._incomplete):
                 for at, what in scan.tile_faults(self._connection, tile):
                     self._report.found("tiles", at, what)
         self._heads.reached(row.seq + 1)
@@ -113,22 +113,26 @@ class Verification:
 
     def _meaning(self, seq: int, body: dict[str, Any]) -> None:
         if "parents" in body or body["kind"].startswith("action."):
-            for what in causal.faults(seq, body, self._known) if self._indexed and not self._gaps else ():
+            for what in (
+                causal.faults(seq, body, self._known) if self._indexed and not self._incomplete else ()
+            ):
                 self._report.found("causal", seq, what)
-        for what in self._replay.take(body.get("claims", ()), body.get("v", 1)) if not self._gaps else ():
+        for what in (
+            self._replay.take(body.get("claims", ()), body.get("v", 1)) if not self._incomplete else ()
+        ):
             self._report.found("claims", seq, what)
         self._timeline.take(seq, body)
-        self._pins.take(seq, body)
+        self._pinned.take(seq, body)
 
     def _known(self, record_id: str) -> causal.Known | None:
         return scan.known(self._connection, record_id)
 
     def _end(self, size: int) -> None:
         self._heads.end(size)
-        if self._gaps or not self._indexed:
-            why = "records are missing" if self._gaps else "an index is damaged"
+        if self._incomplete or not self._indexed:
+            why = "records are missing" if self._incomplete else "an index is damaged"
             self._report.noted("causal", None, f"{why}: causal order was not checked to the end")
-        if self._gaps:
+        if self._incomplete:
             self._report.noted("claims", None, "records are missing: claims were not checked to the end")
         else:
             for what in self._replay.differences(scan.claims(self._connection)):
@@ -136,4 +140,4 @@ class Verification:
         for what in scan.surplus_tiles(self._connection, size):
             self._report.found("tiles", None, what)
         self._timeline.end()
-        self._pins.end(size)
+        self._pinned.end(size)

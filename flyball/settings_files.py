@@ -114,7 +114,7 @@ def parsed(path: Path, raw: bytes, known: Mapping[str, Known]) -> dict[str, str]
     try:
         table = tomllib.loads(raw.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as e:
-        raise UsageError(str(e), where=str(path), hint="fix the file, or remove --config") from e
+        raise UsageError(f"is not TOML: {e}", where=str(path), hint="correct it, or remove the file") from e
     for key, value in table.items():
         if key not in known:
             hint = "settings: " + ", ".join(known)

@@ -44,10 +44,8 @@ class EndpointError:
     @property
     def said(self) -> str:
         """In one harmless line."""
-        status = f"HTTP {self.status}" if self.status else ""
-        return (
-            ": ".join(part for part in (status, harmless(self.message, _MOST)) if part) or "no reason given"
-        )
+        parts = (f"HTTP {self.status}" if self.status else "", harmless(self.message, _MOST))
+        return ": ".join(filter(None, parts)) or "no reason given"
 
     @property
     def limit_field(self) -> str:

@@ -34,13 +34,8 @@ def not_made(facts: Facts) -> Iterator[Finding]:
     missing = 0 if "pods" in facts.missing else facts.workload.replicas - len(facts.alive)
     if not failed and not (refused and missing > 0):
         return
-    whose = (
-        f"{missing} pods are"
-        if missing > 1
-        else "a pod is"
-        if missing == 1
-        else "pods of its newest template are"
-    )
+    of_newest = "pods of its newest template are"
+    whose = f"{missing} pods are" if missing > 1 else "a pod is" if missing == 1 else of_newest
     said = refused[-1].message if refused else failure.message if failure else ""
     why = f"FailedCreate: {quote(_AROUND.sub('', said), 400)}"
     if any(word in said for word in _QUOTA):
