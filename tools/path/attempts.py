@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 
 from audit.errors import AuditError
 from base.interrupts import interrupted, shield_until_done
@@ -70,9 +69,8 @@ class AttemptRunner:
                 return await self._failed(ctx, e, ledger)
             decision = await self.decide(ctx, attempt, standing.votes, values)
             if decision.verdict is VerdictKind.DENY:
-                if decision.stage == "policy":
-                    decision = replace(decision, detail=decision.detail + await self._c.announced_by())
-                return await self.refuse(ctx.request, decision, attempt, ledger, manual(ctx, attempt))
+                no = await self._c.explained(decision)
+                return await self.refuse(ctx.request, no, attempt, ledger, manual(ctx, attempt))
             if decision.verdict is VerdictKind.NEEDS_APPROVAL or decision.permit is None:
                 return await self._ask(ctx.request, decision, attempt, standing, ledger)
             if ctx.confirmed not in (None, attempt.seen.view_digest):

@@ -2,10 +2,11 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from audit.clock import Clock
+from audit.drafts import SYSTEM
 from audit.log import Log
 from audit.record import MAX_TEXT, Actor, Record
 from base.text import storable
@@ -21,7 +22,6 @@ from tools.path.journal import Journal, actor_of
 from tools.path.stop_files import StopFiles
 from tools.ports import ClusterReader, Leases
 
-SYSTEM = Actor(type="system", id="flyball")
 PROBLEM = "problem"
 """The label of a policy.changed record that is about files: why they are not in force, or `none` once they are."""
 
@@ -99,14 +99,19 @@ class Context:
             return dict(values)
         return {**values, POLICY_EPOCH.of(self.cluster.name): gate.snapshot.epoch}
 
-    async def announced_by(self) -> str:
-        """Who announced the policy in force, for a refusal; empty where the log does not say."""
+    async def explained(self, no: Decision) -> Decision:
+        """A refusal because another policy is in force, with who announced that one; any other as it is."""
+        if no.stage != "policy":
+            return no
+        return replace(no, detail=no.detail + await self._announced_by())
+
+    async def _announced_by(self) -> str:
+        """Who announced the policy in force, for behind a sentence; empty where the log does not say."""
         for entry in await self.log.find(kinds=("policy.changed",), newest_first=True, limit=100):
             if PROBLEM not in (entry.record.labels or {}):
                 actor = entry.record.actor
-                return (
-                    f"; it was announced by {actor.id}, {actor.session or 'no session'}: record {entry.seq}"
-                )
+                who = f"{actor.id}, {actor.session or 'no session'}"
+                return f"; it was announced by {who}: record {entry.seq}"
         return ""
 
     def _changed(self, actor: Actor, digest: str, problem: str | None = None) -> Record:

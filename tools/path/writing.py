@@ -1,7 +1,7 @@
 """One attempt that the gate allows: its intent made durable, then one write, then how it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from audit.claims import Claim as Claimed
@@ -102,9 +102,7 @@ class Writing:
         """The refusal is recorded; an earlier conflict of this request still has to be."""
         await self.ledger.flush()
         request = self.delivery.ctx.request
-        no = lost_decision(request, self.decision.policy_digest, e.claim)
-        if no.stage == "policy":
-            no = replace(no, detail=no.detail + await self.context.announced_by())
+        no = await self.context.explained(lost_decision(request, self.decision.policy_digest, e.claim))
         return refused(request, no, e.seq or 0, self.delivery.attempt)
 
     async def _send(self, intent: Entry) -> Result:
