@@ -84,7 +84,7 @@ def _killed_at(kube: Namespace, folder: Path, number: int) -> None:
 
 
 def _is_told_as_it_was(console: Console, done: int) -> None:
-    """One intent, one end; where a part was done the end says so."""
+    """One intent, one end; where a part was done the end says so: it was killed before the last pod."""
     found = records(console)
     (intent,) = [record for record in found if record.kind == "action.intent" and record.mode == "live"]
     (end,) = [
@@ -93,5 +93,5 @@ def _is_told_as_it_was(console: Console, done: int) -> None:
         if record.kind in ENDS and any(p.rel == "intent" and p.id == intent.id for p in record.parents)
     ]
     assert end is not None
-    assert end.status == ("applied" if done else "not_applied")
+    assert end.status == ("in_part" if done else "not_applied")
     assert not done or f"{done} of {PODS}" in (end.detail or ""), end

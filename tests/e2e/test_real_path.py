@@ -75,7 +75,7 @@ def test_contexts_as_clouds_name_them(kube: Namespace, tmp_path: Path, context: 
 def test_all_namespaces_are_those_that_policy_lets_be_listed(kube: Namespace, console: Console) -> None:
     """This test's policy lets one namespace be listed, of those that the cluster has."""
     kube.workload("web", 2)
-    done = console.run("get", "-A")
+    done = console.run("get", "-A", "--no-base")
     assert done.code == 0, done.err
     head, row = [line.split() for line in done.out.splitlines()]
     assert (head[:2], row[:2]) == (["NAMESPACE", "NAME"], [kube.name, "deployment/web"])

@@ -6,7 +6,7 @@ from typing import Any, Protocol, assert_never
 
 from agents.ops.events import Asked, CardShown, Event, Said, Stopped, Waiting
 from flyball.cli.kit import output
-from flyball.cli.kit.output import Tone, note, safe, say, tone
+from flyball.cli.kit.output import Tone, guide, note, safe, say, tone
 
 _TONES: dict[str, Tone] = {
     "applied": "good",
@@ -80,7 +80,7 @@ def _waiting(event: Waiting) -> None:
     handle = safe(event.handle)
     say(f"       {tone('needs approval', 'wait')}  {handle}")
     say(f"         /approve {handle}     /deny {handle} reason     /show {handle}")
-    note(f"  outside of the chat: flyball approve {handle}")
+    guide(f"  outside of the chat: flyball approve {handle}")
 
 
 def _stopped(where: str, event: Stopped) -> None:

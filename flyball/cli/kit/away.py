@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from flyball.cli.kit.output import note, safe, tone
+from flyball.cli.kit.output import guide, note, safe, tone
 
 if TYPE_CHECKING:
     from flyball.wiring import App
@@ -13,7 +13,7 @@ def warn(away: "ToolError") -> None:
     """Why, on stderr, before the answer."""
     note(f"{tone('cluster away:', 'bad')} {safe(away.said)}")
     for line in away.hint.splitlines():
-        note(f"  {safe(line)}")
+        guide(f"  {safe(line)}")
     note("  what follows is what the log holds")
 
 

@@ -41,12 +41,17 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """One line beside the data, on stderr."""
-    print(placed(text), file=sys.stderr)  # noqa: T201
+    print(text, file=sys.stderr)  # noqa: T201
 
 
 def advise(text: str) -> None:
-    """One line on stdout that holds a suggested command."""
+    """One line on stdout that holds a suggested command of ours."""
     say(placed(text))
+
+
+def guide(text: str) -> None:
+    """One line on stderr that holds a suggested command of ours: what others wrote is told as it is, by `note`."""
+    note(placed(text))
 
 
 def transient(text: str) -> bool:
@@ -130,7 +135,7 @@ def error(what: str, where: str = "", hint: str = "") -> None:
     place = f"{safe(where)}: " if where else ""
     note(f"{tone('error:', 'bad', sys.stderr)} {place}{safe(what)}")
     for line in hint.splitlines():
-        note(f"  {safe(line)}")
+        guide(f"  {safe(line)}")
 
 
 def age(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import LogTampered, LogUnavailable
-from flyball.cli.kit.output import note, safe, tone
+from flyball.cli.kit.output import guide, note, safe, tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,14 +21,14 @@ async def give_due(app: "App") -> None:
     try:
         async for verified in app.verifier.sweep():
             for line in lines(verified):
-                note(line)
+                guide(line)
     except (LogUnavailable, LogTampered) as e:
         _stays_owed(e)
 
 
 def _stays_owed(e: "LogUnavailable | LogTampered") -> None:
     note(f"what is to be verified stays so: {safe(e.what)}")
-    note(f"  {safe(e.hint)}")
+    guide(f"  {safe(e.hint)}")
 
 
 async def until_verified(app: "App", result: "Result", until_us: int) -> "Verified | None":
@@ -55,7 +55,7 @@ async def _polled(app: "App", result: "Applied", until_us: int) -> "Verified | N
         if clock.mono_us() >= until_us:
             if due:
                 note(f"the verdict on record {result.record} is still owed: it cannot be given now")
-                note("  flyball status")
+                guide("  flyball status")
             return None
         await clock.sleep(POLL_S)
 

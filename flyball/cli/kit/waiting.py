@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from base.durations import DurationInvalid, seconds
-from flyball.cli.kit.output import note, safe, transient
+from flyball.cli.kit.output import guide, note, safe, transient
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ async def until_decided(app: "App", result: "Result", patience: int) -> "Result"
         place = f"{request.target.cluster}/{request.target.namespace}"
         asked = f"{request.action} {request.target} {result.diff}"
         note(f"{place}  waiting for an approval of {handle}: {asked}")
-        note(f"  in another terminal: flyball approve {handle}")
+        guide(f"  in another terminal: flyball approve {handle}")
     while isinstance(result, Pending) and app.context.clock.mono_us() < deadline:
         await app.context.clock.sleep(POLL_S)
         standing = await app.context.journal.standing(result.request)
@@ -62,7 +62,7 @@ async def until_settled(app: "App", result: "Result", patience: int) -> "Settled
         progress.end()
         note(f"the change is applied and stays (record {result.record}); only the waiting ended")
         back = f"; undo: flyball undo {result.record}" if undoable(result) else ""
-        note(f"  {progress.last or 'nothing was seen of it yet'}{back}")
+        guide(f"  {progress.last or 'nothing was seen of it yet'}{back}")
         raise
     finally:
         progress.end()
@@ -80,7 +80,7 @@ class Progress:
         self.last = safe(settling.detail)
         if settling.state is None and self._simulated:
             self._simulated = False
-            note(
+            guide(
                 "  the sandbox's time does not move by itself: flyball sandbox advance 1m, in another terminal"
             )
         if transient(f"  settling  {self.last}"):

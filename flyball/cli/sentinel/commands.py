@@ -37,7 +37,7 @@ def scan(opts: Options, series: File, limit: Limit = None, column: Column = "val
 
     until = reading.moment(now)
     given = reading.samples(series, (column,), "limit", choose=True)
-    bound = reading.limit(limit, given.columns.get("limit", ()), series)
+    bound = reading.limit(limit, given.columns.get("limit", ()), series, given.columns[column])
     try:
         found = gridded(given.at, given.columns[column], now_s=until)
         findings = scanned(found, bound)

@@ -41,10 +41,18 @@ def moment(text: str | None) -> int | None:
     return None if text is None else int(instant(text, "--now")[0])
 
 
-def limit(given: str | None, column: "Sequence[float] | Floats", path: Path) -> float:
-    """What was given, else the newest known of the column `limit`. Raises UsageError."""
+def limit(
+    given: str | None, column: "Sequence[float] | Floats", path: Path, values: "Sequence[float] | Floats"
+) -> float:
+    """What was given, else the newest known of the column `limit`. Raises UsageError, also for thousandths that
+    the series' `values` lie far beyond: `512m` is half a byte, and was hardly meant."""
     if given is not None:
-        return _quantity(given)
+        bound = _quantity(given)
+        if given.endswith("m") and min(values, default=0.0) > 1000 * bound:
+            what = f"`{given}` is {bound:g}, and no value of the series is that low"
+            hint = f"did you mean {given[:-1]}Mi?"
+            raise UsageError(what, where="--limit", hint=hint)
+        return bound
     known = [x for x in column if math.isfinite(x)]
     if not known or known[-1] <= 0:
         what = f"a limit of {known[-1]:g}" if known else "no limit"

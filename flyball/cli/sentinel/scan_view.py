@@ -20,7 +20,8 @@ def show(path: Path, limit: float, series: "Series", findings: "tuple[Finding, .
     lasted = span(series.end_s - series.start_s)
     open_ = sum(_open(f, end_s) for f in findings)
     word = "finding" if len(findings) == 1 else "findings"
-    head = f"{safe(str(path))}  {lasted} at {series.step_s}s, limit {limit:g}: {len(findings)} {word}, {open_} open"
+    what = f"{safe(str(path))}  {lasted} at {series.step_s}s, limit {limit:.12g}"
+    head = f"{what}: {len(findings)} {word}, {open_} open"
     say(tone(head, "bad" if open_ else "plain"))
     if findings:
         for line in table(_TITLES, [_row(f) for f in findings]):

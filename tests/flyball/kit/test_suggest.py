@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flyball.cli.kit.output import error, note
 from flyball.cli.kit.suggest import placed, remember
 from tests.kit.command_line import Flyball
 from tests.kit.installation import LOCAL, OPS, allow, write_policy
@@ -80,3 +81,16 @@ def test_odd_values_reach_the_next_command_as_they_were(value: str) -> None:
         ]  # fmt: skip
     finally:
         remember({})
+
+
+def test_what_others_wrote_is_told_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """An endpoint, an object or a record may say `flyball stop` too: only our own suggestions are completed."""
+    remember({"context": "prod"})
+    try:
+        note("the endpoint says: flyball stop")
+        error("it says: flyball stop", "flyball stop", "flyball undo 4")
+    finally:
+        remember({})
+    said = capsys.readouterr().err
+    assert said.count("flyball stop") == 3
+    assert "flyball --context prod undo 4" in said

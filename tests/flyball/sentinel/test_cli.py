@@ -96,6 +96,7 @@ def test_what_was_corrected_is_said(scan: Scan, capsys: pytest.CaptureFixture[st
         ("ts,value\n1,2\n61,2\n", ["--limit", "１Gi"], "is not a limit"),
         ("ts,value\n1,2\n61,2\n", ["--limit", "NaN"], "is not a limit"),
         ("ts,value\n1,2\n61,2\n", ["--limit", "1e19"], "is not a limit"),
+        ("ts,value\n1,4e8\n61,4e8\n", ["--limit", "512m"], "did you mean 512Mi?"),
         ("ts,value\n1,2\n61,2\n", ["--limit", "9", "--now", "soon"], "error: --now: `soon` is not a time"),
     ],
 )
