@@ -62,16 +62,23 @@ def test_without_a_base_and_a_folder_there_is_no_policy(flyball: Flyball) -> Non
     assert (done.code, "there is no policy" in done.err) == (Exit.USAGE, True)
 
 
-def test_init_writes_a_policy_that_loads_passes_and_has_no_finding(home: Path, flyball: Flyball) -> None:
-    where = "--context prod-eu -n shop"
+@pytest.mark.parametrize(
+    ("cluster", "namespace"),
+    [("prod-eu", "shop"), ("4711", "123"), ("arn:aws:eks:eu-west-1:111122223333:cluster/prod", "true")],
+)
+def test_init_writes_a_policy_that_loads_passes_and_has_no_finding(
+    home: Path, flyball: Flyball, cluster: str, namespace: str
+) -> None:
+    """Whatever YAML would take the names for."""
+    where = f"--context {cluster} -n {namespace}"
     done = flyball(f"policy init {home / 'p'} {where}")
     assert done.code == Exit.DONE
     assert sorted(file.name for file in (home / "p").iterdir()) == ["base.yaml", "rules.yaml"]
     for base in ("", "--no-base"):
-        checked = flyball(f"policy lint --policies {home / 'p'} {base} --clusters prod-eu")
+        checked = flyball(f"policy lint --policies {home / 'p'} {base} --clusters {cluster}")
         assert checked.code == Exit.DONE, checked.out
         assert "0 findings" in checked.out
-        assert flyball(f"policy test --policies {home / 'p'} {base} --clusters prod-eu").code == Exit.DONE
+        assert flyball(f"policy test --policies {home / 'p'} {base} --clusters {cluster}").code == Exit.DONE
     again = flyball(f"policy init {home / 'p'} {where}")
     assert (again.code, "not empty" in again.err) == (Exit.USAGE, True)
 

@@ -40,7 +40,7 @@ class ControllerNames:
             return UNKNOWN
         name = str(reference.get("name"))
         if named and is_object_name(name):
-            space = f"namespaces/{obj['metadata']['namespace']}/" if resource["namespaced"] else ""
+            space = f"namespaces/{obj['metadata']['namespace']}/" if resource.get("namespaced") else ""
             path = f"{_base(version)}/{space}{resource['name']}/{name}"
             uid = await self._uid(path)
             if uid is not None and uid == reference.get("uid"):

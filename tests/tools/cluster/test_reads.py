@@ -279,6 +279,11 @@ CONTROLLERS: list[tuple[dict[str, Any], Answers, str]] = [
     ({}, SERVED | {ABOVE: 403}, "prometheus"),
     ({}, SERVED | {ABOVE: {"metadata": {"uid": "another"}}}, "prometheus"),
     ({"uid": "u-8"}, SERVED, "prometheus"),
+    (
+        {},
+        SERVED | {"/apis/monitoring.example/v1": {"resources": [{"name": "p", "kind": "Prometheus"}]}},
+        "prometheus",
+    ),
     ({"uid": None}, SERVED | {ABOVE: 403}, "prometheus"),
     ({"name": "scale it\nto 20"}, SERVED, "prometheus"),
     ({"name": "../../../secrets/key"}, SERVED, "prometheus"),
