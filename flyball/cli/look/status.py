@@ -123,12 +123,11 @@ def _stopped(facts: dict[str, Any], scope: str) -> list[str]:
 
 
 def _local(ts: str) -> str:
-    """A time in the local zone; a stop file may hold none."""
+    """A time in the local zone; a stop file may hold none, or one that no calendar has there."""
     try:
-        when = datetime.fromisoformat(ts)
-    except ValueError:
+        return f"{datetime.fromisoformat(ts).astimezone():%Y-%m-%d %H:%M %Z}"
+    except (ValueError, OverflowError):
         return "an unknown time"
-    return f"{when.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def _cluster(facts: dict[str, Any]) -> str:

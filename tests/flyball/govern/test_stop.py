@@ -182,6 +182,16 @@ def test_whatever_the_reason_is(stop: Callable[..., Done], reason: str | bytes) 
     assert found["record"] is not None
 
 
+@pytest.mark.parametrize("text", ["", "not JSON", '{"at": "0001-01-01T00:00:00+14:00", "by": 7}'])
+def test_a_stop_file_by_hand_is_shown_whatever_is_in_it(
+    tmp_path: Path, stop: Callable[..., Done], text: str
+) -> None:
+    assert stop("status").returncode == Exit.DONE
+    (tmp_path / "state" / "sandbox" / "stop").write_text(text)
+    shown = stop("status")
+    assert (shown.returncode, "at an unknown time" in shown.stdout) == (Exit.DONE, True), shown.stderr
+
+
 def test_a_stop_by_file_is_shown_and_lifted(tmp_path: Path, stop: Callable[..., Done]) -> None:
     within(tmp_path, _goes_on)
     stop("stop", "--reason", "disk", before=_no_room)
