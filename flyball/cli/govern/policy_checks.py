@@ -1,5 +1,6 @@
 """`flyball policy test` and `flyball policy lint`: whether the policy says what it is meant to."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from flyball.cli.kit.output import document, safe, say, tone
 from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
+    from policies.rule_tests import Result
     from policies.snapshot import Snapshot
 
 Clusters = Annotated[
@@ -27,24 +29,7 @@ def run_tests(opts: Options, clusters: Clusters = None) -> None:
     results = list(run(snapshot))
     failed = [result for result in results if result.problem is not None]
     if opts.json:
-        items = [
-            {
-                "policy": r.policy,
-                "where": r.where,
-                "test": r.title,
-                "passed": r.problem is None,
-                "said": r.said,
-            }
-            for r in results
-        ]
-        document(
-            {
-                "kind": "PolicyTests",
-                "passed": len(results) - len(failed),
-                "failed": len(failed),
-                "items": items,
-            }
-        )
+        document(_results_json(results, failed))
     else:
         for result in failed:
             say(f"{tone('FAILED', 'bad')}  {result.where}: {result.policy}: {safe(result.title)}")
@@ -52,6 +37,15 @@ def run_tests(opts: Options, clusters: Clusters = None) -> None:
         say(f"{len(results) - len(failed)} passed, {len(failed)} failed, {len(snapshot.rules)} rules")
     if failed:
         raise Stop(Exit.FAILED)
+
+
+def _results_json(results: "Sequence[Result]", failed: "Sequence[Result]") -> dict[str, object]:
+    items = [
+        {"policy": r.policy, "where": r.where, "test": r.title, "passed": r.problem is None, "said": r.said}
+        for r in results
+    ]
+    counts = {"passed": len(results) - len(failed), "failed": len(failed)}
+    return {"kind": "PolicyTests", **counts, "items": items}
 
 
 @command

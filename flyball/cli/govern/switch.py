@@ -90,7 +90,7 @@ def _say(
     what = f"{_reach(switch.place, scope)}, by {switch.identity.human}"
     say(f"{word}{already}  {what}; {in_flight} in flight or in doubt")
     for other in others:
-        say(f"  stopped too: {other}   {lifting(other)}")
+        say(safe(f"  stopped too: {other}   {lifting(other)}"))
     if turned.entry:
         say(f"  record {turned.entry.seq}")
 

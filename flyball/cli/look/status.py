@@ -111,7 +111,7 @@ def _by_file(file: "StopFile") -> dict[str, Any]:
 
 def _stopped(facts: dict[str, Any], scope: str) -> list[str]:
     """The scope, how it is lifted, and who stopped it why."""
-    lines = [tone(f"stopped: {scope}   {lifting(scope)}", "bad")]
+    lines = [tone(safe(f"stopped: {scope}   {lifting(scope)}"), "bad")]
     told = facts["stopped_by"].get(scope)
     if told is not None:
         why = f": {safe(told['reason'])}" if told["reason"] else ", without a reason"
@@ -140,6 +140,14 @@ def _cluster(facts: dict[str, Any]) -> str:
 def _print(facts: dict[str, Any]) -> None:
     say(f"{facts['context']}/{facts['namespace']}  {_cluster(facts)}")
     say(f"person       {facts['person']}")
+    _print_open(facts)
+    _print_policy(facts)
+    advise(f"metrics      {facts['metrics']}   flyball metrics check")
+    _print_log(facts)
+
+
+def _print_open(facts: dict[str, Any]) -> None:
+    """What is stopped, waits, is in doubt or is owed."""
     off = facts["stopped"]
     switches = [line for scope in off for line in _stopped(facts, scope)] or ["running"]
     for title, line in zip(["kill switch", *[""] * len(switches)], switches, strict=False):
@@ -152,18 +160,19 @@ def _print(facts: dict[str, Any]) -> None:
     for one in facts["verifying"]:
         due = f" due {_local(one['due'])}" if one["due"] else ""
         say(f"owed         {one['owed']} of record {one['record']}{due}")
-    if facts["policy_problem"]:
-        say(
-            f"policy       {tone('does not load, so nothing is allowed', 'bad')}: {safe(facts['policy_problem'])}"
-        )
+
+
+def _print_policy(facts: dict[str, Any]) -> None:
+    if problem := facts["policy_problem"]:
+        say(f"policy       {tone('does not load, so nothing is allowed', 'bad')}: {safe(problem)}")
     else:
         say(f"policy       {facts['policy_sha256'][:8]}")
     say(f"agents       {', '.join(a.removeprefix('agent:') for a in facts['agents']) or 'none'}")
-    advise(f"metrics      {facts['metrics']}   flyball metrics check")
+
+
+def _print_log(facts: dict[str, Any]) -> None:
     advise(f"log          {facts['records']} records, {facts['log']}   flyball audit verify")
-    if facts["pinned_problem"]:
-        say(
-            f"             {tone('its newest checkpoint is not stored', 'bad')}: {safe(facts['pinned_problem'])}"
-        )
+    if problem := facts["pinned_problem"]:
+        say(f"             {tone('its newest checkpoint is not stored', 'bad')}: {safe(problem)}")
     if gap := facts["pinned_gap"]:
         say(f"             {safe(gap['what'])}   at {_local(gap['at'])}, record {gap['record']}")

@@ -192,6 +192,13 @@ def test_a_stop_file_by_hand_is_shown_whatever_is_in_it(
     assert (shown.returncode, "at an unknown time" in shown.stdout) == (Exit.DONE, True), shown.stderr
 
 
+def test_the_name_of_a_stop_file_commands_no_terminal(tmp_path: Path, stop: Callable[..., Done]) -> None:
+    assert stop("status").returncode == Exit.DONE
+    (tmp_path / "state" / "sandbox" / "stop-agent%3A%1B%5B2J").touch()
+    for shown in (stop("status"), stop("stop")):
+        assert ("agent:" in shown.stdout, "\x1b" in shown.stdout) == (True, False), shown.stdout
+
+
 def test_a_stop_by_file_is_shown_and_lifted(tmp_path: Path, stop: Callable[..., Done]) -> None:
     within(tmp_path, _goes_on)
     stop("stop", "--reason", "disk", before=_no_room)
