@@ -152,7 +152,7 @@ def test_somebody_else_changed_it_so_undo_refuses(kube: Namespace, console: Cons
     done = act(console, 4, code=0)
     kube.scale("web", 5)
     refused = console.ask("undo", str(done["record"]), "--yes", code=1)
-    assert "changed again after that change" in refused["error"]
+    assert "now 5, we left 4; last writer" in refused["error"]
     assert kube.get("web")["spec"]["replicas"] == 5
 
 

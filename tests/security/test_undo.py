@@ -196,7 +196,7 @@ def test_what_somebody_has_changed_since_is_not_put_back(tmp_path: Path) -> None
             first, _ = await _done(app, 8), await _done(app, 10, None)
             result = await _undo(app, first.record)
             assert isinstance(result, Failed)
-            assert "changed again" in result.what
+            assert "now 10, we left 8; last writer record" in result.what
             assert await replicas(app) == 10
 
     asyncio.run(run())

@@ -1,6 +1,5 @@
 """ChangeLook: how far the cluster is with one change of ours, as it is read now."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,13 +7,12 @@ from typing import Any
 from audit.record import Record
 from policies.types import Target
 from tools.cluster.rollout import RolloutProgress
-from tools.cluster_types import Manager, Pod, Workload, manager_of
+from tools.cluster_types import Pod, Workload
 from tools.errors import ArgumentsInvalid, ClusterUnavailable, NotFound
 from tools.path.context import Context
 from tools.path.evidence import spec_of
+from tools.path.later_writes import last_writer
 from tools.path.rollback import pods_of
-
-_MANAGER = re.compile(r"[A-Za-z0-9][-._:/A-Za-z0-9]{0,127}")
 
 
 class ChangeLook:
@@ -62,8 +60,7 @@ class ChangeLook:
         except ArgumentsInvalid as e:
             return RolloutProgress("superseded", 0, self._total, f"it is not what it was: {e.what}")
         if not _still(self._after, now):
-            field = "spec.replicas" if "replicas" in now else "spec"
-            by = _last(workload.managers if workload.pods is None else _of_pods(pods), intent.id, field)
+            by = last_writer(workload, intent.id, now) or "somebody else"
             return replace(found, state="superseded", detail=f"{by} has changed it since")
         return found
 
@@ -76,19 +73,3 @@ def _still(after: Mapping[str, Any], now: Mapping[str, object]) -> bool:
     pods = now["pods"]
     assert isinstance(pods, Mapping)
     return all(after["pods"].get(name) == pod for name, pod in pods.items())
-
-
-def _of_pods(pods: list[Pod]) -> tuple[Manager, ...]:
-    return tuple(manager for pod in pods for manager in pod.managers)
-
-
-def _last(managers: tuple[Manager, ...], intent: str, field: str) -> str:
-    """Who wrote that field last, beside us. A manager's name is untrusted text; a write through `/scale` has no
-    time, so that only its field tells it from the others."""
-    others = [
-        one
-        for one in managers
-        if one.name != manager_of(intent) and any(path.startswith(field) for path in one.fields)
-    ]
-    newest = max(others, key=lambda one: one.at, default=None)
-    return newest.name if newest and _MANAGER.fullmatch(newest.name) else "somebody else"

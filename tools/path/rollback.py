@@ -7,9 +7,10 @@ from audit.log import Entry
 from audit.record import Record
 from policies.types import Observation, Principal, Request
 from tools.actions import registry
-from tools.cluster_types import Workload
+from tools.cluster_types import Workload, manager_of
 from tools.errors import ArgumentsInvalid
 from tools.path.journal import Journal, parent_of
+from tools.path.later_writes import last_writer, now_and_left
 from tools.path.standing import CARRIED_OUT, CHANGED
 from tools.spec import ActionSpec
 
@@ -51,11 +52,7 @@ async def restores(
             hint="look, then act on what it is now",
         )
     if not _as_made(seen.view["fields"], end.after or {}, intent.record):
-        raise ArgumentsInvalid(
-            "the fields were changed again after that change, by a person, an undo or a rollout",
-            where=str(request.target),
-            hint="look, then act on what it is now",
-        )
+        raise await _overwritten(journal, intent.record, end.after or {}, seen.view["fields"], workload)
     if parent_of(intent.record, "undoes") is not None:
         return False
     if not _keeps_marks(workload, intent.record, end.after or {}):
@@ -64,16 +61,41 @@ async def restores(
     return now_ms - int(observed["at_ms"]) <= DEADLINE_MS
 
 
+async def _overwritten(
+    journal: Journal, intent: Record, after: Mapping[str, Any], now: Mapping[str, Any], workload: Workload
+) -> ArgumentsInvalid:
+    """What it has now, what we left, and who wrote last: the record where it was a change of ours, else the name of
+    a field manager, which is untrusted text."""
+    name = last_writer(workload, intent.id, now)
+    ours = await journal.log.by_id(name.removeprefix(manager_of(""))) if name else None
+    by = f"record {ours.seq}" if ours else name or "not known"
+    if "pods" in after:
+        now = {**now, "pods": _unlike(now, after, intent)}
+    target = workload.target
+    return ArgumentsInvalid(
+        f"{now_and_left(now, after)}; last writer {by}",
+        where=str(target),
+        hint=f"flyball changes {target} -n {target.namespace}, then act on what it is now",
+        quotes=name is not None and ours is None,
+    )
+
+
 def _as_made(now: Any, after: Mapping[str, Any], intent: Record) -> bool:
     """Whether the fields are what the change made of them. Pods that are gone took it along; one that came
     since must have what the undo would give it, so that nothing is written that the change never touched."""
     if "pods" not in after:
         return bool(now == after)
-    before = [_values(pod) for pod in pods_of(intent).values()]
-    return now["container"] == after["container"] and all(
-        pod == after["pods"][name] if name in after["pods"] else _values(pod) in before
+    return now["container"] == after["container"] and not _unlike(now, after, intent)
+
+
+def _unlike(now: Mapping[str, Any], after: Mapping[str, Any], intent: Record) -> dict[str, Any]:
+    """The pods that are neither as the change left them nor as the undo would leave a new one."""
+    before, left = [_values(pod) for pod in pods_of(intent).values()], after["pods"]
+    return {
+        name: pod
         for name, pod in now["pods"].items()
-    )
+        if (pod != left[name] if name in left else _values(pod) not in before)
+    }
 
 
 def _values(pod: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,9 +71,36 @@ def test_what_somebody_changed_since_is_theirs(folder: Path) -> None:
         somebody_scales(rig, 9)
         result = await rig.executor.execute(await undo(rig, done))
         assert isinstance(result, Failed)
-        assert "changed again after that change" in result.what
+        assert result.what == "deployment/web: now 9, we left 7; last writer lena"
+        assert result.hint.startswith("flyball changes deployment/web -n shop")
+        assert result.quotes, "a field manager may call itself anything"
         assert await rig.replicas() == 9
         await balanced(rig)
+
+    run(folder, work)
+
+
+def test_a_later_change_of_ours_is_told_by_its_record(folder: Path) -> None:
+    async def work(rig: Rig) -> None:
+        done = await scaled(rig, 7)
+        later = await scaled(rig, 8, id="the-next-change")
+        result = await rig.executor.execute(await undo(rig, done))
+        assert isinstance(result, Failed)
+        assert result.what == f"deployment/web: now 8, we left 7; last writer record {later.record}"
+        assert not result.quotes, "it is our own log that names it"
+
+    run(folder, work)
+
+
+def test_who_claims_to_be_a_change_of_ours_and_is_none_is_quoted(folder: Path) -> None:
+    async def work(rig: Rig) -> None:
+        done = await scaled(rig, 7)
+        key = Key("deployment", "shop", "web")
+        rig.world.send(Write("patch", key, "scale", {"spec": {"replicas": 9}}, "flyball-not-ours"))
+        result = await rig.executor.execute(await undo(rig, done))
+        assert isinstance(result, Failed)
+        assert result.what.endswith("last writer flyball-not-ours")
+        assert result.quotes
 
     run(folder, work)
 

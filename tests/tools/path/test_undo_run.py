@@ -81,7 +81,7 @@ def test_what_somebody_changed_since_is_theirs_and_said(folder: Path) -> None:
         somebody_scales(rig, 9, "search")
         plan = await back(rig, await put_back(rig))
         assert [s.verdict for s in plan.steps] == ["allow", "deny", "allow"]
-        assert "changed again after that change" in plan.steps[1].detail
+        assert "now 9, we left 5; last writer lena" in plan.steps[1].detail
         assert ended(await applied(rig, plan)) == ["applied", "refused", "applied"]
         assert await rig.replicas("search") == 9
 
