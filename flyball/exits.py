@@ -57,6 +57,10 @@ class Stop(Exception):
         self.code = code
 
 
+class Interrupted(Exception):
+    """A watch or a wait was cut off by a signal while nothing was written; what there is to say has been said."""
+
+
 class UsageError(FlyballError):
     """A mistake on the command line or in the settings; exit 2."""
 

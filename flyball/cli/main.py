@@ -66,8 +66,8 @@ def _edge(words: list[str]) -> int:
         return int(e.code)
     except BrokenPipeError:
         raise
-    except KeyboardInterrupt:
-        return _tell(words, Exit.INTERRUPTED, [("interrupted", "nothing is in flight", "")])
+    except KeyboardInterrupt as e:
+        return _interrupted(words, str(e) or "nothing is in flight")
     except Exception as e:  # noqa: BLE001 - the process's edge
         return _explain(words, e)
 
@@ -112,17 +112,33 @@ def _explain(words: list[str], e: Exception) -> int:
     return _tell(words, EXIT_OF[e.effect], [(p.what, p.where, p.hint) for p in e.problems])
 
 
+def _interrupted(words: list[str], left: str) -> int:
+    """One quiet line: who presses Ctrl-C knows it. `left`: what that has left behind."""
+    from flyball.cli.kit.output import note
+
+    note(f"interrupted: {left}")
+    if _wants_json(words):
+        _document(Exit.INTERRUPTED, [("interrupted", left, "")])
+    return int(Exit.INTERRUPTED)
+
+
 def _tell(words: list[str], code: Exit, problems: Sequence[Sequence[str]]) -> int:
     """Each problem in three parts on stderr; under `-o json` also the command's one document on stdout."""
-    from flyball.cli.kit.output import document, error
-    from flyball.cli.kit.suggest import placed
+    from flyball.cli.kit.output import error
 
     for problem in problems:
         error(*problem)
     if _wants_json(words):
-        items = [{"what": what, "where": where, "hint": placed(hint)} for what, where, hint in problems]
-        document({"kind": "Error", "exit_code": int(code), "problems": items})
+        _document(code, problems)
     return int(code)
+
+
+def _document(code: Exit, problems: Sequence[Sequence[str]]) -> None:
+    from flyball.cli.kit.output import document
+    from flyball.cli.kit.suggest import placed
+
+    items = [{"what": what, "where": where, "hint": placed(hint)} for what, where, hint in problems]
+    document({"kind": "Error", "exit_code": int(code), "problems": items})
 
 
 def _wants_json(words: list[str]) -> bool:

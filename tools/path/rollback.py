@@ -62,7 +62,7 @@ async def restores(
 
 
 async def _overwritten(
-    journal: Journal, intent: Record, after: Mapping[str, Any], now: Mapping[str, Any], workload: Workload
+    journal: Journal, intent: Record, after: Mapping[str, Any], now: Any, workload: Workload
 ) -> ArgumentsInvalid:
     """What it has now, what we left, and who wrote last: the record where it was a change of ours, else the name of
     a field manager, which is untrusted text."""

@@ -12,7 +12,7 @@ from base.interrupts import interrupted
 from flyball.cli.kit.numbers import whole
 from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.waiting import span
-from flyball.exits import Exit, Stop, UsageError
+from flyball.exits import Exit, Interrupted, Stop, UsageError
 
 if TYPE_CHECKING:
     from flyball.wiring import App
@@ -160,10 +160,16 @@ async def carry_out(opts: Options, app: "App", request: "Request", yes: bool, pa
         result = await until_decided(app, result, patience)
     if not opts.json:
         render.show(result)
-    ended = await until_settled(app, result, patience) if patience else None
-    if ended is not None and not opts.json:
-        output.say(render.settled_line(ended))
-    verified = await verdicts.until_verified(app, result, until_us) if patience else None
+    ended = verified = None
+    try:
+        ended = await until_settled(app, result, patience) if patience else None
+        if ended is not None and not opts.json:
+            output.say(render.settled_line(ended))
+        verified = await verdicts.until_verified(app, result, until_us) if patience else None
+    except Interrupted:
+        if opts.json:
+            output.document(result_json.document(result, ended))
+        raise
     if opts.json:
         output.document(result_json.document(result, ended) | verdicts.document(verified))
     elif verified is not None:

@@ -14,7 +14,7 @@ import typer
 from flyball.cli.kit.completion import contexts, namespaces, workloads
 from flyball.cli.kit.output import document, error, note, safe
 from flyball.cli.kit.suggest import remember
-from flyball.exits import Exit, Stop
+from flyball.exits import Exit, Interrupted, Stop
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -94,8 +94,11 @@ class Options:
         from flyball.cli.kit.verdicts import give_due
         from flyball.wiring import open_app
 
+        terminated = list[bool]()
+
         async def inside() -> T:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _cancel(asyncio.current_task()))
+            stop = _cancel(asyncio.current_task(), terminated)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
             async with open_app(self.settings, for_log=for_log) as app:
                 if app.away is not None:
                     warn(app.away)
@@ -107,6 +110,8 @@ class Options:
 
         try:
             return asyncio.run(inside())
+        except Interrupted:
+            raise Stop(Exit.TERMINATED if terminated else Exit.INTERRUPTED) from None
         except (KeyboardInterrupt, asyncio.CancelledError) as e:
             self._after_interrupt()
             raise (e if isinstance(e, KeyboardInterrupt) else Stop(Exit.TERMINATED)) from None
@@ -143,10 +148,11 @@ def _three(where: str, hint: str) -> dict[str, str]:
     return {"what": "interrupted", "where": where, "hint": hint}
 
 
-def _cancel(task: "Task[Any] | None") -> Callable[[], None]:
+def _cancel(task: "Task[Any] | None", terminated: list[bool]) -> Callable[[], None]:
     """SIGTERM ends a command as Ctrl-C does: what has begun to be written ends first."""
 
     def stop() -> None:
+        terminated.append(True)
         if task is not None:
             task.cancel()
 

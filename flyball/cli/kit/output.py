@@ -40,7 +40,8 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """One line beside the data, on stderr."""
+    """One line beside the data, on stderr: behind what was printed before, also where both go to one place."""
+    sys.stdout.flush()
     print(text, file=sys.stderr)  # noqa: T201
 
 

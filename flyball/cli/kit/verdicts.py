@@ -1,13 +1,16 @@
 """Verdicts on changes, as a person reads them: those that were owed, and the one that a command waits for."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import LogTampered, LogUnavailable
 from flyball.cli.kit.output import guide, note, safe, tone
+from flyball.exits import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from audit.clock import Clock
     from flyball.wiring import App
     from tools.path.outcome import Applied, Result
     from tools.path.put_back import Tried
@@ -34,7 +37,7 @@ def _stays_owed(e: "LogUnavailable | LogTampered") -> None:
 async def until_verified(app: "App", result: "Result", until_us: int) -> "Verified | None":
     """Wait for the change's verdict, whoever gives it, until `until_us` of the clock's microseconds at most;
     None where it is not given by then, or none is owed. A log that is away or tampered with keeps it owed, and does
-    not hide that the change was made."""
+    not hide that the change was made; so does Ctrl-C, and says so (Interrupted)."""
     from tools.path.outcome import Applied
 
     if not isinstance(result, Applied) or not result.due_ms:
@@ -57,7 +60,16 @@ async def _polled(app: "App", result: "Applied", until_us: int) -> "Verified | N
                 note(f"the verdict on record {result.record} is still owed: it cannot be given now")
                 guide("  flyball status")
             return None
+        await _next_look(clock)
+
+
+async def _next_look(clock: "Clock") -> None:
+    try:
         await clock.sleep(POLL_S)
+    except asyncio.CancelledError:
+        note("the verdict stays owed; only the waiting ended")
+        guide("  flyball status")
+        raise Interrupted from None
 
 
 def lines(verified: "Verified") -> list[str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from base.durations import DurationInvalid, seconds
 from flyball.cli.kit.output import guide, note, safe, transient
-from flyball.exits import UsageError
+from flyball.exits import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from flyball.wiring import App
@@ -48,7 +48,7 @@ async def until_decided(app: "App", result: "Result", patience: int) -> "Result"
 
 async def until_settled(app: "App", result: "Result", patience: int) -> "Settled | None":
     """After a change was applied: until the cluster has carried it out, or patience ends; None where there is
-    nothing to wait for. Ctrl-C ends the waiting, never the change, and says so."""
+    nothing to wait for. Ctrl-C ends the waiting, never the change, and says so. Raises Interrupted then."""
     from flyball.cli.kit.render import undoable
     from tools.path.outcome import Applied
     from tools.path.rollout_watcher import RolloutWatcher
@@ -63,7 +63,7 @@ async def until_settled(app: "App", result: "Result", patience: int) -> "Settled
         note(f"the change is applied and stays (record {result.record}); only the waiting ended")
         back = f"; undo: flyball undo {result.record}" if undoable(result) else ""
         guide(f"  {progress.last or 'nothing was seen of it yet'}{back}")
-        raise
+        raise Interrupted from None
     finally:
         progress.end()
 

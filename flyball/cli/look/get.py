@@ -1,6 +1,8 @@
 """`flyball get [KIND | KIND/NAME | NAME]`: workloads as kubectl prints them, with the figures that matter here."""
 
+import asyncio
 import dataclasses
+import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -9,7 +11,7 @@ from flyball.cli.kit.completion import workloads
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, fitted, note, say, yaml_document
 from flyball.cli.look.kind_tables import Layout, layout
-from flyball.exits import UsageError
+from flyball.exits import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,13 +75,11 @@ def get(
 
         asked = _Asked(PersonReads(app), app.place, named, selector, all_namespaces, output == "wide")
         rows = await asked.rows()
-        if asked.left_out:
-            spaces = f"{asked.left_out} namespace{'s' * (asked.left_out != 1)}"
-            note(f"left out: {spaces} that policy does not let you list")
         if watch:
             await _watch(app, asked, rows)
         else:
             _print(app, asked, rows, output)
+            _notes(asked, rows, output)
 
     opts.run(work)
 
@@ -169,21 +169,29 @@ def _print(app: "App", asked: _Asked, rows: "list[Row]", output: str) -> None:
     else:
         for line in fitted(asked.head, [_cells(asked, row, now) for row in rows], asked.layout.less):
             say(line)
-    if output != "name":
-        _missing(rows)
 
 
 async def _watch(app: "App", asked: _Asked, rows: "list[Row]") -> None:
-    """As `kubectl get -w`: the table, then each line that has changed; until Ctrl-C."""
-    shown = dict[object, tuple[object, ...]]()
+    """As `kubectl get -w`: the table, then each line that has changed; until Ctrl-C, which needs no word."""
+    try:
+        await _followed(app, asked, rows)
+    except asyncio.CancelledError:
+        raise Interrupted from None
+
+
+async def _followed(app: "App", asked: _Asked, rows: "list[Row]") -> None:
+    shown, first = dict[object, tuple[object, ...]](), True
     while True:
         now = app.context.now_ms()
         cells = {row.workload.target.key: _cells(asked, row, now) for row in rows}
         fresh = [one for key, one in cells.items() if shown.get(key) != one[:-1]]
         lines = fitted(asked.head, fresh, asked.layout.less)
-        for line in lines[1:] if shown else lines:
+        for line in lines if first else lines[1:]:
             say(line)
-        shown |= {key: one[:-1] for key, one in cells.items()}
+        if first:
+            _notes(asked, rows)
+        sys.stdout.flush()
+        shown, first = shown | {key: one[:-1] for key, one in cells.items()}, False
         await app.context.clock.sleep(WATCH_S)
         rows = await asked.rows()
 
@@ -220,9 +228,12 @@ def _group_name(target: str) -> str:
     return f"{kind}.{'batch' if kind == 'job' else 'apps'}/{name}"
 
 
-def _missing(rows: "list[Row]") -> None:
-    """One line for each reason why figures are missing."""
+def _notes(asked: _Asked, rows: "list[Row]", output: str = "table") -> None:
+    """Behind the table, once: one line for each reason why figures are missing, and what is not listed."""
     from flyball.cli.kit.missing import lines
 
-    for line in lines(rows):
+    for line in lines(rows) if output != "name" else ():
         note(line)
+    if asked.left_out:
+        spaces = f"{asked.left_out} namespace{'s' * (asked.left_out != 1)}"
+        note(f"left out: {spaces} that policy does not let you list")

@@ -227,8 +227,7 @@ def _watched(what: str) -> Iterator[Callable[[int, int], None]]:
     try:
         yield progress
     except KeyboardInterrupt:
-        note(f"interrupted: nothing of the {what} was done, the world is as it was")
-        raise
+        raise KeyboardInterrupt(f"nothing of the {what} was done, the world is as it was") from None
     finally:
         if terminal and drawn:
             sys.stderr.write("\r\x1b[K")

@@ -129,6 +129,7 @@ def test_an_interrupt_with_nothing_in_flight(home: Path, sent: signal.Signals, c
         _, err = process.communicate(timeout=30)
     assert process.returncode == code, err
     assert b"Traceback" not in err
+    assert b"error" not in err
 
 
 def test_an_interrupt_while_something_is_in_doubt_says_so(

@@ -1,6 +1,7 @@
 """`act … --wait`: until the cluster has carried it out, with a typed end and its exit code."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -115,8 +116,27 @@ def test_ctrl_c_ends_the_waiting_and_not_the_change(home: Path, words: str, said
     assert process.returncode == Exit.INTERRUPTED, err
     assert said in out
     assert "the change is applied and stays" in err
+    assert "interrupted" not in err, "one word is enough"
     assert ("undo: flyball undo" in err) is undo
     assert "Traceback" not in err
+
+
+def test_ctrl_c_while_waiting_still_prints_the_one_document(home: Path) -> None:
+    """What was done, not that the waiting ended."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home)}
+    words = ["act", "scale", "deploy/web", "--replicas", "6", "--yes", "--wait", "10m", "-o", "json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "flyball", *words],
+        env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stderr is not None
+            assert any("settling" in text for text in iter(process.stderr.readline, ""))
+        finally:
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == Exit.INTERRUPTED, err
+    assert json.loads(out)["status"] == "applied"
 
 
 def test_a_terminal_sees_one_line_that_is_written_over(

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -261,7 +262,7 @@ def test_json_is_ascii_and_without_floats(flyball: Flyball, line: str) -> None:
 
 
 def test_watch_prints_the_table_and_then_what_changes(home: Path) -> None:
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home), "PYTHONUNBUFFERED": ""}
     with subprocess.Popen(
         [sys.executable, "-m", "flyball", "get", "sts", "--watch"],
         env=env,
@@ -275,8 +276,38 @@ def test_watch_prints_the_table_and_then_what_changes(home: Path) -> None:
     assert head.startswith(b"NAME"), err
     assert row.startswith(b"statefulset/worker"), err
     assert process.returncode == Exit.INTERRUPTED, err
-    assert b"Traceback" not in err
     assert out == b""
+    assert err.startswith(b"missing: latency_p95"), "why a figure is missing is said once"
+    assert err.count(b"\n") == 1, "Ctrl-C needs no word"
+
+
+def test_a_watch_of_nothing_prints_its_titles_once(home: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home)}
+    code = "import sys\nfrom flyball.cli.look import get\nfrom flyball.__main__ import main\nget.WATCH_S = 0.01\n"
+    line = [sys.executable, "-c", f"{code}sys.exit(main())", "get", "--watch", "-n", "empty"]
+    with subprocess.Popen(
+        line, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline().startswith("NAME")
+            time.sleep(0.5)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (Exit.TERMINATED, "", "")
+
+
+@pytest.mark.parametrize("words", ["get", "get -A"])
+def test_what_is_missing_is_said_once_and_behind_the_table(home: Path, words: str) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-m", "flyball", *words.split()],
+        env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:2] in (["NAME", "READY"], ["NAMESPACE", "NAME"])
+    assert [line for line in lines if "missing: " in line] == lines[-1:]
 
 
 def test_status_says_who_stopped_it_and_why(flyball: Flyball) -> None:

@@ -57,7 +57,10 @@ POD = {"uid": "u", "cpu_request": 200, "memory_limit": 512 * 2**20}
             "cpu_request now 300m, we left 250m, cpu_limit now unset, we left 500m",
         ),
         ({"replicas": 5}, {}, "what we left is not recorded"),
-        ({"pods": {"a": POD | {"cpu_request": 900}}}, {"pods": {"a": POD}}, "pod a: cpu_request now 900m, we left 200m"),
+        (
+            {"pods": {"a": POD | {"cpu_request": 900}}}, {"pods": {"a": POD}},
+            "pod a: cpu_request now 900m, we left 200m",
+        ),
         (
             {"pods": {"a": POD | {"uid": "v"}, "b": POD | {"memory_limit": None}}},
             {"pods": {"a": POD, "b": POD}},
