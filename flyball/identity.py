@@ -46,6 +46,15 @@ class LocalIdentity:
             agent=name, on_behalf_of=self.human, groups=(LOCAL,), session=session or self.session, task=task
         )
 
+    def named(self, who: str, task: Scope) -> Principal:
+        """Whom `local`, `agent:NAME` or `human:NAME` means in a question: the person here, as `by_hand` has them; an
+        agent that acts for them; or somebody else, whose groups nobody knows here."""
+        if who in ("local", self.human):
+            return self.by_hand()
+        if who.startswith("agent:"):
+            return self.agent(who, task)
+        return Principal(agent=None, on_behalf_of=who, groups=(), session=self.session)
+
     def refuses(self, principal: Principal) -> str | None:
         """Why the principal cannot be who it says; None where it is the OS user of this process."""
         if principal.on_behalf_of is None:

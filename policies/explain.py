@@ -1,7 +1,8 @@
 """Why the gate decided so: every stage, and for a refusal the nearest allow and what it would need."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TypeVar
 
 from policies.bounds import Bound
@@ -10,6 +11,7 @@ from policies.decision import Decision
 from policies.evaluate import by_names, principals
 from policies.gate import Gate
 from policies.guards import GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
+from policies.guards.ceiling import over
 from policies.guards.taint import said, tainted
 from policies.inputs import DecisionInput, Refusal, ScreenInput
 from policies.kinds import ActionPolicy, Selected
@@ -41,11 +43,15 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The decision, all stages (not only up to the first no), and what would have to change."""
+    """The decision, all stages (not only up to the first no), and what would have to change.
+
+    `open`: names alone would allow it, and the numbers decide: `changes` are their limits then.
+    """
 
     decision: Decision
     stages: tuple[Stage, ...]
     changes: tuple[str, ...]
+    open: bool = False
 
 
 def explain(snapshot: Snapshot, question: Question) -> Explanation:
@@ -60,7 +66,8 @@ def explain(snapshot: Snapshot, question: Question) -> Explanation:
     if lacks_numbers(snapshot, question):
         ask = gate.screen_input(request, question.at_ms, situation_of(question, gate, request).values)
         stages = tuple(_stages(ask, PRE_READ_GUARDS))
-        return Explanation(decision, stages, tuple(_by_names(ask, decision)))
+        allowed = decision.verdict == "allow"
+        return Explanation(decision, stages, tuple(_by_names(ask, decision)), open=allowed)
     case = gate.decision_input(
         request, observation_of(question), votes_of(question, request), situation_of(question, gate, request)
     )
@@ -115,18 +122,26 @@ def _by_names(ask: ScreenInput, decision: Decision) -> Iterator[str]:
         yield from _changes(ask, decision)
         return
     names = dict.fromkeys(name for found in ask.evaluations for name in found.matches.allows)
+    caps = [ask.snapshot.caps[document.metadata.name] for document in over(ask)]
     for name in names:
-        yield from limits_text(ask.snapshot.rules[name], marked=tainted(ask))
+        yield from limits_text(ask.snapshot.rules[name], caps, marked=tainted(ask))
 
 
-def limits_text(rule: Rule, *, marked: bool = False) -> Iterator[str]:
-    """`replicas 2 to 12, at most 5 a step (web-alone)`; of a tainted session, what the rule carries of it."""
+def limits_text(
+    rule: Rule, caps: Sequence[Mapping[str, Bound]] = (), *, marked: bool = False
+) -> Iterator[str]:
+    """`replicas 2 to 12, at most 5 a step (web-alone)`, under the ceilings' caps; of a tainted session, what the rule
+    carries of it."""
     carried = rule.tainted if marked else Tainted(rule.bounds, None)
     if carried is None:
         yield f"nothing once the session has read untrusted text ({rule.name})"
         return
     asked = ", some or all of it with approval" if rule.approve or carried.need else ""
-    for dimension, bound in carried.bounds.items():
+    for dimension, own in carried.bounds.items():
+        bound = reduce(Bound.met, (cap[dimension] for cap in caps if dimension in cap), own)
+        if bound.empty:
+            yield f"{dimension} nothing: a ceiling lies outside of it ({rule.name})"
+            continue
         yield f"{_bound_text(dimension, bound)}{asked} ({rule.name})"
 
 

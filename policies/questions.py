@@ -53,10 +53,16 @@ class Question:
     mode: Mode = "live"
     tainted: bool = False
     """Whether the agent's session is supposed to have read untrusted text."""
+    asker: Principal | None = None
+    """The principal itself, where it is known; else it is made of `who`, `behind` and `groups`."""
+    container: str = ""
+    """The container that CPU and memory are asked for; policy treats all alike."""
 
 
 def principal_of(question: Question, snapshot: Snapshot) -> Principal:
     """The principal: an agent acts for its owner unless the question names a human."""
+    if question.asker is not None:
+        return question.asker
     agent = question.who if question.who.startswith("agent:") else None
     human = question.behind or question.who
     if agent is not None and question.behind is None:
@@ -89,8 +95,9 @@ def request_of(question: Question, snapshot: Snapshot) -> Request:
 def observation_of(question: Question) -> Observation:
     """A view as the question supposes it: present values that are not given equal the wanted ones."""
     deltas = tuple(
-        Delta(dimension, "", question.current.get(dimension, after), after)
+        Delta(dimension, of, question.current.get(dimension, after), after)
         for dimension, after in question.wanted.items()
+        for of in ["" if dimension == "replicas" else question.container]
     )
     return Observation(
         target=question.target,

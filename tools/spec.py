@@ -67,6 +67,8 @@ class ActionSpec(Generic[A]):
     """The command that does the same by hand, for when Flyball cannot."""
     rbac: tuple[RbacRule, ...]
     pods: Callable[[A], bool] = lambda _: False
+    only_pods: frozenset[str] = frozenset()
+    """Those of `actions` that never touch the workload itself: who keeps it does not keep them."""
     restarts: Callable[[A], int] = lambda _: 0
     """In how many running pods it restarts a container on purpose: a verdict on it does not count those."""
     settled: Callable[[A, Workload, Sequence[Pod]], RolloutProgress] = rolled_out

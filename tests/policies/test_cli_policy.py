@@ -24,7 +24,7 @@ def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [
-        ("can-i scale deploy/web", 0, "yes"),
+        ("can-i scale deploy/web", 0, "depends on the numbers: replicas 2 to 12"),
         ("can-i scale deploy/web --replicas 15", 0, "yes"),
         ("can-i scale deploy/web --replicas 60", 3, "limits.replicas.max = 20"),
         ("can-i scale deploy/search --as agent:ops", 3, "no rule lets agent:ops scale"),

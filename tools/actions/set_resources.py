@@ -137,6 +137,7 @@ SPEC = ActionSpec(
         RbacRule("", "pods/resize", ("patch",)),
     ),
     pods=lambda args: bool(args.in_place),
+    only_pods=frozenset({LOWERS, RESTARTS}),
     restarts=lambda args: 1 if args.restart_containers else 0,
     settled=_settled,
 )

@@ -2,19 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from flyball.cli.govern.question import (
-    Action,
-    As,
-    Current,
-    FieldOwner,
-    Labels,
-    Now,
-    Replicas,
-    Supposed,
-    Tainted,
-    Wanted,
-    asked,
-)
+from flyball.cli.govern.can_i import UNKNOWN_NOW
+from flyball.cli.govern.question import Action, Supposed, asked, supposing
 from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.output import document, note, safe, say, tone
 
@@ -25,32 +14,12 @@ if TYPE_CHECKING:
 
 
 @command
-def explain(
-    opts: Options,
-    action: Action,
-    workload: Target,
-    who: As = "local",
-    replicas: Replicas = None,
-    current_replicas: Now = None,
-    wanted: Wanted = None,
-    current: Current = None,
-    label: Labels = None,
-    field_owner: FieldOwner = None,
-    tainted: Tainted = False,
-) -> None:
+@supposing
+def explain(opts: Options, action: Action, workload: Target, supposed: Supposed) -> None:
     """Explain a decision stage by stage. Example: flyball policy explain scale deploy/web --replicas 15"""
     from policies.explain import explain as stages_of
 
-    supposed = Supposed(
-        replicas,
-        current_replicas,
-        wanted=wanted,
-        current=current,
-        labels=label,
-        field_owner=field_owner,
-        tainted=tainted,
-    )
-    snapshot, question = asked(opts, action, workload, who, supposed)
+    snapshot, question = asked(opts, action, workload, supposed)
     found = stages_of(snapshot, question)
     if opts.json:
         document(_explained(found))
@@ -64,8 +33,7 @@ def _say(snapshot: "Snapshot", question: "Question", found: "Explanation") -> No
 
     decision, by_names = found.decision, lacks_numbers(snapshot, question)
     why = f"{decision.rule or decision.stage}: {decision.detail}"
-    open_ = by_names and decision.verdict == "allow"
-    said = tone("depends on the numbers", "wait") if open_ else _verdict(decision.verdict.value)
+    said = tone("depends on the numbers", "wait") if found.open else _verdict(decision.verdict.value)
     say(f"{question.target.cluster}/{question.target.namespace}  {said}  {safe(why)}")
     for stage in found.stages:
         mark = "ok" if stage.ok else tone("no", "bad")
@@ -76,16 +44,14 @@ def _say(snapshot: "Snapshot", question: "Question", found: "Explanation") -> No
     if by_names:
         note(f"  by names only: give the numbers, e.g. {_example(snapshot, question.action)}")
     elif question.wanted and not question.current:
-        note(
-            "  what it has now is not known here: steps and factors are not judged (--current-replicas, --from)"
-        )
+        note(f"  {UNKNOWN_NOW}")
 
 
 def _example(snapshot: "Snapshot", action: str) -> str:
     dimension = snapshot.catalogue[action].dimensions[0]
     if dimension == "replicas":
         return "--replicas 6"
-    return f"--set {dimension}={'500m' if dimension.startswith('cpu') else '512Mi'}"
+    return "--cpu-request 500m"
 
 
 def _explained(found: "Explanation") -> dict[str, Any]:
