@@ -25,6 +25,11 @@ SUFFIXES |= {name: Decimal(1000) ** power for power, name in enumerate(("G", "T"
 """Each suffix and what it multiplies by."""
 
 
+_MOST_MILLICORES = 128_000
+_LEAST_MILLICORES = 10
+_LEAP = 64
+
+
 class QuantityInvalid(ValueError):
     """The text is not a Kubernetes quantity."""
 
@@ -72,6 +77,20 @@ def format_millicores(amount: int) -> str:
     """CPU as Kubernetes writes it: `250m`, `1500m`, `2`."""
     cores, rest = divmod(amount, 1000)
     return f"{amount}m" if rest else str(cores)
+
+
+def meant_millicores(asked: int, now: int | None = None) -> str:
+    """`600m`, where 600 whole cores are probably a slip for it; empty where the amount is plausible.
+
+    Both are millicores, `now` what there is at present. More than 128 cores are more than most nodes have. More than
+    64 times what there is now is a leap that nobody makes, where the same figure in millicores is nearer to it and is
+    written by people (10m). It is a hint only: the amount stays what was asked for.
+    """
+    cores, rest = divmod(asked, 1000)
+    if rest:
+        return ""
+    leaps = now and cores >= _LEAST_MILLICORES and asked > _LEAP * now and cores * asked > now**2
+    return f"{cores}m" if asked > _MOST_MILLICORES or leaps else ""
 
 
 def format_bytes(amount: int, suffixes: Sequence[str] = BINARY) -> str:

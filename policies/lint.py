@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from base.quantities import meant_millicores
 from policies.bounds import Bound
 from policies.compiler import EVERYONE, Row, expand_actions, rows_of
 from policies.kinds import ActionPolicy, Agent, RoleBinding
@@ -28,6 +29,8 @@ def lint(snapshot: Snapshot, only_voter: str | None = None) -> list[Finding]:
     policies = [document for document in snapshot.documents if isinstance(document, ActionPolicy)]
     rows = {p.metadata.name: rows_of(p, snapshot.catalogue, snapshot.clusters) for p in policies}
     out = [finding for policy in policies for finding in _rule(snapshot, policy, rows)]
+    for name, caps in snapshot.caps.items():
+        out += _cores(name, caps, snapshot.origin.of("Ceiling", name))
     out += [*_doubts(snapshot, policies, only_voter), *_roles(snapshot, policies)]
     return [finding for finding in out if finding.where.rpartition(":")[0] not in snapshot.origin.base]
 
@@ -58,11 +61,22 @@ def _rule(snapshot: Snapshot, policy: ActionPolicy, rows: dict[str, list[Row]]) 
         what = f"{name} matches no cluster that is known here (known: {has})"
         yield Finding(what, where, "check spec.target.clusters")
     if policy.spec.effect == "allow":
+        yield from _cores(name, snapshot.rules[name].bounds, where)
         yield from _wide(snapshot, policy, where)
         yield from _silent(snapshot, policy, where)
         for other, others in rows.items():
             if other != name and rows[name] and _shadows(snapshot, other, name, others, rows[name]):
                 yield Finding(f"{name} is shadowed by {other}", where, "remove one, or narrow the other")
+
+
+def _cores(name: str, bounds: Mapping[str, Bound], where: str) -> Iterator[Finding]:
+    """A bound of so many whole cores that its unit was probably left out."""
+    for dimension, bound in bounds.items():
+        for title, value in (("min", bound.low), ("max", bound.high)):
+            meant = meant_millicores(value or 0) if dimension.startswith("cpu") else ""
+            if meant:
+                what = f"{name}: limits.{dimension}.{title} is {meant.removesuffix('m')} whole cores"
+                yield Finding(what, where, f"did you mean {meant}?", "info")
 
 
 def _wide(snapshot: Snapshot, policy: ActionPolicy, where: str) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from base.quantities import (
     asked_bytes,
     format_bytes,
     format_millicores,
+    meant_millicores,
     millicores,
     parse,
     rounded_bytes,
@@ -158,3 +159,27 @@ def test_the_caller_says_which_suffixes() -> None:
 )
 def test_rounded_for_a_person(amount: int, expected: str) -> None:
     assert rounded_bytes(amount) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "now", "meant"),
+    [
+        ("600", "500m", "600m"),
+        ("600", None, "600m"),
+        ("100", "1", "100m"),
+        ("129", None, "129m"),
+        ("128", None, ""),
+        ("64", "1", ""),
+        ("4", "50m", ""),
+        ("9", "100m", ""),
+        ("10", "100m", "10m"),
+        ("600m", "5m", ""),
+        ("1500m", "1m", ""),
+        ("192", "96", "192m"),
+        ("2", "500m", ""),
+        ("0", None, ""),
+    ],
+)
+def test_cores_that_are_probably_millicores_are_doubted(asked: str, now: str | None, meant: str) -> None:
+    """Only whole cores, and only where the figure in millicores is the nearer one or no usual node has so many."""
+    assert meant_millicores(millicores(asked), millicores(now) if now else None) == meant

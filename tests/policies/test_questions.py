@@ -90,6 +90,19 @@ def findings(*documents: Doc) -> list[str]:
     return [finding.what for finding in lint(policy(*documents))]
 
 
+def test_lint_doubts_cores_without_their_unit() -> None:
+    """In rules and in ceilings; what is written stays what holds."""
+    cpu = {"cpuRequest": {"min": "50m", "max": 600}, "cpuLimit": {"min": 1, "max": 96}}
+    memory = {name: {"min": "64Mi", "max": "1Gi"} for name in ("memoryRequest", "memoryLimit")}
+    moves = rule("moves", actions=["set_resources"], limits={**cpu, **memory})
+    cap = doc("Ceiling", "cap", {"target": moves["spec"]["target"], "limits": {"cpuLimit": {"max": 2000}}})
+    found = [one for one in lint(policy(moves, cap, *PEOPLE)) if "cores" in one.what]
+    assert [(one.what, one.hint, one.level) for one in found] == [
+        ("moves: limits.cpuRequest.max is 600 whole cores", "did you mean 600m?", "info"),
+        ("cap: limits.cpuLimit.max is 2000 whole cores", "did you mean 2000m?", "info"),
+    ]
+
+
 def test_lint_finds_what_is_hardly_meant() -> None:
     tested = {"tests": [{**WEB, "scale": 1, "expect": "deny"}]}
     clean = {**rule(tainted="deny"), **tested}

@@ -95,7 +95,9 @@ def describe(args: SetResourcesArgs, workload: Workload) -> str:
         shown = [
             value.show(old) + (f" ({count})" if len(now) > 1 else "") for old, count in now.most_common()
         ]
-        parts.append(f"{name} {', '.join(shown)} -> {value.show(amount)}")
+        parts.append(
+            f"{name} {', '.join(shown)} -> {value.show_asked(amount, max(filter(None, now), default=None))}"
+        )
         keeps.append(value.show(amount_of(template.resources, name)))
     lasts = f"in place, until they are replaced: the template keeps {', '.join(keeps)}"
     return f"{', '.join(parts)} in {_pods(template.name, found)} ({lasts})"

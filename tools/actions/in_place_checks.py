@@ -42,8 +42,9 @@ def _fits(args: SetResourcesArgs, resize: Resize) -> None:
     for resource in ("cpu", "memory"):
         request, limit = (amount_of(resize.after, f"{resource}_{part}") for part in ("request", "limit"))
         if request is not None and limit is not None and request > limit:
-            show = VALUES[f"{resource}_request"].show
-            what = f"{resource}_request {show(request)} is more than its limit {show(limit)}"
+            value, now = VALUES[f"{resource}_request"], resize.container.resources
+            asked, show = value.show_asked(request, amount_of(now, f"{resource}_request")), value.show
+            what = f"{resource}_request {asked} is more than its limit {show(limit)}"
             missing = "limit" if getattr(args, f"{resource}_limit") is None else "request"
             hint = f"give {resource}_{missing} too"
             raise ArgumentsInvalid(what, where=f"pod {resize.pod.name}", hint=hint)

@@ -12,6 +12,7 @@ from base.quantities import (
     asked_bytes,
     format_bytes,
     format_millicores,
+    meant_millicores,
     millicores,
     spelled_bytes,
 )
@@ -45,6 +46,11 @@ class Value:
 
     def show(self, amount: int | None) -> str:
         return "unset" if amount is None else self.spelled(amount)
+
+    def show_asked(self, amount: int, now: int | None) -> str:
+        """What it becomes; with a doubt, where the unit was probably left out."""
+        meant = meant_millicores(amount, now) if self.resource == "cpu" else ""
+        return self.show(amount) + (f" (did you mean {meant}?)" if meant else "")
 
 
 VALUES: Mapping[str, Value] = {

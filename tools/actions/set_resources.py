@@ -80,8 +80,9 @@ def _describe(args: SetResourcesArgs, workload: Workload) -> str:
         return in_place.describe(args, workload)
     before = container_of(args, workload.containers).resources
     parts = [
-        f"{name} {VALUES[name].show(amount_of(before, name))} -> {VALUES[name].show(amount)}"
+        f"{name} {VALUES[name].show(now)} -> {VALUES[name].show_asked(amount, now)}"
         for name, amount in args.wanted().items()
+        for now in [amount_of(before, name)]
     ]
     return f"{', '.join(parts)} (template: {_outlook(workload)})"
 

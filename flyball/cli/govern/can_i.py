@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flyball.cli.govern.question import Supposed, action_of, asked, asker, policy_of, supposing
+from flyball.cli.govern.question import Supposed, action_of, asked, asker, policy_of, slips, supposing
 from flyball.cli.kit.completion import workloads
 from flyball.cli.kit.naming import one
 from flyball.cli.kit.options import Options, command
@@ -66,6 +66,8 @@ def _one(opts: Options, snapshot: "Snapshot", question: "Question") -> None:
         say(f"{head}{safe(first)}")
         for line in more:
             say(f"  {safe(line)}")
+        for slip in slips(question):
+            note(f"  {slip}")
         if question.wanted and not question.current and verdict != "deny":
             note(f"  {UNKNOWN_NOW}")
     if verdict != "allow":

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from flyball.cli.govern.can_i import UNKNOWN_NOW
-from flyball.cli.govern.question import Action, Supposed, asked, supposing
+from flyball.cli.govern.question import Action, Supposed, asked, slips, supposing
 from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.output import document, note, safe, say, tone
 
@@ -41,6 +41,8 @@ def _say(snapshot: "Snapshot", question: "Question", found: "Explanation") -> No
         say(f"  {stage.name.replace('_', '-'):<14} {mark:<3} {text}".rstrip())
     for change in found.changes:
         say(f"  would do: {safe(change)}")
+    for slip in slips(question):
+        note(f"  {slip}")
     if by_names:
         note(f"  by names only: give the numbers, e.g. {_example(snapshot, question.action)}")
     elif question.wanted and not question.current:

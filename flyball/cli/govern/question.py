@@ -157,6 +157,15 @@ def asker(snapshot: "Snapshot", cluster: str, who: str) -> "Principal":
         raise UsageError(f"`{who}` is no name", where="--as", hint="e.g. agent:tuner, human:anna") from e
 
 
+def slips(question: "Question") -> list[str]:
+    """Wanted amounts of CPU whose unit was probably left out: `cpuRequest 600: did you mean 600m?`."""
+    from base.quantities import meant_millicores
+
+    cpu = {name: amount for name, amount in question.wanted.items() if name.startswith("cpu")}
+    meant = {name: meant_millicores(amount, question.current.get(name)) for name, amount in cpu.items()}
+    return [f"{name} {text.removesuffix('m')}: did you mean {text}?" for name, text in meant.items() if text]
+
+
 def action_of(snapshot: "Snapshot", typed: str) -> str:
     """An action of the catalogue, `set-resources` as `flyball act` spells it. Raises UsageError."""
     action = typed.replace("-", "_")

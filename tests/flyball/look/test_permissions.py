@@ -175,3 +175,26 @@ def test_a_ceiling_narrows_what_the_numbers_may_be(flyball: Flyball, tmp_path: P
     assert json.loads(flyball(f"policy can-i scale deploy/web --policies {folder} --no-base -o json").out)[
         "depends_on"
     ] == ["replicas 1 to 7 (scales)"]
+
+
+@pytest.mark.parametrize("verb", ["can-i", "explain"])
+def test_a_unit_that_was_left_out_is_asked_about(flyball: Flyball, verb: str) -> None:
+    done = flyball(f"policy {verb} set-resources deploy/web --cpu-request 600")
+    assert "cpuRequest 600: did you mean 600m?" in done.err
+    assert "did you mean" not in flyball(f"policy {verb} set-resources deploy/web --cpu-request 600m").err
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        ("", 3, "500m -> 600 (did you mean 600m?)"),
+        ("--in-place --cpu-limit 600", 3, "cpu_request 500m -> 600 (did you mean 600m?)"),
+        ("--in-place", 1, "cpu_request 600 (did you mean 600m?) is more than its limit 1"),
+    ],
+)
+def test_an_amount_without_its_unit_is_asked_about_and_kept(
+    flyball: Flyball, more: str, code: int, said: str
+) -> None:
+    done = flyball(f"act set-resources deploy/web --cpu-request 600 --dry-run {more}")
+    assert done.code == code
+    assert said in done.out
