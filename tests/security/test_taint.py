@@ -20,6 +20,7 @@ from agents.ops.agent import OpsAgent
 from agents.ops.budget import Budget
 from agents.ops.events import CardShown, Event
 from audit.errors import LogUnavailable
+from policies.claim_keys import TAINT
 from policies.types import Principal
 from tests.kit.installation import (
     LOCAL,
@@ -37,6 +38,7 @@ from tests.kit.installation import (
 from tests.kit.scripted_model import ScriptedModel, Step, call, say
 from tests.kit.scripted_model import scale as scaling
 from tests.security.planting import ORDER, event
+from tests.tools.rig import WEB, rig
 from tools.path.outcome import Applied, Failed, Pending, Refused
 from tools.path.standing import RequestReused
 from tools.path.undo import proposal
@@ -411,3 +413,17 @@ def test_a_policy_that_says_nothing_of_taint_lets_nothing_pass(tmp_path: Path) -
             assert not isinstance(await wanted(app, 4), Failed | Applied)
 
     asyncio.run(work())
+
+
+def test_a_read_of_events_taints_whoever_asks_for_it(tmp_path: Path) -> None:
+    """The read itself does, whatever stands around it: a loop of our own needs no toolbox to be tainted."""
+
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, OPS, allow("reads", ["read"])]) as one:
+            key = TAINT.of("s-1")
+            await one.reads(one.agent("s-1")).workload(WEB)
+            assert (await one.log.values((key,)))[key] == 0
+            await one.reads(one.agent("s-1")).events(WEB)
+            assert (await one.log.values((key,)))[key] != 0
+
+    asyncio.run(run())
