@@ -12,7 +12,7 @@ from flyball.cli.main import main
 from flyball.place import log_place, pinned_path
 from flyball.settings import load
 from tests.kit.log_attacks import hide_from_index
-from tests.kit.logs import AGENT, act, attacker, fill, verifier_of, with_log
+from tests.kit.logs import AGENT, attacker, fill, verifier_of, with_log
 
 
 @pytest.fixture(autouse=True)
@@ -21,16 +21,6 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYBALL_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("FLYBALL_PINNED", str(tmp_path / "pinned"))
     monkeypatch.setenv("FLYBALL_CONTEXT", "sandbox")
-
-
-@pytest.fixture
-def log_path(path: Path) -> Path:
-    async def work(log: Log) -> None:
-        await fill(log, 4)
-        await act(log)
-
-    with_log(path, work)
-    return path
 
 
 class Ran:

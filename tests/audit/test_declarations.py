@@ -15,7 +15,7 @@ import pytest
 from audit.errors import LogTampered
 from audit.log import Log
 from tests.kit.log_attacks import declare, execute, hide_from_index
-from tests.kit.logs import act, attacker, checked, checks, fill, read_record, with_log
+from tests.kit.logs import attacker, checked, checks, fill, read_record, with_log
 
 KIND = "CREATE INDEX audit_entry_kind ON audit_entry (kind)"
 FOREIGN = [
@@ -28,16 +28,6 @@ FOREIGN = [
     "ALTER TABLE audit_entry ADD COLUMN more",
     "ANALYZE",
 ]
-
-
-@pytest.fixture
-def log_path(path: Path) -> Path:
-    async def work(log: Log) -> None:
-        await fill(log, 4)
-        await act(log)
-
-    with_log(path, work)
-    return path
 
 
 @pytest.mark.parametrize(

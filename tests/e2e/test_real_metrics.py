@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.policy import write
+from tests.e2e.consoles import measured
 from tests.kit.console import Console
 from tests.real.cluster import Namespace, eventually
 from tests.real.monitoring import SCRAPE_S, Prometheus
@@ -25,15 +25,7 @@ def console(kube: Namespace, prometheus: Prometheus, tmp_path: Path) -> Console:
     kube.workload("web", 2)
     kube.settled("web")
     kube.demand("web", "300m", "128Mi", rps=20, latency_us=100_000)
-    return Console(
-        tmp_path,
-        kubeconfig=str(kube.plane.kubeconfig),
-        context="real",
-        namespace=kube.name,
-        policies=str(write(tmp_path / "policies", "real", kube.name)),
-        prometheus_url=prometheus.url,
-        metrics=str(templates),
-    )
+    return measured(kube, tmp_path, prometheus.url, metrics=str(templates))
 
 
 def test_every_figure_is_told_with_its_age_and_coverage(console: Console, prometheus: Prometheus) -> None:

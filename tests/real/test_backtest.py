@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.policy import write
+from tests.e2e.consoles import measured
 from tests.kit.console import Console
 from tests.real import assets, modules
 from tests.real.cluster import Namespace
@@ -44,14 +44,7 @@ def console(kube: Namespace, tmp_path: Path) -> Iterator[Console]:
         prometheus.write(_two_weeks(kube.name, int(time.time())))
         kube.workload("web", len(PODS))
         kube.settled("web")
-        yield Console(
-            tmp_path,
-            kubeconfig=str(kube.plane.kubeconfig),
-            context="real",
-            namespace=kube.name,
-            policies=str(write(tmp_path / "policies", "real", kube.name)),
-            prometheus_url=prometheus.url,
-        )
+        yield measured(kube, tmp_path, prometheus.url)
     finally:
         prometheus.close()
 

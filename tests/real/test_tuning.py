@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.policy import write
+from tests.e2e.consoles import measured
 from tests.kit.console import Console
 from tests.real import assets, modules
 from tests.real.cluster import Namespace
@@ -34,14 +34,7 @@ def prometheus(tmp_path: Path) -> Iterator[Written]:
 def console(kube: Namespace, prometheus: Written, tmp_path: Path) -> Console:
     kube.workload("web", len(PODS))
     kube.settled("web")
-    return Console(
-        tmp_path,
-        kubeconfig=str(kube.plane.kubeconfig),
-        context="real",
-        namespace=kube.name,
-        policies=str(write(tmp_path / "policies", "real", kube.name)),
-        prometheus_url=prometheus.url,
-    )
+    return measured(kube, tmp_path, prometheus.url)
 
 
 def a_day(namespace: str, cores: Callable[[int], float]) -> Scrapes:

@@ -19,9 +19,6 @@ from audit.log import Entry, Log, Reads
 from audit.replay import told
 from policies.claim_keys import APPROVAL, ATTEMPT, BUSY, CHANGED, DENIED, ENDED, STOP, VERIFY
 
-_PAGE = 8
-"""Intents of a workload that are read at once; dry runs may stand before the live one."""
-
 
 class CrossChecks:
     """Each check reads one state of the log. They raise LogTampered and LogUnavailable."""
@@ -79,7 +76,7 @@ def _request(reads: Reads, request_id: str) -> list[Entry]:
 
 
 def _workload(reads: Reads, key: str) -> None:
-    intent = _newest_live_intent(reads, key)
+    intent = newest_live_intent(reads, key)
     lead = told(e.record for e in reads.by_request(intent.record.request_id or "")) if intent else {}
     busy, changed = BUSY.of(key), CHANGED.of(key)
     keys = {busy} if intent and changed not in lead else {busy, changed}
@@ -90,16 +87,20 @@ def _workload(reads: Reads, key: str) -> None:
     _agree(stored, lead, {name for name in counters if stored[name] < lead[name]})  # a counter only moves on
 
 
-def _newest_live_intent(reads: Reads, key: str) -> Entry | None:
-    limit = _PAGE
+def newest_live_intent(reads: Reads, resource_key: str) -> Entry | None:
+    """The last intent on a workload that could change it. Mostly it is the last of all; dry runs may have come after
+    it, so each further look reads eight times as many."""
+    limit = 1
     while True:
-        found = reads.find(kinds=("action.intent",), resource_key=key, newest_first=True, limit=limit)
+        found = reads.find(
+            kinds=("action.intent",), resource_key=resource_key, newest_first=True, limit=limit
+        )
         for entry in found:
             if entry.record.mode == "live":
                 return entry
         if len(found) < limit:
             return None
-        limit *= _PAGE
+        limit *= 8
 
 
 def _agree(stored: Mapping[str, int], lead: Mapping[str, int], keys: Iterable[str]) -> None:

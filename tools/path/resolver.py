@@ -13,6 +13,7 @@ from policies.claim_keys import BUSY, FENCE, RESOLVING
 from policies.types import Claim, Target
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError
 from tools.path.context import Context
+from tools.path.cross_checks import newest_live_intent
 from tools.path.evidence import Evidence, of_pods, of_workload, pods_left, spec_of
 from tools.path.journal import ends
 from tools.path.leases import LeaseBusy
@@ -95,18 +96,9 @@ class Resolver:
 
     async def open_on(self, resource_key: str) -> Entry | None:
         """The open live intent on a workload, if there is one: then it is the newest live one, because the
-        workload is busy; dry runs may have come after it."""
-        limit = 8
-        while True:
-            found = await self._c.log.find(
-                kinds=("action.intent",), resource_key=resource_key, newest_first=True, limit=limit
-            )
-            for intent in found:
-                if intent.record.mode == "live":
-                    return None if await self._ended(intent) else intent
-            if len(found) < limit:
-                return None
-            limit *= 8
+        workload is busy."""
+        intent = await self._c.log.at_one_moment(lambda reads: newest_live_intent(reads, resource_key))
+        return None if intent is None or await self._ended(intent) else intent
 
     async def open_intents(self) -> list[Entry]:
         """Every open intent of the log, one a workload."""
