@@ -35,7 +35,9 @@ def status(opts: Options) -> None:
 def _facts(snapshot: "Snapshot", paths: "PolicyPaths") -> dict[str, Any]:
     origin = snapshot.origin
     counted = Counter(place.rpartition(":")[0] for place in origin.files.values())
-    files = [{"file": f, "from": _from(f, paths), "documents": counted[f]} for f in sorted(counted)]
+    order = [source for _, source in paths.lines]
+    found = sorted((order.index(_from(file, paths)), file) for file in counted)
+    files = [{"file": file, "from": order[rank], "documents": counted[file]} for rank, file in found]
     replaced = [{"document": name, "by": origin.files[name]} for name in sorted(origin.replaced)]
     return {
         "policy_sha256": snapshot.digest,
