@@ -25,11 +25,24 @@ DnsName = Annotated[str, Field(pattern=r"\A[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?\
 CLUSTER_NAME = r"[A-Za-z0-9]([-._@:/A-Za-z0-9]{0,251}[A-Za-z0-9])?"
 """A context's name as kubeconfigs have them: EKS names its by an ARN, with `:` and `/`."""
 ClusterName = Annotated[str, Field(pattern=rf"\A{CLUSTER_NAME}\z")]
+StrategyName = Annotated[str, Field(pattern=r"\A[a-z][-a-z0-9]{0,62}\z")]
 KindName = Annotated[str, Field(pattern=r"\A[a-z]{1,63}\z")]
 ActionName = Annotated[str, Field(pattern=r"\A[a-z][a-z0-9_]{0,62}\z")]
 AgentName = Annotated[str, Field(pattern=r"\Aagent:[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?\z")]
 HumanName = Annotated[str, Field(pattern=r"\Ahuman:[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127})\z")]
 GroupName = Annotated[str, Field(pattern=r"\Agroup:[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127})\z")]
+
+MAX_WHOLE = 2**53 - 1
+"""The largest whole number that a record holds."""
+FigureName = Annotated[str, Field(pattern=r"\A[a-z][_a-z0-9]{0,62}\z")]
+Figures = Annotated[
+    dict[FigureName, Annotated[int, Field(ge=-MAX_WHOLE, le=MAX_WHOLE)]], Field(min_length=1, max_length=16)
+]
+"""Named whole numbers; the name ends in the unit (`replicas_mc`, `violations_after_ppm`)."""
+
+_LATER_FIELDS = ("strategy", "expects", "under")
+"""Fields of Request that came after the first release. Where one is None the document leaves it out, so that a
+request that was recorded before keeps its digest, and with it its votes and its end."""
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
@@ -129,11 +142,18 @@ class Request(Wire):
     run_id: str | None = None
     tainted: bool = False
     """The agent's session has read text that anybody may have written: policy's tighter limits hold."""
+    strategy: StrategyName | None = None
+    """Which strategy of the tuner chose it: what the verdict is learned for."""
+    expects: Figures | None = None
+    """The effect that its proposer expects; the verdict holds it against what came."""
+    under: Annotated[str, Field(max_length=64)] | None = None
+    """Id of the envelope's intent record inside which the fast loop makes this move."""
 
     @cached_property
     def document(self) -> dict[str, Any]:
         """The request whole, as JSON: what its digest is of and what is recorded of it. Not to be changed."""
-        return self.model_dump(mode="json")
+        document = self.model_dump(mode="json")
+        return {k: v for k, v in document.items() if v is not None or k not in _LATER_FIELDS}
 
     @cached_property
     def digest(self) -> str:

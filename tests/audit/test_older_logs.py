@@ -1,5 +1,6 @@
 """A state folder of each release is kept, and later ones must open it, verify it and write on."""
 
+import json
 import sqlite3
 import tarfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from audit.errors import LogUnavailable
 from audit.log import Log
 from audit.store import schema
 from audit.verify import verify
+from policies.types import Request
 from tests.kit.command_line import make_flyball
 from tests.kit.logs import Told, read_record, run
 
@@ -66,6 +68,21 @@ def test_new_names_in_a_record_of_version_1_are_a_finding(state: Path) -> None:
     for version, kind in ((1, "set"), (2, "put"), (2, "")):
         (found,) = Replay().take([{"kind": kind, "key": "a", "value": 1}], version)
         assert "is not one that" in found
+
+
+def test_requests_of_0_1_keep_their_digest(state: Path) -> None:
+    """Fields that came later are not in it: else no vote or end of that time would be found again."""
+
+    async def work() -> None:
+        log = await _verifier(state / "audit.db")
+        decided = [e.record for e in await log.find(kinds=("policy.decision",)) if e.record.request]
+        assert len(decided) > 5
+        for record in decided:
+            request = Request.model_validate_json(json.dumps(record.request))
+            assert (request.document, request.digest) == (record.request, record.request_digest)
+        await log.close()
+
+    run(work())
 
 
 def test_the_command_line_works_on_with_the_state_of_0_1(

@@ -129,19 +129,22 @@ class Journal:
         verify: Mapping[str, Any] | None = None,
     ) -> Record:
         """What is about to be written; its id is the marker that the write carries. `verify`: what it owes after
-        that (tools.path.verification)."""
+        that (tools.path.verification). The observation holds the effect that it `expects`, a label its strategy, a
+        parent `under` the envelope that it is a move in."""
         drafted = self._draft(
             "action.intent",
             request,
             seen,
             args=dict(request.args),
             before=dict(seen.view),
-            labels={"tool": request.tool, "diff": diff},
-            parents=(Parent(rel="decision", id=decided.id), *_undone(request)),
+            labels={"tool": request.tool, "diff": diff} | _chosen_by(request),
+            parents=(Parent(rel="decision", id=decided.id), *_followed(request)),
         )
-        if verify is None:
+        also = {"verify": verify, "expects": request.expects and dict(request.expects)}
+        known = {name: value for name, value in also.items() if value is not None}
+        if not known:
             return drafted
-        return drafted.model_copy(update={"observation": {**(drafted.observation or {}), "verify": verify}})
+        return drafted.model_copy(update={"observation": {**(drafted.observation or {}), **known}})
 
     def outcome(
         self, request: Request, intent: Record, outcome: Outcome, after: dict[str, Any] | None = None
@@ -272,5 +275,11 @@ class Journal:
         )
 
 
-def _undone(request: Request) -> tuple[Parent, ...]:
-    return (Parent(rel="undoes", id=request.undoes),) if request.undoes else ()
+def _followed(request: Request) -> tuple[Parent, ...]:
+    """The earlier intents that it undoes or is a move under."""
+    earlier = {"undoes": request.undoes, "under": request.under}
+    return tuple(Parent(rel=rel, id=id) for rel, id in earlier.items() if id)
+
+
+def _chosen_by(request: Request) -> dict[str, str]:
+    return {"strategy": request.strategy} if request.strategy else {}

@@ -1,6 +1,7 @@
 """From a caller's arguments to a Request, parsed once; and back from a recorded one."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +15,8 @@ from tools.spec import ActionSpec, Args
 _HINTS = {
     "id": "8 to 64 lower-case letters, digits and `-`, the first no `-`",
     "reason": "at most 2048 characters of plain text",
+    "strategy": "lower-case letters, digits and `-`, the first a letter, at most 63",
+    "expects": "1 to 16 named whole numbers, none beyond 2**53-1",
 }
 
 
@@ -35,6 +38,9 @@ def build(
     basis: str | None = None,
     undoes: str | None = None,
     run_id: str | None = None,
+    strategy: str | None = None,
+    expects: Mapping[str, int] | None = None,
+    under: str | None = None,
 ) -> Request:
     """One governed action. Raises ArgumentsInvalid for what is not a name, number or id."""
     spec = registry.action(tool)
@@ -52,6 +58,9 @@ def build(
             basis=basis,
             undoes=undoes,
             run_id=run_id,
+            strategy=strategy,
+            expects=None if expects is None else dict(expects),
+            under=under,
         )
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]

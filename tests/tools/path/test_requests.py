@@ -1,5 +1,6 @@
 """Requests: built once from parsed arguments, identified by what makes them unique, bound by their digest."""
 
+import json
 from typing import Any
 
 import pytest
@@ -30,7 +31,9 @@ def test_what_was_built_parses_back_to_the_same() -> None:
 @pytest.mark.parametrize("change", [
     {"id": ""}, {"id": "short"}, {"id": "UPPER-CASE"}, {"id": "a" * 65}, {"id": "-aaaaaaaa"}, {"id": "a b c d e"},
     {"id": "aaaaaaaa\n"}, {"namespace": "SHOP"}, {"cluster": "../x"}, {"mode": "observe"}, {"reason": "x" * 2049},
-    {"reason": "\ud800"},
+    {"reason": "\ud800"}, {"strategy": ""}, {"strategy": "a b"}, {"strategy": "-a"}, {"under": "x" * 65},
+    {"expects": {}}, {"expects": {"a b": 1}}, {"expects": {"a": 2**53}}, {"expects": {"a": 0.5}},
+    {"expects": {f"a{n}": n for n in range(17)}},
 ], ids=repr)  # fmt: skip
 def test_what_is_no_id_name_or_text_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ArgumentsInvalid) as refused:
@@ -55,7 +58,7 @@ def test_the_digest_covers_every_field_but_the_session() -> None:
     base = scale()
     changes: list[dict[str, Any]] = [
         {"id": "request-2"}, {"mode": "dry_run"}, {"reason": "why"}, {"basis": "x"}, {"undoes": "x"}, {"run_id": "r"},
-        {"tainted": True},
+        {"tainted": True}, {"strategy": "forecast"}, {"expects": {"replicas_mc": 4000}}, {"under": "x"},
         {"tool": "set_resources"}, {"action": "scale_to_zero"}, {"args": {**base.args, "replicas": 6}},
         {"principal": WHO.model_copy(update={"on_behalf_of": "human:lena"})},
         {"principal": WHO.model_copy(update={"agent": "agent:ops"})},
@@ -69,6 +72,14 @@ def test_the_digest_covers_every_field_but_the_session() -> None:
     assert (
         base.model_copy(update={"principal": WHO.model_copy(update={"session": "t"})}).digest == base.digest
     )
+
+
+def test_a_field_of_a_later_release_is_in_the_document_only_where_it_is_given() -> None:
+    """A request without them is byte for byte the one that an older release recorded."""
+    later = {"strategy": "forecast", "expects": {"replicas_mc": 4000}, "under": "an-envelope"}
+    assert later.keys() & scale().document.keys() == set()
+    assert scale(**later).document | later == scale(**later).document
+    assert Request.model_validate_json(json.dumps(scale(**later).document)) == scale(**later)
 
 
 def test_a_copy_keeps_no_derived_value_of_the_original() -> None:

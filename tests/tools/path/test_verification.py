@@ -29,6 +29,7 @@ from tools.actions import registry
 from tools.errors import ClusterUnavailable, NeverHappened
 from tools.metrics.types import Metric
 from tools.path import kill_switch
+from tools.path.journal import parent_of
 from tools.path.outcome import Applied, Failed, Result, Unknown
 from tools.path.requests import build
 from tools.path.verifier import Verified
@@ -254,6 +255,26 @@ def test_two_at_once_give_one_verdict_and_one_rollback(tmp_path: Path) -> None:
         await swept(one)
         assert await told(one) == ["action.verified worse", "action.rolled_back applied"]
         assert len(one.cluster.written) == 2
+
+    within(tmp_path, work)
+
+
+def test_the_intent_holds_who_chose_it_what_is_expected_and_under_what(tmp_path: Path) -> None:
+    async def work(one: Rig) -> None:
+        envelope = await changed(one)
+        one.clock.advance(1_800_000)
+        figures = {"replicas_mc": 6000, "violations_after_ppm": 150}
+        move = scaled(one, 6, strategy="forecast", expects=figures, under=envelope.intent)
+        result = await one.executor.execute(move)
+        assert isinstance(result, Applied)
+        intent = (await one.log.entry(result.record)).record
+        assert (intent.labels or {})["strategy"] == "forecast"
+        assert (intent.observation or {})["expects"] == figures
+        assert "verify" in (intent.observation or {})
+        assert parent_of(intent, "under") == envelope.intent
+        first = (await one.log.entry(envelope.record)).record
+        assert "strategy" not in (first.labels or {})
+        assert "expects" not in (first.observation or {})
 
     within(tmp_path, work)
 
