@@ -1,0 +1,1 @@
+"""The work that goes on without anybody's command: duties, and what drives them."""

@@ -1,0 +1,10 @@
+"""The one list of duties. Each part adds its own with one line here."""
+
+from flyball.service.duty import Duty
+from flyball.service.sweeps import ResolverDuty, VerifierDuty
+from flyball.wiring import App
+
+
+def duties_of(app: App) -> list[Duty]:
+    """Every duty of an opened installation, in the order in which those that are due at one moment run in a world."""
+    return [ResolverDuty(app), VerifierDuty(app)]
