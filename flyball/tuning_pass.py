@@ -40,7 +40,7 @@ async def tune(app: "App", strategy: "Strategy", run_id: str | None = None) -> T
         app.toolbox,
         app.toolbox.reads(who, run_id),
         app.recorder,
-        strategy=strategy,
+        strategies=(strategy,),
         principal=who,
         clock=app.context.clock,
     )
@@ -66,7 +66,7 @@ async def _tuner(app: "App", run_id: str) -> "Principal":
 
 async def _plan(app: "App", done: "Pass", who: "Principal") -> "Plan | None":
     """What the pass would change, by what its dry runs have seen: nothing is looked at twice."""
-    rows = [row for row in done.rows if row.proposal.proposed is not None]
+    rows = [row for row in done.rows if row.proposal.change is not None]
     requests = [_live(app, row, who, done.run_id) for row in rows]
     if not requests:
         return None
@@ -78,15 +78,14 @@ async def _plan(app: "App", done: "Pass", who: "Principal") -> "Plan | None":
 
 def _live(app: "App", row: "Row", who: "Principal", run_id: str) -> "Request":
     from agents.request_id import of_step
-    from agents.tuner.run import SCALE, scaling
     from tools.path.requests import build
 
-    args = scaling(row.proposal)
-    if args is None:
+    change = row.proposal.change
+    if change is None:
         raise ValueError(f"nothing is proposed for {row.proposal.target}")
     return build(
-        SCALE,
-        args,
+        change.action,
+        change.args,
         id=of_step(run_id, "plan", row.proposal.target),
         principal=who,
         cluster=app.place.context,

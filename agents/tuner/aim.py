@@ -3,35 +3,43 @@
 What is allowed is what the gate said when it was asked; nothing of its limits is known here.
 """
 
-from dataclasses import replace
-
-from agents.tuner.strategy import Proposal
+from agents.tuner.change import Move
+from agents.tuner.proposal import Proposal
+from policies.types import Headroom
 from tools.toolbox.port import Room
-
-DIMENSION = "replicas"
 
 
 def aimed(found: Proposal, room: Room) -> Proposal:
     """The proposal as it is to be sent, with both figures where they differ.
 
-    It is never moved past where the workload stands, nor past what the strategy wanted. Where no number would help
-    (a freeze, no rule at all) it stays: the path says why not.
+    No number is ever moved past where it stands, nor past what was wanted. Where no number would help (a freeze, no
+    rule at all) it stays: the path says why not.
     """
-    asked = found.proposed
-    if asked is None:
+    change = found.change
+    if change is None:
         return found
     if found.target.kind == "statefulset" and not room.names_kind:
-        return _kept(found, "statefulset-not-named", "no rule that allows it says `kinds: [statefulset]`")
-    ranges = [r for r in room.ranges if r.dimension == DIMENSION]
-    if not room.refused or not ranges:
+        return found.kept("statefulset-not-named", "no rule that allows it says `kinds: [statefulset]`")
+    bounded = [move for move in change.moves if _ranges(move, room)]
+    if not room.refused or not bounded:
         return found
-    nearest = {min(max(asked, r.low), r.high) for r in ranges}
-    inside = [n for n in nearest if found.now < n <= asked or asked <= n < found.now]
-    if not inside:
-        return _kept(found, "policy-keeps-it", f"policy allows no such figure ({room.refused})")
-    best = min(inside, key=lambda n: abs(n - asked))
-    return found.said(f"policy allows {best}, not {asked} ({room.refused})").to(best)
+    nearest = {move.dimension: _nearest(move, _ranges(move, room)) for move in bounded}
+    allowed = {dimension: n for dimension, n in nearest.items() if n is not None}
+    if len(allowed) < len(nearest):
+        return found.kept("policy-keeps-it", f"policy allows no such figure ({room.refused})")
+    moved = change.to(allowed)
+    return found.said(f"policy allows {moved.text}, not {change.text} ({room.refused})").to(moved)
 
 
-def _kept(found: Proposal, why: str, note: str) -> Proposal:
-    return replace(found.said(note).to(None), why=why)
+def _ranges(move: Move, room: Room) -> list[Headroom]:
+    return [r for r in room.ranges if r.dimension == move.dimension]
+
+
+def _nearest(move: Move, ranges: list[Headroom]) -> int | None:
+    """The allowed number nearest to what is asked for that is not where it stands, nor on its other side; what is
+    not set now has no side."""
+    before, after = move.before, move.after
+    found = {min(max(after, r.low), r.high) for r in ranges}
+    if before is not None:
+        found = {n for n in found if before < n <= after or after <= n < before}
+    return min(found, key=lambda n: abs(n - after), default=None)

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from policies.types import Target
-from tools.cluster_types import Pod, Restraints, Workload
+from tools.cluster_types import Autoscaler, Pod, Restraints, Workload
 from tools.metrics.types import Metric, Series
 
 
@@ -19,6 +19,9 @@ class Observer(Protocol):
 
     async def pods(self, target: Target) -> list[Pod]:
         """The pods of `target`."""
+
+    async def autoscaler(self, target: Target) -> Autoscaler | None:
+        """The HPA that is aimed at it, if there is one."""
 
     async def restraints(self, target: Target) -> Restraints:
         """What bounds the number of its pods beside policy."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.tuner.strategy import Proposal
+from agents.tuner.proposal import Proposal
 from tools.toolbox.port import Answer, Card
 
 
@@ -22,10 +22,10 @@ class Row:
 
     @property
     def status(self) -> str:
-        """The card's status; else `kept` where nothing is to change, `skipped` where the strategy was not asked."""
+        """The card's status; else `kept` where nothing is to change, `skipped` where no strategy was asked."""
         if self.card is not None:
             return self.card.status
-        return "skipped" if self.proposal.cpu is None else "kept"
+        return "kept" if self.proposal.strategy else "skipped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""A tuning pass: look at each workload, ask the strategy, aim inside the policy, and rehearse each proposal through
-the governed path. Nothing is written: what comes of a pass is a plan, and a plan is applied as it was shown."""
+"""A tuning pass: look at each workload, ask the strategies, choose, aim inside the policy, and try each proposal as a
+dry run through the governed path. Nothing is written: what comes of it is a plan, applied as it was shown."""
 
 import asyncio
 import json
@@ -7,35 +7,31 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from pydantic import ValidationError
-
-from agents.errors import StrategyBroken
 from agents.request_id import of_step
 from agents.tuner.aim import aimed
-from agents.tuner.demand import LOWER_S, STEP_S
+from agents.tuner.asking import Asked, ask
+from agents.tuner.choice import Choice, FirstChange
+from agents.tuner.look import Looker, joined
 from agents.tuner.ports import Observer
+from agents.tuner.proposal import Proposal, skipped
 from agents.tuner.restraints import noted, restrained, takes
 from agents.tuner.result import Pass, Row
-from agents.tuner.skipped import skip_reason
-from agents.tuner.strategy import Observed, Proposal, Strategy, skipped
+from agents.tuner.strategy import Observed, Strategy
 from audit.clock import Clock
 from audit.errors import RecordInvalid
 from base.errors import FlyballError
 from base.interrupts import interrupted, shield_until_done
 from policies.types import Principal
-from tools.arguments import ScaleArgs
 from tools.cluster_types import Workload
-from tools.errors import MetricsUnavailable, ToolError
-from tools.metrics.types import Metric
+from tools.errors import ToolError
 from tools.toolbox.port import Answer, Card, Recorder, Toolbox, TypedCall
 
-SCALE = "scale"
-"""The one action that a pass proposes."""
+FIRST_CHANGE = FirstChange()
 
 
 class TunerPass:
-    """Proposes the strategy's figure, or the nearest that the gate says it would allow. A refusal is reported, not
-    bargained with."""
+    """Proposes what the choice among the strategies' candidates comes to, or the nearest that the gate says it would
+    allow. A refusal is reported, not bargained with."""
 
     def __init__(
         self,
@@ -43,17 +39,20 @@ class TunerPass:
         observer: Observer,
         recorder: Recorder,
         *,
-        strategy: Strategy,
+        strategies: Sequence[Strategy],
         principal: Principal,
         clock: Clock,
+        choice: Choice = FIRST_CHANGE,
     ) -> None:
-        self._toolbox, self._observer, self._recorder = toolbox, observer, recorder
-        self._strategy, self._who, self._clock = strategy, principal, clock
+        self._toolbox, self._recorder, self._observer = toolbox, recorder, observer
+        self._strategies, self._choice = strategies, choice
+        self._who, self._clock = principal, clock
+        self._looker = Looker(observer, joined(one.reads for one in strategies))
 
     async def run(self, run_id: str, namespace: str) -> Pass:
         """One pass over `namespace`. The same `run_id` again proposes under the same request ids.
 
-        Raises what the first overview read, the strategy and the recorder raise, and MetricsUnavailable where the
+        Raises what the first overview read, the strategies and the recorder raise, and MetricsUnavailable where the
         configured source cannot be asked or keeps no history: no other takes its place. Trouble with one workload
         is its row's.
         """
@@ -70,51 +69,31 @@ class TunerPass:
         return done
 
     def _detail(self, namespace: str) -> dict[str, object]:
-        by = self._strategy
-        named = {"strategy": by.name, "strategy_version": by.version}
-        return {"namespace": namespace, **named, **asdict(by.aim)}
+        by = {one.name: one.version for one in self._strategies}
+        aim = asdict(self._strategies[0].aim)
+        return {"namespace": namespace, "strategies": by, "choice": self._choice.name, **aim}
 
     async def _rows(self, run_id: str, namespace: str) -> tuple[Row, ...]:
         found = sorted(await self._observer.workloads(namespace), key=lambda w: w.target.path)
-        plan = self._proposed([await self._look(workload) for workload in found])
-        for proposal in plan:  # all of them, before anything is asked
-            scaling(proposal)
+        plan = self._chosen([await self._looker.look(workload, self._now_ms()) for workload in found])
         inside, taken = list[Proposal](), Counter[str]()
         for proposal, workload in zip(plan, found, strict=True):
             inside.append(await self._inside(run_id, proposal, workload, taken))
             taken.update(takes(inside[-1], workload))
         return tuple(await self._rehearsed(run_id, inside))
 
-    async def _look(self, workload: Workload) -> Observed | Proposal:
-        """What is to be proposed on, or why nothing is."""
-        if why := skip_reason(workload):
-            return skipped(workload, why)
-        try:
-            pods = await self._observer.pods(workload.target)
-            cpu = await self._observer.series(workload.target, Metric.CPU_USAGE, LOWER_S, STEP_S)
-        except MetricsUnavailable:
-            raise
-        except (ToolError, RecordInvalid) as e:
-            return skipped(workload, "unreadable", e.what)
-        return Observed(workload, pods, cpu, self._now_ms())
-
-    def _proposed(self, looked: Sequence[Observed | Proposal]) -> list[Proposal]:
+    def _chosen(self, looked: Sequence[Observed | Proposal]) -> list[Proposal]:
         """A line for each workload, in the order in which they were looked at."""
-        observed = [one for one in looked if isinstance(one, Observed)]
-        answers = list(self._strategy.propose(observed))
-        if [p.target for p in answers] != [one.workload.target for one in observed]:
-            what = (
-                f"strategy `{self._strategy.name}` did not answer for each workload that it was asked about"
-            )
-            raise StrategyBroken(what, where=", ".join(str(one.workload.target) for one in observed[:5]))
-        left = iter(answers)
-        return [one if isinstance(one, Proposal) else next(left) for one in looked]
+        asked = ask(self._strategies, looked)
+        ready = [one for one in asked if isinstance(one, Asked)]
+        chosen = iter(self._choice.choose([a.observed for a in ready], [a.candidates for a in ready]))
+        return [next(chosen) if isinstance(one, Asked) else one for one in asked]
 
     async def _inside(
         self, run_id: str, found: Proposal, workload: Workload, taken: Mapping[str, int]
     ) -> Proposal:
         """The proposal within what budgets, quotas and policy allow."""
-        if found.proposed is None:
+        if found.change is None:
             return found
         try:
             known = await self._observer.restraints(workload.target)
@@ -140,19 +119,19 @@ class TunerPass:
             return await self._toolbox.propose(call)
         except (ToolError, RecordInvalid) as e:
             text = json.dumps({"status": "failed", "error": e.what})
-            return Answer(Card("failed", f"failed  scale {proposal.target}  {e.what}", text), None)
+            return Answer(Card("failed", f"failed  {call.action} {proposal.target}  {e.what}", text), None)
 
     def _call(self, run_id: str, proposal: Proposal) -> TypedCall | None:
-        """The dry run of a proposal; None where it is none. Raises StrategyBroken."""
-        if (args := scaling(proposal)) is None:
+        """The dry run of a proposal; None where it is none."""
+        if (change := proposal.change) is None:
             return None
         return TypedCall(
-            action=SCALE,
-            args=args,
+            action=change.action,
+            args=change.args,
             principal=self._who,
             namespace=proposal.target.namespace,
             mode="dry_run",
-            request_id=of_step(run_id, SCALE, proposal.target),
+            request_id=of_step(run_id, change.action, proposal.target),
             reason=proposal.reason,
             run_id=run_id,
         )
@@ -160,17 +139,3 @@ class TunerPass:
     def _now_ms(self) -> int:
         world = self._clock.world_ms()
         return self._clock.wall_ms() if world is None else world
-
-
-def scaling(proposal: Proposal) -> ScaleArgs | None:
-    """The arguments that carry a proposal out, bound to the replicas that it was made on; None where it is none.
-
-    Raises StrategyBroken for a figure that no workload can have.
-    """
-    if proposal.proposed is None:
-        return None
-    target = str(proposal.target)
-    try:
-        return ScaleArgs(workload=target, replicas=proposal.proposed, current_replicas=proposal.now)
-    except ValidationError as e:
-        raise StrategyBroken(f"{proposal.proposed!r} is not a number of replicas", where=target) from e

@@ -1,24 +1,35 @@
-"""The table of strategies: a new one is a file beside `hpa.py` and a line here."""
+"""The table of strategies: a new one is a file beside `hpa_formula.py` and a line here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from agents.errors import StrategyUnknown
-from agents.tuner.hpa import Hpa
+from agents.tuner.hpa_formula import HpaFormula
+from agents.tuner.keep import Keep
 from agents.tuner.strategy import Aim, Strategy
 
 STRATEGIES: Mapping[str, Callable[[Aim], Strategy]] = {
-    "hpa": Hpa,
+    "keep": Keep,
+    "hpa-formula": HpaFormula,
 }
+ALIASES: Mapping[str, str] = {"hpa": "hpa-formula"}
+"""Names that older releases used."""
 
-DEFAULT = "hpa"
+DEFAULT = "hpa-formula"
 
 
 def strategy(name: str, aim: Aim) -> Strategy:
     """The strategy of this name. Raises StrategyUnknown."""
-    if name not in STRATEGIES:
+    known = ALIASES.get(name, name)
+    if known not in STRATEGIES:
         raise StrategyUnknown(
             f"`{name[:64]}` is not a strategy",
             where="--strategy",
             hint="strategies: " + ", ".join(sorted(STRATEGIES)),
         )
-    return STRATEGIES[name](aim)
+    return STRATEGIES[known](aim)
+
+
+def strategies(names: Sequence[str], aim: Aim) -> list[Strategy]:
+    """Those of these names, each once, in the order of the table; all where none is named. Raises StrategyUnknown."""
+    wanted = {strategy(name, aim).name for name in names} or set(STRATEGIES)
+    return [make(aim) for name, make in STRATEGIES.items() if name in wanted]

@@ -1,84 +1,109 @@
-"""What a tuning strategy is: observations in, proposals out. Pure: no I/O, no clock, no randomness."""
+"""What a tuning strategy is: observations in, candidates out. Pure: no I/O, no clock, no randomness."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
-from policies.types import Target
-from tools.cluster_types import Pod, Workload
-from tools.metrics.types import Series
+from agents.tuner.change import Change
+from tools.cluster_types import Autoscaler, Pod, Workload
+from tools.metrics.types import Metric, Series
+
+
+class Figure(NamedTuple):
+    """An integer that a reason cites, by its name with the unit at its end (`cpu_percent`, `demand_millicores`)."""
+
+    name: str
+    value: int
+
+
+class Floor(NamedTuple):
+    """What a live event asks for: at least `percent` of the demand that is forecast otherwise (300: three times);
+    `event` is its name."""
+
+    event: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What earlier verdicts taught about one workload, by strategy: until when (Unix ms of the world) one is not
+    chosen, and its score (0: nothing is known)."""
+
+    cooled: Mapping[str, int] = field(default_factory=dict)
+    scores: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """One workload as the pass has just read it, with its pods. `cpu` is what all its pods used together in
-    millicores, a point a minute over the last day up to `at_ms` (the world's Unix ms); None where it is missing."""
+    millicores, a point a minute up to `at_ms` (the world's Unix ms); None where it is missing. `memory` likewise in
+    bytes, `ready` its ready pods; None where no strategy reads them. `autoscaler` is its HPA, `events` what
+    live events ask for."""
 
     workload: Workload
     pods: Sequence[Pod]
     cpu: Series
     at_ms: int
+    autoscaler: Autoscaler | None = None
+    memory: Series | None = None
+    ready: Series | None = None
+    events: tuple[Floor, ...] = ()
+    learned: Learned = Learned()
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """One line of a pass. `proposed` replicas are None where nothing is proposed; `why` is a short code, `reason` the
-    sentence that goes into the record; `cpu` is utilisation in percent of requests, None where nobody computed it.
+class Candidate:
+    """One thing that could be done with a workload; `change` is None where it is left as it is. `why` is a code,
+    `reason` the sentence that goes into the record, `figures` what the sentence cites. `needs_approval_hint`: the
+    strategy would not have it done without a person, whatever policy says."""
 
-    `moved_from` is what the strategy came to, where something else is proposed for it: the nearest that is allowed;
-    `notes` are what a person should know of the change besides.
-    """
-
-    target: Target
-    now: int
-    proposed: int | None
-    cpu: int | None
+    strategy: str
+    change: Change | None
     why: str
     reason: str = ""
-    moved_from: int | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def wanted(self) -> int | None:
-        """What the strategy came to, whatever is proposed for it."""
-        return self.proposed if self.moved_from is None else self.moved_from
-
-    def to(self, replicas: int | None) -> "Proposal":
-        """Another figure in the place of what is proposed; what was wanted first stays known."""
-        return replace(self, proposed=replicas, moved_from=self.wanted)
-
-    def said(self, note: str) -> "Proposal":
-        """With something that a person should know; the record keeps it too."""
-        reason = f"{self.reason}; {note}" if self.reason else note
-        return replace(self, notes=(*self.notes, note), reason=reason)
-
-
-def skipped(workload: Workload, why: str, reason: str = "") -> Proposal:
-    """A line without a proposal."""
-    return Proposal(workload.target, workload.replicas, None, None, why, reason)
+    figures: tuple[Figure, ...] = ()
+    needs_approval_hint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """The target that the caller of the pass sets: `cpu_percent` of the requests."""
+    """What the caller of the pass sets: the CPU target in percent of the requests, and the accepted probability that
+    the demand exceeds what may be used of them, in ppm."""
 
-    cpu_percent: int
+    cpu_percent: int = 80
+    risk_ppm: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a strategy looks at beside pods and CPU: so many seconds back, and which other metrics."""
+
+    history_s: int = 86_400
+    metrics: tuple[Metric, ...] = ()
 
 
 class Strategy(Protocol):
-    """Where replicas come from. What of a proposal is allowed is the policy's business, never the strategy's."""
+    """Where changes come from. What of them is allowed is the policy's business, never the strategy's."""
 
     @property
     def name(self) -> str:
-        """As `--strategy` and the record of the run name it."""
+        """As `--strategy`, policy and the record of the run name it."""
 
     @property
     def version(self) -> str:
-        """Another one whenever the same observations may lead to another proposal."""
+        """Another one whenever the same observations may lead to another candidate."""
 
     @property
     def aim(self) -> Aim:
-        """What it aims at; the record of the run keeps it."""
+        """What it aims at; the record of the run keeps it. One for all strategies of a pass."""
 
-    def propose(self, observed: Sequence[Observed]) -> Sequence[Proposal]:
-        """One proposal for each workload, in their order. Missing or stale samples never lower anything."""
+    @property
+    def reads(self) -> Reads:
+        """What a pass has to read for it."""
+
+    def consider(self, observed: Observed) -> str | None:
+        """A why-code where it does not fit this workload, or what was observed is not enough; else None."""
+
+    def propose(self, observed: Sequence[Observed]) -> Sequence[Sequence[Candidate]]:
+        """At least one candidate for each workload that it has considered, in their order. Missing or stale samples
+        never lower anything."""

@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from agents.tuner.asking import Asked, ask
+from agents.tuner.choice import FirstChange
 from agents.tuner.demand import demand
-from agents.tuner.hpa import propose
-from agents.tuner.strategy import Observed, Proposal
+from agents.tuner.hpa_formula import HpaFormula
+from agents.tuner.proposal import Proposal
+from agents.tuner.strategy import Aim, Observed
 from policies.types import Target
 from tests.agents.metrics import NOW, course, steady
 from tests.agents.test_tuner_run import APP, pod, workload
@@ -22,7 +25,10 @@ def proposed(cpu: Series | Course, pods: list[Pod] | None = None, replicas: int 
     """Of four pods that request one core each; the target is 80 %."""
     alive = [pod(i) for i in range(replicas)] if pods is None else pods
     series = cpu if isinstance(cpu, Series) else course(cpu)
-    return propose(Observed(workload("web", replicas), alive, series, NOW), 80)
+    (found,) = ask([HpaFormula(Aim(80))], [Observed(workload("web", replicas), alive, series, NOW)])
+    return (
+        FirstChange().choose([found.observed], [found.candidates])[0] if isinstance(found, Asked) else found
+    )
 
 
 @pytest.mark.parametrize(

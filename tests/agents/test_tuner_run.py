@@ -11,25 +11,31 @@ from typing import Any
 import pytest
 
 from agents.errors import StrategyBroken, StrategyUnknown
-from agents.tuner.hpa import Hpa
+from agents.tuner.change import Change, scaled
+from agents.tuner.hpa_formula import HpaFormula
 from agents.tuner.result import Pass
 from agents.tuner.run import TunerPass
 from agents.tuner.strategies import STRATEGIES, strategy
-from agents.tuner.strategy import Aim, Observed, Proposal, Strategy
+from agents.tuner.strategy import Aim, Candidate, Observed, Reads, Strategy
 from audit.clock import SystemClock
 from audit.errors import LogUnavailable, RecordInvalid
 from policies.types import Principal, Target
 from tests.agents.fakes import FakeRecorder, FakeToolbox
 from tests.agents.metrics import NOW, steady
-from tools.cluster_types import Budget, Container, Pod, Quota, Resources, Restraints, Workload
+from tools.arguments import Args
+from tools.cluster_types import Autoscaler, Budget, Container, Pod, Quota, Resources, Restraints, Workload
 from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, ToolError
 from tools.metrics.types import Metric, Series
 from tools.toolbox.port import Call, Card
 
 OLD = NOW - 3_600_000
 WHO = Principal(agent="agent:tuner", on_behalf_of="human:anna", groups=("group:local",), session="r-1")
-HPA = Hpa(Aim(80))
+HPA = HpaFormula(Aim(80))
 APP = Container("app", "app:1", Resources(cpu_request=1_000))
+
+
+class NoTarget(Args):
+    """Arguments that name no workload."""
 
 
 class FixedClock(SystemClock):
@@ -73,6 +79,9 @@ class FakeObserver:
         self.asked.append(target.name)
         return [pod(i) for i in range(len(self.load[target.name]))]
 
+    async def autoscaler(self, target: Target) -> Autoscaler | None:
+        return Autoscaler(target.name, 2, 10, 4, 4, 60, 80, able=True, active=True, limited=False, reasons=())
+
     async def restraints(self, target: Target) -> Restraints:
         return self.known
 
@@ -91,7 +100,7 @@ def tuned(
 ) -> tuple[Pass, FakeToolbox, FakeRecorder]:
     box = box or FakeToolbox(replicas={f"deployment/{w.target.name}": w.replicas for w in observer.found})
     recorder = FakeRecorder()
-    tuner = TunerPass(box, observer, recorder, strategy=by, principal=WHO, clock=FixedClock())
+    tuner = TunerPass(box, observer, recorder, strategies=(by,), principal=WHO, clock=FixedClock())
     return asyncio.run(tuner.run(run_id, "shop")), box, recorder
 
 
@@ -111,9 +120,10 @@ def test_busy_goes_up_idle_goes_down_the_rest_stays() -> None:
     assert recorder.kinds() == ["run.started", "run.finished"]
     begun = {
         "namespace": "shop",
-        "strategy": "hpa",
-        "strategy_version": "2",
+        "strategies": {"hpa-formula": "3"},
+        "choice": "first-change",
         "cpu_percent": 80,
+        "risk_ppm": 20_000,
     }
     assert recorder.records[0] == ("run.started", "r-1", begun)
     assert recorder.records[-1][2] == {"simulated": 2, "kept": 1}
@@ -261,7 +271,6 @@ def test_a_statefulset_is_moved_only_where_policy_names_the_kind(named: bool, pr
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"owner": "horizontalpodautoscaler/web"}, "owned-by-horizontalpodautoscaler/web"),
         ({"owner": "argocd/shop"}, "owned-by-argocd/shop"),
         ({"annotations": {"flyball.io/mode": "off"}}, "mode-off"),
         ({"replicas": 0}, "scaled-to-zero"),
@@ -276,6 +285,16 @@ def test_what_is_skipped(change: dict[str, Any], why: str) -> None:
     assert [(r.proposal.why, r.status) for r in found.rows] == [(why, "skipped")]
     assert not box.calls
     assert not observer.asked, "it is not even looked at"
+
+
+def test_what_an_hpa_scales_is_not_scaled_by_the_formula() -> None:
+    """It is looked at, since another strategy may move its floor."""
+    observer = FakeObserver({"web": [4_000] * 4}, [workload("web", owner="horizontalpodautoscaler/web")])
+    found, box, _ = tuned(observer)
+    assert [(r.proposal.why, r.status) for r in found.rows] == [
+        ("owned-by-horizontalpodautoscaler/web", "skipped")
+    ]
+    assert not box.calls
 
 
 def test_trouble_with_one_workload_is_its_own() -> None:
@@ -296,7 +315,7 @@ def test_without_the_metrics_that_are_configured_nothing_is_proposed() -> None:
     load = {"api": [1_200] * 4, "web": [1_200] * 4}
     box, recorder = FakeToolbox(), FakeRecorder()
     observer = FakeObserver(load, [workload("api"), workload("web")], {"web": away})
-    tuner = TunerPass(box, observer, recorder, strategy=HPA, principal=WHO, clock=FixedClock())
+    tuner = TunerPass(box, observer, recorder, strategies=(HPA,), principal=WHO, clock=FixedClock())
     with pytest.raises(MetricsUnavailable):
         asyncio.run(tuner.run("r-1", "shop"))
     assert box.calls == []
@@ -306,7 +325,7 @@ def test_without_the_metrics_that_are_configured_nothing_is_proposed() -> None:
 def test_a_pass_that_cannot_look_records_that_it_ended() -> None:
     recorder = FakeRecorder()
     observer = FakeObserver({}, [], {"shop": ClusterUnavailable("gone")})
-    tuner = TunerPass(FakeToolbox(), observer, recorder, strategy=HPA, principal=WHO, clock=FixedClock())
+    tuner = TunerPass(FakeToolbox(), observer, recorder, strategies=(HPA,), principal=WHO, clock=FixedClock())
     with pytest.raises(ClusterUnavailable):
         asyncio.run(tuner.run("r-1", "shop"))
     assert recorder.records[-1] == ("run.finished", "r-1", {"error": "gone"})
@@ -348,17 +367,21 @@ def test_a_workload_that_cannot_be_recorded_is_its_own_trouble() -> None:
 class Told:
     """A strategy of another file: it answers what it was told to."""
 
-    answers: list[Proposal]
+    answers: list[list[Candidate]]
     name: str = "told"
     version: str = "7"
     aim: Aim = field(default_factory=lambda: Aim(50))
+    reads: Reads = field(default_factory=Reads)
 
-    def propose(self, observed: Sequence[Observed]) -> list[Proposal]:
+    def consider(self, observed: Observed) -> str | None:
+        return None
+
+    def propose(self, observed: Sequence[Observed]) -> list[list[Candidate]]:
         return self.answers
 
 
-def told(name: str, proposed: int | None) -> Proposal:
-    return Proposal(workload(name).target, 4, proposed, 12, "told", "because")
+def told(name: str, replicas: int) -> list[Candidate]:
+    return [Candidate("told", scaled(workload(name), replicas), "told", "because")]
 
 
 def test_another_strategy_is_sent_down_the_same_door_and_named_in_the_record() -> None:
@@ -367,7 +390,7 @@ def test_another_strategy_is_sent_down_the_same_door_and_named_in_the_record() -
     assert [(r.proposal.why, r.status) for r in found.rows] == [("told", "simulated"), ("paused", "skipped")]
     assert [json.loads(call.arguments)["replicas"] for call in box.calls] == [9]
     begun = recorder.records[0][2]
-    assert (begun["strategy"], begun["strategy_version"], begun["cpu_percent"]) == ("told", "7", 50)
+    assert (begun["strategies"], begun["cpu_percent"]) == ({"told": "7"}, 50)
 
 
 @pytest.mark.parametrize(
@@ -377,19 +400,26 @@ def test_another_strategy_is_sent_down_the_same_door_and_named_in_the_record() -
         [told("web", 5)],
         [told("web", 5), told("web", 5)],
         [told("x", 5), told("web", 5)],
-        [told("web", 5), told("x", -1)],
-        [told("web", 5), told("x", 100_001)],
+        [told("web", 5), []],
+        [told("web", 5), [*told("x", 5), *told("web", 5)]],
+        [told("web", 5), [Candidate("told", Change("restart", NoTarget()), "told")]],
     ],
 )
-def test_of_a_strategy_that_answers_wrongly_nothing_is_sent(answers: list[Proposal]) -> None:
+def test_of_a_strategy_that_answers_wrongly_nothing_is_sent(answers: list[list[Candidate]]) -> None:
     observer = FakeObserver({"web": [1] * 4, "x": [1] * 4}, [workload("web"), workload("x")])
     box, recorder = FakeToolbox(), FakeRecorder()
     by = Told(answers)
-    tuner = TunerPass(box, observer, recorder, strategy=by, principal=WHO, clock=FixedClock())
+    tuner = TunerPass(box, observer, recorder, strategies=(by,), principal=WHO, clock=FixedClock())
     with pytest.raises(StrategyBroken):
         asyncio.run(tuner.run("r-1", "shop"))
     assert box.calls == []
     assert recorder.kinds() == ["run.started", "run.finished"]
+
+
+@pytest.mark.parametrize("replicas", [-1, 100_001, True, "6"])
+def test_a_number_that_no_workload_can_have_is_no_change(replicas: Any) -> None:
+    with pytest.raises(StrategyBroken):
+        scaled(workload("web"), replicas)
 
 
 def test_strategies_are_known_by_the_name_that_they_record() -> None:
@@ -403,7 +433,7 @@ def test_strategies_are_known_by_the_name_that_they_record() -> None:
 def test_where_the_run_cannot_be_recorded_nothing_is_looked_at() -> None:
     observer = FakeObserver({"web": [1_200] * 4}, [workload("web")])
     box, away = FakeToolbox(), FakeRecorder(broken=LogUnavailable("the disk is full"))
-    tuner = TunerPass(box, observer, away, strategy=HPA, principal=WHO, clock=FixedClock())
+    tuner = TunerPass(box, observer, away, strategies=(HPA,), principal=WHO, clock=FixedClock())
     with pytest.raises(LogUnavailable):
         asyncio.run(tuner.run("r-1", "shop"))
     assert (observer.asked, box.calls) == ([], [])
@@ -418,7 +448,7 @@ def test_an_interrupt_proposes_nothing_more_and_ends_the_run() -> None:
         task = asyncio.current_task()
         assert task is not None
         box.before = lambda _: bool(task.cancel()) and None
-        tuner = TunerPass(box, observer, recorder, strategy=HPA, principal=WHO, clock=FixedClock())
+        tuner = TunerPass(box, observer, recorder, strategies=(HPA,), principal=WHO, clock=FixedClock())
         await tuner.run("r-1", "shop")
 
     with pytest.raises(asyncio.CancelledError):

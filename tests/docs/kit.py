@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("agents", "audit", "base", "flyball", "forecasting", "policies", "sandbox", "tools")
 _STEP = re.compile(r"^(?P<indent> *)(?P<name>[A-Za-z_][\w.]*)  +(?P<file>[\w/]+\.py)(?:  +.*)?$")
 _PLACERS = {
+    "agents.tuner.run",
     "agents.tuner.strategies",
     "flyball.open_chat",
     "flyball.tuning_pass",

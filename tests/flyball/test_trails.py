@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agents.models.endpoint import Endpoint
-from agents.tuner.hpa import Hpa
+from agents.tuner.hpa_formula import HpaFormula
 from agents.tuner.strategy import Aim
 from flyball.cli.main import main
 from flyball.open_chat import open_chat
@@ -112,7 +112,7 @@ def test_a_chat(name: str, tmp_path: Path, cli: Callable[..., list[dict[str, Any
 @pytest.mark.parametrize("flag", ["--yes", "--dry-run"])
 def test_a_tuning_pass(flag: str, tmp_path: Path, cli: Callable[..., list[dict[str, Any]]]) -> None:
     async def passed(app: App) -> None:
-        tuned = await tune(app, Hpa(Aim(80)))
+        tuned = await tune(app, HpaFormula(Aim(80)))
         if flag == "--yes":
             assert tuned.plan is not None
             await apply_plan(app, tuned.plan)
@@ -121,7 +121,8 @@ def test_a_tuning_pass(flag: str, tmp_path: Path, cli: Callable[..., list[dict[s
     assert ours == cli("tune", "run", flag)
     begun = [r for r in ours if r["kind"] == "run.started"]
     assert begun[0]["args"] == {
-        "namespace": "shop", "strategy": "hpa", "strategy_version": "2", "cpu_percent": 80,
+        "namespace": "shop", "strategies": {"hpa-formula": "3"}, "choice": "first-change", "cpu_percent": 80,
+        "risk_ppm": 20_000,
     }  # fmt: skip
     assert len(begun) == (2 if flag == "--yes" else 1), "the application of a plan is a run of the person's"
     who = {

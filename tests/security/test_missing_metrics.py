@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agents.tuner.hpa import Hpa
+from agents.tuner.hpa_formula import HpaFormula
 from agents.tuner.strategy import Aim
 from flyball.tuning_pass import Tuned, apply_plan, tune
 from policies.types import Target
@@ -27,7 +27,7 @@ Change = Callable[[Series], Series]
 
 async def tuned(app: App) -> Tuned:
     """A pass, and whatever of its plan policy allows."""
-    found = await tune(app, Hpa(Aim(80)))
+    found = await tune(app, HpaFormula(Aim(80)))
     if found.plan is not None and not found.plan.hopeless:
         await apply_plan(app, found.plan)
     return found
@@ -154,7 +154,7 @@ def test_without_history_the_pass_refuses_and_nothing_is_sent(tmp_path: Path) ->
             toolbox: Any = app.toolbox
             toolbox._metrics = KubernetesMetrics(app.context.reader, toolbox._usage)
             with pytest.raises(MetricsUnavailable) as no:
-                await tune(app, Hpa(Aim(80)))
+                await tune(app, HpaFormula(Aim(80)))
             assert (no.value.code, no.value.effect) == ("NoHistory", "unavailable")
             assert not [
                 r for r in await app.log.find() if r.record.kind in ("policy.decision", "action.intent")

@@ -21,7 +21,7 @@ Percent = Annotated[
     int, typer.Option("--cpu-percent", min=1, max=1000, help="The CPU target, percent of requests.")
 ]
 Name = Annotated[
-    str, typer.Option("--strategy", help="The strategy that proposes replicas: `hpa`, the HPA's formula.")
+    str, typer.Option("--strategy", help="The strategy that proposes: `hpa-formula`, the HPA's own, …")
 ]
 
 
@@ -31,7 +31,7 @@ def run(
     dry_run: DryRun = None,
     yes: Yes = False,
     cpu_percent: Percent = 80,
-    strategy: Name = "hpa",
+    strategy: Name = "hpa-formula",
 ) -> None:
     """Scale workloads whose CPU is off its target, after one question. Example: flyball tune run -n shop"""
     dry, chosen = mode(dry_run) == "dry_run", _strategy(strategy, cpu_percent)

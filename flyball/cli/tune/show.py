@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from flyball.cli.change import plan_view
@@ -73,7 +74,8 @@ def _row(row: "Row") -> tuple[object, ...]:
     p, card = row.proposal, row.card
     cpu = None if p.cpu is None else f"{p.cpu}%"
     record = card.record if card else None
-    return (p.target.name, p.now, p.wanted, p.proposed, cpu, row.status.replace("_", "-"), record, p.why)
+    wanted, proposed = (change.text if change else None for change in (p.wanted, p.change))
+    return (p.target.name, p.now, wanted, proposed, cpu, row.status.replace("_", "-"), record, p.why)
 
 
 def _document(app: "App", tuned: "Tuned", dry: bool, carried: "Carried | None" = None) -> None:
@@ -102,8 +104,12 @@ def _item(row: "Row", steps: "Mapping[str, StepDone]") -> dict[str, object]:
     return {
         "target": str(p.target),
         "now": p.now,
-        "wanted": p.wanted,
+        "wanted": p.wanted.figure if p.wanted else None,
         "proposed": p.proposed,
+        "strategy": p.strategy,
+        "action": p.change.action if p.change else None,
+        "moves": [asdict(move) for move in p.change.moves] if p.change else [],
+        "figures": dict(p.figures),
         "cpu_percent": p.cpu,
         "why": p.why,
         "reason": p.reason,

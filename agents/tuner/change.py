@@ -1,0 +1,95 @@
+"""A change as a tuning pass asks for it: an action with its typed arguments, and the numbers that it moves."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents.errors import StrategyBroken
+from base.quantities import format_bytes, format_millicores
+from tools.arguments import Args, ScaleArgs
+from tools.cluster_types import Workload
+
+SCALE = "scale"
+PODS = ("replicas", "minReplicas")
+"""Dimensions that count pods: what budgets and quotas bound."""
+_SHORT: Mapping[str, str] = {"minReplicas": "floor", "maxReplicas": "max", "targetPercent": "target"}
+_UNITS: Mapping[str, Callable[[int], str]] = {
+    "cpuRequest": format_millicores,
+    "cpuLimit": format_millicores,
+    "memoryRequest": format_bytes,
+    "memoryLimit": format_bytes,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One number that a change moves. `dimension` is policy's name of it (policies.types.Delta), `field` the argument
+    that holds it; `before` is None where it is not set now."""
+
+    dimension: str
+    field: str
+    before: int | None
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What would be asked for. `args` is the action's own argument model, bound to what stands now where the action
+    has a precondition for it."""
+
+    action: str
+    args: Args
+    moves: tuple[Move, ...] = ()
+
+    @property
+    def workload(self) -> str:
+        """Which workload it is about, as its arguments name it (`deployment/web`)."""
+        return str(self.args.model_dump().get("workload"))
+
+    @property
+    def pods(self) -> Move | None:
+        """The move that counts pods, if it has one."""
+        return next((move for move in self.moves if move.dimension in PODS), None)
+
+    @property
+    def figure(self) -> int | None:
+        """The number of its first move; None where it moves none."""
+        return self.moves[0].after if self.moves else None
+
+    @property
+    def text(self) -> str:
+        """What it comes to, for a table: `6`, `floor:3`, `cpuRequest:600m`."""
+        return ",".join(_text(move) for move in self.moves) or self.action
+
+    def to(self, numbers: Mapping[str, int]) -> "Change":
+        """The same change to other numbers, by dimension. Raises StrategyBroken where they do not fit."""
+        moves = tuple(
+            Move(m.dimension, m.field, m.before, numbers.get(m.dimension, m.after)) for m in self.moves
+        )
+        values = {m.field: m.after for m in moves if m.dimension in numbers}
+        args = checked(type(self.args), self.args.model_dump() | values)
+        return Change(self.action, args, moves)
+
+
+def _text(move: Move) -> str:
+    shown = _UNITS.get(move.dimension, str)(move.after)
+    return shown if move.dimension == "replicas" else f"{_SHORT.get(move.dimension, move.dimension)}:{shown}"
+
+
+def checked(model: type[Args], values: Mapping[str, Any]) -> Args:
+    """Arguments of an action; what was left out is null. Raises StrategyBroken for what the action cannot take."""
+    try:
+        return model.model_validate(dict.fromkeys(model.model_fields) | dict(values))
+    except ValidationError as e:
+        first = e.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise StrategyBroken(f"{field}: {first['msg']}", where=str(values.get("workload"))) from e
+
+
+def scaled(workload: Workload, replicas: int) -> Change:
+    """So many replicas in place of those that it has now. Raises StrategyBroken."""
+    now = workload.replicas
+    values = {"workload": str(workload.target), "replicas": replicas, "current_replicas": now}
+    return Change(SCALE, checked(ScaleArgs, values), (Move("replicas", "replicas", now, replicas),))
