@@ -5,7 +5,7 @@ say that samples are missing, late or noisy: the same seed disturbs the same sam
 is missing here, with its reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from policies.types import Target
@@ -44,6 +44,22 @@ class SimulatedMetrics:
         with self._world.store.read() as txn:
             values = _Source(txn, key).series(metric, span)
         return Series(metric, SPECS[metric].unit, span, tuple(values))
+
+    async def fleet_latest(
+        self, metric: Metric, targets: Sequence[Target], now_ms: int
+    ) -> Mapping[Target, Number]:
+        """As `latest`, all of one moment."""
+        with self._world.store.read() as txn:
+            return {t: number(metric, _Source(txn, _key(t)).latest(metric), now_ms) for t in targets}
+
+    async def fleet_history(
+        self, metric: Metric, targets: Sequence[Target], span: Span
+    ) -> Mapping[Target, Series]:
+        """As `history`, all of one moment."""
+        unit = SPECS[metric].unit
+        with self._world.store.read() as txn:
+            found = {t: _Source(txn, _key(t)).series(metric, span) for t in targets}
+        return {t: Series(metric, unit, span, tuple(values)) for t, values in found.items()}
 
 
 def _key(target: Target) -> Key:

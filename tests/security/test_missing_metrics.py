@@ -20,7 +20,7 @@ from policies.types import Target
 from tests.kit.installation import App, installation
 from tools.errors import ClusterUnavailable, MetricsUnavailable
 from tools.metrics.kubernetes import KubernetesMetrics
-from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
+from tools.metrics.types import Metric, MetricsReader, Number, OneByOne, Series, Span
 
 Change = Callable[[Series], Series]
 
@@ -75,7 +75,7 @@ def test_the_worlds_own_gaps_lower_nothing(tmp_path: Path, gaps: str) -> None:
     asyncio.run(run())
 
 
-class Between:
+class Between(OneByOne):
     """A metrics reader over the real one, with something wrong in what it brings."""
 
     source = "sandbox"

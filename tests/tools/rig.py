@@ -29,7 +29,7 @@ from tools.cluster_types import (
     manager_of,
 )
 from tools.errors import NotFound, ToolError
-from tools.metrics.types import SPECS, Metric, Number, Series, Span
+from tools.metrics.types import SPECS, Metric, Number, OneByOne, Series, Span
 from tools.path.context import Context
 from tools.path.executor import Executor
 from tools.path.leases import SqliteLeases
@@ -125,7 +125,7 @@ class ScriptedCluster:
 
 
 @dataclass
-class ScriptedMetrics:
+class ScriptedMetrics(OneByOne):
     """Figures by metric; an error is raised, what is not there is missing."""
 
     figures: dict[Metric, int | ToolError] = field(default_factory=dict)

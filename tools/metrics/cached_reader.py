@@ -60,19 +60,38 @@ class CachedReader:
             run = _part(asked, start, end)
             values = await self._fetched(metric, target, run)
             self._keep(key, run, values)
-            for index, value in enumerate(values, start):
-                if value is not None or points[index] == "?":
-                    points[index] = value
-        return Series(
-            metric, SPECS[metric].unit, asked, tuple(p if isinstance(p, int) else None for p in points)
-        )
+            _put(points, start, values)
+        return _series(metric, asked, points)
+
+    async def fleet_latest(
+        self, metric: Metric, targets: Sequence[Target], now_ms: int
+    ) -> Mapping[Target, Number]:
+        """As the source has it; nothing of it is stored."""
+        return await self._reader.fleet_latest(metric, targets, now_ms)
+
+    async def fleet_history(
+        self, metric: Metric, targets: Sequence[Target], span: Span
+    ) -> Mapping[Target, Series]:
+        """As `history`. The newest points, which all of them lack, are asked for together; who lacks more is asked
+        for alone: a long past costs as much either way, and it is asked for once."""
+        asked, found = aligned(span), dict[Target, Series]()
+        stored = {target: self._kept(self._key(metric, target, asked.step_s), asked) for target in targets}
+        first = max(0, asked.points - _NEAR)
+        recent = [t for t, known in stored.items() if next(self._wanted(*known, asked), first) >= first]
+        tail = _part(asked, first, asked.points)
+        fresh = await self._reader.fleet_history(metric, recent, tail) if recent else {}
+        for target, (points, _) in stored.items():
+            if target not in fresh:
+                found[target] = await self.history(metric, target, asked)
+                continue
+            newest = _on(tail, fresh[target], target)
+            self._keep(self._key(metric, target, asked.step_s), tail, newest)
+            _put(points, first, newest)
+            found[target] = _series(metric, asked, points)
+        return found
 
     async def _fetched(self, metric: Metric, target: Target, run: Span) -> tuple[int | None, ...]:
-        series = await self._reader.history(metric, target, run)
-        if series.span != run:
-            where, hint = f"{metric} of {target.path}", "ask for a span on the grid of its step"
-            raise MetricsUnavailable("the source answered for another span", where=where, hint=hint)
-        return series.values
+        return _on(run, await self._reader.history(metric, target, run), target)
 
     def _key(self, metric: Metric, target: Target, step_s: int) -> str:
         return digest_of([self._uid, self._reader.fingerprint(metric), metric.value, target.path, step_s])
@@ -109,6 +128,25 @@ class CachedReader:
         if not self._told:
             self._told = True
             _logger.warning("%s: %s (%s)", error.where, error.what, error.hint)
+
+
+def _on(run: Span, series: Series, target: Target) -> tuple[int | None, ...]:
+    """The values, of the span that was asked for. Raises MetricsUnavailable."""
+    if series.span != run:
+        where, hint = f"{series.metric} of {target.path}", "ask for a span on the grid of its step"
+        raise MetricsUnavailable("the source answered for another span", where=where, hint=hint)
+    return series.values
+
+
+def _put(points: list[Point], start: int, values: Sequence[int | None]) -> None:
+    """What was answered over what was stored; a stored value is not replaced by a gap."""
+    for index, value in enumerate(values, start):
+        if value is not None or points[index] == "?":
+            points[index] = value
+
+
+def _series(metric: Metric, span: Span, points: Sequence[Point]) -> Series:
+    return Series(metric, SPECS[metric].unit, span, tuple(p if isinstance(p, int) else None for p in points))
 
 
 def _part(span: Span, start: int, end: int) -> Span:

@@ -18,7 +18,11 @@ from dataclasses import dataclass
 POD = "namespace, pod"
 CONTAINER = "namespace, pod, container"
 OF = 'namespace="$namespace",pod=~"$pods"$labels'
+FLEET_OF = 'namespace=~"$namespaces"$labels'
+"""All pods of some namespaces."""
 READY = f'(kube_pod_status_ready{{{OF},condition="true"}} == 1)'
+BY_POD = f"by ({POD})"
+"""What makes an aggregation one of each pod."""
 _ALWAYS = f'kube_pod_init_container_info{{{OF},restart_policy="Always"}}'
 _RUNS = f"(kube_pod_init_container_status_running{{{OF}}} == 1)"
 SIDECARS = f"(max by ({CONTAINER}) ({_ALWAYS}) or max by ({CONTAINER}) ({_RUNS} and on ({POD}) {READY}))"
@@ -70,10 +74,23 @@ def _new(series: str) -> str:
     return f"(timestamp({series}) > time() - 1.5 * $scrape_s)"
 
 
-def _whole(now: str, then: str, expected: str) -> str:
+def _whole(now: str, then: str, expected: str, count: str = "count") -> str:
     """The share of the window through which as many were measured as are now."""
-    each = f"sum_over_time((count({then}) / count({expected}))[$window:$step])"
-    return _kept(f"{each} / {_STEPS} / (count({now}) / count({expected}))")
+    each = f"sum_over_time(({count}({then}) / {count}({expected}))[$window:$step])"
+    through = _STEPS if count == "count" else _steps_of_each(expected, count)
+    return _kept(f"{each} / {through} / ({count}({now}) / {count}({expected}))")
+
+
+def _steps_of_each(expected: str, count: str) -> str:
+    """The steps at which each was expected: a pod that has just begun was not, while the others were. Where nothing
+    at all was expected, kube-state-metrics said nothing, and that counts as lost for each."""
+    known = f"scalar(count_over_time((count({expected}))[$window:$step])) / scalar({_STEPS})"
+    return f"(count_over_time(({count}({expected}))[$window:$step]) / ({known}))"
+
+
+def kept(share: float, samples: int) -> float:
+    """As `_kept`, of a number."""
+    return min(1.0, max(0.0, (1 + _EDGE / samples) * share - _EDGE / samples))
 
 
 def _kept(share: str) -> str:
@@ -81,17 +98,17 @@ def _kept(share: str) -> str:
     return f"clamp((1 + {_EDGE} / $samples) * {share} - {_EDGE} / $samples, 0, 1)"
 
 
-def over_containers(counter: str, expected: str = CONTAINERS) -> Covered:
-    """By container, of what `rate()` makes of a counter."""
+def over_containers(counter: str, expected: str = CONTAINERS, count: str = "count") -> Covered:
+    """By container, of what `rate()` makes of a counter; `count` is how they are counted, all or BY_POD."""
     now = f"rate({counter}[$window]) and {_new(counter)}"
     here = f"({expected} and on ({CONTAINER}) ({now}))"
     then = f"({expected} and on ({CONTAINER}) {_fresh(counter, counter)})"
-    return Covered(f"count({here}) * {_whole(here, then, expected)}", f"count({expected})")
+    return Covered(f"{count}({here}) * {_whole(here, then, expected, count)}", f"{count}({expected})")
 
 
-def at_once(now: str) -> Covered:
-    """By container, of an instant."""
-    return Covered(f"count({CONTAINERS} and on ({CONTAINER}) ({now}))", f"count({CONTAINERS})")
+def at_once(now: str, count: str = "count") -> Covered:
+    """By container, of an instant; `count` as in `over_containers`."""
+    return Covered(f"{count}({CONTAINERS} and on ({CONTAINER}) ({now}))", f"{count}({CONTAINERS})")
 
 
 def over_pods(series: str) -> Covered:

@@ -11,7 +11,7 @@ from policies.types import Target
 from tools.cluster_types import Pod, PodUsage
 from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened
 from tools.metrics.numbers import Measured, number
-from tools.metrics.types import SKEW_S, SPECS, STALE_S, Metric, Number, Series, Span
+from tools.metrics.types import SKEW_S, SPECS, STALE_S, Metric, Number, OneByOne, Series, Span
 from tools.ports import ClusterReader, UsageReader
 
 _MILLIONTHS = 1_000_000
@@ -24,7 +24,7 @@ _GRANTED: dict[Metric, str] = {
 }
 
 
-class KubernetesMetrics:
+class KubernetesMetrics(OneByOne):
     """A MetricsReader. It holds no connection of its own: both ports are the caller's."""
 
     source = "metrics.k8s.io"

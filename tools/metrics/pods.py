@@ -31,11 +31,11 @@ def pattern(target: Target) -> str:
         case "deployment":
             return _deployment(target.name)
         case "statefulset":
-            return f"{_literal(target.name)}-{_ORDINAL}"
+            return f"{literal(target.name)}-{_ORDINAL}"
         case "daemonset":
             return _generated(f"{target.name}-")
         case "job":
-            return f"{_literal(target.name)}-({_ORDINAL}-)?{_SUFFIX}|{_generated(f'{target.name}-')}"
+            return f"{literal(target.name)}-({_ORDINAL}-)?{_SUFFIX}|{_generated(f'{target.name}-')}"
     raise MetricsUnavailable(
         f"the pods of a {target.kind} cannot be recognised by their names",
         where=str(target),
@@ -45,7 +45,7 @@ def pattern(target: Target) -> str:
 
 def _generated(base: str) -> str:
     """What generateName makes of the base."""
-    return f"{_literal(base[:GENERATED])}{_SUFFIX}"
+    return f"{literal(base[:GENERATED])}{_SUFFIX}"
 
 
 def _deployment(name: str) -> str:
@@ -54,7 +54,7 @@ def _deployment(name: str) -> str:
     ways = []
     if whole >= 1:
         hashed = f"[{SAFE}]{{1,{whole}}}"
-        ways.append(f"{_literal(name)}-{hashed}-{_SUFFIX}")
+        ways.append(f"{literal(name)}-{hashed}-{_SUFFIX}")
     if whole < HASH:
         ways.append(_cut(name) + _SUFFIX)
     return ways[0] if len(ways) == 1 else f"({'|'.join(ways)})"
@@ -64,10 +64,11 @@ def _cut(name: str) -> str:
     """The first 58 characters of `<name>-<hash>-` where they end within the name or the hash."""
     rest = GENERATED - len(name) - 1
     if rest < 0:
-        return _literal(name[:GENERATED])
-    return f"{_literal(name)}-" + (f"[{SAFE}]{{{rest}}}" if rest else "")
+        return literal(name[:GENERATED])
+    return f"{literal(name)}-" + (f"[{SAFE}]{{{rest}}}" if rest else "")
 
 
-def _literal(name: str) -> str:
-    """DNS-1123 names hold one character that means something in a pattern; whatever else came is text too."""
+def literal(name: str) -> str:
+    """The name as a pattern of itself. DNS-1123 names hold one character that means something in a pattern; whatever
+    else came is text too."""
     return "".join(c if c.isalnum() or c == "-" else "[.]" if c == "." else f"\\{c}" for c in name)

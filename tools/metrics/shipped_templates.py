@@ -30,8 +30,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tools.metrics.coverage import (
+    BY_POD,
     CONTAINER,
     EVERY,
+    FLEET_OF,
     LIMITED,
     OF,
     POD,
@@ -62,19 +64,28 @@ def _once(each: str) -> str:
     return f"max by ({CONTAINER}) (sum by ({CONTAINER}, told) ({runs}))"
 
 
-def _usage() -> dict[Metric, Template]:
-    cpu, memory = (
-        f"{name}{{{_RAN}}}"
-        for name in ("container_cpu_usage_seconds_total", "container_memory_working_set_bytes")
-    )
-    throttled, periods = (f"container_cpu_cfs_{name}_total{{{_RAN}}}" for name in _CFS)
-    used, held = over_containers(cpu), over_containers(periods, LIMITED)
-    share = " / ".join(f"sum({_once(f'rate({one}[$window])')})" for one in (throttled, periods))
+_CPU, _MEMORY = (
+    f"{name}{{{_RAN}}}"
+    for name in ("container_cpu_usage_seconds_total", "container_memory_working_set_bytes")
+)
+
+
+def _used(by: str = "") -> dict[Metric, Template]:
+    """What containers use: of all together, or with `by` of each pod."""
+    total, count = f"sum {by} ".rstrip(), f"count {by} ".rstrip()
     return {
-        Metric.CPU_USAGE: _template(f"sum({_once(f'rate({cpu}[$window])')})", cpu, used),
-        Metric.MEMORY_USAGE: _template(f"sum({_once(memory)})", memory, at_once(memory)),
-        Metric.THROTTLED_RATIO: _template(share, periods, held),
+        Metric.CPU_USAGE: _template(
+            f"{total}({_once(f'rate({_CPU}[$window])')})", _CPU, over_containers(_CPU, count=count)
+        ),
+        Metric.MEMORY_USAGE: _template(f"{total}({_once(_MEMORY)})", _MEMORY, at_once(_MEMORY, count)),
     }
+
+
+def _throttled() -> dict[Metric, Template]:
+    throttled, periods = (f"container_cpu_cfs_{name}_total{{{_RAN}}}" for name in _CFS)
+    held = over_containers(periods, LIMITED)
+    share = " / ".join(f"sum({_once(f'rate({one}[$window])')})" for one in (throttled, periods))
+    return {Metric.THROTTLED_RATIO: _template(share, periods, held)}
 
 
 def _granted(series: str, resource: str) -> Template:
@@ -198,7 +209,7 @@ def _meshed() -> Covered:
     )
 
 
-_COMMON = _usage() | _state()
+_COMMON = _used() | _throttled() | _state()
 PRESETS: Mapping[str, Mapping[Metric, Template]] = MappingProxyType(
     {
         "opentelemetry": MappingProxyType(_COMMON | _opentelemetry()),
@@ -206,3 +217,12 @@ PRESETS: Mapping[str, Mapping[Metric, Template]] = MappingProxyType(
     }
 )
 """By name; each holds a Template for every Metric."""
+
+FLEET: Mapping[Metric, Template] = MappingProxyType(
+    {
+        metric: Template(*(text.replace(OF, FLEET_OF) for text in template.texts))
+        for metric, template in _used(BY_POD).items()
+    }
+)
+"""Of many workloads at once: the same figures by pod, of all pods of some namespaces. How often they are scraped is
+here taken from the best measured of all."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tools.errors import ToolError
-from tools.metrics.shipped_templates import PRESETS
+from tools.metrics.shipped_templates import FLEET, PRESETS
 from tools.metrics.templates import (
     PER_WINDOW,
     PLACEHOLDERS,
@@ -51,7 +51,7 @@ class MetricsConfigInvalid(ToolError):
 def load(path: Path | None) -> Templates:
     """The shipped templates, changed as the file says. Raises MetricsConfigInvalid with file and line or key."""
     if path is None:
-        return Templates(PRESETS[DEFAULT])
+        return Templates(PRESETS[DEFAULT], fleet=FLEET)
     return _Reading(path).templates(_table(path))
 
 
@@ -87,6 +87,7 @@ class _Reading:
             scrape_s=scrape_s,
             window_s=window_s,
             where=str(self._path),
+            fleet={metric: template for metric, template in FLEET.items() if metric not in read},
             replica_labels=self._names(table.get("replica_labels", list(REPLICA_LABELS)), "replica_labels"),
         )
 

@@ -8,15 +8,16 @@ is that of the evaluation, and its lookback would let a source that has been sil
 Placeholders: $namespace, $workload, $kind, $pods (a pattern of the pods' names), $window, $scrape and $step
 (durations; a step is a fourth of a scrape), $window_s and $scrape_s (seconds), $samples (scrapes within a window),
 $labels (matchers that an operator adds), $replicas (labels that tell the replicas of a Prometheus apart); `${kind}`
-within a name, `$$` for a dollar. $namespace, $workload and $pods stand within double quotes.
+within a name, `$$` for a dollar. $namespace, $workload and $pods stand within double quotes. Templates of a fleet
+have $namespaces (a pattern of several) in place of the first four.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from policies.types import Target, digest_of
-from tools.metrics.pods import pattern
+from tools.metrics.pods import literal, pattern
 from tools.metrics.types import Metric
 
 PLACEHOLDERS = frozenset(
@@ -34,6 +35,8 @@ PER_WINDOW = 4
 """Scrapes that a window holds at least, so that a rate survives one that is lost."""
 CLUSTER = "cluster"
 """The label by which a store of several clusters tells them apart (kubernetes-mixin, Thanos, Mimir)."""
+BY = ("namespace", "pod")
+"""The labels by which a fleet's answer tells its series apart."""
 _SELECTOR = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}')
 _PLACEHOLDER = re.compile(r"\$(?:(\$)|\{([a-z_]+)\}|([a-z_]+))")
 _LEADS = 300
@@ -58,7 +61,8 @@ class Template:
 class Query:
     """Filled-in PromQL: `instant` answers with the parts value, newest, measured and expected at one time,
     `ranged` with value, measured and expected over a span; both with `clusters`, where the series behind it are of
-    more than one, whose names `clusters` asks for. `window_s` is 0 where the figure is of an instant."""
+    more than one, whose names `clusters` asks for. `window_s` is 0 where the figure is of an instant. A fleet's have
+    `first` too: since when, within the window, a pod was expected."""
 
     instant: str
     ranged: str
@@ -77,6 +81,9 @@ class Templates:
     window_s: int = WINDOW_S
     where: str = "the shipped templates"
     replica_labels: tuple[str, ...] = REPLICA_LABELS
+    fleet: Mapping[Metric, Template] = field(default_factory=dict)
+    """Those that ask for many workloads at once, by the labels namespace and pod; of no metric for which an operator
+    has a Template of their own."""
 
     def over_s(self, metric: Metric, step_s: int | None = None) -> int:
         """Over how many seconds a figure is taken: one alone over `window_s` (restarts and kills: an hour), the
@@ -90,14 +97,28 @@ class Templates:
         Raises MetricsUnavailable for a kind whose pods cannot be named.
         """
         window_s = self.over_s(metric, step_s)
-        fill = self._filler(target, window_s)
-        value, sample, measured, expected = (fill(text) for text in self.by_metric[metric].texts)
-        newest = f"max(timestamp({sample} offset -{_LEADS}s)) or max(timestamp({sample}))"
+        return self._query(self.by_metric[metric], self._filler(_words_of(target), window_s), window_s)
+
+    def fleet_query(self, metric: Metric, namespaces: Sequence[str], step_s: int | None = None) -> Query:
+        """As `query`, for all pods of these namespaces: each part has a series a pod, with the labels of BY. Raises
+        KeyError for a metric that is not among `fleet`."""
+        window_s = self.over_s(metric, step_s)
+        words = {"namespaces": escaped("|".join(literal(name) for name in namespaces))}
+        return self._query(
+            self.fleet[metric], self._filler(words, window_s), window_s, f" by ({', '.join(BY)}) "
+        )
+
+    def _query(self, template: Template, fill: Callable[[str], str], window_s: int, by: str = "") -> Query:
+        value, sample, measured, expected = (fill(text) for text in template.texts)
+        newest = f"max{by}(timestamp({sample} offset -{_LEADS}s)) or max{by}(timestamp({sample}))"
         counted = {"measured": measured, "expected": expected} if measured else {}
+        over_time = window_s if "$window" in template.value else 0
+        if by and counted and over_time:
+            steps = fill("[$window:$step]")
+            counted["first"] = f"min{by}(min_over_time(timestamp({expected}){steps}))"
         each = f"count by ({CLUSTER}) ({sample})"
         told = f'label_replace({each}, "told", "1", "{CLUSTER}", ".+")'
         counted["clusters"] = f"max(count by (told) ({told})) > 1"
-        over_time = window_s if "$window" in self.by_metric[metric].value else 0
         return Query(
             instant=_joined({"value": value, "newest": newest, **counted}),
             ranged=_joined({"value": value, **counted}),
@@ -107,7 +128,7 @@ class Templates:
 
     def series(self, metric: Metric, target: Target) -> Mapping[str, str]:
         """A selector of each series that the figure asks for, by the series' name, filled in for one workload."""
-        fill = self._filler(target, self.over_s(metric))
+        fill = self._filler(_words_of(target), self.over_s(metric))
         found: dict[str, str] = {}
         for text in self.by_metric[metric].texts:
             for name, matchers in _SELECTOR.findall(fill(text)):
@@ -125,12 +146,9 @@ class Templates:
         """Whether the answer says how much it covers."""
         return bool(self.by_metric[metric].measured)
 
-    def _filler(self, target: Target, window_s: int) -> Callable[[str], str]:
+    def _filler(self, of: Mapping[str, str], window_s: int) -> Callable[[str], str]:
         words = {
-            "namespace": escaped(target.namespace or ""),
-            "workload": escaped(target.name),
-            "kind": target.kind,
-            "pods": escaped(pattern(target)),
+            **of,
             "window": f"{window_s}s",
             "scrape": f"{self.scrape_s}s",
             "step": f"{self.scrape_s * 250}ms",
@@ -145,6 +163,15 @@ class Templates:
             return "$" if found[1] else words[found[2] or found[3]]
 
         return lambda text: _PLACEHOLDER.sub(put, text)
+
+
+def _words_of(target: Target) -> dict[str, str]:
+    return {
+        "namespace": escaped(target.namespace or ""),
+        "workload": escaped(target.name),
+        "kind": target.kind,
+        "pods": escaped(pattern(target)),
+    }
 
 
 def escaped(text: str) -> str:

@@ -4,7 +4,7 @@ An answer is an integer in its metric's unit, rounded to the side that is safer 
 with the reason. Missing is never zero, and what is stale is missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -165,3 +165,28 @@ class MetricsReader(Protocol):
 
     async def history(self, metric: Metric, target: Target, span: Span) -> Series:
         """The figures over a span; gaps are None."""
+
+    async def fleet_latest(
+        self, metric: Metric, targets: Sequence[Target], now_ms: int
+    ) -> Mapping[Target, Number]:
+        """`latest` of many workloads, in as few questions as the source can answer: one for each of them, with a
+        reason where it has no value."""
+
+    async def fleet_history(
+        self, metric: Metric, targets: Sequence[Target], span: Span
+    ) -> Mapping[Target, Series]:
+        """`history` of many workloads, each on the same grid."""
+
+
+class OneByOne(MetricsReader, Protocol):
+    """For a reader whose source knows no question about many workloads."""
+
+    async def fleet_latest(
+        self, metric: Metric, targets: Sequence[Target], now_ms: int
+    ) -> Mapping[Target, Number]:
+        return {target: await self.latest(metric, target, now_ms) for target in targets}
+
+    async def fleet_history(
+        self, metric: Metric, targets: Sequence[Target], span: Span
+    ) -> Mapping[Target, Series]:
+        return {target: await self.history(metric, target, span) for target in targets}

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
@@ -132,7 +132,7 @@ class FakePrometheus:
         return found
 
 
-def document(kind: str, result: list[object]) -> dict[str, object]:
+def document(kind: str, result: Sequence[object]) -> dict[str, object]:
     return {"status": "success", "data": {"resultType": kind, "result": result}}
 
 

@@ -11,14 +11,14 @@ from tools.errors import MetricsUnavailable
 from tools.metrics.cached_reader import FILLABLE_MS, REASK_MS, SETTLE_MS, CachedReader
 from tools.metrics.history import HistoryStore
 from tools.metrics.spans import aligned, chunks
-from tools.metrics.types import Metric, Number, Series, Span
+from tools.metrics.types import Metric, Number, OneByOne, Series, Span
 
 MIN = 60_000
 HOUR = 60 * MIN
 DAY = 24 * HOUR
 
 
-class Source:
+class Source(OneByOne):
     """Has the figures that it is given, and notes what it is asked for."""
 
     source = "prometheus"

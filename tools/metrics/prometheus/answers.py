@@ -10,7 +10,7 @@ from typing import Any
 
 from tools.errors import MetricsUnavailable
 from tools.metrics.prometheus.failures import shown, strange
-from tools.metrics.templates import PART
+from tools.metrics.templates import BY, PART
 
 Sample = tuple[int, str]
 """Unix milliseconds, and the figure as text."""
@@ -25,6 +25,23 @@ def instant(document: Mapping[str, Any], where: str) -> dict[str, str]:
 def ranged(document: Mapping[str, Any], where: str) -> dict[str, list[Sample]]:
     """The samples of each part, oldest first. Raises MetricsUnavailable."""
     return {part: _samples(series, where) for part, series in _series(document, "matrix", where).items()}
+
+
+def by_pod(
+    document: Mapping[str, Any], kind: str, where: str
+) -> dict[tuple[str, str], dict[str, list[Sample]]]:
+    """Of a fleet's answer (`kind`: vector or matrix) the samples of each part by namespace and pod; the part
+    `clusters`, which is of all together, stands under two empty names. Raises MetricsUnavailable."""
+    found: dict[tuple[str, str], dict[str, list[Sample]]] = {}
+    for labels, series in _labelled(document, kind, where):
+        part, pod = labels.get(PART), tuple(str(labels.get(name, "")) for name in BY)
+        if part not in {*_PARTS, "first"} or (part != "clusters" and not all(pod)):
+            raise strange("the answer holds a series that was not asked for", where)
+        parts = found.setdefault((pod[0], pod[1]), {})
+        if part in parts:
+            raise _many(part, labels, where)
+        parts[part] = [_sample(series, where)] if kind == "vector" else _samples(series, where)
+    return found
 
 
 def named(document: Mapping[str, Any], parts: frozenset[str], where: str) -> frozenset[str]:

@@ -6,9 +6,8 @@ Which series a Prometheus needs: tools/metrics/shipped_templates.py.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from audit.clock import Clock
@@ -18,7 +17,8 @@ from tools.metrics.numbers import COVERED_PPM, Measured, number, whole
 from tools.metrics.prometheus import answers
 from tools.metrics.prometheus.absent import AbsentSeries
 from tools.metrics.prometheus.access import Access
-from tools.metrics.prometheus.failures import strange
+from tools.metrics.prometheus.fleet import Fleet
+from tools.metrics.prometheus.parts import count, moment, on_grid
 from tools.metrics.spans import aligned, chunks
 from tools.metrics.templates import CLUSTER, Query, Templates
 from tools.metrics.types import SKEW_S, SPECS, Metric, Number, Series, Span
@@ -46,6 +46,7 @@ class PrometheusMetrics:
         self._tls, self._proxy, self._caps = access.tls(), access.proxy(), caps
         self._opened: Client | None = None
         self._warned: dict[str, None] = {}
+        self._fleet = Fleet(self._asked, templates, str(access.address), self._warns)
 
     async def close(self) -> None:
         if self._opened is not None:
@@ -118,6 +119,25 @@ class PrometheusMetrics:
             values += await self._piece(metric, target, query, piece)
         return Series(metric, SPECS[metric].unit, whole_span, tuple(values))
 
+    async def fleet_latest(
+        self, metric: Metric, targets: Sequence[Target], now_ms: int
+    ) -> Mapping[Target, Number]:
+        """As `latest`, of all pods of the targets' namespaces in one question, put together by workload. Where the
+        metric has a template of the operator's own, one question a workload. Raises MetricsUnavailable."""
+        if self._fleet.knows(metric):
+            return await self._fleet.latest(metric, targets, now_ms)
+        return {target: await self.latest(metric, target, now_ms) for target in targets}
+
+    async def fleet_history(
+        self, metric: Metric, targets: Sequence[Target], span: Span
+    ) -> Mapping[Target, Series]:
+        """As `history`, likewise. Raises MetricsUnavailable."""
+        whole_span = aligned(span)
+        if not self._fleet.knows(metric) or whole_span.points > CHUNK_POINTS:
+            return {target: await self.history(metric, target, span) for target in targets}
+        await self._same_time()
+        return await self._fleet.history(metric, targets, whole_span, self._clock.wall_ms())
+
     async def _piece(self, metric: Metric, target: Target, query: Query, span: Span) -> list[int | None]:
         form = {
             "query": query.ranged,
@@ -128,12 +148,12 @@ class PrometheusMetrics:
         document = await self._ask("query_range", form, metric, target)
         where = self._where(metric, target)
         parts = answers.ranged(document, where)
-        if self._warns(metric, target, document):
+        if self._warns(document, f"{metric} of {target.path}"):
             return [None] * span.points
-        on_grid = {name: _on_grid(samples, span, where) for name, samples in parts.items()}
+        lines = {name: on_grid(samples, span, where) for name, samples in parts.items()}
         now_ms = self._clock.wall_ms()
         return [
-            self._point(metric, on_grid, index, where)
+            self._point(metric, lines, index, where)
             if span.start_ms + index * span.step_s * 1000 <= now_ms
             else None
             for index in range(span.points)
@@ -147,7 +167,7 @@ class PrometheusMetrics:
             return None
         if self._templates.counts(metric):
             covered, expected = (
-                _count(parts[name][index] if name in parts else None, where)
+                count(parts[name][index] if name in parts else None, where)
                 for name in ("measured", "expected")
             )
             if Measured(text, 0, covered or 0, expected).coverage_ppm < COVERED_PPM:
@@ -166,14 +186,14 @@ class PrometheusMetrics:
         covered: int | None = 1_000_000
         expected: int | None = 1_000_000
         if self._templates.counts(metric):
-            covered, expected = (_count(parts.get(name), where) for name in ("measured", "expected"))
+            covered, expected = (count(parts.get(name), where) for name in ("measured", "expected"))
         return Measured(
             text=parts.get("value"),
-            at_ms=_moment(parts.get("newest"), where),
+            at_ms=moment(parts.get("newest"), where),
             covered_ppm=covered or 0,
             expected_ppm=expected,
             window_s=query.window_s,
-            partial=self._warns(metric, target, document),
+            partial=self._warns(document, f"{metric} of {target.path}"),
         )
 
     async def _same_time(self) -> None:
@@ -184,7 +204,7 @@ class PrometheusMetrics:
             "its clock",
         )
         where = f"{self._access.address} (its clock)"
-        theirs = _moment(answers.instant(document, where).get("value"), where)
+        theirs = moment(answers.instant(document, where).get("value"), where)
         ahead_ms = (theirs or 0) - self._clock.wall_ms()
         if abs(ahead_ms) > SKEW_S * 1000:
             side = "ahead of" if ahead_ms > 0 else "behind"
@@ -198,51 +218,19 @@ class PrometheusMetrics:
     async def _ask(
         self, call: str, form: Mapping[str, str], metric: Metric, target: Target
     ) -> dict[str, Any]:
-        subject = f"{metric} of {target.path}, {self._templates.where}"
-        return await self._client.ask(f"/api/v1/{call}", form, subject)
+        return await self._asked(call, form, f"{metric} of {target.path}")
+
+    async def _asked(self, call: str, form: Mapping[str, str], about: str) -> dict[str, Any]:
+        return await self._client.ask(f"/api/v1/{call}", form, f"{about}, {self._templates.where}")
 
     def _where(self, metric: Metric, target: Target) -> str:
         return f"{self._access.address} ({metric} of {target.path}, {self._templates.where})"
 
-    def _warns(self, metric: Metric, target: Target, document: Mapping[str, Any]) -> bool:
+    def _warns(self, document: Mapping[str, Any], about: str) -> bool:
         """Whether the source warns. Each text is told once a process, beside the data."""
         said = answers.warnings(document)
         for text in said:
             if text not in self._warned and len(self._warned) < _REMEMBERED:
                 self._warned[text] = None
-                _logger.warning(
-                    "%s warns about %s of %s: %s", self._access.address, metric, target.path, text
-                )
+                _logger.warning("%s warns about %s: %s", self._access.address, about, text)
         return bool(said)
-
-
-def _on_grid(samples: list[answers.Sample], span: Span, where: str) -> list[str | None]:
-    """The figure at each point. Raises MetricsUnavailable for a sample that is at none."""
-    step_ms, found = span.step_s * 1000, [None] * span.points
-    values: list[str | None] = list(found)
-    for at_ms, text in samples:
-        index, beside = divmod(at_ms - span.start_ms, step_ms)
-        if beside or not 0 <= index < span.points:
-            raise strange("a sample is not at a time that was asked for", where)
-        values[index] = text
-    return values
-
-
-def _count(text: str | None, where: str) -> int | None:
-    """A number of pods, in millionths; None where there is no such series."""
-    return None if text is None else round(_decimal(text, where) * 1_000_000)
-
-
-def _moment(text: str | None, where: str) -> int | None:
-    """Seconds since 1970 as text, in milliseconds."""
-    return None if text is None else int(_decimal(text, where) * 1000)
-
-
-def _decimal(text: str, where: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 <= amount < 10**15:
-        raise strange(f"`{text[:40]}` is neither a count nor a time", where)
-    return amount
