@@ -22,6 +22,7 @@ from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
 from tools.path.context import Context
 from tools.ports import UsageReader
 from tools.reading.all_namespaces import Everywhere, EverywhereReader
+from tools.reading.fleet_reads import FleetReads
 from tools.reading.overview import Overview
 from tools.reading.own_changes import own_changes
 from tools.reading.screening import Screening
@@ -188,6 +189,17 @@ class GovernedReads:
         seen = {**summary(found), "sha256": digest(found), "source": self._metrics.source}
         await self._screening.record(request, seen)
         return found
+
+    async def fleet_series(
+        self, workloads: Sequence[Workload], metric: Metric, span_s: int, step_s: int
+    ) -> dict[Target, Series]:
+        """`series` of many workloads that were just listed, asked for together, under one record a namespace; without
+        those whose figures may not be read. Raises MetricsUnavailable."""
+        return await FleetReads(self._screening, self._metrics).series(workloads, metric, span_s, step_s)
+
+    async def fleet_latest(self, workloads: Sequence[Workload], metric: Metric) -> dict[Target, Number]:
+        """`metric` of many workloads, likewise. Raises MetricsUnavailable."""
+        return await FleetReads(self._screening, self._metrics).latest(workloads, metric)
 
 
 def usage_seen(found: Sequence[PodUsage]) -> dict[str, object]:
