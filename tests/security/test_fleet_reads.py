@@ -1,4 +1,4 @@
-"""Threats 1, 6, 20: figures of many workloads at once show no more than one by one, and are recorded first."""
+"""Threat 20: figures of many workloads at once show no more than one by one, and are recorded first."""
 
 import asyncio
 from pathlib import Path

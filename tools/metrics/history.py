@@ -27,7 +27,8 @@ SLOT = 512
 """Points a chunk: 8.5 hours at one a minute."""
 RETAINED_MS = 35 * 86_400_000
 """Five weeks: what weekly cycles are learnt from."""
-MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 2 * 1024**3
+"""Five weeks of two metrics of 7,000 workloads."""
 _PRUNE_MS = 3_600_000
 
 _logger = logging.getLogger(__name__)
