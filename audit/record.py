@@ -11,6 +11,7 @@ Kind = Literal[
     "action.in_doubt_resolved",
     "model.call", "annotation", "review.signoff", "redaction", "config.changed", "policy.changed",
     "killswitch", "key.rotated", "log.opened", "clock.anomaly", "pinned.anomaly", "export.read", "log.pruned",
+    "finding.opened", "finding.resolved", "event.declared", "event.ended", "notification.sent",
 ]  # fmt: skip
 
 Mode = Literal["live", "dry_run"]

@@ -126,10 +126,31 @@ PLAN = ClaimKey(
     "which proposal under this id is the newest: the first 52 bits of its digest",
     ("equals", "set"),
 )
+EVENT = ClaimKey(
+    "event/",
+    "the key of the event's target",
+    "until when the declared event holds (Unix ms of the world); 0: it has ended",
+    ("equals", "set"),
+    "who ends it, or records that it ran out",
+)
+FINDING = ClaimKey(
+    "finding/",
+    "what is foreseen, `/`, and a target's key",
+    "since when the sentinel's finding is open (Unix ms of the world); 0: it is not",
+    ("equals", "set"),
+    "the sentinel, once it is gone",
+)
+NOTIFIED = ClaimKey(
+    "notified/",
+    "a cluster, `/`, and a receiver's name",
+    "the number of the first record that the receiver was not yet told of, plus 1; 0: it was never told anything",
+    ("equals", "set"),
+)
 
 ALL = (
     STOP, POLICY_EPOCH, CLOCK, CHANGED, TAINT, APPROVAL, ATTEMPT, NONCE,
     FENCE, BUSY, ENDED, RESOLVING, SETTLED, VERIFY, DENIED, PLAN,
+    EVENT, FINDING, NOTIFIED,
 )  # fmt: skip
 
 

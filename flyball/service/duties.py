@@ -2,9 +2,10 @@
 
 from flyball.service.duty import Duty
 from flyball.service.sweeps import ResolverDuty, VerifierDuty
+from flyball.service.watch import EventsDuty
 from flyball.wiring import App
 
 
 def duties_of(app: App) -> list[Duty]:
     """Every duty of an opened installation, in the order in which those that are due at one moment run in a world."""
-    return [ResolverDuty(app), VerifierDuty(app)]
+    return [ResolverDuty(app), VerifierDuty(app), EventsDuty(app)]

@@ -35,6 +35,9 @@ STORED = {
     "VERIFY": "verify/",
     "DENIED": "denied/",
     "PLAN": "plan/",
+    "EVENT": "event/",
+    "FINDING": "finding/",
+    "NOTIFIED": "notified/",
 }
 """As they stand in logs since 0.1. A line that changes here loses what older logs know."""
 

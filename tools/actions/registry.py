@@ -34,13 +34,15 @@ READS: Mapping[str, ReadSpec[Any]] = {
         why.SPEC,
     )
 }
+DECLARED: tuple[ActionInfo, ...] = (ActionInfo("declare_event", "write"),)
+"""What is judged and recorded like an action and writes to no cluster: it is carried out elsewhere (tools.events)."""
 
 
 def catalogue() -> tuple[ActionInfo, ...]:
     """Every action that policy can name, sorted; part of the policy's digest. A tool that puts reads together
     names theirs again."""
     specs: tuple[ActionSpec[Any] | ReadSpec[Any], ...] = (*ACTIONS.values(), *READS.values())
-    found = {info for spec in specs for info in spec.actions}
+    found = {info for spec in specs for info in spec.actions} | {*DECLARED}
     return tuple(sorted(found, key=lambda info: info.name))
 
 

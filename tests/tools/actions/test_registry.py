@@ -17,7 +17,7 @@ def test_names_are_unique_and_the_catalogue_is_sorted() -> None:
     names = [info.name for info in registry.catalogue()]
     assert names == sorted(set(names))
     assert names == [
-        "describe_workload", "get_events", "list_workloads", "lower_memory_limit", "read_metrics",
+        "declare_event", "describe_workload", "get_events", "list_workloads", "lower_memory_limit", "read_metrics",
         "resize_with_restart", "restart", "scale", "scale_to_zero", "set_resources",
     ]  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Declared events: load that somebody knows of beforehand. They are typed, expire, and can only raise floors."""
