@@ -4,9 +4,8 @@ import os
 import pwd
 import re
 
+from policies.types import LOCAL_GROUP as LOCAL
 from policies.types import AgentName, Principal, Scope
-
-LOCAL = "group:local"
 
 
 def os_user() -> str:
@@ -30,7 +29,7 @@ def terminal() -> str:
 
 
 class LocalIdentity:
-    """The OS user of this process; agents act for nobody else here."""
+    """The OS user of this process; agents act for nobody else here, but by a schedule."""
 
     def __init__(self) -> None:
         self.human = os_user()
@@ -46,6 +45,23 @@ class LocalIdentity:
             agent=name, on_behalf_of=self.human, groups=(LOCAL,), session=session or self.session, task=task
         )
 
+    def scheduled(self, name: AgentName, owner: str, task: Scope, session: str) -> Principal:
+        """An agent that runs by its schedule, for its owner as policy has them (`local`: the OS user). The gate asks
+        at each request whether the policy in force still has this agent with a schedule and this owner; the owner's
+        rights are those that policy gives by name, since nobody knows here which groups they are in."""
+        human = self.human if owner == "local" else owner
+        return Principal(
+            agent=name,
+            on_behalf_of=human,
+            groups=self._groups(human),
+            session=session,
+            task=task,
+            scheduled=True,
+        )
+
+    def _groups(self, human: str) -> tuple[str, ...]:
+        return (LOCAL,) if human == self.human else ()
+
     def named(self, who: str, task: Scope) -> Principal:
         """Whom `local`, `agent:NAME` or `human:NAME` means in a question: the person here, as `by_hand` has them; an
         agent that acts for them; or somebody else, whose groups nobody knows here."""
@@ -56,11 +72,12 @@ class LocalIdentity:
         return Principal(agent=None, on_behalf_of=who, groups=(), session=self.session)
 
     def refuses(self, principal: Principal) -> str | None:
-        """Why the principal cannot be who it says; None where it is the OS user of this process."""
+        """Why the principal cannot be who it says; None where it is the OS user of this process, or where it says to
+        run by a schedule: then the gate asks policy for whom."""
         if principal.on_behalf_of is None:
             return "no human is behind it"
-        if principal.on_behalf_of != self.human:
+        if not principal.scheduled and principal.on_behalf_of != self.human:
             return f"this process runs as {self.human}, not {principal.on_behalf_of}"
-        if principal.groups != (LOCAL,):
+        if principal.groups != self._groups(principal.on_behalf_of):
             return "its groups are not those of a local user"
         return None

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from policies.agent_fields import Demotion, Promotion, Schedule, ScopePattern, Share, level_in
 from policies.fields import (
     Action,
     Autonomy,
@@ -25,7 +26,7 @@ from policies.fields import (
 )
 from policies.limits import Caps, Limits, When
 from policies.testcase import TestCase
-from policies.types import Judged
+from policies.types import Judged, StrategyName
 
 
 class Metadata(Spec):
@@ -155,22 +156,37 @@ class Budgets(Spec):
 
 
 class AgentSpec(Spec):
-    """An agent: whose it is, its roles, how far it acts by itself (one level, or one by cluster pattern)."""
+    """An agent: whose it is, its roles, how far it acts by itself (one level, or one by cluster or namespace).
+
+    With a `schedule` it runs by itself in `flyball serve`, for its owner: on the workloads of `scope` (without one on
+    all that it may read), by the strategies named (without any by all that fit), as long as the accepted probability
+    of a violation, `risk`, in parts per million, is kept.
+    """
 
     owner: Annotated[str, Field(pattern=r"\A(local|human:[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127}))\z")]
     roles: Annotated[tuple[RoleName, ...], Some]
-    autonomy: Autonomy | dict[ClusterPattern, Autonomy]
+    autonomy: Autonomy | dict[ScopePattern, Autonomy]
     model: Annotated[str, Field(max_length=256)] | None = None
     budgets: Budgets = Field(default_factory=Budgets)
+    schedule: Schedule | None = None
+    scope: Selected | None = None
+    strategy: Annotated[tuple[StrategyName, ...], Some] | None = None
+    risk: Share | None = None
+    demotion: Demotion | None = None
+    promotion: Promotion | None = None
 
-    def autonomy_in(self, cluster: str) -> Autonomy:
-        """The level in `cluster`: the exact name first, then the longest pattern, else `observe`."""
+    def autonomy_in(self, cluster: str, namespace: str | None) -> Autonomy:
+        """The level in a namespace of a cluster (None: of what lies in no namespace)."""
         if isinstance(self.autonomy, str):
             return self.autonomy
-        if cluster in self.autonomy:
-            return self.autonomy[cluster]
-        fitting = [p for p in self.autonomy if p.endswith("*") and cluster.startswith(p[:-1])]
-        return self.autonomy[max(fitting, key=len)] if fitting else "observe"
+        return level_in(self.autonomy, cluster, namespace)
+
+    def levels_in(self, cluster: str) -> frozenset[Autonomy]:
+        """Every level that it may have somewhere in the cluster."""
+        if isinstance(self.autonomy, str):
+            return frozenset((self.autonomy,))
+        named = (key.rpartition("/")[2].replace("*", "x") for key in self.autonomy)
+        return frozenset(level_in(self.autonomy, cluster, namespace) for namespace in (None, *named))
 
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

@@ -11,11 +11,11 @@ from policies.claim_keys import POLICY_EPOCH
 from policies.decision import Decision
 from policies.errors import RequestInvalid
 from policies.gate import Gate
-from policies.guards.approval import LOCAL_GROUP
 from policies.quantities import quantity
 from policies.snapshot import Snapshot
 from policies.testcase import TestCase
 from policies.types import (
+    LOCAL_GROUP,
     Approval,
     Delta,
     Mode,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from policies.claim_keys import ClaimKind
 
@@ -31,6 +31,9 @@ ActionName = Annotated[str, Field(pattern=r"\A[a-z][a-z0-9_]{0,62}\z")]
 AgentName = Annotated[str, Field(pattern=r"\Aagent:[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?\z")]
 HumanName = Annotated[str, Field(pattern=r"\Ahuman:[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127})\z")]
 GroupName = Annotated[str, Field(pattern=r"\Agroup:[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127})\z")]
+
+LOCAL_GROUP = "group:local"
+"""The group of the OS user at this machine."""
 
 MAX_WHOLE = 2**53 - 1
 """The largest whole number that a record holds."""
@@ -97,6 +100,16 @@ class Principal(Wire):
     session: Annotated[str, Field(max_length=128)]
     task: Scope | None = None
     """None only where a human acts by hand: then the task is that one action."""
+    scheduled: bool = False
+    """Nobody asks: the agent runs by the schedule that policy gives it, for the owner that policy names."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `scheduled` where it is false, so that what was recorded before the field came keeps its digest."""
+        document: dict[str, Any] = dump(self)
+        if not self.scheduled:
+            del document["scheduled"]
+        return document
 
 
 class Target(Wire):

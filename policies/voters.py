@@ -45,7 +45,7 @@ def doubts_of_rule(snapshot: Snapshot, policy: ActionPolicy, only_voter: str | N
 def doubts_of_agent(snapshot: Snapshot, agent: Agent, only_voter: str | None) -> Iterator[Doubt]:
     """An agent that waits for its owner's yes where the owner is not the one who votes."""
     owner = agent.spec.owner
-    levels = {agent.spec.autonomy_in(cluster) for cluster in snapshot.clusters}
+    levels = {level for cluster in snapshot.clusters for level in agent.spec.levels_in(cluster)}
     asks = not levels.isdisjoint(("approve", "autonomous"))  # somebody else's agent never acts by itself
     if asks and only_voter is not None and owner not in ("local", only_voter):
         what = f"{agent.metadata.name} waits for {owner}, and here only {only_voter} votes"

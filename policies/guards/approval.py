@@ -6,9 +6,7 @@ from policies.claim_keys import APPROVAL
 from policies.guards.autonomy import owner_approval
 from policies.inputs import DecisionInput, Refusal
 from policies.snapshot import Snapshot
-from policies.types import Approval, ApprovalNeed, Claim, Request
-
-LOCAL_GROUP = "group:local"
+from policies.types import LOCAL_GROUP, Approval, ApprovalNeed, Claim, Request
 
 
 def approval(case: DecisionInput) -> Refusal | None:

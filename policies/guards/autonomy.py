@@ -1,5 +1,6 @@
-"""How far an agent acts by itself in a cluster: observe, recommend, approve, autonomous."""
+"""How far an agent acts by itself in a namespace of a cluster: observe, recommend, approve, autonomous."""
 
+from policies.fields import Autonomy
 from policies.inputs import Refusal, ScreenInput
 from policies.types import ApprovalNeed
 
@@ -11,9 +12,12 @@ def autonomy(ask: ScreenInput) -> Refusal | None:
     agent = ask.request.principal.agent
     if agent is None or not ask.writes:
         return None
-    level = ask.snapshot.agents[agent].spec.autonomy_in(ask.request.target.cluster)
+    level = _level(ask, agent)
     if level == "observe":
-        return Refusal("autonomy", agent, f"{agent} only observes in {ask.request.target.cluster}")
+        at = ask.request.target
+        return Refusal(
+            "autonomy", agent, f"{agent} only observes in {at.cluster}/{at.namespace or ''}".rstrip("/")
+        )
     if level == "recommend" and ask.request.mode == "live":
         return Refusal("autonomy", agent, f"{agent} only recommends: it may dry-run, a person acts")
     return None
@@ -27,6 +31,11 @@ def owner_approval(ask: ScreenInput) -> tuple[ApprovalNeed, ...]:
         return ()
     spec = ask.snapshot.agents[agent].spec
     present = spec.owner in ("local", ask.request.principal.on_behalf_of)
-    if present and spec.autonomy_in(ask.request.target.cluster) != "approve":
+    if present and _level(ask, agent) != "approve":
         return ()
     return (ApprovalNeed(agent, spec.owner, 1, _EXPIRES_S, True),)
+
+
+def _level(ask: ScreenInput, agent: str) -> Autonomy:
+    target = ask.request.target
+    return ask.snapshot.agents[agent].spec.autonomy_in(target.cluster, target.namespace)

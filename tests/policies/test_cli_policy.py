@@ -81,8 +81,9 @@ def test_failing_tests_findings_and_broken_files(tmp_path: Path, capsys: pytest.
 
 
 def test_the_manuals_policy_loads_and_its_tests_pass() -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text(), re.DOTALL)
-    snapshot = compile_texts({"manual.yaml": block.encode()}, catalogue=CATALOGUE, clusters=["prod-eu"])
+    blocks = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text(), re.DOTALL)
+    files = {f"manual-{number}.yaml": block.encode() for number, block in enumerate(blocks)}
+    snapshot = compile_texts(files, catalogue=CATALOGUE, clusters=["prod-eu"])
     assert {result.problem for result in run(snapshot)} == {None}
 
 

@@ -45,7 +45,7 @@ def test_their_own_tests_pass_and_nothing_is_found(shipped: Snapshot) -> None:
 @pytest.mark.parametrize("action", ["scale", "scale_to_zero"])
 def test_a_real_cluster_is_only_observed(shipped: Snapshot, who: str, action: str) -> None:
     assert judged(shipped, "web", 5, 4, cluster="prod-eu", who=who, action=action).verdict == "deny"
-    assert shipped.agents["agent:ops"].spec.autonomy_in("prod-eu") == "observe"
+    assert shipped.agents["agent:ops"].spec.autonomy_in("prod-eu", "shop") == "observe"
 
 
 @pytest.mark.parametrize("who", ["local", "agent:ops", "agent:tuner"])

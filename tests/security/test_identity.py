@@ -41,6 +41,14 @@ FORGED: dict[str, Forge] = {
     "no-namespace": lambda app: _with(app, task=_scope(namespaces=())),
     "other-cluster": lambda app: _with(app, task=_scope(clusters=("prod",))),
     "other-action": lambda app: _with(app, task=_scope(actions=("set_resources",))),
+    "scheduled-without-a-schedule": lambda app: app.identity.scheduled(
+        "agent:ops", "local", _scope(), "run-1"
+    ),
+    "scheduled-for-another": lambda app: app.identity.scheduled("agent:ops", "human:anna", _scope(), "run-1"),
+    "scheduled-with-groups": lambda app: _with(
+        app, scheduled=True, on_behalf_of="human:anna", groups=("group:sre",)
+    ),
+    "scheduled-by-hand": lambda app: _with(app, agent=None, scheduled=True),
     "human-by-hand-of-another": lambda app: Principal(
         agent=None, on_behalf_of="human:anna", groups=("group:local",), session="s"
     ),

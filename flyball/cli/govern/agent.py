@@ -99,8 +99,9 @@ def _facts(app: "App", agent: Any, off: set[str]) -> dict[str, Any]:
     return {
         "name": agent.metadata.name,
         "owner": spec.owner,
-        "autonomy": spec.autonomy_in(app.place.context),
+        "autonomy": spec.autonomy_in(app.place.context, app.place.namespace),
         "roles": list(spec.roles),
         "model": spec.model or "-",
+        "schedule": f"{spec.schedule.cron} {spec.schedule.zone}" if spec.schedule else "-",
         "state": "suspended" if agent.principal in off or "all" in off else "active",
     }
