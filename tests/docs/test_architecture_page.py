@@ -9,6 +9,7 @@ import pytest
 
 from audit.store import schema
 from flyball.cli.kit import remembered_names
+from flyball.jobs import store as jobs
 from policies import parsed_cache
 from sandbox.api import store
 from tests.docs.kit import PACKAGES, ROOT, blocks, hold_to_the_code, imports, page, rows
@@ -157,6 +158,7 @@ def test_the_formats_of_the_state_are_those_of_the_code() -> None:
     in_code = {
         "audit.db": schema.VERSION,
         "leases.db": leases.VERSION,
+        "jobs.db": jobs.VERSION,
         "policy.cache": parsed_cache.FORMAT,
         "shown.json": remembered_names._FORMAT,
         "world.db": store.FORMAT,

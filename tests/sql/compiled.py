@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.elements import ClauseElement
 
 from audit.store import statements as audit_log
+from flyball.jobs import job_tables
 from sandbox.api import world_tables
 from tools.metrics import history_tables
 from tools.path import lease_tables
@@ -95,6 +96,14 @@ STORES = (
         ROOT / "tools/path/lease_sql.py",
         lease_tables.METADATA,
         lease_tables.STATEMENTS,
+        paramstyle="named",
+        if_not_exists=True,
+    ),
+    Store(
+        "jobs",
+        ROOT / "flyball/jobs/job_sql.py",
+        job_tables.METADATA,
+        job_tables.STATEMENTS,
         paramstyle="named",
         if_not_exists=True,
     ),
