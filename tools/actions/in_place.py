@@ -12,16 +12,10 @@ from typing import Any
 from policies.types import Delta, Scalar
 from tools.actions.in_place_checks import check, next_to_restart
 from tools.actions.resized_pods import Resize, resizes
-from tools.actions.resource_args import (
-    VALUES,
-    SetResourcesArgs,
-    amount_of,
-    amounts_of,
-    container_of,
-    pod_spec_patch,
-)
+from tools.actions.resource_args import amount_of, amounts_of, container_of, pod_spec_patch
 from tools.cluster_types import Container, Patch, Workload
 from tools.errors import ArgumentsInvalid
+from tools.resource_arguments import VALUES, SetResourcesArgs
 
 
 def view(args: SetResourcesArgs, workload: Workload) -> dict[str, object]:

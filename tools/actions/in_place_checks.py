@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from tools.actions.in_place_progress import state
 from tools.actions.resized_pods import Resize
-from tools.actions.resource_args import VALUES, SetResourcesArgs, amount_of
+from tools.actions.resource_args import amount_of
 from tools.cluster.qos import qos_class
 from tools.cluster_types import Resources, Workload
 from tools.errors import ArgumentsInvalid
+from tools.resource_arguments import VALUES, SetResourcesArgs
 
 MOST_PODS = 100
 """More are not written in a row: it would outlast its permit. A rollout does them all."""

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from tools.actions.resized_pods import Resize, resizes
-from tools.actions.resource_args import VALUES, SetResourcesArgs, amount_of
+from tools.actions.resource_args import amount_of
 from tools.cluster.rollout import STARTING, RolloutProgress, SettledState
 from tools.cluster_types import Pod, Workload
+from tools.resource_arguments import VALUES, SetResourcesArgs
 
 _WORST: tuple[SettledState, ...] = ("error", "infeasible", "deferred", "applied")
 _ENDS: Mapping[str, SettledState] = {"error": "error", "infeasible": "infeasible", "deferred": "deferred"}

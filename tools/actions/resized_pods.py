@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tools.actions.resource_args import VALUES, SetResourcesArgs, amount_of, container_of
+from tools.actions.resource_args import amount_of, container_of
 from tools.cluster_types import Container, Pod, Resources, Workload
+from tools.resource_arguments import VALUES, SetResourcesArgs
 
 
 @dataclass(frozen=True, slots=True)

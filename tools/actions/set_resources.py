@@ -6,18 +6,11 @@ from typing import Any
 
 from policies.types import ActionInfo, Delta, Scalar
 from tools.actions import in_place, in_place_progress
-from tools.actions.resource_args import (
-    VALUES,
-    SetResourcesArgs,
-    amount_of,
-    amounts_of,
-    container_of,
-    pod_spec_patch,
-    resources_block,
-)
+from tools.actions.resource_args import amount_of, amounts_of, container_of, pod_spec_patch, resources_block
 from tools.cluster.rollout import RolloutProgress, replacement, replaces_all, rolled_out
 from tools.cluster_types import Patch, Pod, Workload
 from tools.errors import ArgumentsInvalid
+from tools.resource_arguments import VALUES, SetResourcesArgs
 from tools.spec import ActionSpec, RbacRule
 
 LOWERS = "lower_memory_limit"

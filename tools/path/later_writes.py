@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tools.actions.resource_args import VALUES
 from tools.cluster_types import Manager, Workload, manager_of
+from tools.resource_arguments import VALUES
 
 _MANAGER = re.compile(r"[A-Za-z0-9][-._:/A-Za-z0-9]{0,127}")
 

@@ -6,8 +6,8 @@ from itertools import groupby
 from base.quantities import millicores, whole_bytes
 from policies.quantities import shown
 from policies.types import Headroom, Request, Scalar
-from tools.actions.resource_args import VALUES
 from tools.path.outcome import Refused
+from tools.resource_arguments import VALUES
 
 ARGUMENTS = {"replicas": "replicas"} | {value.dimension: name for name, value in VALUES.items()}
 """By dimension, the argument that moves it."""

@@ -87,7 +87,8 @@ def _head(facts: "Facts") -> Iterator[str]:
 def _containers(facts: "Facts") -> Iterator[str]:
     """The template beside what pods ask for, and what their nodes have given."""
     from policies.quantities import shown
-    from tools.actions.resource_args import VALUES, amount_of
+    from tools.actions.resource_args import amount_of
+    from tools.resource_arguments import VALUES
 
     head = ("CONTAINER", "CPU-REQUEST", "CPU-LIMIT", "MEM-REQUEST", "MEM-LIMIT")
     rows = [

@@ -9,8 +9,9 @@ from policies.explain import headroom_text
 from policies.questions import Question, judge
 from policies.types import ActionInfo, Request
 from tools.actions import registry
-from tools.actions.resource_args import VALUES, amount_of
+from tools.actions.resource_args import amount_of
 from tools.cluster_types import Container, Workload
+from tools.resource_arguments import VALUES
 from tools.spec import ActionSpec
 
 if TYPE_CHECKING:
