@@ -2,7 +2,8 @@
 
 A row of the table holds one workload for four hours. Each metric's minutes are differences in the smallest
 integer that holds them, deflated; what was not measured is a mask, never a zero. Rows older than KEPT_DAYS go.
-The times are the world's.
+The newest minutes, up to a half hour, are rows of their own, so that a minute costs no packing. The times are the
+world's.
 """
 
 import struct
@@ -13,7 +14,7 @@ import numpy as np
 
 from forecasting.seeded_random import Ints
 from sandbox.api.store import Key, Transaction
-from sandbox.api.world_sql import CREATE_HISTORY
+from sandbox.api.world_sql import CREATE_HISTORY, CREATE_HISTORY_TAIL
 from tools.metrics.types import Metric
 
 MINUTE_MS = 60_000
@@ -23,6 +24,10 @@ MISSING = -1
 """Stands for a minute without a value; every metric is at least 0."""
 
 _BLOCK = 240
+_FOLD = 30
+"""Minutes are packed when so many are full; a block holds a whole number of them."""
+
+_OF = "kind = ? AND namespace = ? AND name = ?"
 _HEAD = struct.Struct("<HH")
 _PART = struct.Struct("<cBI")
 _DTYPES: dict[bytes, np.dtype[Any]] = {
@@ -37,8 +42,9 @@ _WIDTHS = ((b"b", 2**7), (b"h", 2**15), (b"i", 2**31), (b"q", 2**63))
 
 def clear(txn: Transaction) -> None:
     """Forget everything."""
-    txn.db.execute(CREATE_HISTORY)
+    _make(txn)
     txn.db.execute("DELETE FROM history")
+    txn.db.execute("DELETE FROM history_tail")
 
 
 def append(txn: Transaction, key: Key, first: int, rows: Ints) -> None:
@@ -46,24 +52,25 @@ def append(txn: Transaction, key: Key, first: int, rows: Ints) -> None:
 
     Minutes that are there already stay as they are; between what is there and `first` is a gap.
     """
-    txn.db.execute(CREATE_HISTORY)
-    for block in range(first // _BLOCK, (first + len(rows) - 1) // _BLOCK + 1):
-        begin = max(first, block * _BLOCK)
-        part = rows[begin - first : (block + 1) * _BLOCK - first]
-        _merge(txn, key, block, begin % _BLOCK, part)
-    oldest = (first + len(rows)) // _BLOCK - KEPT_DAYS * 1440 // _BLOCK
-    where = "kind = ? AND namespace = ? AND name = ? AND block < ?"
-    txn.db.execute(f"DELETE FROM history WHERE {where}", (*key, oldest))  # noqa: S608
+    _make(txn)
+    end = first + len(rows)
+    packed = end - end % _FOLD
+    new = max(0, packed - first)
+    if packed > first:
+        _fold(txn, key, first, rows[:new])
+    left = ((*key, first + new + i, row.tobytes()) for i, row in enumerate(rows[new:]))
+    txn.db.executemany("INSERT OR IGNORE INTO history_tail VALUES (?, ?, ?, ?, ?)", left)
 
 
 def read(txn: Transaction, key: Key, metric: Metric, first: int, last: int) -> Ints:
     """The minutes `first` to `last`, both with, of one metric; MISSING where there is none."""
     found = np.full(last - first + 1, MISSING, dtype=np.int64)
-    if not _there(txn):
+    for minute, row in _tail(txn, key, first, last):
+        found[minute - first] = row[COLUMNS.index(metric)]
+    if not _there(txn, "history"):
         return found
-    where = "kind = ? AND namespace = ? AND name = ? AND block BETWEEN ? AND ?"
     rows = txn.db.execute(
-        f"SELECT block, body FROM history WHERE {where}",  # noqa: S608
+        f"SELECT block, body FROM history WHERE {_OF} AND block BETWEEN ? AND ?",  # noqa: S608
         (*key, first // _BLOCK, last // _BLOCK),
     )
     for block, body in rows:
@@ -77,22 +84,71 @@ def read(txn: Transaction, key: Key, metric: Metric, first: int, last: int) -> I
 
 def size(txn: Transaction) -> tuple[int, int]:
     """Bytes and samples that are stored, a sample being one metric in one minute."""
-    if not _there(txn):
-        return 0, 0
     total = samples = 0
-    for (body,) in txn.db.execute("SELECT body FROM history"):
-        total += len(body)
-        samples += _HEAD.unpack_from(body)[1] * len(COLUMNS)
+    if _there(txn, "history"):
+        for (body,) in txn.db.execute("SELECT body FROM history"):
+            total += len(body)
+            samples += _HEAD.unpack_from(body)[1] * len(COLUMNS)
+    if _there(txn, "history_tail"):
+        for (body,) in txn.db.execute("SELECT body FROM history_tail"):
+            total += len(body)
+            samples += len(COLUMNS)
     return total, samples
 
 
-def _there(txn: Transaction) -> bool:
-    return txn.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'history'").fetchone() is not None
+def _make(txn: Transaction) -> None:
+    """The tables, where a world of an earlier version lacks one."""
+    for name, made in (("history", CREATE_HISTORY), ("history_tail", CREATE_HISTORY_TAIL)):
+        if not _there(txn, name):
+            txn.db.execute(made)
+            txn.memo["table", name] = True
+
+
+def _there(txn: Transaction, table: str) -> bool:
+    """Whether the file has that table; looked up once a transaction."""
+    known: bool | None = txn.memo.get(("table", table))
+    if known is None:
+        found = txn.db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        known = txn.memo["table", table] = found is not None
+    return known
+
+
+def _tail(txn: Transaction, key: Key, first: int, last: int) -> list[tuple[int, Ints]]:
+    """The minutes from `first` to `last` that are rows of their own."""
+    if not _there(txn, "history_tail"):
+        return []
+    rows = txn.db.execute(
+        f"SELECT minute, body FROM history_tail WHERE {_OF} AND minute BETWEEN ? AND ? ORDER BY minute",  # noqa: S608
+        (*key, first, last),
+    )
+    return [(minute, np.frombuffer(body, dtype=np.int64)) for minute, body in rows]
+
+
+def _fold(txn: Transaction, key: Key, first: int, rows: Ints) -> None:
+    """Pack these minutes, and before them those of the tail; drop what is too old."""
+    for begin, part in (*_runs(_tail(txn, key, 0, first - 1)), (first, rows)):
+        for block in range(begin // _BLOCK, (begin + len(part) - 1) // _BLOCK + 1):
+            low = max(begin, block * _BLOCK)
+            _merge(txn, key, block, low % _BLOCK, part[low - begin : (block + 1) * _BLOCK - begin])
+    end = first + len(rows)
+    txn.db.execute(f"DELETE FROM history_tail WHERE {_OF} AND minute < ?", (*key, end))  # noqa: S608
+    oldest = end // _BLOCK - KEPT_DAYS * 1440 // _BLOCK
+    txn.db.execute(f"DELETE FROM history WHERE {_OF} AND block < ?", (*key, oldest))  # noqa: S608
+
+
+def _runs(minutes: list[tuple[int, Ints]]) -> list[tuple[int, Ints]]:
+    """Minutes that follow one another, as one table each: its first minute, and its rows."""
+    runs: list[tuple[int, list[Ints]]] = []
+    for minute, row in minutes:
+        if not runs or minute != runs[-1][0] + len(runs[-1][1]):
+            runs.append((minute, []))
+        runs[-1][1].append(row)
+    return [(first, np.stack(rows)) for first, rows in runs]
 
 
 def _merge(txn: Transaction, key: Key, block: int, start: int, rows: Ints) -> None:
-    where = "kind = ? AND namespace = ? AND name = ? AND block = ?"
-    old = txn.db.execute(f"SELECT body FROM history WHERE {where}", (*key, block)).fetchone()  # noqa: S608
+    known = txn.db.execute(f"SELECT body FROM history WHERE {_OF} AND block = ?", (*key, block))  # noqa: S608
+    old = known.fetchone()
     if old is not None:
         before, there = _unpack(old[0])
         end = before + len(there)

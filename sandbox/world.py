@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audit.clock import Clock, SystemClock
 from sandbox import disturbances, endpoint
@@ -21,6 +22,9 @@ from sandbox.apply_manifests import put, refuse_idle_loads
 from sandbox.controllers.workloads import advance_to, settle
 from sandbox.endpoint import Arrival
 from sandbox.manifest_files import base, default_world
+
+if TYPE_CHECKING:
+    from sandbox.engine.run import Engine
 
 Progress = Callable[[int, int], None]
 
@@ -44,6 +48,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = Store(folder / "world.db")
+        self._engine: Engine | None = None
         self.begun = False
         """Whether `open` found none there, and began it."""
 
@@ -93,6 +98,7 @@ class World:
             begin = _next_start(txn.number("now_ms")) if start_ms is None else start_ms
             txn.clear()
             history.clear(txn)
+            self._engine = None
             txn.set_meta("cluster_uid", cluster_uid or str(uuid.uuid4()))
             txn.set_meta("seed", seed)
             txn.set_meta("resource_version", 1000)
@@ -100,9 +106,9 @@ class World:
             txn.set_meta("now_ms", begin - past_s * 1000)
             put(txn, [*base(), *(one for one in wanted if not _is_new(one))])
             _adopt_cluster_uid(txn)
-            _advance(txn, (past_s - _SETTLING_S) * 1000, progress)
+            self._advance(txn, (past_s - _SETTLING_S) * 1000, progress)
             put(txn, filter(_is_new, wanted))
-            _advance(txn, _SETTLING_S * 1000)
+            self._advance(txn, _SETTLING_S * 1000)
 
     def load(self, documents: Iterable[Json]) -> list[Key]:
         """Add or change objects as `kubectl apply` would; returns what was touched. All of it or nothing.
@@ -132,7 +138,37 @@ class World:
                 "the world's time cannot go back", hint="flyball sandbox reset begins a new world"
             )
         with self.store.write() as txn:
-            return _advance(txn, seconds * 1000, progress)
+            return self._advance(txn, seconds * 1000, progress)
+
+    def _advance(self, txn: Transaction, span_ms: int, progress: Progress | None = None) -> int:
+        """From event to event, so that what follows from one sees the time at which it happened."""
+        begin = txn.number("now_ms")
+        end = begin + span_ms
+        engine = self._at_work(txn, begin, end)
+        while (step := _next(txn.next_due(), engine.next_ms())) is not None and step[0] <= end:
+            at, by_itself = max(step[0], txn.number("now_ms")), step[1]
+            txn.set_meta("now_ms", at)
+            if by_itself:
+                engine.act(at)
+            else:
+                advance_to(ApiServer(txn, at), txn.due(at))
+                engine.changed(at)
+            if progress is not None:
+                progress(at - begin, span_ms)
+        engine.finish()
+        txn.set_meta("now_ms", end)
+        return end
+
+    def _at_work(self, txn: Transaction, begin_ms: int, end_ms: int) -> "Engine":
+        """The engine that came to `begin_ms` while nobody else has changed the file since, else a new one."""
+        # numpy comes with the engine: no command waits for it that does not move time.
+        from sandbox.engine.run import Engine
+
+        if self._engine is not None and self._engine.holds(txn):
+            self._engine.go_on(end_ms)
+        else:
+            self._engine = Engine(txn, begin_ms, end_ms)
+        return self._engine
 
     def now_ms(self) -> int:
         """The world's time in Unix milliseconds."""
@@ -235,29 +271,6 @@ def _adopt_cluster_uid(txn: Transaction) -> None:
     body = txn.get(key) or {}
     body["metadata"]["uid"] = txn.meta("cluster_uid")
     txn.put(key, body)
-
-
-def _advance(txn: Transaction, span_ms: int, progress: Progress | None = None) -> int:
-    """From event to event, so that what follows from one sees the time at which it happened."""
-    # numpy comes with the engine: no command waits for it that does not move time.
-    from sandbox.engine.run import Engine
-
-    begin = txn.number("now_ms")
-    end = begin + span_ms
-    engine = Engine(txn, begin, end)
-    while (step := _next(txn.next_due(), engine.next_ms())) is not None and step[0] <= end:
-        at, by_itself = max(step[0], txn.number("now_ms")), step[1]
-        txn.set_meta("now_ms", at)
-        if by_itself:
-            engine.act(at)
-        else:
-            advance_to(ApiServer(txn, at), txn.due(at))
-            engine.changed(at)
-        if progress is not None:
-            progress(at - begin, span_ms)
-    engine.finish()
-    txn.set_meta("now_ms", end)
-    return end
 
 
 def _next(due: int | None, load: int | None) -> tuple[int, bool] | None:

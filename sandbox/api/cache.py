@@ -1,8 +1,8 @@
-"""The objects of one transaction, parsed once: reads fill it, writes stay in it until the commit.
+"""The objects of a world, parsed once: reads fill it, writes stay in it until the commit.
 
 An object that was given out is the cached one: who changes it in place puts it afterwards, in the same
-transaction. Parts may be shared between objects (the containers of a workload's pods): they are replaced, never
-changed.
+transaction; what is not put must not be changed, for the next transaction has the same object. Parts may be shared
+between objects (the containers of a workload's pods): they are replaced, never changed.
 """
 
 import heapq
@@ -106,6 +106,7 @@ class Objects:
         kept = sorted(self._dirty.difference(gone))
         self._db.executemany("DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", gone)
         self._db.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", map(self._row, kept))
+        self._absent.difference_update(gone)  # the file says so now
         self._dirty.clear()
 
     def _row(self, key: Key) -> tuple[str, str, str, int | None, str]:

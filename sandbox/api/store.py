@@ -42,7 +42,8 @@ class Transaction:
     """One consistent look at the world, or one all-or-nothing change of it.
 
     Objects and counters are parsed once and written when the transaction commits; what is given out is the
-    cached object (see sandbox.api.cache). `memo` holds what others derive from them, for as long as it lives.
+    cached object (see sandbox.api.cache). The next transaction of this store goes on with what is parsed, as long as
+    nobody else has committed. `memo` holds what others derive from it, for one transaction.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -52,6 +53,11 @@ class Transaction:
         self._set: set[str] = set()
         self._pods = Indices()
         self._objects = Objects(db, self._pods.put)
+
+    def begin(self) -> None:
+        """Once more, on what is known."""
+        self.memo = {}
+        self._pods.stirred = True
 
     def meta(self, key: str) -> str | None:
         if key not in self._meta:
@@ -159,8 +165,11 @@ class Transaction:
 
 
 class Store:
-    """The file, for its user alone (0600). Raises WorldUnavailable where it cannot be used, WorldDamaged where it is
-    no world, SandboxError where it is of another format."""
+    """The file, for its user alone (0600). What one transaction has parsed the next one has, until an error or
+    another process's commit: then it is read again.
+
+    Raises WorldUnavailable where the file cannot be used, WorldDamaged where it is no world, SandboxError where it is
+    of another format."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -168,13 +177,15 @@ class Store:
         self._lock = threading.RLock()
         self._inherited: list[sqlite3.Connection] = []
         self._db: sqlite3.Connection | None = None
+        self._kept: Transaction | None = None
+        self._version = 0
 
     def _connection(self) -> sqlite3.Connection:
         if self._db is None or self._pid != os.getpid():
             # Closing a connection that came through a fork would drop locks of the parent: keep it, unused.
             if self._db is not None:
                 self._inherited.append(self._db)
-            self._db, self._pid = _connect(self.path), os.getpid()
+            self._db, self._pid, self._kept = _connect(self.path), os.getpid(), None
         return self._db
 
     @contextmanager
@@ -192,11 +203,12 @@ class Store:
             db = self._connection()
             try:
                 db.execute(begin)
-                txn = Transaction(db)
+                txn = self._current(db)
                 yield txn
                 txn.flush()
                 db.execute("COMMIT")
             except BaseException as e:
+                self._kept = None  # it may hold what was never committed
                 if db.in_transaction:  # SQLite itself has rolled back what a full disk cut off
                     db.execute("ROLLBACK")
                 if isinstance(e, sqlite3.Error):
@@ -205,10 +217,19 @@ class Store:
                     raise _damaged(str(e), self.path) from e
                 raise
 
+    def _current(self, db: sqlite3.Connection) -> Transaction:
+        """SQLite's data_version moves with the commits of other connections, and with theirs only; asking for it
+        begins the snapshot that the transaction reads."""
+        version = int(db.execute("PRAGMA data_version").fetchone()[0])
+        if self._kept is None or self._version != version:
+            self._kept, self._version = Transaction(db), version
+        self._kept.begin()
+        return self._kept
+
     def close(self) -> None:
         if self._db is not None and self._pid == os.getpid():
             self._db.close()
-        self._db = None
+        self._db = self._kept = None
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -31,6 +31,19 @@ CREATE_HISTORY = (
     " WITHOUT ROWID\n"
     "\n"
 )
+CREATE_HISTORY_TAIL = (
+    "\n"
+    "CREATE TABLE IF NOT EXISTS history_tail (\n"
+    "\tkind TEXT NOT NULL, \n"
+    "\tnamespace TEXT NOT NULL, \n"
+    "\tname TEXT NOT NULL, \n"
+    "\tminute INTEGER NOT NULL, \n"
+    "\tbody BLOB NOT NULL, \n"
+    "\tPRIMARY KEY (kind, namespace, name, minute)\n"
+    ")\n"
+    " WITHOUT ROWID\n"
+    "\n"
+)
 CREATE_META = (
     "\n"
     "CREATE TABLE IF NOT EXISTS meta (\n"
@@ -69,6 +82,7 @@ TABLES = (
     CREATE_FAULTS,
     CREATE_HELD,
     CREATE_HISTORY,
+    CREATE_HISTORY_TAIL,
     CREATE_META,
     CREATE_OBJECTS,
     CREATE_REQUESTS,

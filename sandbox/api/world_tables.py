@@ -82,4 +82,17 @@ class History(WorldTable, table=True):
     body: bytes = Field(sa_type=LargeBinary)
 
 
+class HistoryTail(WorldTable, table=True):
+    """What was measured of one workload in a minute that is in no row of `history` yet."""
+
+    __tablename__: ClassVar[str] = "history_tail"
+    __table_args__ = (_by_key,)
+
+    kind: KeyPart
+    namespace: KeyPart
+    name: KeyPart
+    minute: int = Field(sa_type=_Count, primary_key=True)
+    body: bytes = Field(sa_type=LargeBinary)
+
+
 METADATA = WorldTable.metadata

@@ -31,12 +31,16 @@ from sandbox.serving.samples import seed_text
 _KEPT = ("left", "before", "restarts", "kills")
 """Of a track's state, what lasts between advances."""
 
+_AHEAD_MS = 7_200_000
+"""How far beyond its end an engine that goes on looks: whoever has stepped twice will step again."""
+
 
 class Engine:
-    """All workloads of one transaction, from `now_ms` to `end_ms` (Unix ms)."""
+    """All workloads of a world, from `now_ms` to `end_ms` (Unix ms), and on from there while its transaction is the
+    same: then only what was changed since is looked at again."""
 
     def __init__(self, txn: Transaction, now_ms: int, end_ms: int) -> None:
-        self._txn, self._end = txn, end_ms
+        self._txn, self._end, self._horizon = txn, end_ms, end_ms
         self._saved: dict[str, dict[str, int]] = json.loads(txn.meta(STATE) or "{}")
         self._aims = Aims(txn)
         self._states: dict[Key, tuple[str, PodState]] = {}
@@ -48,6 +52,19 @@ class Engine:
         self._ended: list[Track] = []
         txn.drain_touched()
         self._refresh({key_of(w) for kind in WORKLOADS for w in txn.all(kind)}, now_ms + 1)
+        self._saved = {}
+
+    def holds(self, txn: Transaction) -> bool:
+        """Whether it may go on with that transaction."""
+        return self._txn is txn
+
+    def go_on(self, end_ms: int) -> None:
+        """From the end that is reached to a later one; what others changed in between counts from now on."""
+        reached, self._end, self._horizon = self._end, end_ms, end_ms + _AHEAD_MS
+        self.changed(reached + 1)
+        for key, track in sorted(self._tracks.items()):
+            if key not in self._wakes:
+                self._plan(track)
 
     def next_ms(self) -> int | None:
         """When something happens by itself next; None if nothing does before the end."""
@@ -75,9 +92,11 @@ class Engine:
             track.settle(self._end)
         for track in (*self._ended, *self._tracks.values()):
             _record(self._txn, track)
+        self._ended.clear()
         self._refresh_autoscalers()
         saved = {"/".join(t.key): state for t in self._tracks.values() if (state := _state(t))}
         self._txn.set_meta(STATE, json.dumps(saved, sort_keys=True, separators=(",", ":")))
+        self._txn.drain_touched()  # figures of our own: nobody's life depends on them
 
     def _act(self, api: ApiServer, track: Track) -> None:
         block = track.block
@@ -119,13 +138,14 @@ class Engine:
             if watch.asked_ms != last:
                 refresh(self._txn, watch.key, watch.ask(scene, at), last)
         remember(self._txn, [watch for _, watch in watched])
+        self._memories = {}
 
     def _plan(self, track: Track) -> None:
         """Look ahead, and wake when the stretch ends."""
         if track.next_ms > self._end:
             self._wakes.pop(track.key, None)
             return
-        last = int(track.plan(self._end).times[-1])
+        last = int(track.plan(self._horizon).times[-1])
         self._wakes[track.key] = last
         heapq.heappush(self._heap, (last, track.key))
 
@@ -135,7 +155,9 @@ class Engine:
             return [key]
         if key.kind == "pod":
             pod = self._txn.get(key)
-            home = self._homes.get(key) if pod is None else workload_of(pod)
+            home = self._homes.pop(key, None) if pod is None else workload_of(pod)
+            if pod is None:
+                self._states.pop(key, None)
             return [home] if home is not None else []
         if key.kind in AIMED:
             return self._aims.changed(self._txn, key)
@@ -194,12 +216,19 @@ class Engine:
         if found is None:
             return None
         name = key_of(found)
-        memory = self._memories.get(f"{name.namespace}/{name.name}", Memory())
+        memory = self._memory(key, name)
         try:
             spec = spec_of(found)
         except (KeyError, TypeError, ValueError, AttributeError):
             return None  # no apiserver lets such a one in, and no controller could follow it
         return watch_of(found, name, memory, spec)
+
+    def _memory(self, workload: Key, autoscaler: Key) -> Memory:
+        """What its controller remembers: another spec makes it forget nothing."""
+        track = self._tracks.get(workload)
+        if track is not None and track.watch is not None and track.watch.key == autoscaler:
+            return track.watch.memory
+        return self._memories.get(f"{autoscaler.namespace}/{autoscaler.name}", Memory())
 
     def _load(self, key: Key) -> Load:
         found = self._aims.at("load", key)
@@ -210,6 +239,7 @@ def _record(txn: Transaction, track: Track) -> None:
     if track.rows:
         first = track.rows[0][0]
         history.append(txn, track.key, first, np.concatenate([table for _, table in track.rows]))
+        track.rows.clear()
 
 
 def _state(track: Track) -> dict[str, int]:

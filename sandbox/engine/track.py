@@ -16,6 +16,7 @@ from sandbox.serving.queue import TICK_MS, Group, Served, cpu_of, groups_of, mem
 from tools.metrics.types import Metric
 
 _TICKS_MIN, TICKS_MAX = 32, 4096
+_MINUTE = MINUTE_MS // TICK_MS
 _RESTARTS, _OOM_KILLS = COLUMNS.index(Metric.RESTARTS), COLUMNS.index(Metric.OOM_KILLS)
 
 
@@ -34,8 +35,8 @@ class Block:
 @dataclass(slots=True)
 class Track:
     """A workload's state between ticks: `next_ms` is the first tick that is not settled yet, `left` the
-    millicore-seconds that wait, `before` those that waited before the last settled tick, `shown` that tick itself
-    and what was seen of it."""
+    millicore-seconds that wait, `before` those that waited before the last settled tick, `minutes` the metrics of the
+    block's full minutes (once asked for), `shown` the last settled tick and what was seen of it."""
 
     key: Key
     seed: str
@@ -50,6 +51,7 @@ class Track:
     kills: int = 0
     ticks: int = TICKS_MAX
     block: Block | None = None
+    minutes: Ints | None = None
     rows: list[tuple[int, Ints]] = field(default_factory=list)
     shown: tuple[Scene, int] | None = None
 
@@ -65,7 +67,7 @@ class Track:
         if at is not None:
             full = full if at + 1 == stop else ()
             times, served = times[: at + 1], cut(served, 0, at + 1)
-        self.block = Block(times, groups, served, full, at is not None)
+        self.block, self.minutes = Block(times, groups, served, full, at is not None), None
         return self.block
 
     def scene(self, groups: tuple[Group, ...], served: Served, times: Ints) -> Scene:
@@ -115,17 +117,17 @@ class Track:
     def _note(self, block: Block, first: int, stop: int) -> None:
         """The full minutes among the ticks go into history."""
         # Ticks lie on multiples of TICK_MS, so each fourth is a full minute.
-        skip = -(int(block.times[first]) // TICK_MS) % (MINUTE_MS // TICK_MS)
-        if first + skip >= stop:
+        skip, step = -(int(block.times[0]) // TICK_MS) % _MINUTE, _MINUTE
+        low, high = -((skip - first) // step), -((skip - stop) // step)
+        if low >= high:
             return
-        step = MINUTE_MS // TICK_MS
-        times = block.times[first + skip : stop : step]
-        table = record.rows(
-            self.load, self.pods, block.groups, cut(block.served, first + skip, stop, step), times
-        )
+        if self.minutes is None:
+            served, times = cut(block.served, skip, len(block.times), step), block.times[skip::step]
+            self.minutes = record.rows(self.load, self.pods, block.groups, served, times)
+        table = self.minutes[low:high].copy()
         table[0, _RESTARTS], table[0, _OOM_KILLS] = self.restarts, self.kills
         self.restarts = self.kills = 0
-        self.rows.append((int(times[0]) // MINUTE_MS, table))
+        self.rows.append((int(block.times[skip]) // MINUTE_MS + low, table))
 
     def renew(self, load: Load, pods: tuple[PodState, ...], replicas: int, watch: Watch | None) -> bool:
         """Take over what changed, once all earlier ticks are settled; False where nothing did."""

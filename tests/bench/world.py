@@ -1,7 +1,8 @@
 """The simulated world against the bare arithmetic of its demand, in one run.
 
 A fleet is Deployments of three kinds in turn: steady, kept by an HPA with bursts, and leaking until the kernel
-ends it. `week` is 30 workloads for seven days, `day` 1,000 workloads for one. The raw limit is the same demand
+ends it. `week` is 30 workloads for seven days, `day` 1,000 workloads for one, `steps` 30 workloads for a day that
+passes minute by minute, as when something looks at the world each minute. The raw limit is the same demand
 formula (cycle, noise) for the same ticks in bare numpy, one array operation at a time, and nothing else: no pods,
 no autoscaler, no queue, no record. CPU is this process's.
 """
@@ -24,18 +25,21 @@ from tests.bench.report import Row
 
 WEEK_S, DAY_S = 7 * 86_400, 86_400
 BARS = {"week": 10.0, "day": 60.0}
+STEP_BAR_MS = 20
 
 
 def run(argv: Sequence[str]) -> list[Row]:
     """Seconds, bytes and what they are of."""
     options = argparse.ArgumentParser(prog="bench world")
-    options.add_argument("--only", choices=("week", "day"))
+    options.add_argument("--only", choices=("week", "day", "steps"))
     options.add_argument("--sizes", type=int, nargs="*", help="also a day of so many workloads")
     given = options.parse_args(argv)
     rows: list[Row] = []
     for name, workloads, seconds in (("week", 30, WEEK_S), ("day", 1000, DAY_S)):
         if given.only in (None, name):
             rows += measured(f"{name} of {workloads} workloads", workloads, seconds, BARS[name])
+    if given.only in (None, "steps"):
+        rows.append(stepped(30))
     for size in given.sizes or ():
         rows += measured(f"day of {size} workloads", size, DAY_S, None)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -65,6 +69,22 @@ def measured(name: str, workloads: int, seconds: int, bar: float | None) -> list
         Row(f"{name}: history, bytes a sample", size / max(1, samples)),
         Row(f"{name}: history, bytes a workload and day", size / (workloads * seconds / DAY_S)),
     ]
+
+
+def stepped(workloads: int) -> Row:
+    """What a minute costs where each is an advance of its own; the ratio is to the same day in one advance."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        world.reset(fleet(workloads), seed=1, start_ms=START_MS, history_s=0)
+        begun = time.process_time()
+        world.advance(DAY_S)
+        whole = time.process_time()
+        for _ in range(DAY_S // 60):
+            world.advance(60)
+        cpu_s = time.process_time() - whole
+        world.close()
+    name = f"day of {workloads} workloads minute by minute, CPU ms a minute"
+    return Row(name, 1000 * cpu_s / (DAY_S // 60), cpu_s / (whole - begun), f"<= {STEP_BAR_MS}")
 
 
 def fleet(count: int) -> list[Json]:

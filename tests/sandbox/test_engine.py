@@ -41,7 +41,7 @@ def everything(world: World) -> str:
             for metric in Metric
         ]
         counters = [txn.meta(name) for name in ("now_ms", "resource_version", "uid", "engine", "autoscalers")]
-        return json.dumps([[txn.all(kind) for kind in KINDS], rows, counters])
+        return json.dumps([[txn.all(kind) for kind in KINDS], rows, counters], sort_keys=True)
 
 
 def roomy(world: World, **spec: object) -> None:

@@ -25,7 +25,7 @@ UID = "11111111-2222-4333-8444-555555555555"
 def dump(world: World) -> str:
     with world.store.read() as txn:
         kinds = ("namespace", "node", "deployment", "statefulset", "horizontalpodautoscaler", "load", "pod")
-        return json.dumps([txn.all(kind) for kind in kinds])
+        return json.dumps([txn.all(kind) for kind in kinds], sort_keys=True)
 
 
 def test_the_default_world_is_the_shop(cluster: SimulatedCluster) -> None:
