@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from policies.quantities import UNITS, shown
+from policies.quantities import LEASE, UNITS, shown
 from policies.types import Delta
 
 _FIELDS = {
@@ -129,7 +129,8 @@ def breach_of(bounds: Mapping[str, Bound], deltas: tuple[Delta, ...], *, closed:
         bound = bounds.get(delta.dimension)
         if bound is None:
             if closed:
-                return Breach(delta.dimension, "missing", f"limits.{delta.dimension} is not set", 2**53)
+                what = "envelope" if delta.dimension == LEASE else f"limits.{delta.dimension}"
+                return Breach(delta.dimension, "missing", f"{what} is not set", 2**53)
             continue
         if delta.after is None:
             return Breach(delta.dimension, "unset", f"limits.{delta.dimension}: may not be unset", 2**53)
@@ -143,7 +144,8 @@ def _breach(bound: Bound, name: str, delta: Delta, after: int) -> Breach:
     written = bound.value(name)
     if name in ("min", "max", "maxStep"):
         written = shown(int(written), delta.dimension)
+    title = "envelope.longest" if delta.dimension == LEASE else f"limits.{delta.dimension}.{name}"
     reach = bound.reach(delta.before)
     distance = 2**53 if reach is None else max(reach[0] - after, after - reach[1], 0)
     of = f" (container {delta.subject})" if delta.subject else ""
-    return Breach(delta.dimension, name, f"limits.{delta.dimension}.{name} = {written}{of}", distance)
+    return Breach(delta.dimension, name, f"{title} = {written}{of}", distance)

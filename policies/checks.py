@@ -8,6 +8,7 @@ from policies.compiler import EVERYONE, READ, WRITE, expand_actions
 from policies.document import Document
 from policies.errors import PolicyError
 from policies.kinds import ActionPolicy, Kind, RoleBinding
+from policies.quantities import LEASE
 from policies.tightening import check_tainted
 from policies.types import ActionInfo
 from policies.validation import unknown
@@ -75,6 +76,7 @@ def _limits(
     given = bounds_of(spec.limits)
     actions = [name for name in expand_actions(spec.actions, catalogue) if name in catalogue]
     moved = {dimension: name for name in actions for dimension in catalogue[name].dimensions}
+    yield from _envelope(policy, document, moved.pop(LEASE, None))
     for dimension in sorted(set(moved) - set(given)):
         yield PolicyError(
             f"spec.limits.{dimension} is missing: `{moved[dimension]}` moves it",
@@ -94,6 +96,16 @@ def _limits(
             where=document.where(("spec", "limits", "replicas", "min")),
             hint=f"set 1, or give `{SCALE_TO_ZERO}` a rule of its own",
         )
+
+
+def _envelope(policy: ActionPolicy, document: Document, leases: str | None) -> Iterator[PolicyError]:
+    """An envelope's own numbers stand beside the action that leases one, and nowhere else."""
+    given, where = policy.spec.envelope is not None, document.where(("spec", "envelope"))
+    if leases and not given:
+        hint = "add `envelope: {longest: 24h, moves: 30/h}`"
+        yield PolicyError(f"spec.envelope is missing: `{leases}` leases one", where=where, hint=hint)
+    if given and not leases:
+        yield PolicyError("spec.envelope: none of its actions leases one", where=where, hint="remove it")
 
 
 def _duties(

@@ -147,10 +147,19 @@ NOTIFIED = ClaimKey(
     ("equals", "set"),
 )
 
+ENVELOPE = ClaimKey(
+    "envelope/",
+    "a target's key",
+    "which request leased the range that the fast loop may move in, or ended it: the first 52 bits of its digest; "
+    "0: there was none, or what it had moved is put back",
+    ("equals", "set"),
+    "a write that is known never to have happened",
+)
+
 ALL = (
     STOP, POLICY_EPOCH, CLOCK, CHANGED, TAINT, APPROVAL, ATTEMPT, NONCE,
     FENCE, BUSY, ENDED, RESOLVING, SETTLED, VERIFY, DENIED, PLAN,
-    EVENT, FINDING, NOTIFIED,
+    EVENT, FINDING, NOTIFIED, ENVELOPE,
 )  # fmt: skip
 
 

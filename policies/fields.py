@@ -3,6 +3,7 @@
 A quantity becomes an integer of its unit, a duration seconds, an instant Unix ms.
 """
 
+import re
 from datetime import datetime, time
 from decimal import Decimal
 from fractions import Fraction
@@ -66,6 +67,13 @@ def _ratio(value: Any) -> Fraction:
     return ratio(value)
 
 
+def _hourly(value: Any) -> int:
+    found = re.fullmatch(r"([1-9]\d{0,5})/h", value, re.ASCII) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("a rate is text such as 30/h")
+    return int(found[1])
+
+
 def _cpu(value: Any) -> int:
     return _quantity(value, "cpuRequest")
 
@@ -84,6 +92,7 @@ _NAME = r"[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?"
 _STAR = r"(\*|[a-z0-9][-.a-z0-9]{0,251}\*?)"
 
 Seconds = Annotated[int, BeforeValidator(_seconds)]
+Hourly = Annotated[int, BeforeValidator(_hourly)]
 Instant = Annotated[int, BeforeValidator(_instant)]
 WallTime = Annotated[time, BeforeValidator(_wall)]
 Zone = Annotated[str, BeforeValidator(_zone)]

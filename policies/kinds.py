@@ -9,6 +9,7 @@ from policies.fields import (
     Action,
     Autonomy,
     ClusterPattern,
+    Hourly,
     Instant,
     KindPattern,
     LabelKey,
@@ -27,6 +28,9 @@ from policies.fields import (
 from policies.limits import Caps, Limits, When
 from policies.testcase import TestCase
 from policies.types import Judged, StrategyName
+
+MOST_MOVES = 120
+"""The most moves an hour that an envelope may allow: the log keeps the time of each in a slot of its own."""
 
 
 class Metadata(Spec):
@@ -117,6 +121,24 @@ class Verify(Spec):
         return self
 
 
+class EnvelopeSpec(Spec):
+    """What a rule that allows `set_envelope` says of the envelope: how long it may last, and of the moves inside of
+    it the time between two, how many an hour on one workload, and the largest step."""
+
+    longest: Seconds
+    cooldown: Seconds = 60
+    moves: Hourly
+    max_step: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _within_reason(self) -> "EnvelopeSpec":
+        if not 60 <= self.longest <= 30 * 86_400:
+            raise ValueError("longest must lie between 1m and 30d")
+        if self.moves > MOST_MOVES:
+            raise ValueError(f"moves may be at most {MOST_MOVES}/h")
+        return self
+
+
 class ActionPolicySpec(Spec):
     """Who (by role) may or may never do what to which objects, within which numbers."""
 
@@ -126,13 +148,14 @@ class ActionPolicySpec(Spec):
     effect: Literal["allow", "deny"]
     limits: Limits | None = None
     cooldown: Seconds = 0
+    envelope: EnvelopeSpec | None = None
     require: tuple[Literal["dryRun"] | Verify, ...] = ()
     approval: ApprovalSpec | None = None
     tainted: Tainted | None = None
 
     @model_validator(mode="after")
     def _deny_is_bare(self) -> "ActionPolicySpec":
-        owed = ("limits", "approval", "cooldown", "require", "tainted")
+        owed = ("limits", "approval", "cooldown", "envelope", "require", "tainted")
         extra = [name for name in owed if getattr(self, name)]
         if self.effect == "deny" and extra:
             raise ValueError(f"a deny takes no {extra[0]}; absolute numbers belong in a Ceiling")

@@ -48,6 +48,9 @@ class Limits(Spec):
     cpu_limit: CpuLimit | None = None
     memory_request: MemoryLimit | None = None
     memory_limit: MemoryLimit | None = None
+    min_replicas: CountLimit | None = None
+    max_replicas: CountLimit | None = None
+    target_percent: CountLimit | None = None
 
 
 class CountCap(_Ordered):
@@ -76,6 +79,9 @@ class Caps(Spec):
     cpu_limit: CpuCap | None = None
     memory_request: MemoryCap | None = None
     memory_limit: MemoryCap | None = None
+    min_replicas: CountCap | None = None
+    max_replicas: CountCap | None = None
+    target_percent: CountCap | None = None
 
 
 class CountWhen(Spec):
@@ -101,3 +107,6 @@ class When(Spec):
     cpu_limit: CpuWhen | None = None
     memory_request: MemoryWhen | None = None
     memory_limit: MemoryWhen | None = None
+    min_replicas: CountWhen | None = None
+    max_replicas: CountWhen | None = None
+    target_percent: CountWhen | None = None

@@ -9,6 +9,7 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
+from base.durations import seconds, written
 from base.quantities import INTEGER_MAX, SUFFIXES, format_bytes, format_millicores
 
 _QUANTITY = re.compile(r"(\d{1,19}(?:\.\d{1,9})?)(?:[eE](\d{1,2})|([numkMGTPE]|[KMGTPE]i)?)", re.ASCII)
@@ -22,14 +23,28 @@ UNITS: dict[str, Fraction] = {
     "cpuLimit": Fraction(1000),
     "memoryRequest": Fraction(1),
     "memoryLimit": Fraction(1),
+    "minReplicas": Fraction(1),
+    "maxReplicas": Fraction(1),
+    "targetPercent": Fraction(1),
 }
 """The dimensions of limits, and how many of their unit make one."""
+
+LEASE = "lease"
+"""The dimension, in seconds, of how long an envelope is asked for. Its bound is `envelope.longest`; nothing else
+of a policy names it."""
+
+
+def of_container(dimension: str) -> bool:
+    """Whether each container has an amount of its own in it; else the workload, or its autoscaler, has one."""
+    return dimension.startswith(("cpu", "memory"))
 
 
 def quantity(text: str | int | Decimal, dimension: str) -> int:
     """`text` as an integer in `dimension`'s unit. Raises ValueError with a hint."""
     if isinstance(text, bool):
         raise ValueError("is true or false, not a quantity")
+    if dimension == LEASE:
+        return seconds(str(text))
     found = _QUANTITY.fullmatch(str(text))
     if found is None:
         raise ValueError(f"`{text}` is not a quantity; write it as Kubernetes does, e.g. 500m or 1Gi")
@@ -44,7 +59,9 @@ def quantity(text: str | int | Decimal, dimension: str) -> int:
 
 
 def _unit_name(dimension: str) -> str:
-    if dimension == "replicas":
+    if dimension == "targetPercent":
+        return "percent"
+    if "replicas" in dimension.lower():
         return "replica"
     return "millicore" if dimension.startswith("cpu") else "byte (did you mean Mi?)"
 
@@ -53,6 +70,8 @@ def shown(value: int | None, dimension: str) -> str:
     """`value` as Kubernetes writes it: `1500m`, `2`, `512Mi`."""
     if value is None:
         return "unset"
+    if dimension == LEASE:
+        return written(value)
     if dimension.startswith("cpu"):
         return format_millicores(value)
     return format_bytes(value, _WRITTEN) if dimension.startswith("memory") else str(value)

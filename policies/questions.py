@@ -9,9 +9,10 @@ from decimal import Decimal
 
 from policies.claim_keys import POLICY_EPOCH
 from policies.decision import Decision
+from policies.envelopes import END, SET
 from policies.errors import RequestInvalid
 from policies.gate import Gate
-from policies.quantities import quantity
+from policies.quantities import of_container, quantity
 from policies.snapshot import Snapshot
 from policies.testcase import TestCase
 from policies.types import (
@@ -86,10 +87,18 @@ def request_of(question: Question, snapshot: Snapshot) -> Request:
         tool=question.action,
         action=question.action,
         target=question.target,
-        args=dict(question.wanted),
+        args={**question.wanted, **_mover(question, snapshot)},
         mode=question.mode,
         tainted=question.tainted,
     )
+
+
+def _mover(question: Question, snapshot: Snapshot) -> dict[str, str]:
+    """For whom an envelope is supposed to be: the agent that asks, else the first of the policy."""
+    if question.action not in (SET, END):
+        return {}
+    first = question.who if question.who.startswith("agent:") else min(snapshot.agents, default="")
+    return {"agent": first}
 
 
 def observation_of(question: Question) -> Observation:
@@ -97,7 +106,7 @@ def observation_of(question: Question) -> Observation:
     deltas = tuple(
         Delta(dimension, of, question.current.get(dimension, after), after)
         for dimension, after in question.wanted.items()
-        for of in ["" if dimension == "replicas" else question.container]
+        for of in [question.container if of_container(dimension) else ""]
     )
     return Observation(
         target=question.target,

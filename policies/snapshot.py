@@ -11,6 +11,7 @@ from policies.kinds import (
     ActionPolicy,
     Agent,
     Ceiling,
+    EnvelopeSpec,
     Freeze,
     Kind,
     Quorum,
@@ -20,6 +21,7 @@ from policies.kinds import (
 )
 from policies.limits import When
 from policies.patterns import fits
+from policies.quantities import LEASE
 from policies.roles import Edge, RoleClosure
 from policies.types import ActionInfo, ApprovalNeed, Obligation, digest_of
 
@@ -47,6 +49,16 @@ class Tainted:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What a rule says of the moves inside an envelope that it allows: the time between two, how many an hour on one
+    workload, the largest step (None: none of its own)."""
+
+    cooldown_ms: int
+    moves: int
+    max_step: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """An ActionPolicy as the gate uses it. `tainted` is None where it carries nothing for a tainted request."""
 
@@ -57,6 +69,7 @@ class Rule:
     cooldown_ms: int
     obligations: tuple[Obligation, ...]
     tainted: Tainted | None
+    envelope: Terms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +206,8 @@ def _rule(doc: ActionPolicy) -> Rule:
     spec = doc.spec
     obligations = tuple(_obligation(part) for part in spec.require)
     bounds = bounds_of(spec.limits)
+    if spec.envelope is not None:
+        bounds[LEASE] = Bound(high=spec.envelope.longest)
     return Rule(
         name=doc.metadata.name,
         effect=spec.effect,
@@ -201,7 +216,12 @@ def _rule(doc: ActionPolicy) -> Rule:
         cooldown_ms=spec.cooldown * 1000,
         obligations=obligations,
         tainted=_tainted(doc, bounds),
+        envelope=_terms(spec.envelope),
     )
+
+
+def _terms(spec: EnvelopeSpec | None) -> Terms | None:
+    return None if spec is None else Terms(spec.cooldown * 1000, spec.moves, spec.max_step)
 
 
 def _obligation(part: Literal["dryRun"] | Verify) -> Obligation:

@@ -8,6 +8,7 @@ from policies.guards.ceiling import ceiling
 from policies.guards.clock_jump import clock
 from policies.guards.cooldown import cooldown
 from policies.guards.drift import drift
+from policies.guards.envelope import envelope
 from policies.guards.freeze import freeze
 from policies.guards.identity import identity
 from policies.guards.kill_switch import kill_switch
@@ -39,6 +40,7 @@ GUARDS: tuple[Callable[[DecisionInput], Refusal | None], ...] = (
     rules,
     ceiling,
     freeze,
+    envelope,
     cooldown,
     taint,
     approval,

@@ -3,10 +3,11 @@
 Where a wall time happens twice or not at all (DST), the freeze takes the wider reading: denied when unsure.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from base.instants import utc_text
 from policies.inputs import DecisionInput, Refusal
 from policies.kinds import DAYS, Freeze, Window
 from policies.patterns import fits
@@ -26,8 +27,7 @@ def freeze(case: DecisionInput) -> Refusal | None:
             continue
         for start, end in spans(document, case.now_ms // _DAY_MS):
             if start <= case.now_ms < end:
-                until = datetime.fromtimestamp(end / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-                return Refusal("freeze", document.metadata.name, f"frozen until {until}")
+                return Refusal("freeze", document.metadata.name, f"frozen until {utc_text(end)}")
             if start > case.now_ms:
                 case.expires_ms = min(case.expires_ms, start)
     return None

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 BASE = Path(__file__).parents[2] / "base"
-MODULES = {"__init__", "durations", "errors", "interrupts", "proxies", "quantities", "text"}
+MODULES = {"__init__", "durations", "errors", "instants", "interrupts", "proxies", "quantities", "text"}
 
 
 def test_no_module_joins_without_being_listed() -> None:

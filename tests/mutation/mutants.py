@@ -42,6 +42,7 @@ GUARDS: Mapping[str, str] = {
     "rules": "tests/policies/test_gate_rules.py",
     "ceiling": "tests/policies/test_gate_rules.py::test_a_ceiling_is_lifted_by_no_approval",
     "freeze": "tests/policies/test_guards.py::test_a_freeze_goes_by_its_zone",
+    "envelope": "tests/policies/test_envelopes.py::test_an_agent_leases_for_itself_only",
     "cooldown": "tests/policies/test_guards.py::test_cooldown",
     "taint": "tests/policies/test_taint.py::test_what_a_rule_carries_of_a_tainted_request",
     "approval": "tests/policies/test_gate_rules.py::test_a_rule_alone_and_one_at_the_price_of_an_approval",

@@ -38,6 +38,7 @@ STORED = {
     "EVENT": "event/",
     "FINDING": "finding/",
     "NOTIFIED": "notified/",
+    "ENVELOPE": "envelope/",
 }
 """As they stand in logs since 0.1. A line that changes here loses what older logs know."""
 

@@ -125,8 +125,9 @@ def test_no_tool_approves_stops_or_writes_policy(tmp_path: Path) -> None:
         return {s["function"]["name"] for s in app.toolbox.schemas()}  # type: ignore[attr-defined]
 
     found = within(tmp_path, names)
-    writes, reads = {"scale", "set_resources", "restart", "undo"}, {"list_workloads", "describe_workload"}
-    assert found == writes | reads | {"read_metrics", "get_events", "changes", "why"}
+    writes = {"scale", "set_resources", "restart", "set_envelope", "undo"}
+    reads = {"list_workloads", "describe_workload", "read_metrics", "get_events", "changes", "why"}
+    assert found == writes | reads
 
 
 REASONS = [

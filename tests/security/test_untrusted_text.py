@@ -124,6 +124,15 @@ ADDRESSES = [
 ]  # fmt: skip
 
 
+LEASE = {
+    "min_replicas": 3,
+    "max_replicas": 7,
+    "until": "2030-01-01T00:00:00Z",
+    "floor": 3,
+    "agent": "agent:ops",
+}
+
+
 def _fields(tool: str) -> set[str]:
     spec = registry.READS.get(tool) or registry.ACTIONS[tool]
     return set(spec.args.model_fields)
@@ -140,6 +149,7 @@ def _calls() -> list[tuple[str, dict[str, Any]]]:
         "read_metrics": {**READ, "metric": "cpu_usage", "span": None},
         "scale": {**READ, "replicas": 5, "current_replicas": None},
         "restart": {**READ},
+        "set_envelope": {**READ, **LEASE},
         "set_resources": {**READ, "container": "app", "cpu_request": "600m"},
     }
     assert set(usual) == {*registry.READS, *registry.ACTIONS}

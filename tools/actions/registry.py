@@ -14,6 +14,7 @@ from tools.actions import (
     read_metrics,
     restart,
     scale,
+    set_envelope,
     set_resources,
     why,
 )
@@ -21,7 +22,13 @@ from tools.errors import ArgumentsInvalid, UnknownTool
 from tools.spec import ActionSpec, Args, ReadSpec
 
 ACTIONS: Mapping[str, ActionSpec[Any]] = {
-    spec.name: spec for spec in (scale.SPEC, set_resources.SPEC, restart.SPEC)
+    spec.name: spec
+    for spec in (
+        scale.SPEC,
+        set_resources.SPEC,
+        restart.SPEC,
+        set_envelope.SPEC,
+    )
 }
 READS: Mapping[str, ReadSpec[Any]] = {
     spec.name: spec

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from base.instants import utc_text
 from policies.types import ActionInfo, Scalar, digest_of
 from tools.cluster.names import WorkloadName
 from tools.cluster.rollout import replaceable, replacement
@@ -51,7 +51,7 @@ def _patches(_: RestartArgs, workload: Workload) -> tuple[Patch, ...]:
             hint=f"kubectl rollout resume {workload.target} -n {workload.target.namespace}",
         )
     _replaces_some(workload)
-    at = datetime.fromtimestamp(workload.seen_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = utc_text(workload.seen_ms)
     if workload.template_annotations.get(ANNOTATION) == at:
         raise ArgumentsInvalid(
             "it was restarted within this very second", where=str(workload.target), hint="wait a second"

@@ -114,9 +114,10 @@ class Executor:
     async def foresee(self, request: Request, workload: Workload) -> Decision:
         """As `judge`, of a workload that was read for another purpose. For proposals only: what is carried out is
         decided on a read of the path's own."""
-        gate = await self._c.gate()
+        gate, now = await self._c.gate(), self._c.now_ms()
         spec, args = parsed(request)
-        seen = take(spec, args, workload, self._c.cluster, gate.snapshot.label_keys, self._c.now_ms())
+        read = replace(workload, seen_ms=now)
+        seen = take(spec, args, read, self._c.cluster, gate.snapshot.label_keys, now)
         return await self.judge(request, seen)
 
     async def _under_lease(self, ctx: ExecutionContext) -> Result:

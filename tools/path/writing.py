@@ -8,7 +8,7 @@ from audit.claims import Claim as Claimed
 from audit.errors import ClaimLost, LogUnavailable
 from audit.log import Entry
 from audit.record import Outcome, Record, Tool
-from policies.claim_keys import APPROVAL, DENIED
+from policies.claim_keys import APPROVAL, DENIED, ENVELOPE
 from policies.decision import Decision
 from policies.permit import Permit
 from policies.types import Claim
@@ -91,8 +91,9 @@ class Writing:
         if not ctx.live:
             return ()
         votes = [Claim("set", c.key, 0) for c in self.decision.claims if APPROVAL.has(c.key)]
+        leased = [Claim("set", key, self.values[key]) for key in _leased(self.decision)]
         changed = Claim("set", ctx.changed, self.values[ctx.changed])
-        return (ends(intent), Claim("set", ctx.busy, 0), *votes, changed)
+        return (ends(intent), Claim("set", ctx.busy, 0), *votes, *leased, changed)
 
     def _lost_record(self, claim: Claimed, _: int) -> Record:
         request, seen = self.delivery.ctx.request, self.delivery.attempt.seen
@@ -195,6 +196,11 @@ class Writing:
             why = f"the outcome could not be recorded: {e.what}"
             return Unknown(ctx.request, intent.seq, intent.record.id, self.delivery.attempt.diff, why)
         return None
+
+
+def _leased(decision: Decision) -> set[str]:
+    """The integers that say which envelope is in force, as far as the change moves them."""
+    return {claim.key for claim in decision.claims if claim.kind == "set" and ENVELOPE.has(claim.key)}
 
 
 def _tool(spec: ActionSpec[Any]) -> Tool:

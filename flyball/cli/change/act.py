@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from base.interrupts import interrupted
+from flyball.cli.change import envelope_options
 from flyball.cli.kit.numbers import whole
 from flyball.cli.kit.options import Options, Target, command
 from flyball.cli.kit.waiting import span
@@ -64,7 +65,14 @@ def _subcommand(spec: Any) -> Callable[..., None]:
     parameters = [
         inspect.Parameter("opts", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Options),
         _parameter("target", Target),
-        *[_option(name, field) for name, field in spec.args.model_fields.items() if name != "workload"],
+        *[
+            _option(
+                name, field, filled=spec.name == envelope_options.TOOL and name in envelope_options.LEFT_OUT
+            )
+            for name, field in spec.args.model_fields.items()
+            if name != "workload"
+        ],
+        *(envelope_options.parameters() if spec.name == envelope_options.TOOL else ()),
         _parameter("dry_run", DryRun, None),
         _parameter("yes", Yes, False),
         _parameter("reason", Reason, ""),
@@ -75,8 +83,9 @@ def _subcommand(spec: Any) -> Callable[..., None]:
     return run
 
 
-def _option(name: str, field: Any) -> inspect.Parameter:
-    optional = type(None) in get_args(field.annotation)
+def _option(name: str, field: Any, *, filled: bool) -> inspect.Parameter:
+    """`filled`: what the command finds by itself where it is left out."""
+    optional = filled or type(None) in get_args(field.annotation)
     counts = int in (field.annotation, *get_args(field.annotation))
     if bool in (field.annotation, *get_args(field.annotation)):  # a flag: what is not given is null, or false
         told = typer.Option("--" + name.replace("_", "-"), help=_meaning(field.description or ""))
@@ -84,7 +93,7 @@ def _option(name: str, field: Any) -> inspect.Parameter:
     number: dict[str, Any] = {"parser": whole, "metavar": "INTEGER"} if counts else {}
     flag = typer.Option("--" + name.replace("_", "-"), help=_without_null(field.description or ""), **number)
     if optional:
-        return _parameter(name, Annotated[field.annotation, flag], None)
+        return _parameter(name, Annotated[field.annotation | None, flag], None)
     return _parameter(name, Annotated[field.annotation, flag])
 
 
@@ -128,9 +137,10 @@ def perform(
         from tools.actions import registry
         from tools.path.requests import build as build_request
 
+        given = await envelope_options.filled(app, fields) if spec.name == envelope_options.TOOL else fields
         request = build_request(
             spec.name,
-            registry.parse(spec.args, fields),
+            registry.parse(spec.args, given),
             id=request_id or str(uuid.uuid4()),
             principal=app.identity.by_hand(),
             cluster=app.place.context,

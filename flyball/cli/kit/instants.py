@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from base.instants import utc_text
+
 
 def local(ms: int) -> str:
     """An instant in the local zone, with the zone: `03:14:02 CEST`."""
@@ -10,4 +12,4 @@ def local(ms: int) -> str:
 
 def instant(ms: int) -> str:
     """An instant for machines: RFC 3339, UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_text(ms)

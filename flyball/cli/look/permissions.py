@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from policies.decision import Decision, VerdictKind
 from policies.explain import headroom_text
+from policies.quantities import LEASE
 from policies.questions import Question, judge
 from policies.types import ActionInfo, Request
 from tools.actions import registry
@@ -17,6 +18,8 @@ from tools.spec import ActionSpec
 if TYPE_CHECKING:
     from flyball.wiring import App
 
+_SHORT_S = 60
+"""A lease that every rule lets be asked for that lets any."""
 _WORDS = {VerdictKind.ALLOW: "yes", VerdictKind.NEEDS_APPROVAL: "with-approval", VerdictKind.DENY: "no"}
 
 
@@ -96,7 +99,7 @@ def _told(no: Decision) -> str:
 
 def _now(info: ActionInfo, workload: Workload, container: Container | None) -> Mapping[str, int]:
     """What it has now in each dimension that the action moves, as far as it is set."""
-    has = {"replicas": workload.replicas}
+    has = {"replicas": workload.replicas, LEASE: _SHORT_S}
     if container is not None:
         amounts = {value.dimension: amount_of(container.resources, name) for name, value in VALUES.items()}
         has |= {dimension: amount for dimension, amount in amounts.items() if amount is not None}

@@ -40,6 +40,7 @@ RULES = [
     allow("asks", MOVES[:1], target(names=["search"]), limits=LIMITS, approval={"from": "operator"}),
     deny("never", ["restart"], target(names=["worker"])),
 ]  # fmt: skip
+TUNERS = {"floor": 4, "agent": "agent:tuner"}
 WORDS = {"allow": "yes", "needs_approval": "with-approval", "deny": "no"}
 
 
@@ -53,6 +54,8 @@ def arguments(action: str, one: Workload) -> dict[str, Any]:
         "lower_memory_limit": {"in_place": True, "lower_memory_limit": True, "memory_limit": str(limit)},
         "resize_with_restart": {"in_place": True, "restart_containers": True, "memory_limit": str(limit)},
         "restart": {},
+        "set_envelope": {"min_replicas": 4, "max_replicas": 4, "until": "2030-01-01T00:00:00Z", **TUNERS},
+        "end_envelope": TUNERS,
     }
     return {"workload": str(one.target), **given[action]}
 
