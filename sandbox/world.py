@@ -5,9 +5,10 @@ Several processes may hold the same world open; each change of it is whole or no
 
 import asyncio
 import itertools
+import math
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -183,6 +184,15 @@ class World:
         with self.store.read() as txn:
             return txn.number("seed")
 
+    @contextmanager
+    def driven(self) -> Iterator[None]:
+        """While it lasts, whoever waits on this world's clock lets its time pass and does not wait."""
+        self.is_driven = True
+        try:
+            yield
+        finally:
+            self.is_driven = False
+
     def clock(self, real: Clock | None = None) -> "WorldClock":
         """A clock for the packages that work in this world."""
         return WorldClock(self, real or SystemClock())
@@ -234,7 +244,8 @@ class World:
 class WorldClock:
     """The gate's time is the world's; deadlines of processes (leases, timeouts) use the machine's clock.
 
-    `sleep` waits in real seconds: the world moves only when it is advanced.
+    `sleep` waits in real seconds, for the world moves only when it is advanced; where the world is driven it advances
+    the world instead.
     """
 
     def __init__(self, world: World, real: Clock) -> None:
@@ -250,6 +261,9 @@ class WorldClock:
         return self._world.now_ms()
 
     async def sleep(self, seconds: float) -> None:
+        if self._world.is_driven:
+            self._world.advance(math.ceil(seconds))
+            seconds = 0
         await asyncio.sleep(seconds)
 
 

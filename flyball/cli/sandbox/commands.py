@@ -1,7 +1,5 @@
 """`flyball sandbox reset|advance|load|status`: the simulated cluster, whose time moves only by `advance`."""
 
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from base.durations import written
 from flyball.cli.kit.instants import instant
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import advise, document, note, say, table
 from flyball.cli.kit.waiting import span as span_s
+from flyball.cli.sandbox.progress import watched
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +35,9 @@ Span = Annotated[str, typer.Argument(help="How long, e.g. 90s, 2h, 1d12h.")]
 History = Annotated[
     str | None, typer.Option("--history", help="The length of the simulated history, e.g. 7d.")
 ]
+Still = Annotated[
+    bool, typer.Option("--still", help="Move the world alone: no agent of the policy works meanwhile.")
+]
 File = Annotated[Path, typer.Argument(help="Manifests in YAML or JSON.")]
 
 
@@ -49,7 +50,7 @@ def reset(opts: Options, seed: Seed = 1, history: History = None) -> None:
 
     past_s = HISTORY_S if history is None else seconds_of(history, "--history")
     world = _world(opts, new=True)
-    with _watched("reset") as progress:
+    with _moving("reset") as progress:
         try:
             world.reset(seed=seed, history_s=past_s, progress=progress)
         except WorldDamaged as e:
@@ -65,17 +66,24 @@ def reset(opts: Options, seed: Seed = 1, history: History = None) -> None:
 
 @app.command()
 @command
-def advance(opts: Options, span: Span) -> None:
-    """Advance virtual time; an interrupt leaves the world unchanged. Example: flyball sandbox advance 2h"""
+def advance(opts: Options, span: Span, still: Still = False) -> None:
+    """Advance virtual time, with the agents that have schedules. Example: flyball sandbox advance 14d"""
+    from flyball.cli.sandbox.unattended import lived, scheduled
+
     seconds = seconds_of(span, "SPAN")
+    happened = None if still or not scheduled(opts) else lived(opts, seconds)
     world = _world(opts)
-    with _watched("advance") as progress:
-        world.advance(seconds, progress)
+    if happened is None:
+        with _moving("advance") as progress:
+            world.advance(seconds, progress)
     facts = _facts(world)
     if opts.json:
-        document({"kind": "SandboxWorld", **facts, "advanced_s": seconds})
+        told = {} if happened is None else {"happened": happened.document()}
+        document({"kind": "SandboxWorld", **facts, "advanced_s": seconds, **told})
         return
     say(f"sandbox  advanced {span}: {_shown(facts['world_ms'])}")
+    if happened is not None:
+        say(f"sandbox  meanwhile {happened}")
 
 
 @app.command()
@@ -136,6 +144,16 @@ def seconds_of(span: str, where: str) -> int:
     if seconds > _SPAN_MAX_S:
         raise UsageError(f"`{span}` is longer than 366d", where=where, hint="advance in several steps")
     return seconds
+
+
+@contextmanager
+def _moving(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Progress of what is done whole or not at all."""
+    with watched(what) as progress:
+        try:
+            yield progress
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"nothing of the {what} was done, the world is as it was") from None
 
 
 def _world(opts: Options, *, new: bool = False) -> "World":
@@ -204,30 +222,3 @@ async def _workload(
         },
         "owner": one.owner,
     }  # fmt: skip
-
-
-@contextmanager
-def _watched(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress on stderr from the second second on: a line that is rewritten on a terminal, else one every few
-    seconds."""
-    begun = shown = time.monotonic()
-    terminal, drawn = sys.stderr.isatty(), False
-
-    def progress(done_ms: int, of_ms: int) -> None:
-        nonlocal shown, drawn
-        now = time.monotonic()
-        if now - begun < 1 or now - shown < (0.2 if terminal else 5):
-            return
-        shown, drawn = now, True
-        passed, whole = written(done_ms // 1000, 2), written(of_ms // 1000, 2)
-        text = f"sandbox  {what} {100 * done_ms // max(1, of_ms)} %, {passed} of {whole}"
-        sys.stderr.write(f"\r\x1b[K{text}" if terminal else f"{text}\n")
-        sys.stderr.flush()
-
-    try:
-        yield progress
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"nothing of the {what} was done, the world is as it was") from None
-    finally:
-        if terminal and drawn:
-            sys.stderr.write("\r\x1b[K")
