@@ -5,11 +5,15 @@ Time is a grid of `step_s` seconds. Causality: what is recommended for step t ma
 a test of every recommender changes the future and demands the same past.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+Millicores = Sequence[int | None]
+"""A demand a minute as it was read, oldest first; None where it is missing."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,3 +67,8 @@ class Score:
     cost: float
     violations: float
     actions: int
+
+
+def in_cores(values: Millicores) -> Floats:
+    """Cores, NaN where it is missing."""
+    return np.array(values, dtype=np.float64) / 1000

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from base.instants import utc_ms
 from policies.types import AgentName
+from tools.errors import ArgumentsInvalid
 
 
 class Args(BaseModel):
@@ -61,3 +62,51 @@ class ScaleArgs(Args):
     current_replicas: Annotated[
         int | None, Field(ge=0, le=100_000, description="only if it has this many now; or null")
     ]
+
+
+Pods = Annotated[int | None, Field(ge=0, le=100_000)]
+Percent = Annotated[int | None, Field(ge=1, le=10_000)]
+
+
+class AutoscalerBoundsArgs(Args):
+    """Bounds and CPU target of the workload's HorizontalPodAutoscaler; null leaves one as it is. `current_*` are
+    preconditions; `lower_max` makes it another action for policy, because it takes away what a peak may need."""
+
+    workload: WorkloadName
+    min_replicas: Annotated[Pods, Field(description="the wanted minReplicas, at least 1; null leaves it")]
+    max_replicas: Annotated[Pods, Field(description="the wanted maxReplicas; null leaves it")]
+    target_percent: Annotated[
+        Percent, Field(description="the wanted CPU utilisation in percent of requests; null leaves it")
+    ]
+    current_min_replicas: Annotated[Pods, Field(description="only if its minReplicas is this now; or null")]
+    current_max_replicas: Annotated[Pods, Field(description="only if its maxReplicas is this now; or null")]
+    current_target_percent: Annotated[Percent, Field(description="only if its target is this now; or null")]
+    lower_max: Annotated[bool | None, Field(description="true allows to lower maxReplicas; else null")]
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if not self.wanted():
+            raise ArgumentsInvalid("nothing to set", hint="give min_replicas, max_replicas or target_percent")
+        if self.min_replicas == 0:
+            raise ArgumentsInvalid(
+                "0 would let the HPA stop the workload (HPAScaleToZero)",
+                where="min_replicas",
+                hint="give at least 1; to stop it: scale to 0 replicas",
+            )
+        if self.max_replicas is not None and self.max_replicas < (self.min_replicas or 1):
+            raise ArgumentsInvalid(
+                f"{self.max_replicas} is less than the minimum, {self.min_replicas or 1}",
+                where="max_replicas",
+            )
+        if self.lower_max and self.max_replicas is None:
+            raise ArgumentsInvalid("it goes with max_replicas only", where="lower_max", hint="leave it out")
+        return self
+
+    def wanted(self) -> dict[str, int]:
+        """The values that shall change, by the argument's name."""
+        given = {name: getattr(self, name) for name in BOUNDS}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+BOUNDS = {"min_replicas": "minReplicas", "max_replicas": "maxReplicas", "target_percent": "targetPercent"}
+"""What of an HPA can be set, by the argument's name: policy's dimension of it."""

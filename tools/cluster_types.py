@@ -231,6 +231,8 @@ class Pod:
     template_hash: str = ""
     created_ms: int = 0
     """When the apiserver took it, Unix ms; 0 where nobody says."""
+    ready_ms: int = 0
+    """Since when its condition Ready holds, Unix ms; 0 while it does not."""
 
     def asked(self, name: str) -> tuple[int | None, ...]:
         """One of the four amounts (`cpu_request`, …): the pod's own where it has one, else each container's."""

@@ -8,10 +8,11 @@ from pydantic import ValidationError
 
 from agents.errors import StrategyBroken
 from base.quantities import format_bytes, format_millicores
-from tools.arguments import Args, ScaleArgs
-from tools.cluster_types import Workload
+from tools.arguments import Args, AutoscalerBoundsArgs, ScaleArgs
+from tools.cluster_types import Autoscaler, Workload
+from tools.errors import ArgumentsInvalid
 
-SCALE = "scale"
+SCALE, SET_BOUNDS = "scale", "set_autoscaler_bounds"
 PODS = ("replicas", "minReplicas")
 """Dimensions that count pods: what budgets and quotas bound."""
 _SHORT: Mapping[str, str] = {"minReplicas": "floor", "maxReplicas": "max", "targetPercent": "target"}
@@ -86,6 +87,8 @@ def checked(model: type[Args], values: Mapping[str, Any]) -> Args:
         first = e.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise StrategyBroken(f"{field}: {first['msg']}", where=str(values.get("workload"))) from e
+    except ArgumentsInvalid as e:
+        raise StrategyBroken(e.what, where=str(values.get("workload"))) from e
 
 
 def scaled(workload: Workload, replicas: int) -> Change:
@@ -93,3 +96,10 @@ def scaled(workload: Workload, replicas: int) -> Change:
     now = workload.replicas
     values = {"workload": str(workload.target), "replicas": replicas, "current_replicas": now}
     return Change(SCALE, checked(ScaleArgs, values), (Move("replicas", "replicas", now, replicas),))
+
+
+def floored(workload: Workload, hpa: Autoscaler, floor: int) -> Change:
+    """Another minReplicas of its HPA. Raises StrategyBroken."""
+    values = {"workload": str(workload.target), "min_replicas": floor, "current_min_replicas": hpa.minimum}
+    move = Move("minReplicas", "min_replicas", hpa.minimum, floor)
+    return Change(SET_BOUNDS, checked(AutoscalerBoundsArgs, values), (move,))

@@ -50,6 +50,7 @@ class Looker:
             autoscaler=await self.observer.autoscaler(workload.target) if scaled_by_hpa(workload) else None,
             memory=await self._optional(workload, Metric.MEMORY_USAGE),
             ready=await self._optional(workload, Metric.REPLICAS),
+            offered=await self._optional(workload, Metric.REQUEST_RATE),
         )
 
     async def _optional(self, workload: Workload, metric: Metric) -> Series | None:

@@ -1,5 +1,6 @@
 """A line of a tuning pass: what is asked for of one workload, and what it came from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from agents.tuner.change import Change
@@ -9,12 +10,27 @@ from tools.cluster_types import Workload
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """A candidate with what its rehearsal came to: the share of minutes, and of the demand, above the target in ppm,
+    thousandths of core-hours requested a day; None where it could not be rehearsed. `why_not` is why it was not
+    taken, empty for the one that was. `score` is what earlier verdicts gave its strategy on this workload."""
+
+    candidate: Candidate
+    risk_ppm: int | None = None
+    short_ppm: int | None = None
+    cost_mch: int | None = None
+    why_not: str = ""
+    score: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """`now` is the replicas that it has; `change` is None where nothing is asked for. `why` is a short code, `reason`
     the sentence that goes into the record. `strategy` is empty where none was asked.
 
     `first` is what the choice came to, where something else is asked for it: the nearest that is allowed; `notes` are
-    what a person should know of the change besides.
+    what a person should know of the change besides. `hold` says why it is shown only, whatever policy lets the agent
+    do; `alternatives` are all candidates as they were weighed, `expects` the effect in whole numbers.
     """
 
     target: Target
@@ -26,6 +42,9 @@ class Proposal:
     figures: tuple[Figure, ...] = ()
     first: Change | None = None
     notes: tuple[str, ...] = ()
+    hold: str = ""
+    alternatives: tuple[Weighed, ...] = ()
+    expects: Mapping[str, int] | None = None
 
     @property
     def wanted(self) -> Change | None:

@@ -3,13 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from agents.errors import StrategyUnknown
+from agents.tuner.forecast import Forecast
 from agents.tuner.hpa_formula import HpaFormula
 from agents.tuner.keep import Keep
+from agents.tuner.percentile_floor import PercentileFloor
 from agents.tuner.strategy import Aim, Strategy
 
 STRATEGIES: Mapping[str, Callable[[Aim], Strategy]] = {
     "keep": Keep,
     "hpa-formula": HpaFormula,
+    "forecast": Forecast,
+    "percentile-floor": PercentileFloor,
 }
 ALIASES: Mapping[str, str] = {"hpa": "hpa-formula"}
 """Names that older releases used."""

@@ -37,8 +37,9 @@ class Learned:
 class Observed:
     """One workload as the pass has just read it, with its pods. `cpu` is what all its pods used together in
     millicores, a point a minute up to `at_ms` (the world's Unix ms); None where it is missing. `memory` likewise in
-    bytes, `ready` its ready pods; None where no strategy reads them. `autoscaler` is its HPA, `events` what
-    live events ask for."""
+    bytes, `ready` its ready pods, `offered` requests in 1/1000 a second; None where nobody needs them. `autoscaler`
+    is its HPA, `events` what live events ask for.
+    """
 
     workload: Workload
     pods: Sequence[Pod]
@@ -47,6 +48,7 @@ class Observed:
     autoscaler: Autoscaler | None = None
     memory: Series | None = None
     ready: Series | None = None
+    offered: Series | None = None
     events: tuple[Floor, ...] = ()
     learned: Learned = Learned()
 

@@ -3,8 +3,6 @@
 It gives what a replay of the same values gives (a test demands it), but calculates the features of the newest row
 only. Fitting to the own past is not its business: the scheduled run starts a new one from a longer history, once
 a day, as a replay does.
-
-No command calls this yet: tests do.
 """
 
 from dataclasses import dataclass

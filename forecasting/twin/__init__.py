@@ -1,4 +1,1 @@
-"""The twin: what would have been, or will be, with other replicas and resources; and how reliable that is.
-
-No command calls this yet: tests and `./dev bench forecast` do.
-"""
+"""The twin: what would have been, or will be, with other replicas and resources; and how reliable that is."""

@@ -17,7 +17,8 @@ NORMAL = 1.4826
 class History:
     """What was seen of one workload each `step_s` seconds, NaN where it was not: replicas asked for, ready
     replicas, CPU cores used by all, and work offered in any unit (requests a second; None: not measured).
-    `limit` is a pod's CPU limit in cores where it has one, `service_s` a request's mean service time."""
+    `limit` is a pod's CPU limit in cores where it has one, `service_s` a request's mean service time, `startup_s` the
+    seconds from asking to ready where that was measured otherwise (by the pods' own times)."""
 
     asked: Floats
     ready: Floats
@@ -26,6 +27,7 @@ class History:
     step_s: int = 60
     limit: float | None = None
     service_s: float | None = None
+    startup_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def fit(history: History) -> Fitted:
         hint = "wait for samples of CPU and of ready replicas"
         raise ForecastError("no step has both usage and ready replicas", hint=hint)
     startup, capacity = startup_of(history), _capacity(share, history.limit)
+    startup = history.startup_s if history.startup_s is not None else startup
     assumed = [] if startup is not None else ["start-up"]
     if capacity is None:
         capacity = history.limit

@@ -71,5 +71,5 @@ def part(history: History, at: slice) -> History:
     offered = None if history.offered is None else history.offered[at]
     return History(
         history.asked[at], history.ready[at], history.used[at], offered, history.step_s, history.limit,
-        history.service_s,
+        history.service_s, history.startup_s,
     )  # fmt: skip

@@ -72,4 +72,12 @@ def calibrate(
         for x in ((s > target) & (w > target), (s > target) & (w <= target), (s <= target) & (w > target))
     )
     f1 = 2 * hit / (2 * hit + said_only + seen_only) if hit + said_only + seen_only else None
-    return Calibration(error, f1, float((w <= q).mean()), level, len(s), assumed)
+    return Calibration(error, f1, _coverage(w, q, level), level, len(s), assumed)
+
+
+def _coverage(was: Floats, quantile: Floats, level: float) -> float:
+    """The share at most the quantile. Where many steps are the quantile itself (a twin that is exact), any share from
+    those below it to those at most it is true; then it is the one nearest to the level."""
+    near = 1e-9 * np.abs(quantile)
+    below, at_most = float((was < quantile - near).mean()), float((was <= quantile + near).mean())
+    return min(max(level, below), at_most)

@@ -13,7 +13,7 @@ import pytest
 
 from agents.ops.budget import Budget
 from agents.ops.events import Reason
-from agents.tuner import aim, restraints, skipped
+from agents.tuner import aim, least_cost, restraints, sizing, skipped
 from agents.tuner.strategies import DEFAULT, STRATEGIES
 from agents.tuner.strategy import Aim
 from flyball.cli.chat import commands as chat_commands
@@ -74,13 +74,19 @@ def test_the_persons_commands() -> None:
 def test_why_codes() -> None:
     table = TUNING.split("## Why")[1].split("Exit code")[0]
     modules = {sys.modules[type(make(Aim(80))).__module__] for make in STRATEGIES.values()}
-    source = "".join(map(inspect.getsource, [skipped, aim, restraints, *modules]))
-    documented = set(re.findall(r"`([a-z-]+)`", table)) | {"owned-by-"}
+    source = "".join(map(inspect.getsource, [skipped, aim, restraints, sizing, least_cost, *modules]))
+    documented = set(re.findall(r"`([a-z-]+)`", table)) - set(STRATEGIES) | {"owned-by-"}
     written = set(re.findall(r'f?"([a-z]+(?:-[a-z]+)+-?)[{"]', source)) | {
         "paused",
         "unreadable",
+        "cooled",
+        "risk",
+        "dearer",
     }
-    written = (written - {"cpu-"} - set(STRATEGIES)) | {"cpu-above-target", "cpu-below-target"}
+    written = (written - {"cpu-"} - set(STRATEGIES) - {"least-cost"}) | {
+        "cpu-above-target",
+        "cpu-below-target",
+    }
     assert documented == written | set(get_args(get_type_hints(Unknown)["reason"]))
 
 

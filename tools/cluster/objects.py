@@ -131,6 +131,7 @@ def pod(obj: Object) -> Pod:
     state, message = pod_status.resize_state(meta.get("generation", 0), status)
     last = pod_status.last_exit(statuses)
     against = {one.type: one for one in conditions_of(status) if not one.holds}
+    held = {one.type: one for one in conditions_of(status) if one.holds}
     return Pod(
         name=meta["name"],
         phase=status.get("phase", "Unknown"),
@@ -161,6 +162,7 @@ def pod(obj: Object) -> Pod:
         ),
         template_hash=labels.get("pod-template-hash") or labels.get("controller-revision-hash") or "",
         created_ms=_ms(meta.get("creationTimestamp")),
+        ready_ms=held["Ready"].since_ms if "Ready" in held else 0,
     )
 
 

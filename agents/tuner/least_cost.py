@@ -1,0 +1,126 @@
+"""The choice of an agent's run: of the candidates within the accepted risk the cheapest; where what stands now is not
+within it either, the cheapest that is, or the one with the least risk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from agents.tuner.proposal import Proposal, Weighed, taken
+from agents.tuner.rehearsal import Rehearsed, rehearse
+from agents.tuner.sizing import bounded
+from agents.tuner.strategy import Candidate, Observed
+
+if TYPE_CHECKING:
+    from forecasting.twin.past import Played
+
+WORTH_PPM = 30_000
+"""A change that saves less of the cost is not worth it (hysteresis)."""
+LOWER_PPM = 990_000
+"""The share of the last 24 hours that must be measured for anything to be taken away."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeastCost:
+    """`risk_ppm` is the accepted share of minutes above the target. Every workload needs a candidate without a change
+    (the strategy `keep`): what the others are held against."""
+
+    risk_ppm: int
+    name: str = "least-cost"
+
+    def choose(
+        self, observed: Sequence[Observed], candidates: Sequence[Sequence[Candidate]]
+    ) -> list[Proposal]:
+        """See Choice; every candidate is rehearsed."""
+        steps = [[bounded(c) for c in each] for each in candidates]
+        found = rehearse(observed, steps)
+        return [self._one(*of) for of in zip(observed, steps, found, strict=True)]
+
+    def _one(self, one: Observed, candidates: Sequence[Candidate], seen: Rehearsed) -> Proposal:
+        weighed = [_weighed(one, *of) for of in zip(candidates, seen.played, strict=True)]
+        keep = next((w for w in weighed if w.candidate.strategy == "keep"), None) or weighed[0]
+        known = next((played.known_ppm for played in seen.played if played), 0)
+        weighed = [
+            w if w is keep else replace(w, why_not=self._against(one, w, keep, known)) for w in weighed
+        ]
+        return _proposal(one, self._best(weighed, keep), keep, weighed, seen)
+
+    def _against(self, one: Observed, w: Weighed, keep: Weighed, known_ppm: int) -> str:
+        """Why it cannot be taken at all; empty: it can."""
+        if w.candidate.change is None:
+            return w.candidate.why
+        if one.learned.cooled.get(w.candidate.strategy, 0) > one.at_ms:
+            return "cooled"
+        if w.risk_ppm is None or w.cost_mch is None or keep.cost_mch is None or keep.risk_ppm is None:
+            return "not-rehearsed"
+        if w.cost_mch < keep.cost_mch and known_ppm < LOWER_PPM:
+            return "short-history"
+        return "risk" if w.risk_ppm > max(self.risk_ppm, keep.risk_ppm) else ""
+
+    def _best(self, weighed: Sequence[Weighed], keep: Weighed) -> Weighed:
+        open_ = [w for w in weighed if w is not keep and not w.why_not]
+        safe = [w for w in open_ if (w.risk_ppm or 0) <= self.risk_ppm]
+        if keep.risk_ppm is None or keep.cost_mch is None:
+            return keep
+        if keep.risk_ppm > self.risk_ppm:
+            least = min(open_, key=lambda w: (*_violates(w), *_rank(w)), default=keep)
+            better = least if _violates(least) < _violates(keep) else keep
+            return min(safe, key=_rank, default=better)
+        worth = keep.cost_mch - keep.cost_mch * WORTH_PPM // 1_000_000
+        return min((w for w in safe if (w.cost_mch or 0) < worth), key=_rank, default=keep)
+
+
+def _weighed(one: Observed, c: Candidate, played: "Played | None") -> Weighed:
+    score = one.learned.scores.get(c.strategy, 0)
+    if played is None:
+        return Weighed(c, score=score)
+    return Weighed(c, played.risk_ppm, played.short_ppm, played.cost_mch, score=score)
+
+
+def _violates(w: Weighed) -> tuple[int, int]:
+    return w.risk_ppm or 0, w.short_ppm or 0
+
+
+def _rank(w: Weighed) -> tuple[int, int]:
+    """The cheapest first; among equals the one whose verdicts were better."""
+    return w.cost_mch or 0, -w.score
+
+
+def _proposal(
+    one: Observed, best: Weighed, keep: Weighed, weighed: Sequence[Weighed], seen: Rehearsed
+) -> Proposal:
+    told = [_told(w, best, keep) for w in weighed]
+    found = replace(taken(one.workload, best.candidate), alternatives=tuple(told))
+    if best is keep:
+        return replace(found, why=_kept_why(weighed, keep))
+    hold = "; ".join(seen.belief.doubts)
+    if hold:
+        hold = f"the twin is uncalibrated: {hold}"
+    elif best.candidate.needs_approval_hint:
+        hold = f"`{best.candidate.strategy}` wants a person to agree"
+    return replace(found, hold=hold, expects=_expects(best, keep))
+
+
+def _told(w: Weighed, best: Weighed, keep: Weighed) -> Weighed:
+    if w is best:
+        return replace(w, why_not="")
+    if w is keep:
+        return replace(w, why_not="dearer" if (w.cost_mch or 0) > (best.cost_mch or 0) else "risk")
+    return replace(w, why_not=w.why_not or ("dearer" if _rank(w) > _rank(best) else "not-worth-it"))
+
+
+def _kept_why(weighed: Sequence[Weighed], keep: Weighed) -> str:
+    """Why nothing is changed: what speaks against the others, the first that says so."""
+    others = [w for w in weighed if w is not keep]
+    open_ = [w for w in others if w.candidate.change is not None]
+    found = open_ or others
+    return next((w.why_not for w in found if w.why_not), "not-worth-it") if found else keep.candidate.why
+
+
+def _expects(best: Weighed, keep: Weighed) -> dict[str, int]:
+    """The expected effect as the request carries it."""
+    return {
+        "cost_before_mch": keep.cost_mch or 0,
+        "cost_after_mch": best.cost_mch or 0,
+        "violations_before_ppm": keep.risk_ppm or 0,
+        "violations_after_ppm": best.risk_ppm or 0,
+    }
