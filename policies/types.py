@@ -181,7 +181,8 @@ class Delta:
     """One number that the action moves. `subject` is the container, or empty.
 
     Dimensions and units: replicas (count), cpuRequest and cpuLimit (millicores), memoryRequest and
-    memoryLimit (bytes). None is "not set".
+    memoryLimit (bytes); of an autoscaler minReplicas and maxReplicas (counts) and targetPercent (CPU in percent
+    of requests). None is "not set".
     """
 
     dimension: str

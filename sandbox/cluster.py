@@ -20,7 +20,8 @@ from sandbox.controllers.pods import pods_of
 from sandbox.world import World
 from tools.cluster import objects, restraints
 from tools.cluster.answers import Answer, Question, read_error
-from tools.cluster.owners import Above, aimed_at, ownership_of
+from tools.cluster.kinds import Object
+from tools.cluster.owners import Above, aimed_at, all_aimed_at, bounds_owner_of, ownership_of
 from tools.cluster_types import (
     LISTED,
     ApiEvent,
@@ -104,7 +105,19 @@ class SimulatedCluster:
         with self._asking(key), self.world.store.read() as txn:
             _found(txn, key)
             hpa = aimed_at(target, txn.all("horizontalpodautoscaler", key.namespace))
-            return None if hpa is None else objects.autoscaler(hpa)
+            return None if hpa is None else self.parse_autoscaler(txn, target, hpa)
+
+    async def autoscalers(self, target: Target) -> list[Autoscaler]:
+        key = key_for(target)
+        with self._asking(key), self.world.store.read() as txn:
+            _found(txn, key)
+            aimed = all_aimed_at(target, txn.all("horizontalpodautoscaler", key.namespace))
+            return [self.parse_autoscaler(txn, target, one) for one in aimed]
+
+    def parse_autoscaler(self, txn: Transaction, target: Target, hpa: Object) -> Autoscaler:
+        """The workload's HPA as the port has it, with who else keeps it."""
+        controller = _controller(txn, hpa["metadata"], named=True)
+        return objects.autoscaler(hpa, bounds_owner_of(target, hpa, [], controller))
 
     async def restraints(self, target: Target) -> Restraints:
         key = key_for(target)

@@ -19,11 +19,23 @@ from sandbox.cluster import NAME, SimulatedCluster, answer_of, key_for
 from sandbox.world import World
 from tools.cluster import objects
 from tools.cluster.answers import write_error
+from tools.cluster.kinds import AUTOSCALER
+from tools.cluster.owners import all_aimed_at
 from tools.cluster.permits import Permits
-from tools.cluster_types import Patch, Pod, Precondition, Workload, audit_id_of, fence_manager_of, manager_of
+from tools.cluster_types import (
+    Autoscaler,
+    Patch,
+    Pod,
+    Precondition,
+    Workload,
+    audit_id_of,
+    fence_manager_of,
+    manager_of,
+)
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, NotFound
 
 FENCE = "flyball.io/fence"
+MARK = "flyball.io/intent"
 _FENCE_TRIES = 3
 
 
@@ -78,6 +90,41 @@ class SimulatedWriter:
             http=404,
             quotes=False,
         )
+
+    async def set_bounds(
+        self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
+    ) -> Autoscaler:
+        self._permits.spend(permit, target, self._now_ms())
+        at = self._own_autoscaler(target, patch.autoscaler)
+        meta = {"uid": precondition.uid, "resourceVersion": precondition.resource_version}
+        body = {**patch.body, "metadata": {**meta, "annotations": {MARK: intent}}}
+        dry_run = permit.mode == "dry_run"
+        return self._bounds(
+            target, Write("patch", at, "", body, manager_of(intent), intent, dry_run), "write"
+        )
+
+    async def fence_autoscaler(self, target: Target, name: str, intent: str) -> Autoscaler:
+        at = self._own_autoscaler(target, name)
+        body = {"metadata": {"annotations": {FENCE: intent}}}
+        call = Write("patch", at, "", body, fence_manager_of(intent), f"{intent}-fence")
+        return self._bounds(target, call, "fence")
+
+    def _own_autoscaler(self, target: Target, name: str) -> Key:
+        """Raises NeverHappened where none such is aimed at the workload."""
+        workload = _key(target)
+        with self._reader.world.store.read() as txn:
+            aimed = all_aimed_at(target, txn.all(AUTOSCALER, workload.namespace))
+            if any(one["metadata"]["name"] == name for one in aimed):
+                return Key(AUTOSCALER, workload.namespace, name)
+        what = f"no HPA `{name[:80]}` of that UID is aimed at this workload"
+        raise NeverHappened(
+            what, where=str(target), hint="kubectl get hpa", code="NotFound", http=404, quotes=False
+        )
+
+    def _bounds(self, target: Target, call: Write, on: Call) -> Autoscaler:
+        answer = self._answer(target, call, on)
+        with self._reader.world.store.read() as txn:
+            return self._reader.parse_autoscaler(txn, target, answer)
 
     async def fence(self, target: Target, intent: str) -> Workload:
         """The annotation, else (403 on the object) an apply of the current replicas through `/scale`."""

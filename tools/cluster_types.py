@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from policies.types import Target
 
@@ -139,6 +139,8 @@ class Workload:
     template_annotations: Mapping[str, str] = field(default_factory=dict)
     pods: "tuple[Pod, ...] | None" = None
     """Its pods, where the action works on them (ActionSpec.pods); None where nobody looked."""
+    autoscaler: "Autoscaler | None" = None
+    """Its HPA, where the action works on that (ActionSpec.autoscaler); None where nobody looked."""
     seen_ms: int = 0
     """When it was read for an action (the world's Unix ms); 0 elsewhere."""
     resources_owner: str | None = None
@@ -296,7 +298,12 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Autoscaler:
     """A HorizontalPodAutoscaler as it stands; `limited` says that it wants more (or fewer) than its bounds let
-    it have, `able` and `active` are its conditions AbleToScale and ScalingActive, with the reasons."""
+    it have, `able` and `active` are its conditions AbleToScale and ScalingActive, with the reasons.
+
+    `target_percent` is the CPU utilisation that it aims at, in percent of requests; None where it aims at another
+    metric. `owner` is who would undo a change of it (`scaledobject/web`, `argocd`, …), or None; `metrics` are its
+    spec's as the API has them.
+    """
 
     name: str
     minimum: int
@@ -309,6 +316,16 @@ class Autoscaler:
     active: bool
     limited: bool
     reasons: tuple[str, ...]
+    uid: str = ""
+    resource_version: str = ""
+    managers: tuple[Manager, ...] = ()
+    owner: str | None = None
+    metrics: tuple[Mapping[str, Any], ...] = ()
+
+    def marked(self, intent: str) -> bool:
+        """Whether this intent's write is on it. The mark is an annotation of that field manager, so that it stays
+        when another manager changes the bounds: an HPA counts no generations that would tell."""
+        return any(manager.name == manager_of(intent) for manager in self.managers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +376,8 @@ class Patch:
     body: Mapping[str, object]
     pod: str = ""
     """The name of the workload's pod that it changes; empty: the workload itself."""
+    autoscaler: str = ""
+    """The name of the workload's HPA that it changes; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

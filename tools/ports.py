@@ -47,6 +47,9 @@ class ClusterReader(Protocol):
     async def autoscaler(self, target: Target) -> Autoscaler | None:
         """The HPA that is aimed at it, if there is one."""
 
+    async def autoscalers(self, target: Target) -> list[Autoscaler]:
+        """Every HPA that is aimed at it, as it is now, for a write; more than one is a mistake in the cluster."""
+
     async def restraints(self, target: Target) -> Restraints:
         """The PodDisruptionBudgets over its pods, and the ResourceQuotas of its namespace."""
 
@@ -82,6 +85,17 @@ class ClusterWriter(Protocol):
 
     async def fence_pod(self, target: Target, pod: str, intent: str) -> Pod:
         """As `fence`, on one of the workload's pods, by the annotation. Raises like `apply`."""
+
+    async def set_bounds(
+        self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
+    ) -> Autoscaler:
+        """One try on `patch.autoscaler`, an HPA that is aimed at the workload; as `apply` otherwise.
+
+        The annotation `flyball.io/intent` goes with it: the mark of a write that others then change.
+        """
+
+    async def fence_autoscaler(self, target: Target, name: str, intent: str) -> Autoscaler:
+        """As `fence`, on the workload's HPA of that name, by the annotation. Raises like `apply`."""
 
     async def fence(self, target: Target, intent: str) -> Workload:
         """Move the object's resourceVersion on, so that a write of `intent` still in flight gets 409.

@@ -42,8 +42,10 @@ class ActionSpec(Generic[A]):
     - `classify(args)`: what policy calls this call (`scale` to 0 is `scale_to_zero`); one of `actions`.
     - `view(args, workload)`: the fields that it touches and the values that limits use; canonical (no floats).
     - `deltas(args, workload)`: the numbers that it moves, in Delta's units.
-    - `patches(args, workload)`: the change as the API takes it: one patch of the workload, or one of each pod.
+    - `patches(args, workload)`: the change as the API takes it: one patch of the workload or of its HPA, or one of
+      each pod.
     - `pods(args)`: whether it works on the pods; then `workload.pods` is there for every function here.
+    - `autoscaler(args)`: whether it works on the HPA; then `workload.autoscaler` is there for every function here.
     - `owner(workload)`: who else keeps these fields (then a live change would be reverted), or None.
     - `inverse(args, view)`: arguments that bring the recorded view from before `args` back.
     - `describe(args, workload)`: the diff for a person, e.g. `4 -> 8`.
@@ -67,6 +69,7 @@ class ActionSpec(Generic[A]):
     """The command that does the same by hand, for when Flyball cannot."""
     rbac: tuple[RbacRule, ...]
     pods: Callable[[A], bool] = lambda _: False
+    autoscaler: Callable[[A], bool] = lambda _: False
     only_pods: frozenset[str] = frozenset()
     """Those of `actions` that never touch the workload itself: who keeps it does not keep them."""
     restarts: Callable[[A], int] = lambda _: 0

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sandbox.api import capacity, ownership, quota, resize_rules, validate
+from sandbox.api import autoscaler_rules, capacity, ownership, quota, resize_rules, validate
 from sandbox.api.errors import ApiError, conflict, invalid, not_found
 from sandbox.api.kinds import KINDS, WORKLOADS, key_of, rfc3339
 from sandbox.api.merge import merged
@@ -74,7 +74,7 @@ class ApiServer:
         if not isinstance(manifest.get("spec") or {}, dict):
             _refuse(key, [("spec", "Invalid value: must be an object")])
         body = validate.canonical(_defaulted(key, manifest))
-        _refuse(key, validate.findings(body) if key.kind in WORKLOADS else [])
+        _refuse(key, _findings(key, body))
         _refuse(key, capacity.beyond(self.txn, key, body) if key.kind in WORKLOADS else [])
         quota.admit_object(self.txn, key)
         body["metadata"] |= {"uid": self.new_uid(), "creationTimestamp": rfc3339(self.now_ms)}
@@ -149,7 +149,7 @@ class ApiServer:
     def _finish(self, call: Write, old: Json, new: Json, owners: tuple[Owner, ...]) -> Json:
         if call.subresource != "scale":  # that changes the count only, which was looked at already
             _refuse(call.key, validate.metadata(new))
-            _refuse(call.key, validate.findings(new, old) if call.key.kind in WORKLOADS else [])
+            _refuse(call.key, _findings(call.key, new, old))
         if call.key.kind in WORKLOADS:
             _refuse(call.key, capacity.beyond(self.txn, call.key, new, old))
         if call.key.kind == "pod":
@@ -184,6 +184,12 @@ class ApiServer:
         return str(uuid.uuid5(space, str(self.txn.count("uid"))))
 
 
+def _findings(key: Key, body: Json, old: Json | None = None) -> validate.Causes:
+    if key.kind in WORKLOADS:
+        return validate.findings(body, old)
+    return autoscaler_rules.findings(body) if key.kind == autoscaler_rules.AUTOSCALER else []
+
+
 def _defaulted(key: Key, manifest: Json) -> Json:
     body = copy.deepcopy({part: value for part, value in manifest.items() if part != "sandbox"})
     body["apiVersion"], body["kind"] = KINDS[key.kind].api_version, KINDS[key.kind].name
@@ -192,6 +198,8 @@ def _defaulted(key: Key, manifest: Json) -> Json:
     if key.kind in WORKLOADS:
         body["metadata"]["generation"] = 1
         body["spec"] = {"replicas": 1, "revisionHistoryLimit": 10, **(body.get("spec") or {})}
+    if key.kind == autoscaler_rules.AUTOSCALER:
+        body["spec"] = autoscaler_rules.defaulted(body.get("spec") or {})
     if key.kind != "node":  # a node's status is its kubelet's word, which here is the manifest's
         body.pop("status", None)
     return body

@@ -104,7 +104,10 @@ class RealUnderTest:
             raise Refused(e.http, str(e.body.get("message"))) from e
 
     def _path(self, target: Target, subresource: str = "") -> str:
-        path = f"{self._kube.apps}/{target.kind}s/{target.name}"
+        group = (
+            _APIS["HorizontalPodAutoscaler"] if target.kind == "horizontalpodautoscaler" else "/apis/apps/v1"
+        )
+        path = f"{group}/namespaces/{self.namespace}/{target.kind}s/{target.name}"
         return f"{path}/{subresource}" if subresource else path
 
     async def until(self, check: Check) -> None:

@@ -21,6 +21,8 @@ Where the two differ, the simulator is wrong.
     quota     fewer_pods, must_specify
     restraints of_a_workload
     autoscaler none, scales_up, stops_at_its_maximum
+    bounds    takes, dry_run, stale_version, other_uid, of_another_workload, refused, defaults
+    bounds    mark_outlives_others, fenced, two, obeyed, of_a_controller
     restart   by_annotation, of_a_killed_container
 """
 
@@ -28,11 +30,11 @@ import re
 
 import pytest
 
-from tests.contract import happenings, ownership, reads, resizes, running, writes
+from tests.contract import bounds, happenings, ownership, reads, resizes, running, writes
 from tests.contract.harness import Harness
 from tests.contract.suite import CASES
 
-AREAS = (reads, writes, ownership, running, resizes, happenings)
+AREAS = (reads, writes, ownership, running, resizes, happenings, bounds)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -6,8 +6,9 @@ import pytest
 
 from policies.decision import Decision
 from policies.gate import Gate
-from policies.types import Claim, Delta
+from policies.types import ActionInfo, Claim, Delta, Request
 from tests.kit.policies import (
+    CATALOGUE,
     NOW,
     PEOPLE,
     Doc,
@@ -153,6 +154,25 @@ def test_an_autoscaler_keeps_replicas_only_and_a_deployer_everything() -> None:
         decide(snapshot, request, seen(request, cpu, owner="horizontalpodautoscaler/web")).verdict == "allow"
     )
     assert decide(snapshot, request, seen(request, cpu, owner="argocd/shop")).stage == "ownership"
+
+
+def bounds(request: Request, owner: str | None) -> str | None:
+    """The stage that refuses a higher minReplicas of an HPA which `owner` keeps; None where none does."""
+    infos = (*CATALOGUE, ActionInfo("set_autoscaler_bounds", "write", ("minReplicas",)))
+    allow = rule(actions=["set_autoscaler_bounds"], limits={"minReplicas": {"min": 1, "max": 9}})
+    snapshot = policy(allow, *PEOPLE, catalogue=infos)
+    said = decide(snapshot, request, seen(request, Delta("minReplicas", "", 2, 3), owner=owner))
+    return None if said.verdict == "allow" else said.stage
+
+
+@pytest.mark.parametrize(
+    "owner", ["scaledobject/web", "argocd", "kustomization", "unknown", "deployment/web"]
+)
+def test_bounds_of_an_autoscaler_that_others_keep_are_left_alone(owner: str) -> None:
+    """KEDA makes its HPA, and its bounds with it; an HPA is kept by nobody because it scales."""
+    request = ask(action="set_autoscaler_bounds", tool="set_autoscaler_bounds")
+    assert bounds(request, owner) == "ownership"
+    assert bounds(request, None) is None
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ def _calls() -> list[tuple[str, dict[str, Any]]]:
         "scale": {**READ, "replicas": 5, "current_replicas": None},
         "restart": {**READ},
         "set_envelope": {**READ, **LEASE},
+        "set_autoscaler_bounds": {**READ, "min_replicas": 3},
         "set_resources": {**READ, "container": "app", "cpu_request": "600m"},
     }
     assert set(usual) == {*registry.READS, *registry.ACTIONS}

@@ -90,6 +90,9 @@ class ScriptedCluster:
     async def autoscaler(self, target: Target) -> Autoscaler | None:
         return self.hpa
 
+    async def autoscalers(self, target: Target) -> list[Autoscaler]:
+        return [self.hpa] if self.hpa else []
+
     async def resizable(self) -> bool:
         return True
 
@@ -116,6 +119,12 @@ class ScriptedCluster:
 
     async def resize(self, *_: Any) -> Pod:
         raise AssertionError("nothing here is resized")
+
+    async def set_bounds(self, *_: Any) -> Autoscaler:
+        raise AssertionError("nothing here has bounds")
+
+    async def fence_autoscaler(self, target: Target, name: str, intent: str) -> Autoscaler:
+        raise AssertionError("nothing here has bounds")
 
     async def fence(self, target: Target, intent: str) -> Workload:
         return self._now()[0]

@@ -14,6 +14,7 @@ from tools.actions import (
     read_metrics,
     restart,
     scale,
+    set_autoscaler_bounds,
     set_envelope,
     set_resources,
     why,
@@ -28,6 +29,7 @@ ACTIONS: Mapping[str, ActionSpec[Any]] = {
         set_resources.SPEC,
         restart.SPEC,
         set_envelope.SPEC,
+        set_autoscaler_bounds.SPEC,
     )
 }
 READS: Mapping[str, ReadSpec[Any]] = {

@@ -23,7 +23,7 @@ class AwayCluster:
         raise self._why.recast(ClusterUnavailable)
 
     namespaces = list_workloads = read = root_owner = pods = events = _refuse
-    autoscaler = restraints = resizable = usage = _refuse
+    autoscaler = autoscalers = restraints = resizable = usage = _refuse
 
 
 class NoWriter:
@@ -33,6 +33,12 @@ class NoWriter:
         raise _never_sent()
 
     async def resize(self, *_: object, **__: object) -> NoReturn:
+        raise _never_sent()
+
+    async def set_bounds(self, *_: object, **__: object) -> NoReturn:
+        raise _never_sent()
+
+    async def fence_autoscaler(self, *_: object, **__: object) -> NoReturn:
         raise _never_sent()
 
     async def fence(self, *_: object, **__: object) -> NoReturn:

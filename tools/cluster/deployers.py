@@ -7,7 +7,7 @@ anybody's text, so that a mark gives the kind of deployer and never a name.
 from collections.abc import Mapping
 
 from policies.types import Target
-from tools.cluster.kinds import LOOKED_AT, Object
+from tools.cluster.kinds import LOOKED_AT, MARKED, Object
 
 _ARGO_MANAGERS = frozenset({"argocd-controller", "argocd-application-controller"})
 ARGO_CD = _ARGO_NAMESPACE = "argocd"
@@ -55,7 +55,7 @@ def _tracked(target: Target, meta: Object) -> str:
     copied one does not, as in Argo CD)."""
     tracking = _of(meta, "annotations").get("argocd.argoproj.io/tracking-id", "")
     app, _, rest = tracking.partition(":")
-    kind = LOOKED_AT[target.kind]
+    kind = MARKED[target.kind]
     own = f"{kind.group}/{kind.name}:{target.namespace}/{target.name}"
     return app if rest == own else ""
 
@@ -76,7 +76,7 @@ def _config_sync(target: Target, meta: Object) -> str | None:
     """Config Sync keeps what says `managed: enabled` under its own resource id, unless it is to ignore mutations
     (cloud.google.com, Config Sync, "Manage existing cluster objects")."""
     annotations = _of(meta, "annotations")
-    own = f"{LOOKED_AT[target.kind].group}_{target.kind}_{target.namespace}_{target.name}"
+    own = f"{MARKED[target.kind].group}_{target.kind}_{target.namespace}_{target.name}"
     managed = annotations.get("configmanagement.gke.io/managed") == "enabled"
     copied = annotations.get("configsync.gke.io/resource-id", own) != own
     ignored = annotations.get("client.lifecycle.config.k8s.io/mutation") == "ignore"

@@ -71,6 +71,10 @@ class FieldOwnersReader:
             self._kept[namespace] = (now + KEEPERS_US, owners)
         return owners
 
+    async def controller(self, obj: Object) -> str | None:
+        """The controller of an object's ownerReferences by its name, as the apiserver confirms it; or None."""
+        return await self._controllers.of(obj, named=True)
+
     async def above(self, target: Target, obj: Object, *, named: bool = True) -> Above:
         """What stands above one object. Its controller's name is asked for where it is `named`."""
         controller = await self._controllers.of(obj, named=named)

@@ -42,12 +42,15 @@ CONTROLLERS = WORKLOADS | {
     "pod": Kind("", "v1", "pods", "Pod"),
 }
 """Kinds that may stand between a pod and its top owner; an owner of any other kind is named, not followed."""
+AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+AUTOSCALER = "horizontalpodautoscaler"
 LOOKED_AT = WORKLOADS | {kind: CONTROLLERS[kind] for kind in ("daemonset", "job")}
 """Kinds that can be looked at; WORKLOADS are those that can be changed, and are listed where no kind is named."""
+MARKED = LOOKED_AT | {AUTOSCALER: AUTOSCALERS}
+"""Kinds whose marks of a deployer are looked at."""
 
 PODS = CONTROLLERS["pod"]
 NAMESPACES = Kind("", "v1", "namespaces", "Namespace")
-AUTOSCALERS = Kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 BUDGETS = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
 QUOTAS = Kind("", "v1", "resourcequotas", "ResourceQuota")
 EVENTS = Kind("", "v1", "events", "Event")
@@ -55,9 +58,10 @@ RESIZERS = Kind("autoscaling.k8s.io", "v1", "verticalpodautoscalers", "VerticalP
 APPLICATIONS = Kind("argoproj.io", "v1alpha1", "applications", "Application")
 SCALERS = Kind("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject")
 POD_METRICS = Kind("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")
+_PATHS = CONTROLLERS | MARKED
 
 
 def path_of(target: Target, subresource: str = "") -> str:
     """Path of one object or of its subresource. Raises KeyError for a kind that is not known here."""
-    path = f"{CONTROLLERS[target.kind].collection(target.namespace)}/{target.name}"
+    path = f"{_PATHS[target.kind].collection(target.namespace)}/{target.name}"
     return f"{path}/{subresource}" if subresource else path

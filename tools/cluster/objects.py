@@ -203,8 +203,9 @@ def event(obj: Object) -> ApiEvent:
     )
 
 
-def autoscaler(obj: Object) -> Autoscaler:
-    """A HorizontalPodAutoscaler (autoscaling/v2). What its status does not say yet is not so, or missing."""
+def autoscaler(obj: Object, owner: str | None = None) -> Autoscaler:
+    """A HorizontalPodAutoscaler (autoscaling/v2). What its status does not say yet is not so, or missing; the owner
+    is what `owners.bounds_owner_of` found."""
     spec, status = obj["spec"], obj.get("status") or {}
     conditions = {one["type"]: one for one in status.get("conditions") or ()}
 
@@ -223,6 +224,11 @@ def autoscaler(obj: Object) -> Autoscaler:
         active=holds("ScalingActive"),
         limited=holds("ScalingLimited"),
         reasons=tuple(pod_status.word(one.get("reason")) for one in conditions.values() if one.get("reason")),
+        uid=obj["metadata"]["uid"],
+        resource_version=obj["metadata"]["resourceVersion"],
+        managers=managers(obj["metadata"]),
+        owner=owner,
+        metrics=tuple(spec.get("metrics") or ()),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from policies.types import Target
 from tools.cluster.deployers import ARGO_CD, deployers_of
-from tools.cluster.kinds import WORKLOADS, Object
+from tools.cluster.kinds import AUTOSCALER, WORKLOADS, Object
 from tools.cluster.names import is_object_name
 from tools.cluster.objects import controller_of
 from tools.cluster_types import Ownership
@@ -68,9 +68,24 @@ def resources_owner_of(target: Target, resizers: Iterable[Object]) -> str | None
     return None
 
 
+def bounds_owner_of(
+    target: Target, hpa: Object, scalers: Iterable[Object], controller: str | None
+) -> str | None:
+    """Who would undo a change of the workload's HPA: KEDA, the controller of its ownerReferences (as the apiserver
+    confirms it), or who deploys it; as `kind/name` or as a kind."""
+    meta = hpa["metadata"]
+    itself = target.model_copy(update={"kind": AUTOSCALER, "name": meta["name"]})
+    return _scaler(target, scalers) or controller or next(iter(deployers_of(itself, meta)), None)
+
+
+def all_aimed_at(target: Target, autoscalers: Iterable[Object]) -> list[Object]:
+    """Every HorizontalPodAutoscaler of this workload."""
+    return [one for one in autoscalers if _aims_at(target, one["spec"]["scaleTargetRef"], "")]
+
+
 def aimed_at(target: Target, autoscalers: Iterable[Object]) -> Object | None:
-    """The HorizontalPodAutoscaler of this workload."""
-    return next((one for one in autoscalers if _aims_at(target, one["spec"]["scaleTargetRef"], "")), None)
+    """The HorizontalPodAutoscaler of this workload; the first where there are several."""
+    return next(iter(all_aimed_at(target, autoscalers)), None)
 
 
 def _named(reference: Object) -> str:

@@ -9,6 +9,7 @@ from audit.clock import Clock
 from policies.types import Target
 from tools.cluster import objects, restraints
 from tools.cluster.api import METADATA_ONLY, Api
+from tools.cluster.autoscalers import Autoscalers
 from tools.cluster.events import events_of
 from tools.cluster.field_owners import CACHED, FieldOwners, FieldOwnersReader
 from tools.cluster.kinds import (
@@ -53,6 +54,7 @@ class KubernetesCluster:
         self._seen: OrderedDict[str, Workload] = OrderedDict()
         self._own: OrderedDict[str, dict[str, str]] = OrderedDict()
         self._roots = RootOwners(self._pages, clock)
+        self.hpas = Autoscalers(self._pages, self._owners)
 
     async def close(self) -> None:
         await self.api.close()
@@ -142,7 +144,12 @@ class KubernetesCluster:
         owners = await self._owners.read(target.namespace)
         what = f"HPA of {target}"
         hpa = self._pages.parse(lambda: aimed_at(target, owners.autoscalers), what)
-        return self._pages.parse(lambda: objects.autoscaler(hpa), what) if hpa else None
+        return await self.hpas.owned(target, hpa) if hpa else None
+
+    async def autoscalers(self, target: Target) -> list[Autoscaler]:
+        """As they are now."""
+        self._path(target)
+        return await self.hpas.of(target)
 
     async def restraints(self, target: Target) -> Restraints:
         path = self._path(target)
@@ -198,6 +205,10 @@ class KubernetesCluster:
         return self._pages.parse(
             lambda: objects.workload(self.name, target.kind, obj, ownership), path_of(target)
         )
+
+    def parse_autoscaler(self, obj: Object, owner: str | None) -> Autoscaler:
+        """An HPA that a write returned. Raises ClusterUnavailable where it is not what the API documents."""
+        return self._pages.parse(lambda: objects.autoscaler(obj, owner), "HPA")
 
     def parse_pod(self, obj: Object) -> Pod:
         """A pod that a write returned. Raises ClusterUnavailable where it is not what the API documents."""

@@ -11,11 +11,12 @@ from typing import Any
 from audit.clock import Clock
 from policies.permit import Permit
 from policies.types import Target
-from tools.cluster.kinds import WORKLOADS, path_of
+from tools.cluster.kinds import AUTOSCALER, WORKLOADS, path_of
 from tools.cluster.patches import APPLY, Write, send
 from tools.cluster.permits import Permits
 from tools.cluster.reader import KubernetesCluster
 from tools.cluster_types import (
+    Autoscaler,
     Manager,
     Ownership,
     Patch,
@@ -35,6 +36,7 @@ from tools.errors import (
 )
 
 FENCE = "flyball.io/fence"
+MARK = "flyball.io/intent"
 _FENCE_TRIES = 3
 
 
@@ -100,6 +102,46 @@ class KubernetesWriter:
         except ClusterUnavailable as error:
             raise _written(error, target) from error
 
+    async def set_bounds(
+        self, permit: Permit, intent: str, target: Target, patch: Patch, precondition: Precondition
+    ) -> Autoscaler:
+        """One PATCH of the HPA, which is looked up first where this process has not just seen it aimed at the
+        workload: a permit for a workload is none for a stranger's HPA."""
+        path = path_of(_autoscaler_of(target, patch.autoscaler))
+        self._permits.spend(permit, target, self._clock.wall_ms())
+        seen = await self._own_autoscaler(target, patch.autoscaler, precondition.uid)
+        body = _guarded({**patch.body, "metadata": {"annotations": {MARK: intent}}}, precondition)
+        dry_run = permit.mode == "dry_run"
+        answer = await send(self._reader.api, Write(path, body, manager_of(intent), intent, dry_run))
+        return self._bounds(answer, seen, target)
+
+    async def fence_autoscaler(self, target: Target, name: str, intent: str) -> Autoscaler:
+        seen = await self._own_autoscaler(target, name)
+        body = {"metadata": {"uid": seen.uid, "annotations": {FENCE: intent}}}
+        write = Write(
+            path_of(_autoscaler_of(target, name)), body, fence_manager_of(intent), f"{intent}-fence"
+        )
+        return self._bounds(await send(self._reader.api, write), seen, target)
+
+    async def _own_autoscaler(self, target: Target, name: str, uid: str = "") -> Autoscaler:
+        """Raises NeverHappened where none such is aimed at the workload, or it cannot be asked for."""
+        try:
+            found = await self._reader.hpas.own(target, name, uid)
+        except (NotFound, ClusterUnavailable) as error:
+            raise error.recast(NeverHappened) from error
+        if found is None:
+            what = f"no HPA `{name[:80]}` of that UID is aimed at this workload"
+            raise NeverHappened(
+                what, where=str(target), hint="kubectl get hpa", code="NotFound", http=404, quotes=False
+            )
+        return found
+
+    def _bounds(self, answer: Mapping[str, Any], seen: Autoscaler, target: Target) -> Autoscaler:
+        try:
+            return self._reader.parse_autoscaler(answer, seen.owner)
+        except ClusterUnavailable as error:
+            raise _written(error, target) from error
+
     async def fence(self, target: Target, intent: str) -> Workload:
         """The annotation, else (403 on the object) an apply of the current replicas through `/scale`."""
         try:
@@ -160,10 +202,20 @@ def _path(target: Target, subresource: str = "") -> str:
 
 
 def _pod_of(target: Target, pod: str) -> Target:
+    return _beside(target, "pod", pod)
+
+
+def _autoscaler_of(target: Target, name: str) -> Target:
+    return _beside(target, AUTOSCALER, name)
+
+
+def _beside(target: Target, kind: str, name: str) -> Target:
+    """An object in the workload's namespace. Raises NeverHappened for what can be no name: it goes into a path."""
     try:
-        return target.model_validate({**target.model_dump(), "kind": "pod", "name": pod})
+        return target.model_validate({**target.model_dump(), "kind": kind, "name": name})
     except ValueError as error:
-        raise NeverHappened(f"`{pod[:80]}` is not a pod's name", where=str(target), code="PodName") from error
+        what = f"`{name[:80]}` is not {'an HPA' if kind == AUTOSCALER else 'a pod'}'s name"
+        raise NeverHappened(what, where=str(target), code="NameInvalid") from error
 
 
 def _guarded(body: Mapping[str, Any], precondition: Precondition) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tools.errors import ArgumentsInvalid, ClusterUnavailable, NotFound
 from tools.path.context import Context
 from tools.path.evidence import spec_of
 from tools.path.later_writes import last_writer
+from tools.path.observe import with_autoscaler
 from tools.path.rollback import pods_of
 
 
@@ -38,6 +39,10 @@ class ChangeLook:
         try:
             workload = await self._reader.read(self.target)
             pods = await self._reader.pods(self.target)
+            if self._spec.autoscaler(self._args):
+                workload = await with_autoscaler(workload, self._reader)
+        except ArgumentsInvalid as e:
+            return RolloutProgress("superseded", 0, self._total, f"it is not what it was: {e.what}")
         except NotFound:
             return RolloutProgress("superseded", 0, self._total, "it is not there any more")
         except ClusterUnavailable as e:

@@ -46,8 +46,20 @@ class Delivery:
             guard = Precondition(self.attempt.seen.uid, self.attempt.seen.resource_version)
             (patch,) = self.patches
             self._not_stopped()
+            if patch.autoscaler:
+                return Delivered(await self._bounds(permit, intent, patch))
             return Delivered(await self.writer.apply(permit, intent, self.ctx.request.target, patch, guard))
         return await self._pods(permit, intent, batch)
+
+    async def _bounds(self, permit: Permit, intent: str, patch: Patch) -> Workload:
+        """The write to the workload's HPA, on the very version that was decided on."""
+        workload, target = self.attempt.workload, self.ctx.request.target
+        seen = workload.autoscaler
+        assert seen is not None
+        guard = Precondition(seen.uid, seen.resource_version)
+        return replace(
+            workload, autoscaler=await self.writer.set_bounds(permit, intent, target, patch, guard)
+        )
 
     async def _pods(self, permit: Permit, intent: str, batch: PodBatch) -> Delivered:
         written, gone = dict[str, Pod](), set[str]()

@@ -7,6 +7,7 @@ from policies.decision import Decision
 from policies.types import Request
 from tools.errors import ToolError
 from tools.path.execution import Attempt, ExecutionContext
+from tools.path.observe import with_autoscaler
 from tools.path.outcome import Failed, Refused
 from tools.path.requests import parsed
 from tools.ports import ClusterReader
@@ -28,7 +29,10 @@ async def by_hand(reader: ClusterReader, request: Request) -> str:
         return ""
     try:
         spec, args = parsed(request)
-        return spec.kubectl(args, await reader.read(request.target))
+        workload = await reader.read(request.target)
+        return spec.kubectl(
+            args, await with_autoscaler(workload, reader) if spec.autoscaler(args) else workload
+        )
     except ToolError:
         return ""
 

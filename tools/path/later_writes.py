@@ -1,10 +1,11 @@
 """What was written over a change of ours, and by whom: in words for a person, from what the cluster shows now."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tools.cluster_types import Manager, Workload, manager_of
+from tools.path.bounds_marks import fields_of
 from tools.resource_arguments import VALUES
 
 _MANAGER = re.compile(r"[A-Za-z0-9][-._:/A-Za-z0-9]{0,127}")
@@ -17,12 +18,24 @@ def last_writer(workload: Workload, intent: str, fields: Mapping[str, object]) -
     None where none is seen, or its name is no plain word: it is untrusted text. A write through `/scale` has no
     time, so that only its field tells it from the others; and who scales has not written the template.
     """
-    pods = workload.pods
-    field = "spec.replicas" if "replicas" in fields else "spec.template" if pods is None else "spec"
-    managers = workload.managers if pods is None else [one for pod in pods for one in pod.managers]
-    others = [one for one in managers if one.name != manager_of(intent) and _wrote(one, field)]
+    written, managers = _where(workload, fields)
+    others = [
+        one
+        for one in managers
+        if one.name != manager_of(intent) and any(_wrote(one, field) for field in written)
+    ]
     newest = max(others, key=lambda one: one.at, default=None)
     return newest.name if newest and _MANAGER.fullmatch(newest.name) else None
+
+
+def _where(workload: Workload, fields: Mapping[str, object]) -> tuple[Iterable[str], Iterable[Manager]]:
+    """The fields that the view is of, and the managers of the objects that have them."""
+    pods, hpa = workload.pods, workload.autoscaler
+    if hpa is not None:
+        return fields_of(fields), hpa.managers
+    if pods is not None:
+        return ("spec",), [one for pod in pods for one in pod.managers]
+    return ("spec.replicas" if "replicas" in fields else "spec.template",), workload.managers
 
 
 def _wrote(manager: Manager, field: str) -> bool:

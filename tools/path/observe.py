@@ -36,6 +36,8 @@ async def observe(
                 hint="leave --in-place out: the template is changed, by a rollout (Kubernetes 1.33 has resize)",
             )
         workload = with_pods(workload, await reader.pods(target))
+    if spec.autoscaler(args):
+        workload = await with_autoscaler(workload, reader)
     return take(spec, args, workload, cluster, label_keys, now_ms), workload
 
 
@@ -43,6 +45,21 @@ def with_pods(workload: Workload, pods: Sequence[Pod]) -> Workload:
     """The workload with those of its pods that an action may work on: they run, or will."""
     alive = tuple(p for p in pods if not p.deleting and p.phase in ("Running", "Pending"))
     return replace(workload, pods=alive)
+
+
+async def with_autoscaler(workload: Workload, reader: ClusterReader) -> Workload:
+    """The workload with its one HPA. Raises ArgumentsInvalid where there is none, or more than one: those fight each
+    other (Kubernetes then follows neither), and a bound of one says nothing."""
+    found = await reader.autoscalers(workload.target)
+    if len(found) == 1:
+        return replace(workload, autoscaler=found[0])
+    where = str(workload.target)
+    if not found:
+        hint = "without one, replicas are what is set: flyball act scale"
+        raise ArgumentsInvalid("no HorizontalPodAutoscaler is aimed at it", where=where, hint=hint)
+    names = ", ".join(one.name for one in found)
+    hint = f"keep one of them: kubectl delete hpa NAME -n {workload.target.namespace}"
+    raise ArgumentsInvalid(f"{len(found)} HPAs are aimed at it: {names}", where=where, hint=hint)
 
 
 def take(

@@ -5,6 +5,7 @@ from a frozen process gets 409 (without the fence a PATCH held for 15 s still we
 """
 
 from contextlib import suppress
+from dataclasses import replace
 
 from audit.errors import ClaimLost
 from audit.log import Entry
@@ -12,12 +13,13 @@ from audit.record import Actor, Outcome, Record
 from policies.claim_keys import BUSY, FENCE, RESOLVING
 from policies.types import Claim, Target
 from tools.errors import ArgumentsInvalid, NeverHappened, NotFound, ToolError
+from tools.path.bounds_evidence import of_autoscaler
 from tools.path.context import Context
 from tools.path.cross_checks import newest_live_intent
 from tools.path.evidence import Evidence, of_pods, of_workload, pods_left, spec_of
 from tools.path.journal import ends
 from tools.path.leases import LeaseBusy
-from tools.path.observe import with_pods
+from tools.path.observe import with_autoscaler, with_pods
 from tools.path.outcome import Result
 from tools.path.replay import replayed, taken_over, unknown
 from tools.path.standing import Final
@@ -143,6 +145,8 @@ class Resolver:
         spec, args = spec_of(intent.record)
         if spec.pods(args):
             return await self._look_at_pods(intent, target)
+        if spec.autoscaler(args):
+            return await self._look_at_autoscaler(intent, target)
         before = of_workload(await self._c.reader.read(target), intent.record, fenced=False)
         if before is not None:
             return before
@@ -167,6 +171,22 @@ class Resolver:
         key = RESOLVING.of(intent.id)
         if not (await self._c.log.values((key,)))[key]:
             await self._c.log.commit((self._c.journal.resolving(intent, SYSTEM),), (Claim("set", key, 1),))
+
+    async def _look_at_autoscaler(self, opened: Entry, target: Target) -> Evidence:
+        """As for a workload; where its HPA is gone, or has company, it cannot be known."""
+        intent = opened.record
+        seen = await with_autoscaler(await self._c.reader.read(target), self._c.reader)
+        before = of_autoscaler(seen, intent, fenced=False)
+        if before is not None:
+            return before
+        if (no := await self._stopped(opened)) is not None:
+            return no
+        await self._begins(intent)
+        assert seen.autoscaler is not None
+        after = await self._writer.fence_autoscaler(target, seen.autoscaler.name, intent.id)
+        found = of_autoscaler(replace(seen, autoscaler=after), intent, fenced=True)
+        assert found is not None
+        return found
 
     async def _look_at_pods(self, opened: Entry, target: Target) -> Evidence:
         """Each pod that bears no marker is fenced, so that a write still in flight to it gets 409.

@@ -9,6 +9,7 @@ from policies.types import Observation, Principal, Request
 from tools.actions import registry
 from tools.cluster_types import Workload, manager_of
 from tools.errors import ArgumentsInvalid
+from tools.path.bounds_marks import still_ours
 from tools.path.journal import Journal, parent_of
 from tools.path.later_writes import last_writer, now_and_left
 from tools.path.standing import CARRIED_OUT, CHANGED
@@ -133,6 +134,8 @@ def pods_of(intent: Record) -> Mapping[str, Mapping[str, Any]]:
 
 def _keeps_marks(workload: Workload, intent: Record, after: Mapping[str, Any]) -> bool:
     """Whether all that the intent wrote is still marked as ours: nobody has written there since."""
+    if workload.autoscaler is not None:
+        return still_ours(workload.autoscaler, intent)
     if workload.pods is None:
         return workload.marked(intent.id)
     before = pods_of(intent)

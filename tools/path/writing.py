@@ -12,6 +12,7 @@ from policies.claim_keys import APPROVAL, DENIED, ENVELOPE
 from policies.decision import Decision
 from policies.permit import Permit
 from policies.types import Claim
+from tools.cluster_types import Workload
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
 from tools.path.context import Context
 from tools.path.delivery import Delivered, Delivery
@@ -172,7 +173,7 @@ class Writing:
             return "simulated"
         if delivered.partial:
             return "in_part"
-        same = after.resource_version == attempt.seen.resource_version and after.pods is None
+        same = _version(after) == _version(attempt.workload) and after.pods is None
         return "unchanged" if same or not attempt.moves else "applied"
 
     async def _not_written(self, intent: Entry, e: ToolError) -> Result:
@@ -201,6 +202,11 @@ class Writing:
 def _leased(decision: Decision) -> set[str]:
     """The integers that say which envelope is in force, as far as the change moves them."""
     return {claim.key for claim in decision.claims if claim.kind == "set" and ENVELOPE.has(claim.key)}
+
+
+def _version(workload: Workload) -> str:
+    """Of the object that the write goes to: the workload, or its HPA."""
+    return (workload.autoscaler or workload).resource_version
 
 
 def _tool(spec: ActionSpec[Any]) -> Tool:

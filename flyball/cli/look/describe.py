@@ -27,6 +27,8 @@ def describe(opts: Options, target: Target) -> None:
     name = one(target)
 
     async def work(app: "App") -> None:
+        from dataclasses import replace
+
         from flyball.cli.kit import missing
         from flyball.cli.look.permissions import may
         from flyball.cli.look.reads import ALL, PersonReads
@@ -35,7 +37,7 @@ def describe(opts: Options, target: Target) -> None:
         where = named(app.place.context, app.place.namespace, name)
         looking = PersonReads(app)
         facts = await looking.facts(where, ALL, since_ms=app.context.now_ms())
-        allowed = await may(app, facts.workload)
+        allowed = await may(app, replace(facts.workload, autoscaler=facts.autoscaler))
         if opts.json:
             document(_document(facts, allowed) | {"source": looking.source})
             return

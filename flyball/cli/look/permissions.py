@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from policies.decision import Decision, VerdictKind
 from policies.explain import headroom_text
-from policies.quantities import LEASE
+from policies.quantities import LEASE, of_container
 from policies.questions import Question, judge
 from policies.types import ActionInfo, Request
-from tools.actions import registry
+from tools.actions import registry, set_autoscaler_bounds
 from tools.actions.resource_args import amount_of
+from tools.arguments import BOUNDS
 from tools.cluster_types import Container, Workload
 from tools.resource_arguments import VALUES
 from tools.spec import ActionSpec
@@ -24,8 +25,8 @@ _WORDS = {VerdictKind.ALLOW: "yes", VerdictKind.NEEDS_APPROVAL: "with-approval",
 
 
 async def may(app: "App", workload: Workload) -> list[dict[str, str]]:
-    """For each action on it: `yes`, `with-approval` or `no`, and the rules or the reason; for each container, where
-    what they have now makes a difference."""
+    """For each action on it (the workload with its HPA): `yes`, `with-approval` or `no`, and the rules or the reason;
+    for each container, where what they have now makes a difference."""
     found = []
     for spec in registry.ACTIONS.values():
         if workload.target.kind in spec.kinds:
@@ -37,7 +38,7 @@ async def may(app: "App", workload: Workload) -> list[dict[str, str]]:
 async def _rows(
     app: "App", spec: ActionSpec[Any], info: ActionInfo, workload: Workload
 ) -> list[dict[str, str]]:
-    parts = workload.containers if {*info.dimensions} - {"replicas"} else ()
+    parts = workload.containers if any(map(of_container, info.dimensions)) else ()
     answers = {one.name: await _asked(app, spec, info, workload, one) for one in parts}
     if len({*answers.values()}) != 1:
         answers = answers or {"": await _asked(app, spec, info, workload, None)}
@@ -65,6 +66,8 @@ async def _asked(
     )
     if (no := await app.context.screened(gate, request)) is not None:
         return "no", "no rule lets you" if (no.stage, no.rule) == ("names", None) else _told(no)
+    if spec.name == set_autoscaler_bounds.SPEC.name and workload.autoscaler is None:
+        return "no", "it has no HPA"
     touched = replace(workload, pods=()) if info.name in spec.only_pods else workload
     if (owner := spec.owner(touched)) is not None:
         return "no", f"{owner} keeps it"
@@ -100,6 +103,9 @@ def _told(no: Decision) -> str:
 def _now(info: ActionInfo, workload: Workload, container: Container | None) -> Mapping[str, int]:
     """What it has now in each dimension that the action moves, as far as it is set."""
     has = {"replicas": workload.replicas, LEASE: _SHORT_S}
+    if workload.autoscaler is not None:
+        bounds = set_autoscaler_bounds.values_of(workload.autoscaler)
+        has |= {BOUNDS[name]: value for name, value in bounds.items() if value is not None}
     if container is not None:
         amounts = {value.dimension: amount_of(container.resources, name) for name, value in VALUES.items()}
         has |= {dimension: amount for dimension, amount in amounts.items() if amount is not None}

@@ -30,6 +30,7 @@ LIMITS = {
     "memoryRequest": {"min": "1Mi", "max": "64Gi", "maxRatio": 2},
     "memoryLimit": {"min": "1Mi", "max": "64Gi", "maxRatio": 2},
 }  # fmt: skip
+BOUNDS = {name: {"min": 1, "max": 99} for name in ("minReplicas", "maxReplicas", "targetPercent")}
 MOVES = ["set_resources", "lower_memory_limit", "resize_with_restart"]
 RULES = [
     doc("RoleBinding", "me", {"subjects": [ME], "role": "operator", "clusters": ["sandbox"]}),
@@ -38,6 +39,7 @@ RULES = [
     allow("restarts", ["restart"], target(names=["web", "worker"])),
     allow("moves", MOVES, target(names=["web", "payments"]), limits=LIMITS),
     allow("asks", MOVES[:1], target(names=["search"]), limits=LIMITS, approval={"from": "operator"}),
+    allow("floors", ["set_autoscaler_bounds"], limits=BOUNDS),
     deny("never", ["restart"], target(names=["worker"])),
 ]  # fmt: skip
 TUNERS = {"floor": 4, "agent": "agent:tuner"}
@@ -57,6 +59,9 @@ def arguments(action: str, one: Workload) -> dict[str, Any]:
         "set_envelope": {"min_replicas": 4, "max_replicas": 4, "until": "2030-01-01T00:00:00Z", **TUNERS},
         "end_envelope": TUNERS,
     }
+    if one.autoscaler is not None:
+        given["set_autoscaler_bounds"] = {"min_replicas": one.autoscaler.minimum}
+        given["lower_autoscaler_max"] = {"max_replicas": one.autoscaler.maximum, "lower_max": True}
     return {"workload": str(one.target), **given[action]}
 
 
@@ -80,7 +85,9 @@ def asked(app: App, snapshot: Any, request: Request, one: Workload) -> str:
         field_owner=registry.action(request.tool).owner(touched), at_ms=app.context.now_ms(),
     )  # fmt: skip
     info = snapshot.catalogue[request.action]
-    now = {name: 2**30 if name.startswith("memory") else 500 for name in info.dimensions}
+    now = {name: 3 for name in info.dimensions if name in BOUNDS} or {
+        name: 2**30 if name.startswith("memory") else 500 for name in info.dimensions
+    }
     if "replicas" in now:
         now = {"replicas": 0 if request.action == "scale_to_zero" else one.replicas}
     return WORDS[judge(snapshot, replace(question, wanted=now)).verdict.value]
@@ -90,9 +97,13 @@ def test_the_three_ways_to_ask_agree(tmp_path: Path) -> None:
     async def work(app: App) -> None:
         gate = await app.context.gate()
         seen = dict[str, set[str]]()
-        for one in await app.context.reader.list_workloads("shop"):
+        for found in await app.context.reader.list_workloads("shop"):
+            one = replace(found, autoscaler=await app.context.reader.autoscaler(found.target))
             told = {row["action"]: row["permissions"] for row in await may(app, one)}
             for tool, spec in registry.ACTIONS.items():
+                if tool == "set_autoscaler_bounds" and one.autoscaler is None:
+                    assert {told[info.name] for info in spec.actions} == {"no"}
+                    continue
                 for info in spec.actions:
                     request = acted(app, tool, info.name, one)
                     decision, _ = await app.executor.preview(request)
@@ -103,6 +114,7 @@ def test_the_three_ways_to_ask_agree(tmp_path: Path) -> None:
         assert seen["scale"] == {"yes", "no"}
         assert seen["set_resources"] == {"yes", "no", "with-approval"}
         assert seen["restart"] == {"yes", "no"}
+        assert (seen["set_autoscaler_bounds"], seen["lower_autoscaler_max"]) == ({"yes"}, {"no"})
 
     within(tmp_path, work, write_policy(tmp_path / "policy", RULES))
 

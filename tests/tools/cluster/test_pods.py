@@ -138,7 +138,7 @@ def test_events_of_both_apis_and_all_ages_are_one(fields: dict[str, Any], count:
 
 
 HPA: dict[str, Any] = {
-    "metadata": {"name": "web"},
+    "metadata": {"name": "web", "uid": "u-hpa", "resourceVersion": "9"},
     "spec": {
         "maxReplicas": 10,
         "metrics": [
@@ -150,7 +150,10 @@ HPA: dict[str, Any] = {
 
 
 def test_an_autoscaler_that_has_not_looked_yet_says_so() -> None:
-    assert objects.autoscaler(HPA) == Autoscaler("web", 1, 10, 0, 0, None, 60, False, False, False, ())
+    metrics = tuple(HPA["spec"]["metrics"])
+    assert objects.autoscaler(HPA) == Autoscaler(
+        "web", 1, 10, 0, 0, None, 60, False, False, False, (), "u-hpa", "9", metrics=metrics
+    )
 
 
 def test_an_autoscaler_at_its_bound() -> None:
