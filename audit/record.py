@@ -12,6 +12,7 @@ Kind = Literal[
     "model.call", "annotation", "review.signoff", "redaction", "config.changed", "policy.changed",
     "killswitch", "key.rotated", "log.opened", "clock.anomaly", "pinned.anomaly", "export.read", "log.pruned",
     "finding.opened", "finding.resolved", "event.declared", "event.ended", "notification.sent",
+    "service.started", "service.stopped", "schedule.missed",
 ]  # fmt: skip
 
 Mode = Literal["live", "dry_run"]

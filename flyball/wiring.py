@@ -1,8 +1,9 @@
 """The composition root: the only place that chooses and connects the real parts, and constructs a writer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from tools.toolbox.port import Recorder
 from tools.toolbox.recorder import JournalRecorder
 
 if TYPE_CHECKING:
+    from flyball.jobs.port import Jobs
     from sandbox.world import World
     from tools.approvals.approvals import Approvals
     from tools.cluster.reader import KubernetesCluster
@@ -49,8 +51,14 @@ class App:
     recorder: Recorder
     identity: LocalIdentity
     world: "World | None"
+    open_jobs: "Callable[[], Jobs]"
     away: "ToolError | None" = None
     """Why the cluster cannot be asked; only where it was opened for what the log holds."""
+
+    @property
+    def jobs(self) -> "Jobs":
+        """Schedules and runs, opened when they are first asked for. Raises JobsUnavailable."""
+        return self.open_jobs()
 
     @property
     def approvals(self) -> "Approvals":
@@ -121,6 +129,7 @@ async def open_app(settings: Settings, *, for_log: bool = False) -> AsyncIterato
             recorder=JournalRecorder(context),
             identity=identity,
             world=parts.world,
+            open_jobs=_jobs(stack, place, parts.clock),
             away=parts.away,
         )
 
@@ -133,6 +142,18 @@ def _leases(stack: AsyncExitStack, place: Place, log: Log, clock: Clock) -> Sqli
     leases = SqliteLeases(place.folder / "leases.db", clock, floor)
     stack.callback(leases.close)
     return leases
+
+
+def _jobs(stack: AsyncExitStack, place: Place, clock: Clock) -> "Callable[[], Jobs]":
+    @cache
+    def opened() -> "Jobs":
+        from flyball.jobs.embedded import EmbeddedJobs
+
+        jobs = EmbeddedJobs(place.folder / "jobs.db", clock)
+        stack.push_async_callback(jobs.close)
+        return jobs
+
+    return opened
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ class EmbeddedJobs:
     async def schedules(self) -> list[Scheduled]:
         return self._timetable.schedules()
 
-    async def tick(self, now_ms: int) -> Ticked:
-        return self._timetable.tick(now_ms)
+    async def tick(self, jobs: Collection[str], now_ms: int) -> Ticked:
+        return self._timetable.tick(jobs, now_ms)
 
     async def enqueue(self, new: NewRun, now_ms: int) -> Run:
         return self._queue.enqueue(new, now_ms)
@@ -63,7 +63,7 @@ class EmbeddedJobs:
     async def let_go(self, holding: Holding) -> None:
         self._slots.release(holding.lock, holding.slot, holding.token)
 
-    def heartbeat(self, worker: str, lost: Callable[[], None]) -> AbstractContextManager[None]:
+    def heartbeat(self, worker: str, lost: Callable[[], object]) -> AbstractContextManager[None]:
         return self._slots.heartbeat(self._store.path, worker, lost)
 
     async def close(self) -> None:

@@ -22,8 +22,9 @@ class Jobs(Protocol):
     async def schedules(self) -> list[Scheduled]:
         """All of them, by name."""
 
-    async def tick(self, now_ms: int) -> Ticked:
-        """Queue what is due, each due time once, whoever ticks, however often, and also after the clock went back."""
+    async def tick(self, jobs: Collection[str], now_ms: int) -> Ticked:
+        """Queue what is due of these jobs: each due time once, whoever ticks, however often, and also after the clock
+        went back."""
 
     async def enqueue(self, new: NewRun, now_ms: int) -> Run:
         """Queue a run; the one that is there already where its key or its id is known."""
@@ -55,7 +56,7 @@ class Jobs(Protocol):
     async def let_go(self, holding: Holding) -> None:
         """Give a slot back; nothing where it was lost meanwhile."""
 
-    def heartbeat(self, worker: str, lost: Callable[[], None]) -> AbstractContextManager[None]:
+    def heartbeat(self, worker: str, lost: Callable[[], object]) -> AbstractContextManager[None]:
         """Renew, from a thread of its own, all that the worker holds, until the block ends. `lost` is called once, in
         that thread, where nothing could be renewed for as long as a lease lasts: the worker must stop."""
 

@@ -51,7 +51,7 @@ class Slots:
         return self._clock.mono_us() + int(self._ttl_s * 1_000_000)
 
     @contextmanager
-    def heartbeat(self, path: Path, worker: str, lost: Callable[[], None]) -> Iterator[None]:
+    def heartbeat(self, path: Path, worker: str, lost: Callable[[], object]) -> Iterator[None]:
         """See Jobs.heartbeat. A thread, so that arithmetic that holds up the loop loses no lease."""
         ended = threading.Event()
         beating = threading.Thread(target=self._beat, args=(path, worker, lost, ended), daemon=True)
@@ -62,7 +62,7 @@ class Slots:
             ended.set()
             beating.join()
 
-    def _beat(self, path: Path, worker: str, lost: Callable[[], None], ended: threading.Event) -> None:
+    def _beat(self, path: Path, worker: str, lost: Callable[[], object], ended: threading.Event) -> None:
         renewed_us, pause_s = self._clock.mono_us(), self._ttl_s / 3
         with closing(JobStore(path)) as store:
             while not ended.wait(pause_s):

@@ -1,5 +1,7 @@
 """The schedules of the embedded store: what is due is queued, each due time once."""
 
+from collections.abc import Collection
+
 from flyball.jobs import job_sql as sql
 from flyball.jobs.cron import cron
 from flyball.jobs.misfire import judge
@@ -31,11 +33,12 @@ class Timetable:
     def _scheduled(self) -> list[tuple[Scheduled, int]]:
         return [scheduled_of(row) for row in self._store.rows(sql.SCHEDULES)]
 
-    def tick(self, now_ms: int) -> Ticked:
+    def tick(self, jobs: Collection[str], now_ms: int) -> Ticked:
         queued, missed = list[Run](), list[Missed]()
         with self._store.transaction():
             for one, looked_ms in self._scheduled():
-                self._look(one, looked_ms, now_ms, queued, missed)
+                if one.schedule.job in jobs:
+                    self._look(one, looked_ms, now_ms, queued, missed)
             self._queue.forget(now_ms)
         return Ticked(tuple(queued), tuple(missed))
 

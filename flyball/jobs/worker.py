@@ -4,6 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from base.errors import FlyballError
 from flyball.jobs.errors import LeaseLost
@@ -27,27 +28,41 @@ class Worker:
         self.me = uuid.uuid4().hex
         self._jobs, self._works, self._now_ms = jobs, works, now_ms
         self._at_work: dict[asyncio.Task[str], Claimed] = {}
+        self._lapsed = False
 
-    async def run_due(self) -> None:
-        """Do all that is queued, until nothing is left to do. Cancelled, it gives back what has not ended: that goes
-        on with the next worker. Raises JobsUnavailable."""
+    async def run_due(self, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Do all that is queued, until nothing is left to do; `meanwhile` is called now and then while runs go on.
+
+        Cancelled, it gives back what has not ended: that goes on with the next worker. Raises JobsUnavailable.
+        """
+        self._lapsed = False
+        await self._jobs.reap(self._now_ms())
+        if await self._claimed_all():
+            loop = asyncio.get_running_loop()
+            with self._jobs.heartbeat(self.me, partial(loop.call_soon_threadsafe, self._lapse)):
+                await self._work_on(meanwhile)
+
+    async def _work_on(self, meanwhile: Callable[[], Awaitable[None]] | None) -> None:
         try:
-            await self._jobs.reap(self._now_ms())
-            while await self._claimed_all() or self._at_work:
+            while self._at_work:
                 await asyncio.wait(self._at_work, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
                 await self._end_done()
                 await self._heed()
+                if meanwhile is not None:
+                    await meanwhile()
+                if not self._lapsed:
+                    await self._claimed_all()
         finally:
-            await self._give_back()
+            self._cancel_all()
+            await asyncio.gather(*self._at_work, return_exceptions=True)
+            await self._end_done()
 
     async def _claimed_all(self) -> bool:
-        """Begin what can be begun; whether anything was."""
-        began = False
+        """Begin what can be begun; whether anything is at work."""
         while (claimed := await self._jobs.claim(self.me, tuple(self._works), self._now_ms())) is not None:
             work = asyncio.ensure_future(self._works[claimed.run.job](claimed.run))
             self._at_work[work] = claimed
-            began = True
-        return began
+        return bool(self._at_work)
 
     async def _heed(self) -> None:
         """Cancel what is no longer wanted, or no longer ours."""
@@ -55,10 +70,32 @@ class Worker:
             if await self._jobs.wanted(claimed) != "go on":
                 task.cancel()
 
+    def _lapse(self) -> None:
+        """No heartbeat got through for too long: another worker may begin what we have."""
+        self._lapsed = True
+        self._cancel_all()
+
+    def _cancel_all(self) -> None:
+        for task in self._at_work:
+            task.cancel()
+
     async def _end_done(self) -> None:
         for task in [task for task in self._at_work if task.done()]:
             claimed = self._at_work.pop(task)
-            await self._end(claimed, *_ended(task))
+            await self._end(claimed, *await self._ended(task, claimed))
+
+    async def _ended(self, task: "asyncio.Task[str]", claimed: Claimed) -> tuple[State, str]:
+        """What was cut off without anybody's wish is queued again."""
+        if task.cancelled():
+            unwanted = await self._jobs.wanted(claimed) == "cancel"
+            return ("cancelled", "") if unwanted else ("queued", "cut off")
+        match task.exception():
+            case None:
+                return "done", task.result()
+            case FlyballError() as e:
+                return "failed", e.said
+            case e:
+                return "failed", f"{type(e).__name__}: {e}"
 
     async def _end(self, claimed: Claimed, state: State, why: str) -> None:
         try:
@@ -67,26 +104,3 @@ class Worker:
             state, why = "failed", e.what
         level = logging.INFO if state == "done" else logging.WARNING
         LOG.log(level, "%s %s: %s%s", claimed.run.job, claimed.run.id, state, f", {why}" if why else "")
-
-    async def _give_back(self) -> None:
-        """What goes on is cancelled; a write in flight ends first. What was cut off is queued again."""
-        for task in self._at_work:
-            task.cancel()
-        await asyncio.gather(*self._at_work, return_exceptions=True)
-        for task, claimed in list(self._at_work.items()):
-            del self._at_work[task]
-            wanted = await self._jobs.wanted(claimed)
-            cut_off = task.cancelled() and wanted == "go on"
-            await self._end(claimed, *(("queued", "cut off") if cut_off else _ended(task)))
-
-
-def _ended(task: "asyncio.Task[str]") -> tuple[State, str]:
-    if task.cancelled():
-        return "cancelled", ""
-    match task.exception():
-        case None:
-            return "done", task.result()
-        case FlyballError() as e:
-            return "failed", e.said
-        case e:
-            return "failed", f"{type(e).__name__}: {e}"

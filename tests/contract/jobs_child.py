@@ -4,6 +4,7 @@ It does what is queued, each run for that many seconds, and prints a line when o
 """
 
 import asyncio
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -31,8 +32,7 @@ async def work(adapter: str, folder: Path, name: str, seconds: float) -> None:
     worker = Worker(jobs, {"tune": mark}, clock.wall_ms)
     task = asyncio.ensure_future(_forever(worker, name))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    with jobs.heartbeat(worker.me, lambda: print("lost", flush=True)):
-        await asyncio.wait({task})
+    await asyncio.wait({task})
     await jobs.close()
 
 
@@ -44,4 +44,5 @@ async def _forever(worker: Worker, name: str) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO)
     asyncio.run(work(sys.argv[1], Path(sys.argv[2]), sys.argv[3], float(sys.argv[4])))

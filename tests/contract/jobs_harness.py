@@ -14,6 +14,7 @@ from flyball.jobs.types import NewRun, Schedule
 from tests.kit.logs import ToldClock
 
 TTL_S = 6.0
+TUNE = ("tune",)
 NIGHT = Schedule("night", "tune", {"agent": "agent:tuner"}, "30 2 * * *", "UTC")
 
 

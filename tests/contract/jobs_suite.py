@@ -16,8 +16,8 @@ import pytest
 
 from flyball.jobs.errors import LeaseLost, ScheduleInvalid
 from flyball.jobs.port import Jobs
-from flyball.jobs.types import Claimed, Missed, State
-from tests.contract.jobs_harness import NIGHT, TTL_S, Office, at, new
+from flyball.jobs.types import Claimed, Missed, State, Ticked
+from tests.contract.jobs_harness import NIGHT, TTL_S, TUNE, Office, at, new
 
 Case = Callable[[Office], Awaitable[None]]
 CASES: dict[str, Case] = {}
@@ -48,11 +48,11 @@ async def dues(jobs: Jobs) -> list[int | None]:
 async def schedule__due_once(office: Office) -> None:
     jobs = await office.open()
     await jobs.put(NIGHT, at("01:00"))
-    assert (await jobs.tick(at("02:29:59"))).queued == ()
-    (run,) = (await jobs.tick(at("02:30"))).queued
+    assert (await jobs.tick(TUNE, at("02:29:59"))).queued == ()
+    (run,) = (await jobs.tick(TUNE, at("02:30"))).queued
     assert (run.id, run.due_ms, run.state) == (NIGHT.run_id(at("02:30")), at("02:30"), "queued")
     assert run.payload == NIGHT.payload
-    assert (await jobs.tick(at("02:30:30"))).queued == ()
+    assert (await jobs.tick(TUNE, at("02:30:30"))).queued == ()
     assert [one.next_ms for one in await jobs.schedules()] == [at("2026-03-03 02:30")]
 
 
@@ -60,7 +60,8 @@ async def schedule__due_once(office: Office) -> None:
 async def schedule__duplicate_tick(office: Office) -> None:
     one, other = await office.open(), await office.open()
     await one.put(NIGHT, at("01:00"))
-    ticks = [await jobs.tick(at("02:30")) for jobs in (one, other, one)]
+    assert await other.tick(["another job"], at("02:30")) == Ticked((), ())
+    ticks = [await jobs.tick(TUNE, at("02:30")) for jobs in (one, other, one)]
     assert [len(ticked.queued) for ticked in ticks] == [1, 0, 0]
     assert [ticked.missed for ticked in ticks] == [(), (), ()]
 
@@ -70,10 +71,10 @@ async def schedule__forward_two_hours(office: Office) -> None:
     """A jump over the due time is one that nobody was there for."""
     jobs = await office.open()
     await jobs.put(NIGHT, at("01:00"))
-    await jobs.tick(at("02:10"))
-    ticked = await jobs.tick(at("04:10"))
+    await jobs.tick(TUNE, at("02:10"))
+    ticked = await jobs.tick(TUNE, at("04:10"))
     assert (ticked.queued, ticked.missed) == ((), (Missed(NIGHT, at("02:30"), at("02:30")),))
-    assert (await jobs.tick(at("2026-03-03 02:30"))).queued
+    assert (await jobs.tick(TUNE, at("2026-03-03 02:30"))).queued
 
 
 @case
@@ -82,12 +83,12 @@ async def schedule__made_up_for(office: Office) -> None:
     jobs = await office.open()
     late = replace(EVERY_MINUTE, cron="*/20 * * * *", misfire="once", within_ms=30 * 60_000)
     await jobs.put(late, at("01:00"))
-    ticked = await jobs.tick(at("02:35"))
+    ticked = await jobs.tick(TUNE, at("02:35"))
     assert [run.due_ms for run in ticked.queued] == [at("02:20")]
     assert ticked.missed == (Missed(late, at("01:20"), at("02:00")),)
     night = replace(NIGHT, misfire="once", within_ms=30 * 60_000)
     await jobs.put(night, at("01:00"))
-    assert not [run for run in (await jobs.tick(at("03:01"))).queued if run.schedule == "night"]
+    assert not [run for run in (await jobs.tick(TUNE, at("03:01"))).queued if run.schedule == "night"]
 
 
 @case
@@ -95,10 +96,10 @@ async def schedule__back_two_hours(office: Office) -> None:
     """No due time comes twice, and none that is still to come is left out."""
     jobs = await office.open()
     await jobs.put(replace(NIGHT, cron="30 2,3 * * *"), at("01:00"))
-    await jobs.tick(at("02:30"))
+    await jobs.tick(TUNE, at("02:30"))
     await jobs.finish(await claimed(jobs), "done", "", at("02:31"))
     for moment in ("00:31", "02:30", "02:31", "03:30"):
-        await jobs.tick(at(moment))
+        await jobs.tick(TUNE, at(moment))
     assert await dues(jobs) == [at("02:30"), at("03:30")]
     assert sorted((await states(jobs)).values()) == ["done", "queued"]
 
@@ -107,10 +108,10 @@ async def schedule__back_two_hours(office: Office) -> None:
 async def schedule__overlapping_is_missed(office: Office) -> None:
     jobs = await office.open()
     await jobs.put(EVERY_MINUTE, at("01:00"))
-    assert len((await jobs.tick(at("01:01"))).queued) == 1
-    assert (await jobs.tick(at("01:02"))).missed == (Missed(EVERY_MINUTE, at("01:02"), at("01:02")),)
+    assert len((await jobs.tick(TUNE, at("01:01"))).queued) == 1
+    assert (await jobs.tick(TUNE, at("01:02"))).missed == (Missed(EVERY_MINUTE, at("01:02"), at("01:02")),)
     await jobs.finish(await claimed(jobs), "done", "", at("01:02:30"))
-    assert len((await jobs.tick(at("01:03"))).queued) == 1
+    assert len((await jobs.tick(TUNE, at("01:03"))).queued) == 1
 
 
 @case
@@ -118,7 +119,7 @@ async def schedule__unchanged_keeps_its_place(office: Office) -> None:
     jobs = await office.open()
     await jobs.put(NIGHT, at("01:00"))
     await jobs.put(NIGHT, at("02:30:01"))
-    assert len((await jobs.tick(at("02:30:02"))).queued) == 1
+    assert len((await jobs.tick(TUNE, at("02:30:02"))).queued) == 1
 
 
 @case
@@ -126,7 +127,7 @@ async def schedule__changed_counts_from_now(office: Office) -> None:
     jobs = await office.open()
     await jobs.put(NIGHT, at("01:00"))
     await jobs.put(replace(NIGHT, cron="0 2 * * *"), at("02:10"))
-    assert await jobs.tick(at("02:40")) == await jobs.tick(at("02:40"))
+    assert await jobs.tick(TUNE, at("02:40")) == await jobs.tick(TUNE, at("02:40"))
     assert await jobs.runs() == []
 
 
@@ -135,7 +136,7 @@ async def schedule__removed(office: Office) -> None:
     jobs = await office.open()
     await jobs.put(NIGHT, at("01:00"))
     await jobs.remove("night")
-    assert (await jobs.tick(at("02:30"))).queued == ()
+    assert (await jobs.tick(TUNE, at("02:30"))).queued == ()
     assert await jobs.schedules() == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from flyball.jobs.embedded import EmbeddedJobs
 from flyball.jobs.errors import JobsUnavailable
 from flyball.jobs.store import VERSION
-from tests.contract.jobs_harness import NIGHT, Office, at, new
+from tests.contract.jobs_harness import NIGHT, TUNE, Office, at, new
 from tests.contract.jobs_suite import CASES
 from tests.kit.logs import ToldClock
 
@@ -43,7 +43,7 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
         assert "room" in caught.value.hint
         assert await jobs.runs() == []
         db.execute("PRAGMA max_page_count=1000000")
-        assert len((await jobs.tick(at("02:30"))).queued) == 1
+        assert len((await jobs.tick(TUNE, at("02:30"))).queued) == 1
 
     Office("embedded", tmp_path).within(work)
 
