@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tune": ("flyball.cli.tune.commands", "Run a tuning pass, apply a plan, backtest policies."),
     "sentinel": ("flyball.cli.sentinel.commands", "Foresee exhaustion in a recorded series."),
     "event": ("flyball.cli.event.commands", "Declare load that you know of beforehand."),
+    "notify": ("flyball.cli.notify.commands", "Show who is told of what, and try whether it arrives."),
     "audit": ("flyball.cli.audit.commands", "Read, prove and verify the log."),
     "policy": ("flyball.cli.govern.policy", "Explain, test, lint and begin the policy."),
     "agent": ("flyball.cli.govern.agent", "List, show, suspend and resume agents."),

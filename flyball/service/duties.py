@@ -1,5 +1,7 @@
 """The one list of duties. Each part adds its own with one line here."""
 
+from flyball.notify.duty import NotificationsDuty
+from flyball.notify.receivers import receivers
 from flyball.service.duty import Duty
 from flyball.service.sweeps import ResolverDuty, VerifierDuty
 from flyball.service.watch import EventsDuty
@@ -8,4 +10,10 @@ from flyball.wiring import App
 
 def duties_of(app: App) -> list[Duty]:
     """Every duty of an opened installation, in the order in which those that are due at one moment run in a world."""
-    return [ResolverDuty(app), VerifierDuty(app), EventsDuty(app)]
+    told = receivers(app.settings["notify"])
+    return [
+        ResolverDuty(app),
+        VerifierDuty(app),
+        EventsDuty(app),
+        *([NotificationsDuty(app.context, told)] if told else []),
+    ]

@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 BASE = Path(__file__).parents[2] / "base"
-MODULES = {"__init__", "durations", "errors", "instants", "interrupts", "proxies", "quantities", "text"}
+MODULES = {
+    "__init__", "addresses", "durations", "errors", "instants", "interrupts", "proxies", "quantities", "text",
+}  # fmt: skip
 
 
 def test_no_module_joins_without_being_listed() -> None:

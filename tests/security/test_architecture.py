@@ -261,14 +261,16 @@ RULES = (
     rule("connection", lambda t: _attributes(t, r"\.(api|recall)$"),
          "tools.cluster.reader tools.cluster.writer", "await context.reader.api.request('PATCH')"),
     rule("commit", _commits,
-         "audit.log tools.approvals.approvals tools.approvals.plan_votes tools.events.declare tools.events.expiry"
+         "audit.log flyball.notify.cursor"
+         " tools.approvals.approvals tools.approvals.plan_votes tools.events.declare tools.events.expiry"
          " tools.path.attempts tools.path.context"
          " tools.path.executor tools.path.kill_switch tools.path.ledger tools.path.resolver"
          " tools.path.rollout_watcher tools.path.service_records tools.path.verifier tools.path.writing"
          " tools.plans.plans"
          " tools.reading.screening tools.toolbox.governed tools.toolbox.recorder",
          "await app.log.commit((r,))"),
-    rule("records", lambda t: _attributes(t, r"\blog\.draft$"), "tools.approvals.plan_votes tools.events.records"
+    rule("records", lambda t: _attributes(t, r"\blog\.draft$"), "flyball.notify.cursor"
+         " tools.approvals.plan_votes tools.events.records"
          " tools.path.context tools.path.journal tools.path.kill_switch tools.path.run_records"
          " tools.path.service_records tools.plans.records"
          " tools.reading.screening tools.toolbox.governed", "app.log.draft('annotation', actor=a)"),
@@ -289,7 +291,8 @@ RULES = (
     rule("approve", lambda t: _attributes(t, r"(approvals|plan_votes)\.(approve|deny|vote)$"),
          "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.commands",
          "await app.approvals.approve(h, who)"),
-    rule("out of the process", _leaves, "agents.models.transport tools.metrics.prometheus.access"
+    rule("out of the process", _leaves, "agents.models.transport flyball.notify.address flyball.notify.post"
+         " tools.metrics.prometheus.access"
          " tools.metrics.prometheus.address tools.metrics.prometheus.client", "import subprocess"),
     rule("private parts of others", _private,
          "audit.log audit.store.scan audit.tree flyball.cli.backtest.spread flyball.cli.kit.tree",
@@ -421,7 +424,8 @@ SECOND_WAYS = {
     "casbin in the policies' compiler": ("policies/second_casbin.py", "import casbin"),
     "openai in the model clients": ("agents/ops/second_model.py", "import openai"),
     "langgraph in the ops agent's graph": ("agents/tuner/second_graph.py", "import langgraph"),
-    "HTTP to Prometheus and to the model in their adapters": ("agents/second_prometheus.py", "import httpx2"),
+    "HTTP to Prometheus, to the model and to receivers in their adapters":
+        ("agents/second_prometheus.py", "import httpx2"),
     "arrays in forecasts and in the sandbox": ("tools/second_numpy.py", "import numpy"),
     "sqlmodel, sqlalchemy and alembic in the stores' models": ("audit/store/second_sql.py", "import alembic.op"),
     "a store runs compiled SQL": ("audit/store/second_model.py", "from audit.store.models import AuditEntry"),

@@ -1,27 +1,19 @@
 """Where Prometheus may be: one address, from configuration only, that cannot reach a machine's own credentials.
 
-Cloud metadata services (169.254.169.254 and its kin) hand out credentials to every caller inside. So the
-host is resolved here, each address is looked at, and the connection goes to one of those that were looked at: a
-name cannot change its mind between the look and the connection.
+The host is resolved here, each address is looked at (base/addresses.py says which are refused), and the connection
+goes to one of those that were looked at: a name cannot change its mind between the look and the connection.
 """
 
 import asyncio
-import ipaddress
 import socket
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from base.addresses import forbidden, loopback
 from tools.errors import MetricsUnavailable
 from tools.metrics.template_file import MetricsConfigInvalid
 
 _PORTS = {"http": 80, "https": 443}
-_METADATA = frozenset(
-    ipaddress.ip_address(text)
-    for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
-)
-"""Metadata services outside of the link-local ranges: Alibaba, Azure, Oracle, AWS and Google on IPv6."""
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +28,7 @@ class Address:
     @property
     def loopback(self) -> bool:
         """Whether nothing that is sent there leaves this machine, known without asking a name server."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return loopback(self.host)
 
     @property
     def netloc(self) -> str:
@@ -106,23 +95,3 @@ async def resolve(address: Address) -> tuple[str, ...]:
             code="ForbiddenAddress",
         )
     return ips
-
-
-def forbidden(text: str) -> bool:
-    """Link-local, multicast, unspecified and metadata addresses, also where IPv6 wraps an IPv4 one."""
-    ip = ipaddress.ip_address(text.partition("%")[0])
-    return any(_refused(one) for one in (ip, *_inner(ip)))
-
-
-def _refused(ip: _IP) -> bool:
-    return ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip in _METADATA
-
-
-def _inner(ip: _IP) -> tuple[_IP, ...]:
-    """IPv4 within IPv6: mapped (RFC 4291), 6to4 (RFC 3056), Teredo (RFC 4380), NAT64 (RFC 6052)."""
-    if isinstance(ip, ipaddress.IPv4Address):
-        return ()
-    wrapped = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-    if ip in _NAT64:
-        wrapped.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-    return tuple(one for one in wrapped if one is not None)
