@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from forecasting.vertical.jvm import Jvm
 from policies.types import Target
 
 
@@ -36,6 +37,8 @@ class Container:
     resources: Resources
     native_sidecar: bool = False
     restarts_on: tuple[str, ...] = ()
+    jvm: Jvm | None = None
+    """What the options of a JVM say of its memory: numbers; the options themselves stay with the adapter."""
 
     @property
     def listed_in(self) -> str:

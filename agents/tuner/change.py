@@ -11,6 +11,7 @@ from base.quantities import format_bytes, format_millicores
 from tools.arguments import Args, AutoscalerBoundsArgs, ScaleArgs
 from tools.cluster_types import Autoscaler, Workload
 from tools.errors import ArgumentsInvalid
+from tools.resource_arguments import VALUES
 
 SCALE, SET_BOUNDS = "scale", "set_autoscaler_bounds"
 PODS = ("replicas", "minReplicas")
@@ -33,6 +34,12 @@ class Move:
     field: str
     before: int | None
     after: int
+
+    @property
+    def argument(self) -> int | str:
+        """As the action's arguments have it: amounts of CPU and memory are quantities."""
+        value = VALUES.get(self.field)
+        return self.after if value is None else value.text(self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ class Change:
         moves = tuple(
             Move(m.dimension, m.field, m.before, numbers.get(m.dimension, m.after)) for m in self.moves
         )
-        values = {m.field: m.after for m in moves if m.dimension in numbers}
+        values = {m.field: m.argument for m in moves if m.dimension in numbers}
         args = checked(type(self.args), self.args.model_dump() | values)
         return Change(self.action, args, moves)
 

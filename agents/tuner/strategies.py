@@ -6,14 +6,19 @@ from agents.errors import StrategyUnknown
 from agents.tuner.forecast import Forecast
 from agents.tuner.hpa_formula import HpaFormula
 from agents.tuner.keep import Keep
+from agents.tuner.memory import MemoryLimit
 from agents.tuner.percentile_floor import PercentileFloor
 from agents.tuner.strategy import Aim, Strategy
+from agents.tuner.vertical_cpu import VerticalInPlace, VerticalTemplate
 
 STRATEGIES: Mapping[str, Callable[[Aim], Strategy]] = {
     "keep": Keep,
     "hpa-formula": HpaFormula,
     "forecast": Forecast,
     "percentile-floor": PercentileFloor,
+    "vertical-in-place": VerticalInPlace,
+    "vertical-template": VerticalTemplate,
+    "memory": MemoryLimit,
 }
 ALIASES: Mapping[str, str] = {"hpa": "hpa-formula"}
 """Names that older releases used."""

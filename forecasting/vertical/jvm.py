@@ -5,8 +5,6 @@ The options are those of HotSpot (java(1) of JDK 21): -Xmx and -XX:MaxHeapSize, 
 order in which HotSpot reads them: JAVA_TOOL_OPTIONS, then the command line (JDK_JAVA_OPTIONS comes before it), then
 _JAVA_OPTIONS. Variables that only start scripts read (JAVA_OPTS, CATALINA_OPTS, JVM_OPTS) count as the command
 line's begin.
-
-No command calls this yet: tests do.
 """
 
 import re

@@ -5,8 +5,6 @@ before it (at most 100 %), 30 % until two days are known. An OOM kill raises the
 100 MiB (VPA's bump), a second one within the window by x 1.5 and a third by x 2: a workload that was merely too
 small has what it needs after three. If it is killed yet again, raising does not help: it leaks, or a person must
 say how much it needs.
-
-No command calls this yet: tests do.
 """
 
 import math

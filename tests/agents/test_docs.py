@@ -13,7 +13,7 @@ import pytest
 
 from agents.ops.budget import Budget
 from agents.ops.events import Reason
-from agents.tuner import aim, least_cost, restraints, sizing, skipped
+from agents.tuner import aim, least_cost, restraints, sizing, skipped, vertical
 from agents.tuner.strategies import DEFAULT, STRATEGIES
 from agents.tuner.strategy import Aim
 from flyball.cli.chat import commands as chat_commands
@@ -74,7 +74,9 @@ def test_the_persons_commands() -> None:
 def test_why_codes() -> None:
     table = TUNING.split("## Why")[1].split("Exit code")[0]
     modules = {sys.modules[type(make(Aim(80))).__module__] for make in STRATEGIES.values()}
-    source = "".join(map(inspect.getsource, [skipped, aim, restraints, sizing, least_cost, *modules]))
+    source = "".join(
+        map(inspect.getsource, [skipped, aim, restraints, sizing, least_cost, vertical, *modules])
+    )
     documented = set(re.findall(r"`([a-z-]+)`", table)) - set(STRATEGIES) | {"owned-by-"}
     written = set(re.findall(r'f?"([a-z]+(?:-[a-z]+)+-?)[{"]', source)) | {
         "paused",

@@ -6,6 +6,8 @@ before the pod is at work and are not counted.
 """
 
 from base.quantities import millicores, whole_bytes
+from forecasting.vertical import jvm
+from forecasting.vertical.jvm import Jvm
 from tools.cluster.kinds import Object
 from tools.cluster_types import Container, Resources
 
@@ -20,6 +22,7 @@ def counted(pod_spec: Object) -> tuple[Container, ...]:
             resources(one.get("resources") or {}),
             native,
             _restarts_on(one),
+            _jvm(one),
         )
         for native, each in ((False, pod_spec.get("containers") or ()), (True, _native(pod_spec)))
         for one in each
@@ -74,6 +77,13 @@ def _restarts_on(container: Object) -> tuple[str, ...]:
     """Of CPU and memory those whose resize restarts it; without a resizePolicy none does."""
     policies = {one["resourceName"]: one["restartPolicy"] for one in container.get("resizePolicy") or ()}
     return tuple(name for name in ("cpu", "memory") if policies.get(name) == "RestartContainer")
+
+
+def _jvm(container: Object) -> Jvm | None:
+    """From its command line and the literal values of its environment; numbers only leave this function."""
+    words = [str(word) for key in ("command", "args") for word in container.get(key) or ()]
+    env = {str(one["name"]): str(one["value"]) for one in container.get("env") or () if one.get("value")}
+    return jvm.parse(words, env)
 
 
 def _native(pod_spec: Object) -> tuple[Object, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from forecasting.vertical.jvm import Jvm
 from tools.cluster import objects
 from tools.cluster.containers import counted, counted_statuses
 from tools.cluster_types import Container, Resources
@@ -97,3 +98,15 @@ def test_while_init_containers_run_their_restarts_are_the_pods() -> None:
     app = {"name": "app", "restartCount": 0}
     seen = objects.pod(pod(containerStatuses=[app], initContainerStatuses=[FAILED | {"name": "wait-db"}]))
     assert (seen.restarts, seen.last_exit, seen.last_exit_of) == (4, "Error", "wait-db")
+
+
+def test_of_a_jvms_options_numbers_leave_the_adapter_and_no_text() -> None:
+    env = [
+        {"name": "JAVA_TOOL_OPTIONS", "value": "-Xmx1g -Dpassword=hunter2"},
+        {"name": "X", "valueFrom": {}},
+    ]
+    spec = {"containers": [{"name": "app", "env": env, "args": ["-XX:MaxDirectMemorySize=64m", 7]}]}
+    (found,) = counted(spec)
+    assert found.jvm == Jvm(heap=1 << 30, percent=None, native=64 << 20)
+    assert "hunter2" not in repr(found)
+    assert counted({"containers": [{"name": "app"}]})[0].jvm is None
