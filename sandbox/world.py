@@ -52,6 +52,8 @@ class World:
         self._engine: Engine | None = None
         self.begun = False
         """Whether `open` found none there, and began it."""
+        self.is_driven = False
+        """Whether who waits on its clock lets its time pass (`driven`)."""
 
     @classmethod
     def open(cls, folder: Path) -> "World":
