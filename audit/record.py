@@ -13,6 +13,7 @@ Kind = Literal[
     "killswitch", "key.rotated", "log.opened", "clock.anomaly", "pinned.anomaly", "export.read", "log.pruned",
     "finding.opened", "finding.resolved", "event.declared", "event.ended", "notification.sent",
     "service.started", "service.stopped", "schedule.missed",
+    "agent.demoted", "agent.promoted", "agent.retired",
 ]  # fmt: skip
 
 Mode = Literal["live", "dry_run"]

@@ -117,7 +117,7 @@ async def open_app(settings: Settings, *, for_log: bool = False) -> AsyncIterato
             stop_files=stop_files(settings, place),
             metrics=parts.metrics,
         )
-        await context.journal.checks.kill_switch()
+        await context.journal.checks.switches()
         executor = Executor(context, parts.writer)
         toolbox = GovernedToolbox(context, executor, parts.usage, parts.metrics)
         yield App(

@@ -146,7 +146,6 @@ NOTIFIED = ClaimKey(
     "the number of the first record that the receiver was not yet told of, plus 1; 0: it was never told anything",
     ("equals", "set"),
 )
-
 ENVELOPE = ClaimKey(
     "envelope/",
     "a target's key",
@@ -155,11 +154,54 @@ ENVELOPE = ClaimKey(
     ("equals", "set"),
     "a write that is known never to have happened",
 )
+COOLED = ClaimKey(
+    "cooled/",
+    "a strategy, `/`, and a target's key",
+    "until when the strategy is not chosen for that workload again (Unix ms of the world)",
+    ("equals", "set"),
+)
+SCORE = ClaimKey(
+    "score/",
+    "a strategy, `/`, and a target's key",
+    "how its changes of that workload fared: from -1000000 (each made it worse) to 1000000; 0: nothing is known",
+    ("equals", "set"),
+    "each further verdict, either way",
+)
+WORSE = ClaimKey(
+    "worse/",
+    "a strategy, `/`, and a target's key",
+    "how many of its changes in a row made that workload worse: each doubles how long it cools",
+    ("equals", "set"),
+    "a change of it that is verified there",
+)
+ROLLBACKS = ClaimKey(
+    "rollbacks/",
+    "an agent",
+    "how many of its changes made something worse since its level was last changed",
+    ("equals", "set"),
+    "a demotion or a promotion, to 0",
+)
+ROLLED_BACK = ClaimKey(
+    "rolled_back/",
+    "an agent, `/`, and the number of the rollback, from 1",
+    "when that was (Unix ms of the world)",
+    ("set",),
+    "the rollback of that number after the next change of level",
+)
+LEVEL = ClaimKey(
+    "level/",
+    "an agent",
+    "how far it may act at most: 1 observe, 2 recommend, 3 approve, 4 autonomous; 0: as policy says",
+    ("equals", "set"),
+    "a person's promotion of it",
+)
+RETIRED = ClaimKey("retired/", "an agent", "1: it is retired, and never acts again", ("equals", "once"))
 
 ALL = (
     STOP, POLICY_EPOCH, CLOCK, CHANGED, TAINT, APPROVAL, ATTEMPT, NONCE,
     FENCE, BUSY, ENDED, RESOLVING, SETTLED, VERIFY, DENIED, PLAN,
     EVENT, FINDING, NOTIFIED, ENVELOPE,
+    COOLED, SCORE, WORSE, ROLLBACKS, ROLLED_BACK, LEVEL, RETIRED,
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from policies.decision import Decision, VerdictKind
 from policies.evaluate import Evaluation, obligations
 from policies.guards import GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
 from policies.guards.approval import may_vote
+from policies.guards.autonomy import keys as level_keys
 from policies.guards.envelope import keys as envelope_keys
 from policies.guards.kill_switch import keys as switch_keys
 from policies.guards.taint import key as taint_key
@@ -54,6 +55,7 @@ class Gate:
         mark = taint_key(request)
         return (
             *switch_keys(request),
+            *level_keys(request.principal.agent),
             POLICY_EPOCH.of(request.target.cluster),
             CLOCK.of(request.target.cluster),
             CHANGED.of(request.target.key),

@@ -1,18 +1,40 @@
-"""How far an agent acts by itself in a namespace of a cluster: observe, recommend, approve, autonomous."""
+"""How far an agent acts by itself in a namespace of a cluster: observe, recommend, approve, autonomous.
 
+Policy says it, and the log may say less: of an agent that was demoted, or is not promoted yet; one that is retired
+acts no more.
+
+A rollback within its deadline goes by policy alone: whoever made it worse puts it back, demoted or retired meanwhile.
+"""
+
+from policies.agent_levels import level_of
+from policies.claim_keys import LEVEL, RETIRED
 from policies.fields import Autonomy
-from policies.inputs import Refusal, ScreenInput
-from policies.types import ApprovalNeed
+from policies.inputs import DecisionInput, Refusal, ScreenInput
+from policies.types import ApprovalNeed, Claim
 
 _EXPIRES_S = 900
 
 
+def keys(agent: str | None) -> tuple[str, ...]:
+    """The log's integers that concern an agent; none for a person by hand."""
+    return () if agent is None else (LEVEL.of(agent), RETIRED.of(agent))
+
+
 def autonomy(ask: ScreenInput) -> Refusal | None:
-    """`observe` only reads, `recommend` may rehearse (dry-run) but not act."""
+    """`observe` only reads, `recommend` may rehearse (dry-run) but not act; who is retired does not even read.
+
+    What the log says is claimed as it was seen, so that a demotion between decision and commit wins.
+    """
     agent = ask.request.principal.agent
-    if agent is None or not ask.writes:
+    if agent is None:
         return None
+    if not _puts_back(ask):
+        if ask.values[RETIRED.of(agent)]:
+            return Refusal("autonomy", agent, f"{agent} is retired: nothing acts under that name")
+        ask.claims += [Claim("equals", key, ask.values[key]) for key in keys(agent)]
     level = _level(ask, agent)
+    if not ask.writes:
+        return None
     if level == "observe":
         at = ask.request.target
         return Refusal(
@@ -37,5 +59,12 @@ def owner_approval(ask: ScreenInput) -> tuple[ApprovalNeed, ...]:
 
 
 def _level(ask: ScreenInput, agent: str) -> Autonomy:
-    target = ask.request.target
-    return ask.snapshot.agents[agent].spec.autonomy_in(target.cluster, target.namespace)
+    spec, target = ask.snapshot.agents[agent].spec, ask.request.target
+    if _puts_back(ask):
+        return spec.autonomy_in(target.cluster, target.namespace)
+    return level_of(spec, target.cluster, target.namespace, ask.values[LEVEL.of(agent)])
+
+
+def _puts_back(ask: ScreenInput) -> bool:
+    """Before the read the request's own word is taken; after it, what the path has found true."""
+    return ask.situation.rollback if isinstance(ask, DecisionInput) else ask.request.undoes is not None

@@ -39,6 +39,13 @@ STORED = {
     "FINDING": "finding/",
     "NOTIFIED": "notified/",
     "ENVELOPE": "envelope/",
+    "COOLED": "cooled/",
+    "SCORE": "score/",
+    "WORSE": "worse/",
+    "ROLLBACKS": "rollbacks/",
+    "ROLLED_BACK": "rolled_back/",
+    "LEVEL": "level/",
+    "RETIRED": "retired/",
 }
 """As they stand in logs since 0.1. A line that changes here loses what older logs know."""
 

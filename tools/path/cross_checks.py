@@ -5,19 +5,36 @@ busy or stopped, and neither of the two is signed: one acts on them only where b
 |-----------------------------------------------|------------------------------------------------|
 | `attempt/`, `ended/`, `approval/`, `verify/`  | those of the request; `denied/` has one there  |
 | `busy/`, `changed/`, `verify/`                | those of the workload's newest live intent     |
-| `stop/`                                       | those of the kill switch, of every scope       |
+| `stop/`, `level/`, `retired/`                 | those of the kill switch, and of every agent   |
 
 The records of a request are proven by the signed tree as well: no edited vote, outcome or value from before is used.
 A record that was taken out of an index leads elsewhere than the integers, and so does an integer set by hand.
-Who changes both alike is found by `flyball audit verify`, which trusts neither.
+Who changes both alike is found by `flyball audit verify`, which trusts neither. So is who edits what the tuner learns
+(`cooled/`, `score/`, `worse/`): it chooses among what policy allows, so nothing more is done for it.
 """
 
 from collections.abc import Iterable, Mapping
 
 from audit.errors import LogTampered
 from audit.log import Entry, Log, Reads
+from audit.record import Kind
 from audit.replay import told
-from policies.claim_keys import APPROVAL, ATTEMPT, BUSY, CHANGED, DENIED, ENDED, STOP, VERIFY
+from policies.claim_keys import (
+    APPROVAL,
+    ATTEMPT,
+    BUSY,
+    CHANGED,
+    DENIED,
+    ENDED,
+    LEVEL,
+    RETIRED,
+    STOP,
+    VERIFY,
+)
+
+SWITCHES = (STOP, LEVEL, RETIRED)
+"""The families of integers that hold people's and policy's no to scopes and agents."""
+_TELL: tuple[Kind, ...] = ("killswitch", "agent.demoted", "agent.promoted", "agent.retired")
 
 
 class CrossChecks:
@@ -26,7 +43,7 @@ class CrossChecks:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._switched: dict[str, int] = {}
-        """What the records of the kill switch led to, as far as this process has read them."""
+        """What the records of the switches led to, as far as this process has read them."""
         self._next = 0
 
     async def request(self, request_id: str) -> list[Entry]:
@@ -36,25 +53,26 @@ class CrossChecks:
         return entries
 
     async def before_write(self, key: str) -> None:
-        """The kill switch as below, and what is claimed of the workload `key`: it is what its newest live intent, and
+        """The switches as below, and what is claimed of the workload `key`: it is what its newest live intent, and
         how that ended, lead to."""
 
         def ask(reads: Reads) -> None:
-            self._kill_switch(reads)
+            self._switches(reads)
             _workload(reads, key)
 
         await self._log.at_one_moment(ask)
 
-    async def kill_switch(self) -> None:
-        """Every scope is as its records say."""
-        await self._log.at_one_moment(self._kill_switch)
+    async def switches(self) -> None:
+        """The kill switch of every scope, and the level of every agent, are as their records say."""
+        await self._log.at_one_moment(self._switches)
 
-    def _kill_switch(self, reads: Reads) -> None:
+    def _switches(self, reads: Reads) -> None:
         """Each record is read once in the life of this process."""
-        for entry in reads.find(kinds=("killswitch",), since_seq=self._next):
-            self._switched |= told([entry.record])
+        for entry in reads.find(kinds=_TELL, since_seq=self._next):
+            lead = told([entry.record])
+            self._switched |= {key: value for key, value in lead.items() if any(s.has(key) for s in SWITCHES)}
             self._next = entry.seq + 1
-        stored = reads.prefixed(STOP.prefix)
+        stored = {key: value for family in SWITCHES for key, value in reads.prefixed(family.prefix).items()}
         _agree(stored, self._switched, {*stored, *self._switched})
 
 
