@@ -92,6 +92,11 @@ class SimulatedCluster:
             _found(txn, key)
             return [objects.pod(p) for p in pods_of(txn, key)]
 
+    async def pods_of(self, targets: Sequence[Target]) -> dict[str, list[Pod]]:
+        keys = {target.key: key_for(target) for target in targets}
+        with self._asking(Key("pod", "", "")), self.world.store.read() as txn:
+            return {name: [objects.pod(p) for p in pods_of(txn, key)] for name, key in keys.items()}
+
     async def events(self, target: Target) -> list[ApiEvent]:
         key = key_for(target)
         with self._asking(key), self.world.store.read() as txn:

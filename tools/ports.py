@@ -41,6 +41,9 @@ class ClusterReader(Protocol):
         """Who stands at the top of the ownerReferences: what a lease is held on."""
 
     async def pods(self, target: Target) -> list[Pod]: ...
+    async def pods_of(self, targets: Sequence[Target]) -> dict[str, list[Pod]]:
+        """The pods of many workloads, by the target's key, in one list a namespace; none of one that is gone."""
+
     async def events(self, target: Target) -> list[ApiEvent]:
         """Events about the workload, its ReplicaSets, its autoscaler and its pods, oldest first."""
 

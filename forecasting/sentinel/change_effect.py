@@ -9,7 +9,7 @@ It counts if it is more than 10 % and at most 6 % of the moments of the last sev
 show as much (placebos; A. Abadie, A. Diamond, J. Hainmueller, J. Am. Stat. Assoc. 105 (2010)): each series tells its
 own rate of rollbacks for nothing. Where there are no placebos yet, if it is more than 2 MAD of the blocks before.
 
-No command calls this yet: tests do.
+The verdict on a change asks it (tools/path/effects.py).
 """
 
 from dataclasses import dataclass

@@ -37,6 +37,16 @@ async def read__list(c: ClusterUnderTest) -> None:
 
 
 @case
+async def read__pods_of(c: ClusterUnderTest) -> None:
+    """The pods of each, and none of another's with a like selector; of what is gone there are none."""
+    web, queue = await made(c, "web"), await made(c, "queue", kind="StatefulSet", replicas=1)
+    gone = web.model_copy(update={"name": "gone"})
+    found = await c.reader.pods_of([web, queue, gone])
+    each = {target.key: {pod.name for pod in await c.reader.pods(target)} for target in (web, queue)}
+    assert {key: {pod.name for pod in pods} for key, pods in found.items()} == {**each, gone.key: set()}
+
+
+@case
 async def read__kinds(c: ClusterUnderTest) -> None:
     """A list holds the kinds that are asked for and no other; of DaemonSets and Jobs there are none here."""
     await made(c, "web", replicas=1)

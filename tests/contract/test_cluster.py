@@ -2,7 +2,7 @@
 
 Where the two differ, the simulator is wrong.
 
-    read      workload, list, kinds, namespaces, selector, not_found, root_owner, identity
+    read      workload, list, pods_of, kinds, namespaces, selector, not_found, root_owner, identity
     scale     takes, dry_run, stale_version, other_uid, recreated, negative, gone, no_op
     template  resources, dry_run, stale_version, other_uid, request_above_limit, unknown_container, no_op
     moves     labels_not_generation, annotations_generation, annotations_statefulset, status_only_version

@@ -84,6 +84,9 @@ class ScriptedCluster:
         self.looks += 1
         return pods
 
+    async def pods_of(self, targets: Sequence[Target]) -> dict[str, list[Pod]]:
+        return {target.key: await self.pods(target) for target in targets}
+
     async def events(self, target: Target) -> list[ApiEvent]:
         return list(self.told)
 

@@ -22,7 +22,7 @@ class AwayCluster:
     async def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise self._why.recast(ClusterUnavailable)
 
-    namespaces = list_workloads = read = root_owner = pods = events = _refuse
+    namespaces = list_workloads = read = root_owner = pods = pods_of = events = _refuse
     autoscaler = autoscalers = restraints = resizable = usage = _refuse
 
 

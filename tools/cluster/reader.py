@@ -118,6 +118,20 @@ class KubernetesCluster:
         _keep(self._own, target.key, {pod.name: pod.uid for pod in found})
         return found
 
+    async def pods_of(self, targets: Sequence[Target]) -> dict[str, list[Pod]]:
+        for target in targets:
+            self._path(target)
+        namespaces = dict.fromkeys(target.namespace for target in targets)
+        lists = await asyncio.gather(*(self._pages.list(PODS, namespace, {}) for namespace in namespaces))
+        items = dict(zip(namespaces, lists, strict=True))
+        return self._pages.parse(
+            lambda: {
+                one.key: [objects.pod(obj) for obj in items[one.namespace] if objects.belongs(one, obj)]
+                for one in targets
+            },
+            f"pods of {len(targets)} workloads",
+        )
+
     async def own_pod(self, target: Target, name: str) -> Pod:
         """One pod by name. Raises NotFound where it is none of the workload's own."""
         path = path_of(_pod_target(target, name))

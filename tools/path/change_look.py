@@ -1,6 +1,6 @@
 """ChangeLook: how far the cluster is with one change of ours, as it is read now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,11 +47,12 @@ class ChangeLook:
             return RolloutProgress("superseded", 0, self._total, "it is not there any more")
         except ClusterUnavailable as e:
             return RolloutProgress(None, 0, self._total, f"the cluster cannot be asked: {e.what}")
-        found = self._judged(workload, pods)
+        found = self.progress(workload, pods)
         self._total = found.total
         return found
 
-    def _judged(self, workload: Workload, pods: list[Pod]) -> RolloutProgress:
+    def progress(self, workload: Workload, pods: Sequence[Pod]) -> RolloutProgress:
+        """How far it is by what was read."""
         intent = self._intent
         if intent.resource is not None and workload.uid != intent.resource.uid:
             return RolloutProgress("superseded", 0, self._total, "it is another object of the same name")

@@ -1,15 +1,18 @@
 """The verdict on a change: is the workload worse than before? A pure function of two looks at it.
 
-This is the plain form: each figure against its own value before the change. It knows neither seasons nor chance.
+Pods are compared with themselves before the change. So is a metric in the plain form, which knows neither seasons nor
+chance; where its history allows, an Effect judges it instead.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from policies.types import Judged
 from tools.cluster.rollout import RolloutProgress
 from tools.metrics.types import SPECS, Metric
+from tools.path.alarms import alarms
 from tools.path.vitals import Figure, Vitals
 
 VerdictWord = Literal["verified", "worse", "inconclusive"]
@@ -30,6 +33,24 @@ class Verdict:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """How a metric moved with the change, less its season: by `effect_ppm` of itself at least; `chance_ppm` of the
+    `placebos` (earlier moments, when nothing was changed) show as much, None where those are too few."""
+
+    worse: bool
+    effect_ppm: int
+    chance_ppm: int | None
+    placebos: int
+
+    def said(self, name: str) -> str:
+        """For a person."""
+        how = f"{name} {self.effect_ppm / 10_000:+.3g} % beside its season"
+        if self.chance_ppm is None:
+            return f"{how}, against twice the noise before"
+        return f"{how}; {self.chance_ppm / 10_000:.2g} % of {self.placebos} earlier moments show as much"
+
+
 def judge(
     before: Vitals,
     now: Vitals,
@@ -37,9 +58,10 @@ def judge(
     metrics: Mapping[Judged, int],
     since_ms: int,
     restarts: int = 0,
+    effects: Mapping[Judged, Effect] = MappingProxyType({}),
 ) -> Verdict:
     """Compare. `metrics` are the allowed ratios in ppm, `since_ms` is when the change was made, `restarts` in how
-    many pods it restarts a container on purpose.
+    many pods it restarts a container on purpose; a metric of which the effect is known is judged by that.
 
     Pods that were added and are not ready do not make it worse: as many as before are.
     """
@@ -49,26 +71,28 @@ def judge(
         return Verdict("inconclusive", why)
     if now.images != before.images:
         return Verdict("inconclusive", "another image runs since: what is seen may be its effect")
-    worse = [*_by_pods(before, now, restarts), *_by_metrics(before, now, metrics, since_ms)]
+    plain = {name: ppm for name, ppm in metrics.items() if name not in effects}
+    worse = [*_by_pods(before, now, restarts), *_by_metrics(before, now, plain, since_ms)]
+    worse += [effect.said(name) for name, effect in effects.items() if effect.worse]
     if progress.state in ("error", "infeasible"):
         worse.append(progress.detail)
     if worse:
         return Verdict("worse", "; ".join(worse))
-    unknown = list(_unknown(now, metrics, since_ms))
+    unknown = list(_unknown(now, plain, since_ms))
     if progress.state != "applied":
         unknown.append(f"not carried out yet: {progress.detail}")
     if unknown:
         return Verdict("inconclusive", "; ".join(unknown))
-    return Verdict("verified", ", ".join(_said(before, now, metrics)))
+    seasonal = [effect.said(name) for name, effect in effects.items()]
+    return Verdict("verified", ", ".join([*_said(before, now, plain), *seasonal]))
 
 
 def _by_pods(before: Vitals, now: Vitals, restarts: int) -> Iterable[str]:
     expected = min(before.ready, now.replicas)
     if now.ready < expected:
         yield f"{now.ready} of {now.replicas} ready, {expected} would be as before"
-    if now.oom_killed > before.oom_killed:
-        yield f"killed for memory: {before.oom_killed} -> {now.oom_killed} pods in {now.window_s} s"
-    elif now.restarted > before.restarted + restarts:
+    yield from alarms(before, now)
+    if now.oom_killed <= before.oom_killed and now.restarted > before.restarted + restarts:
         yield f"restarted: {before.restarted} -> {now.restarted} pods in {now.window_s} s"
 
 

@@ -1,7 +1,8 @@
-"""Verifier: gives the verdict that a change owes when it is due, and undoes what made the workload worse.
+"""Verifier: gives the verdict that a change owes, at once on harm and else when it is due, and undoes what made the
+workload worse.
 
-The waiting command does that, or the next one that opens the log. The undo takes the same path as everything;
-VERIFY is free when it has ended.
+`flyball serve` does that, or the waiting command, or the next one that opens the log. The undo takes the same path as
+everything; VERIFY is free when it has ended.
 """
 
 from collections.abc import AsyncIterator
@@ -14,14 +15,15 @@ from audit.record import Actor, Record
 from policies.claim_keys import VERIFY
 from policies.types import Claim
 from tools.errors import ClusterUnavailable, ToolError
-from tools.path.change_look import ChangeLook
 from tools.path.context import Context
+from tools.path.demotion import counted
+from tools.path.judging import Judgement, Judging, promised_by
+from tools.path.learning import lesson_claims
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.put_back import Execute, PutBack, Tried
-from tools.path.rollback import applied_end
-from tools.path.verdict import Verdict, judge
-from tools.path.verification import promise_of, promises
-from tools.path.vitals import look
+from tools.path.verdict import Verdict
+from tools.path.verification import promises
+from tools.path.watched import Watched
 
 SYSTEM = Actor(type="system", id="flyball:verifier")
 
@@ -70,6 +72,8 @@ class Verifier:
 
     def __init__(self, context: Context, execute: Execute) -> None:
         self._c, self._put_back = context, PutBack(context, execute)
+        self._judging = Judging(context)
+        self._watched = Watched(context, self._judging)
 
     async def awaited(self) -> list[Awaited]:
         """What is owed on this cluster under this name of it, the next due first. Raises LogTampered where what is
@@ -79,16 +83,16 @@ class Verifier:
         return sorted((one for one in found if self._here(one.intent)), key=lambda one: one.due_ms)
 
     async def sweep(self) -> AsyncIterator[Verified]:
-        """Carry out all that is due, one by one. What cannot be asked now stays owed: the next sweep tries again.
+        """Carry out all that is due, and what shows harm before that, one by one. What cannot be asked now stays
+        owed: the next sweep tries again.
 
         Raises LogUnavailable; and LogTampered where the log contradicts itself, after what it does not concern.
         """
         contradiction: LogTampered | None = None
-        for one in await self.awaited():
-            if one.due_ms > self._c.now_ms():
-                break
+        for one in await self._pressing(await self.awaited()):
             try:
-                yield await self._carry_out(one)
+                if (found := await self._carry_out(one)) is not None:
+                    yield found
             except LogTampered as e:
                 contradiction = contradiction or e
             except ClusterUnavailable:  # nor will it answer for the others: each would wait as long
@@ -99,15 +103,21 @@ class Verifier:
             raise contradiction
 
     async def verify(self, intent: Entry) -> Verified | None:
-        """The verdict on one change: given now, or as another process has recorded it. None where it is not due, or
-        cannot be given now; then it stays owed. Raises LogUnavailable, LogTampered."""
+        """The verdict on one change: given now, or as another process has recorded it. None where it is not due and
+        shows no harm, or cannot be given now; then it stays owed. Raises LogUnavailable, LogTampered."""
         owed = next((one for one in await self.awaited() if one.intent.seq == intent.seq), None)
-        if owed is not None and owed.due_ms > self._c.now_ms():
-            return None
         try:
             return await (self._recorded(intent) if owed is None else self._carry_out(owed))
         except (ToolError, ClaimLost):
             return None
+
+    async def _pressing(self, owed: list[Awaited]) -> list[Awaited]:
+        """Those that are due, and after them the others that show harm in one look at all of them."""
+        now_ms = self._c.now_ms()
+        due = [one for one in owed if one.due_ms <= now_ms]
+        early = {one.intent.seq: one for one in owed if one.due_ms > now_ms}
+        alarmed = await self._watched.alarmed([(one.intent, one.due_ms) for one in early.values()])
+        return [*due, *(early[seq] for seq in alarmed)]
 
     async def _recorded(self, intent: Entry) -> Verified | None:
         found = await self._c.journal.of_intent(intent.record, ("action.verified", "action.rolled_back"))
@@ -120,9 +130,12 @@ class Verifier:
             intent, verdict, await self._put_back(intent, verdict.why)
         )  # ended: it is told, not redone
 
-    async def _carry_out(self, owed: Awaited) -> Verified:
+    async def _carry_out(self, owed: Awaited) -> Verified | None:
+        """None where it is not due, and no harm shows."""
         await self._c.journal.checks.request(owed.intent.record.request_id or "")
         verdict = await self._verdict(owed)
+        if verdict is None:
+            return None
         if verdict.word != "worse":
             return Verified(owed.intent, verdict)
         tried = await self._put_back(owed.intent, verdict.why)
@@ -144,42 +157,37 @@ class Verifier:
         where, cluster = intent.record.resource, self._c.cluster
         return where is not None and (where.cluster, where.cluster_uid) == (cluster.name, cluster.uid)
 
-    async def _verdict(self, owed: Awaited) -> Verdict:
-        intent = owed.intent.record
+    async def _verdict(self, owed: Awaited) -> Verdict | None:
         if owed.judged:
-            *_, said = await self._c.journal.of_intent(intent, ("action.verified",))
+            *_, said = await self._c.journal.of_intent(owed.intent.record, ("action.verified",))
             return _verdict_in(said.record)
-        promise, end = promise_of(intent), await applied_end(self._c.journal, owed.intent)
-        if promise is None or end is None:
-            what = "a verdict is owed on what promised none"
-            raise ToolError(what, where=f"record {owed.intent.seq}", hint="flyball audit verify")
-        change = ChangeLook(self._c, intent, end.after or {})
-        progress = await change.look()
-        found: dict[str, Any] = {"before": promise.before.document}
-        if progress.state == "superseded":
-            verdict = Verdict("inconclusive", progress.detail)
-        else:
-            now = await look(self._c, change.target, promise.after_s, promise.metrics)
-            since_ms = owed.due_ms - promise.after_s * 1000
-            restarts = change.restarts
-            verdict = judge(promise.before, now, progress, promise.metrics, since_ms, restarts)
-            found["now"] = now.document
-        await self._record(owed, found, verdict)
-        return verdict
+        one = await promised_by(self._c, owed.intent, owed.due_ms)
+        early = owed.due_ms > self._c.now_ms()
+        found = await (self._judging.at_once(one) if early else self._judging.at_deadline(one))
+        if found is None:
+            return None
+        await self._record(owed, found)
+        return found.verdict
 
-    async def _record(self, owed: Awaited, found: dict[str, Any], verdict: Verdict) -> None:
-        intent, labels = owed.intent.record, {"verdict": str(verdict.word)}
-        found = {"why": verdict.why[:1024], **found}
+    async def _record(self, owed: Awaited, judged: Judgement) -> None:
+        intent, verdict = owed.intent.record, judged.verdict
+        found = {"why": verdict.why[:1024], **judged.found}
+        labels = {"verdict": str(verdict.word)}
         record = self._c.journal.afterwards("action.verified", intent, found, labels, SYSTEM)
         key, left = VERIFY.of(intent.id), _OWED if verdict.word == "worse" else 0
-        await self._c.log.commit((record,), (Claim("equals", key, owed.due_ms), Claim("set", key, left)))
+        taught = await lesson_claims(self._c.log, intent, verdict.word, self._c.now_ms())
+        await self._c.log.commit(
+            (record,), (Claim("equals", key, owed.due_ms), Claim("set", key, left), *taught)
+        )
 
     async def _rolled_back(self, intent: Entry, verdict: Verdict, tried: Tried) -> None:
         labels = {"status": _WORDS[type(tried.result)]}
         why = {"why": tried.left or verdict.why[:1024]} | ({"manual": tried.manual} if tried.manual else {})
         record = self._c.journal.afterwards("action.rolled_back", intent.record, why, labels, SYSTEM)
+        agent = await counted(self._c, intent.record, SYSTEM)
         key = VERIFY.of(intent.record.id)
-        await self._c.log.commit((record,), (Claim("equals", key, _OWED), Claim("set", key, 0)))
+        claims = (Claim("equals", key, _OWED), Claim("set", key, 0), *agent.claims)
+        await self._c.log.commit((record, *agent.records), claims)
 
 
 def _verdict_in(record: Record) -> Verdict:

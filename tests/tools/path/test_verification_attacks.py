@@ -283,7 +283,7 @@ def test_a_cluster_that_stops_to_answer_is_asked_once(tmp_path: Path) -> None:
         one.cluster.script = [ClusterUnavailable("away", where="it")]
         before = one.cluster.looks
         assert await swept(one) == []
-        assert one.cluster.looks - before == 2  # one change: how far it is, and how the workload is
+        assert one.cluster.looks - before == 1  # one change, one look
         assert len(await one.verifier.awaited()) == 2
 
     within(tmp_path, work)

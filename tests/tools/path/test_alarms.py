@@ -1,0 +1,251 @@
+"""Harm that does not wait for the deadline, and what is not put down to the change.
+
+| what is seen before the deadline                          | what must be so                              |
+|-----------------------------------------------------------|----------------------------------------------|
+| a pod more is killed for memory, crashes, finds no room   | undone at once                               |
+| as many as before the change                              | waited for the deadline                      |
+| a pod that waits for a node, not yet for three minutes    | waited for                                   |
+| errors burn their budget 14.4 times as fast               | undone at once; not where they did before    |
+| the same, with another image or another writer since      | nothing at once; inconclusive at the deadline|
+| two changes at once in one namespace                      | one list for both                            |
+| harm in the list, gone when it is looked at again         | waited for                                   |
+| the cluster is away, the source of metrics is away        | nothing at once, and nothing is lost         |
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from policies.types import Target
+from tests.tools.path.test_verification import becomes, changed, due, replicas, swept, told, within
+from tests.tools.rig import WEB, Rig
+from tests.tools.workloads import pod, workload
+from tools.cluster_types import Condition, Pod
+from tools.errors import ClusterUnavailable, MetricsUnavailable
+from tools.metrics.types import Metric
+from tools.path.outcome import Applied
+from tools.path.vitals import GRACE_MS
+from tools.path.watched import read_all
+
+ROLLED_BACK = ["action.verified worse", "action.rolled_back applied"]
+
+
+def pending(one: Rig, for_ms: int) -> dict[str, Any]:
+    since = one.context.now_ms() - for_ms
+    no = Condition("PodScheduled", False, "Unschedulable", "0/3 nodes", since)
+    return {"phase": "Pending", "ready": False, "node": None, "unready": no}
+
+
+def one_shows(one: Rig, **of_it: Any) -> None:
+    """One pod of the changed workload is in trouble, the others are well."""
+    becomes(one)
+    seen, pods = one.cluster.script[-1]  # type: ignore[misc]
+    one.cluster.script = [(seen, [*pods[1:], pod("web-0", **of_it)])]
+
+
+async def early(one: Rig, seconds: int = 240) -> None:
+    one.clock.advance(seconds * 1000)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [
+        (
+            lambda one: {"last_exit": "OOMKilled", "last_exit_ms": one.context.now_ms()},
+            "killed for memory: 0 -> 1",
+        ),
+        (lambda one: {"waiting": "CrashLoopBackOff"}, "in CrashLoopBackOff: 0 -> 1 pods"),
+        (lambda one: pending(one, GRACE_MS), "no node has room: 0 -> 1 pods pending"),
+    ],
+)
+def test_harm_is_undone_at_once(tmp_path: Path, trouble: Callable[[Rig], dict[str, Any]], why: str) -> None:
+    async def work(one: Rig) -> None:
+        await changed(one)
+        await early(one)
+        one_shows(one, **trouble(one))
+        (found,) = await swept(one)
+        assert isinstance(found.rollback, Applied)
+        assert why in found.verdict.why
+        assert replicas(one) == 4
+        assert await told(one) == ROLLED_BACK
+        (record,) = await one.log.find(kinds=("action.verified",))
+        seen = record.record.observation or {}
+        assert seen["at_once"] is True
+        assert (seen["before"]["ready"], seen["now"]["window_s"]) == (4, 240)
+        assert await one.verifier.awaited() == []
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        lambda one: {},
+        lambda one: pending(one, GRACE_MS - 1),
+        lambda one: {"waiting": "ContainerCreating", "phase": "Pending", "ready": False},
+        lambda one: {"last_exit": "OOMKilled", "last_exit_ms": one.context.now_ms() - 241_000},
+    ],
+)
+def test_what_is_none_waits_for_the_deadline(
+    tmp_path: Path, trouble: Callable[[Rig], dict[str, Any]]
+) -> None:
+    async def work(one: Rig) -> None:
+        await changed(one)
+        await early(one)
+        one_shows(one, **trouble(one))
+        assert await swept(one) == []
+        assert (await told(one), replicas(one)) == ([], 8)
+        assert len(await one.verifier.awaited()) == 1
+
+    within(tmp_path, work)
+
+
+def test_as_many_as_before_are_not_the_changes_doing(tmp_path: Path) -> None:
+    async def work(one: Rig) -> None:
+        crashing = [pod("web-0", waiting="CrashLoopBackOff"), *(pod(f"web-{n}") for n in range(1, 4))]
+        one.cluster.script = [(workload(4), crashing)]
+        await changed(one)
+        await early(one)
+        one_shows(one, waiting="CrashLoopBackOff")
+        assert await swept(one) == []
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize("since", ["image", "writer", "gone"])
+def test_another_cause_leaves_it_to_the_deadline(tmp_path: Path, since: str) -> None:
+    async def work(one: Rig) -> None:
+        await changed(one)
+        await early(one)
+        one_shows(one, waiting="CrashLoopBackOff")
+        seen, pods = one.cluster.script[-1]  # type: ignore[misc]
+        other = {
+            "image": {"containers": (replace(seen.containers[0], image="registry.invalid/app:2"),)},
+            "writer": {"replicas": 9},
+            "gone": {"uid": "another"},
+        }
+        one.cluster.script = [(replace(seen, **other[since]), pods)]
+        assert await swept(one) == []
+        due(one)
+        (found,) = await swept(one)
+        assert found.verdict.word == "inconclusive"
+        assert found.rollback is None
+
+    within(tmp_path, work)
+
+
+BURNT = tuple([0] * 56 + [0] * 5 + [300_000] * 60)
+"""No errors in the hour before the change, then three tenths of the requests."""
+
+
+@pytest.mark.parametrize(
+    ("line", "undone"),
+    [
+        (BURNT, True),
+        (tuple([300_000] * 121), False),
+        (tuple([0] * 61 + [10_000] * 60), False),
+        (tuple([None] * 121), False),
+        ((), False),
+    ],
+    ids=["begins with the change", "burnt before", "too slow", "missing", "not served"],
+)
+def test_errors_that_burn_fast(tmp_path: Path, line: tuple[int | None, ...], undone: bool) -> None:
+    async def work(one: Rig) -> None:
+        await changed(one)
+        one.metrics.lines = {Metric.ERROR_RATE: line}
+        await early(one, 295)
+        becomes(one)
+        found = await swept(one)
+        assert bool(found) is undone
+        if undone:
+            assert "errors burn their budget" in found[0].verdict.why
+            assert isinstance(found[0].rollback, Applied)
+
+    within(tmp_path, work)
+
+
+def test_errors_are_asked_for_once_a_minute(tmp_path: Path) -> None:
+    async def work(one: Rig) -> None:
+        await changed(one)
+        becomes(one)
+        verifier, asked = one.verifier, []
+        for _ in range(24):
+            one.clock.advance(5_000)
+            assert [found async for found in verifier.sweep()] == []
+            asked.append(len(one.metrics.spans))
+        assert asked[-1] == 2
+
+    within(tmp_path, work)
+
+
+def test_what_is_gone_at_the_second_look_waits(tmp_path: Path) -> None:
+    """The list may be of before: nothing is undone on it alone."""
+
+    async def work(one: Rig) -> None:
+        await changed(one)
+        await early(one)
+        one_shows(one, waiting="CrashLoopBackOff")
+        shown = one.cluster.script[-1]
+        becomes(one)
+        one.cluster.looks, one.cluster.script = 0, [shown, one.cluster.script[-1]]
+        assert await swept(one) == []
+        assert one.cluster.looks == 2
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize("away", ["cluster", "metrics"])
+def test_what_cannot_be_asked_undoes_nothing(tmp_path: Path, away: str) -> None:
+    async def work(one: Rig) -> None:
+        await changed(one)
+        becomes(one)
+        await early(one)
+        if away == "cluster":
+            one.cluster.script = [ClusterUnavailable("away", where="it")]
+        else:
+            one.context.metrics = Away()  # type: ignore[assignment]
+        assert await swept(one) == []
+        assert len(await one.verifier.awaited()) == 1
+
+    within(tmp_path, work)
+
+
+class Away:
+    source = "away"
+
+    async def latest(self, *_: object) -> Any:
+        raise MetricsUnavailable("away", where="it")
+
+    history = latest
+
+
+class Listing:
+    """A namespace with two workloads; each call is counted."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    async def list_workloads(self, namespace: str | None, *_: object) -> list[Any]:
+        self.calls.append(f"list {namespace}")
+        return [workload(), replace(workload(), target=OTHER)]
+
+    async def pods_of(self, targets: list[Target]) -> dict[str, list[Pod]]:
+        self.calls.append(f"pods of {len(targets)}")
+        return {target.key: [pod(target.name)] for target in targets}
+
+
+OTHER = WEB.model_copy(update={"name": "queue"})
+
+
+def test_many_of_one_namespace_are_one_list() -> None:
+    async def work() -> None:
+        reader, gone = Listing(), WEB.model_copy(update={"name": "gone"})
+        seen = await read_all(reader, [WEB, OTHER, WEB, gone])  # type: ignore[arg-type]
+        assert reader.calls == ["list shop", "pods of 2"]
+        assert seen.keys() == {WEB.key, OTHER.key}
+
+    asyncio.run(work())

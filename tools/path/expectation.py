@@ -1,0 +1,66 @@
+"""What came of an expected effect: the figures that a change's proposer named, measured up to the verdict.
+
+They are recorded beside what was expected and decide nothing: a change is undone because it does harm, not because
+it did less good than was hoped.
+"""
+
+from collections.abc import Mapping
+
+from policies.types import Target
+from tools.errors import ToolError
+from tools.metrics.types import Metric, MetricsReader, Span
+
+STEP_S = 60
+BUSY_PPM = 850_000
+"""A minute counts as a violation where the pods use more than this share of the CPU that they ask for: what the twin
+aims at (forecasting.twin.rehearse)."""
+
+Line = tuple[int | None, ...]
+_WANTED: Mapping[str, tuple[Metric, ...]] = {
+    "replicas_mc": (Metric.REPLICAS,),
+    "cpu_requests_mc": (Metric.CPU_REQUESTS,),
+    "violations_after_ppm": (Metric.CPU_USAGE, Metric.CPU_REQUESTS),
+}
+"""Of which metrics each figure is made that can be held against what came."""
+
+
+async def came(
+    source: MetricsReader | None, target: Target, expected: Mapping[str, int], since_ms: int, now_ms: int
+) -> dict[str, int]:
+    """What came, of those expected figures that can be measured and are known."""
+    names = [name for name in expected if name in _WANTED]
+    end_ms = now_ms - now_ms % 1000
+    if source is None or not names or end_ms - since_ms < STEP_S * 1000:
+        return {}
+    span = Span(since_ms + STEP_S * 1000, end_ms, STEP_S)
+    lines = {m: await _line(source, m, target, span) for name in names for m in _WANTED[name]}
+    figures = {name: _figure(name, *(lines[metric] for metric in _WANTED[name])) for name in names}
+    return {name: v for name, v in figures.items() if v is not None}
+
+
+async def _line(source: MetricsReader, metric: Metric, target: Target, span: Span) -> Line:
+    try:
+        return (await source.history(metric, target, span)).values
+    except ToolError:
+        return ()
+
+
+def _figure(name: str, first: Line, second: Line = ()) -> int | None:
+    match name:
+        case "replicas_mc":
+            return _mean(first, 1000)
+        case "cpu_requests_mc":
+            return _mean(first, 1)
+        case _:
+            return _busy(first, second)
+
+
+def _mean(line: Line, scale: int) -> int | None:
+    known = [v for v in line if v is not None]
+    return round(scale * sum(known) / len(known)) if known else None
+
+
+def _busy(used: Line, asked: Line) -> int | None:
+    known = [(u, a) for u, a in zip(used, asked, strict=False) if u is not None and a]
+    busy = sum(u * 1_000_000 > BUSY_PPM * a for u, a in known)
+    return -(-1_000_000 * busy // len(known)) if known else None

@@ -1,0 +1,79 @@
+"""Watched: every change whose verdict is not due yet, looked at together: one list a namespace, however many."""
+
+from collections.abc import Mapping, Sequence
+
+from audit.log import Entry
+from policies.types import Target
+from tools.cluster_types import Pod, Workload
+from tools.errors import NotFound, ToolError
+from tools.path.context import Context
+from tools.path.judging import Judging, Promised, promised_by
+from tools.ports import ClusterReader
+
+BURN_MS = 60_000
+"""How often the errors of a workload are asked for: its samples are hardly newer."""
+
+Seen = Mapping[str, tuple[Workload, Sequence[Pod]]]
+"""By the target's key; what is gone is missing."""
+
+
+class Watched:
+    """Finds those that show harm. What it finds is looked at again before anything is done."""
+
+    def __init__(self, context: Context, judging: Judging) -> None:
+        self._c, self._judging = context, judging
+        self._burn_asked: dict[str, int] = {}
+        """When the errors behind an intent were asked for last."""
+
+    async def alarmed(self, owed: Sequence[tuple[Entry, int]]) -> list[int]:
+        """The record numbers of the changes (with when each is due) that show harm; none where the cluster cannot be
+        asked now. Raises LogUnavailable, LogTampered."""
+        try:
+            open_ones = [(entry.seq, await promised_by(self._c, entry, due_ms)) for entry, due_ms in owed]
+            seen = await read_all(self._c.reader, [one.change.target for _, one in open_ones])
+        except ToolError:
+            return []
+        self._forget({one.intent.id for _, one in open_ones})
+        return [seq for seq, one in open_ones if await self._harmed(one, seen)]
+
+    async def _harmed(self, one: Promised, seen: Seen) -> bool:
+        found = seen.get(one.change.target.key)
+        if found is None:
+            return False
+        return bool(one.harm(*found, self._c.now_ms())) or await self._burns(one)
+
+    async def _burns(self, one: Promised) -> bool:
+        now_ms, id = self._c.now_ms(), one.intent.id
+        if now_ms - self._burn_asked.get(id, one.since_ms) < BURN_MS:
+            return False
+        self._burn_asked[id] = now_ms
+        return bool(await self._judging.burns(one))
+
+    def _forget(self, open_ids: set[str]) -> None:
+        self._burn_asked = {id: at for id, at in self._burn_asked.items() if id in open_ids}
+
+
+async def read_all(reader: ClusterReader, targets: Sequence[Target]) -> Seen:
+    """The workloads with their pods: one by itself, several of one namespace by one list. Raises what ClusterReader
+    raises, but NotFound."""
+    by_namespace: dict[str | None, list[Target]] = {}
+    for target in dict.fromkeys(targets):
+        by_namespace.setdefault(target.namespace, []).append(target)
+    seen: dict[str, tuple[Workload, Sequence[Pod]]] = {}
+    for namespace, ones in by_namespace.items():
+        seen |= await (_one(reader, ones[0]) if len(ones) == 1 else _listed(reader, namespace, ones))
+    return seen
+
+
+async def _one(reader: ClusterReader, target: Target) -> Seen:
+    try:
+        return {target.key: (await reader.read(target), await reader.pods(target))}
+    except NotFound:
+        return {}
+
+
+async def _listed(reader: ClusterReader, namespace: str | None, targets: Sequence[Target]) -> Seen:
+    workloads = {one.target.key: one for one in await reader.list_workloads(namespace)}
+    there = [target for target in targets if target.key in workloads]
+    pods = await reader.pods_of(there)
+    return {target.key: (workloads[target.key], pods[target.key]) for target in there}
