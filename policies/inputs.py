@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from policies.evaluate import Evaluation
 from policies.patterns import Labels
-from policies.snapshot import Snapshot
+from policies.snapshot import Snapshot, Terms
 from policies.types import Approval, ApprovalNeed, Claim, Headroom, Observation, Request, Situation
 
 
@@ -46,3 +46,7 @@ class DecisionInput(ScreenInput):
     needs: tuple[ApprovalNeed, ...] = ()
     pending: tuple[ApprovalNeed, ...] = ()
     headroom: tuple[Headroom, ...] = ()
+    terms: Terms | None = None
+    """Of a move inside an envelope: what stands in place of the rules' cooldown."""
+    covered: tuple[Approval, ...] = ()
+    """The votes that its envelope had: what they were given for is not asked again."""

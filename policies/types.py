@@ -283,12 +283,31 @@ class Headroom:
 
 
 @dataclass(frozen=True, slots=True)
+class Leased:
+    """The envelope that a request names by `under`, as the executor has found it in the log: applied to this very
+    object, for this agent and human, narrowed by what the object bears.
+
+    `mark` is what the log's integer must be while it is the newest; `ended` says why it is over before `until_ms`,
+    empty where it is not; `votes` are those that were spent on it.
+    """
+
+    low: int
+    high: int
+    floor: int
+    until_ms: int
+    mark: int
+    ended: str = ""
+    votes: tuple[Approval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """Everything the pure gate cannot know by itself.
 
     `now_ms` is the world's time (Unix ms), `values` the log's integers at `Gate.keys(request)`, `lease` the
     key and fencing token under which the executor holds the workload, `nonce` fresh randomness, `rollback`
-    true where the executor has verified that this request restores a recorded pre-image in time.
+    true where the executor has verified that this request restores a recorded pre-image in time; `leased` the
+    envelope that it names, or `not_leased` why there is none.
     """
 
     now_ms: int
@@ -297,3 +316,5 @@ class Situation:
     nonce: str
     attempt: int = 1
     rollback: bool = False
+    leased: Leased | None = None
+    not_leased: str = ""

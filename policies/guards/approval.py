@@ -21,7 +21,7 @@ def approval(case: DecisionInput) -> Refusal | None:
         votes = _votes(need, case)
         if len(votes) < need.count:
             pending.append(need)
-        used.update((vote.id, vote) for vote in votes)
+        used.update((vote.id, vote) for vote in votes if vote not in case.covered)
     case.pending = tuple(pending)
     for vote in used.values():
         case.claims.append(Claim("once", APPROVAL.of(vote.id)))
@@ -51,12 +51,11 @@ def may_vote(
 
 
 def _votes(need: ApprovalNeed, case: DecisionInput) -> list[Approval]:
-    """At most `count` votes that count for `need`, of as many people."""
+    """At most `count` votes that count for `need`, of as many people; first those that the envelope had."""
     people: dict[str, Approval] = {}
-    for vote in sorted(case.approvals, key=lambda vote: vote.id):
-        if _binds(vote, need, case) and may_vote(
-            case.snapshot, case.request, need.role, need.local, vote.by, vote.groups
-        ):
+    own = (vote for vote in sorted(case.approvals, key=lambda vote: vote.id) if _binds(vote, need, case))
+    for vote in (*case.covered, *own):
+        if may_vote(case.snapshot, case.request, need.role, need.local, vote.by, vote.groups):
             people.setdefault(vote.by.casefold(), vote)
     return list(people.values())[: need.count]
 

@@ -7,7 +7,7 @@ from policies.types import Claim
 
 
 def cooldown(case: DecisionInput) -> Refusal | None:
-    """The longest cooldown of the fitting rules; a rollback is exempt.
+    """The longest cooldown of the fitting rules, or inside an envelope its own; a rollback is exempt.
 
     Without one the change is noted all the same, for a rule that has one later. What moves nothing is no change:
     it neither waits nor makes the next one wait (and the path sends nothing of it).
@@ -16,7 +16,7 @@ def cooldown(case: DecisionInput) -> Refusal | None:
         return None
     name, now = CHANGED.of(case.request.target.key), case.now_ms
     last = case.values[name]
-    gap, rule = (0, None) if case.situation.rollback else cooldown_ms(case.evaluations)
+    gap, rule = (0, None) if case.situation.rollback else _gap(case)
     if last and gap and now - last < gap:
         left = -(-(gap - (now - last)) // 1000)
         return Refusal("cooldown", rule, f"changed {(now - last) // 1000}s ago: wait {left}s more")
@@ -25,3 +25,8 @@ def cooldown(case: DecisionInput) -> Refusal | None:
     else:
         case.claims.append(Claim("set", name, max(now, last)))
     return None
+
+
+def _gap(case: DecisionInput) -> tuple[int, str | None]:
+    """The time that must lie between, and the rule that says so; inside an envelope that of its own."""
+    return cooldown_ms(case.evaluations) if case.terms is None else (case.terms.cooldown_ms, None)

@@ -1,13 +1,15 @@
-"""A leased range: who may ask for it, and which one is in force on a workload.
+"""A leased range: who may ask for it, and what moves inside of it.
 
 The log's integer (claim_keys.ENVELOPE) names the request that leased the newest one or ended it. It is set in the
-commit of the intent, so that of two leases one wins, and what moves by an older one loses its claim.
+commit of the intent, so that of two leases one wins, and what moves by an older one loses its claim. Which range is
+in force the executor finds in the log, never in the request; everything else of a move is judged as of any action.
 """
 
 from policies.claim_keys import ENVELOPE, first_bits
-from policies.envelopes import END, SET
+from policies.envelopes import END, MOVED, SET, terms_of
 from policies.inputs import DecisionInput, Refusal
-from policies.types import Claim, Request
+from policies.snapshot import Terms
+from policies.types import Claim, Delta, Leased, Request
 
 
 def keys(request: Request) -> tuple[str, ...]:
@@ -17,10 +19,16 @@ def keys(request: Request) -> tuple[str, ...]:
 
 
 def envelope(case: DecisionInput) -> Refusal | None:
-    """An agent leases for itself only, and a person for an agent that policy names."""
+    """Of a lease: an agent leases for itself only, and a person for an agent that policy names. Of a request that
+    names an envelope: it is a move inside the one in force, or puts its floor back once that is over."""
     request = case.request
-    if request.action not in (SET, END):
-        return None
+    if request.action in (SET, END):
+        return _lease(case)
+    return None if request.under is None else _under(case)
+
+
+def _lease(case: DecisionInput) -> Refusal | None:
+    request = case.request
     asks, mover = request.principal.agent, request.args.get("agent")
     if asks not in (None, mover):
         return Refusal("envelope", None, f"{asks} leases for itself only, not for {mover}")
@@ -28,4 +36,49 @@ def envelope(case: DecisionInput) -> Refusal | None:
         return Refusal("envelope", None, f"{mover} is not an agent of this policy: nobody could move in it")
     (key,) = keys(request)
     case.claims += [Claim("equals", key, case.values[key]), Claim("set", key, first_bits(request.digest))]
+    return None
+
+
+def _under(case: DecisionInput) -> Refusal | None:
+    leased = case.situation.leased
+    if leased is None:
+        return Refusal("envelope", None, case.situation.not_leased or "no envelope is leased to it")
+    (key,) = keys(case.request)
+    if case.values[key] != leased.mark:
+        return Refusal("envelope", None, "the envelope was ended, or another one has taken its place")
+    case.claims.append(Claim("equals", key, leased.mark))
+    move = case.seen.deltas[0] if len(case.seen.deltas) == 1 else None
+    if move is None or move.dimension not in MOVED or move.before is None or move.after is None:
+        return Refusal("envelope", None, f"{case.request.action} is no move inside an envelope")
+    case.covered = leased.votes
+    if leased.ended or case.now_ms >= leased.until_ms:
+        return _put_back(case, leased, move, key)
+    return _move(case, leased, move)
+
+
+def _put_back(case: DecisionInput, leased: Leased, move: Delta, key: str) -> Refusal | None:
+    """The least number from before the lease, once. Replicas are only raised to it: nobody watches the demand any
+    more; an HPA's floor is set to it, since the HPA does."""
+    floor, before = leased.floor, move.before or 0
+    allowed = {before, floor if move.dimension == "minReplicas" else max(before, floor)}
+    if move.after not in allowed:
+        over = leased.ended or "its time is over"
+        return Refusal("envelope", None, f"{over}: only its floor, {floor}, can be put back")
+    case.terms = Terms(cooldown_ms=0, moves=1, max_step=None)
+    case.claims.append(Claim("set", key, 0))
+    return None
+
+
+def _move(case: DecisionInput, leased: Leased, move: Delta) -> Refusal | None:
+    before, after = move.before or 0, move.after or 0
+    if not leased.low <= after <= leased.high:
+        return Refusal(
+            "envelope", None, f"{after} lies outside of the envelope, {leased.low} to {leased.high}"
+        )
+    case.terms = terms = terms_of(case, leased)
+    if terms is None:
+        return Refusal("envelope", None, "policy would not lease this envelope any more: ask for a new one")
+    if terms.max_step is not None and abs(after - before) > terms.max_step:
+        return Refusal("envelope", None, f"envelope.maxStep = {terms.max_step}, not {before} to {after}")
+    case.expires_ms = min(case.expires_ms, leased.until_ms)
     return None

@@ -6,12 +6,25 @@ from typing import Any
 
 import pytest
 
-from policies.claim_keys import ENVELOPE, first_bits
+from policies.claim_keys import CHANGED, ENVELOPE, first_bits
 from policies.errors import PolicyInvalid
 from policies.loader import compile_texts
 from policies.rule_tests import run
-from policies.types import ActionInfo, Claim, Delta, Observation, Request
-from tests.kit.policies import CATALOGUE, PEOPLE, agent, ask, binding, decide, policy, rule, seen, text
+from policies.types import ActionInfo, Claim, Delta, Leased, Observation, Request
+from tests.kit.policies import (
+    CATALOGUE,
+    NOW,
+    PEOPLE,
+    agent,
+    ask,
+    binding,
+    decide,
+    policy,
+    rule,
+    seen,
+    text,
+    vote,
+)
 
 ENVELOPES = (
     ActionInfo("set_envelope", "write", ("minReplicas", "maxReplicas", "lease")),
@@ -114,6 +127,104 @@ def test_what_an_operator_may_get_wrong_does_not_load(spec: dict[str, Any], says
     with pytest.raises(PolicyInvalid) as refused:
         in_force(leasing(**spec))
     assert says in str(refused.value)
+
+
+def held(request: Request, **more: Any) -> Leased:
+    base = {"low": 3, "high": 7, "floor": 4, "until_ms": NOW + 3_600_000, "mark": 77}
+    return Leased(**{**base, **more})
+
+
+def moving(to: int, leased: Leased | None, *, before: int = 4, mark: int = 77, **more: Any) -> Any:
+    request = ask("agent:ops", to, under="intent-1")
+    key = ENVELOPE.of(request.target.key)
+    snapshot = in_force(leasing(envelope={**TERMS, "maxStep": 2}), rule(cooldown="30m"))
+    found = {key: mark, CHANGED.of(request.target.key): NOW - 90_000}
+    delta = Delta("replicas", "", before, to)
+    return decide(snapshot, request, seen(request, delta), found=found, leased=leased, **more)
+
+
+def test_a_move_keeps_the_claim_and_the_cooldown_of_its_envelope() -> None:
+    request = ask("agent:ops", 5, under="intent-1")
+    found = moving(5, held(request))
+    assert found.verdict == "allow", found.detail
+    assert Claim("equals", ENVELOPE.of(request.target.key), 77) in found.claims
+    assert Claim("min_gap", CHANGED.of(request.target.key), NOW, 60_000) in found.claims
+
+
+@pytest.mark.parametrize(("to", "more", "says"), [
+    (8, {}, "8 lies outside of the envelope, 3 to 7"),
+    (2, {}, "2 lies outside of the envelope, 3 to 7"),
+    (7, {}, "envelope.maxStep = 2, not 4 to 7"),
+    (5, {"ended": "it was ended"}, "it was ended: only its floor, 4"),
+    (5, {"until_ms": NOW}, "its time is over: only its floor, 4"),
+    (5, {"mark": 78}, "another one has taken its place"),
+    (5, {"high": 13}, "would not lease this envelope any more"),
+    (5, {"until_ms": NOW + 90_000_000}, "would not lease this envelope any more"),
+])  # fmt: skip
+def test_what_lies_outside_of_an_envelope_is_no_move(to: int, more: dict[str, Any], says: str) -> None:
+    found = moving(to, held(ask("agent:ops", to), **more))
+    assert (found.verdict, found.stage) == ("deny", "envelope")
+    assert says in found.detail
+
+
+def test_a_request_that_names_an_envelope_which_is_none_is_denied() -> None:
+    found = moving(5, None, not_leased="it names no envelope")
+    assert (found.verdict, found.stage, found.detail) == ("deny", "envelope", "it names no envelope")
+    assert moving(5, None).verdict == "deny"
+
+
+def test_no_decision_outlives_its_envelope() -> None:
+    until = NOW + 5_000
+    found = moving(5, held(ask("agent:ops", 5), until_ms=until))
+    assert (found.verdict, found.expires_ms) == ("allow", until)
+    assert found.permit.expires_ms == until
+
+
+def test_the_floor_is_put_back_once_and_closes_the_envelope() -> None:
+    request = ask("agent:ops", 4, under="intent-1")
+    found = moving(4, held(request, until_ms=NOW), before=3)
+    assert found.verdict == "allow", found.detail
+    key = ENVELOPE.of(request.target.key)
+    assert [claim for claim in found.claims if claim.key == key] == [
+        Claim("equals", key, 77),
+        Claim("set", key, 0),
+    ]
+
+
+@pytest.mark.parametrize("dimension", ["replicas", "minReplicas"])
+def test_only_an_hpas_floor_goes_down_to_it(dimension: str) -> None:
+    info = ActionInfo("set_autoscaler_bounds", "write", ("minReplicas",))
+    snapshot = policy(
+        *PEOPLE, leasing(), rule(),
+        rule("floors", actions=["set_autoscaler_bounds"], limits={"minReplicas": {"min": 2, "max": 12}}),
+        catalogue=(*ALL, info),
+    )  # fmt: skip
+    request = ask("agent:ops", 4, under="intent-1")
+    if dimension == "minReplicas":
+        task = request.principal.task
+        assert task is not None
+        wide = task.model_copy(update={"actions": (*task.actions, info.name)})
+        who = request.principal.model_copy(update={"task": wide})
+        request = request.model_copy(update={"action": info.name, "tool": info.name, "principal": who})
+    found = decide(
+        snapshot, request, seen(request, Delta(dimension, "", 6, 4)),
+        found={ENVELOPE.of(request.target.key): 77}, leased=held(request, ended="it was ended"),
+    )  # fmt: skip
+    assert found.verdict == ("allow" if dimension == "minReplicas" else "deny"), found.detail
+
+
+@pytest.mark.parametrize(("role", "verdict"), [("sre", "allow"), ("boss", "needs_approval")])
+def test_the_envelopes_votes_count_for_their_own_roles_only(role: str, verdict: str) -> None:
+    asked = rule(approval={"from": role, "when": "always"})
+    people = (binding("sre", ["human:bob"], "sre"), binding("boss", ["human:eve"], "boss"))
+    request = ask("agent:ops", 5, under="intent-1")
+    earlier = vote(ask("agent:ops", 9), expires_ms=NOW - 1)
+    found = decide(
+        in_force(leasing(), asked, *people), request, seen(request), found={ENVELOPE.of(request.target.key): 77},
+        leased=held(request, votes=(earlier,)),
+    )  # fmt: skip
+    assert found.verdict == verdict, found.detail
+    assert not [claim for claim in found.claims if claim.key.startswith("approval/")]
 
 
 def test_the_manuals_policy_loads_and_its_tests_pass() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from audit.errors import AuditError
 from base.interrupts import interrupted, shield_until_done
@@ -14,6 +15,7 @@ from tools.path.context import Context, denied
 from tools.path.delivery import Delivery
 from tools.path.endings import failed, manual, outcome_of, refused
 from tools.path.execution import Attempt, ExecutionContext
+from tools.path.leased import leased_to
 from tools.path.ledger import Ledger
 from tools.path.observe import observe
 from tools.path.outcome import Failed, Pending, Refused, Result
@@ -130,7 +132,8 @@ class AttemptRunner:
         labels = ctx.gate.snapshot.label_keys
         seen, workload = await observe(c.reader, ctx.cluster, ctx.spec, ctx.args, request.target, labels, now)
         rollback = await restores(c.journal, request, ctx.spec, seen, workload, now)
-        return Attempt(number, seen, workload, ctx.spec.describe(ctx.args, workload), rollback)
+        leased = await leased_to(c.journal, request, seen, workload)
+        return Attempt(number, seen, workload, ctx.spec.describe(ctx.args, workload), rollback, *leased)
 
     async def decide(
         self,
@@ -140,25 +143,25 @@ class AttemptRunner:
         values: Mapping[str, int],
     ) -> Decision:
         """The gate's answer on what was seen and on what the log holds."""
-        situation = self._situation(ctx, values, attempt.number, rollback=attempt.rollback)
-        return ctx.gate.decide(ctx.request, attempt.seen, votes, situation)
+        usual = self._situation(ctx, values, attempt.number)
+        found = replace(
+            usual, rollback=attempt.rollback, leased=attempt.leased, not_leased=attempt.not_leased
+        )
+        return ctx.gate.decide(ctx.request, attempt.seen, votes, found)
 
     async def judge(self, ctx: ExecutionContext, seen: Observation) -> Decision:
-        """The gate's answer on what was seen before: a first attempt, and no rollback."""
+        """The gate's answer on what was seen before: a first attempt, no rollback and no move inside an envelope."""
         votes = await self._c.journal.votes_of(ctx.request)
         values = self._c.as_announced(ctx.gate, await self._c.values(ctx.keys))
-        return ctx.gate.decide(ctx.request, seen, votes, self._situation(ctx, values, 1, rollback=False))
+        return ctx.gate.decide(ctx.request, seen, votes, self._situation(ctx, values, 1))
 
-    def _situation(
-        self, ctx: ExecutionContext, values: Mapping[str, int], number: int, *, rollback: bool
-    ) -> Situation:
+    def _situation(self, ctx: ExecutionContext, values: Mapping[str, int], number: int) -> Situation:
         return Situation(
             now_ms=self._c.now_ms(),
             values=values,
             lease=(ctx.held.key, ctx.held.token),
             nonce=self._c.nonce(),
             attempt=number,
-            rollback=rollback,
         )
 
     async def refuse(

@@ -5,7 +5,7 @@ from typing import Any
 
 from policies.claim_keys import BUSY, CHANGED
 from policies.gate import Gate
-from policies.types import Observation, Request
+from policies.types import Leased, Observation, Request
 from tools.cluster_types import ClusterIdentity, Workload
 from tools.ports import Held
 from tools.spec import ActionSpec
@@ -53,6 +53,9 @@ class Attempt:
     workload: Workload
     diff: str
     rollback: bool
+    leased: Leased | None = None
+    """The envelope that the request names; or why there is none for it."""
+    not_leased: str = ""
 
     @property
     def moves(self) -> bool:

@@ -29,7 +29,6 @@ from tools.actions import registry
 from tools.errors import ClusterUnavailable, NeverHappened
 from tools.metrics.types import Metric
 from tools.path import kill_switch
-from tools.path.journal import parent_of
 from tools.path.outcome import Applied, Failed, Result, Unknown
 from tools.path.requests import build
 from tools.path.verifier import Verified
@@ -259,20 +258,19 @@ def test_two_at_once_give_one_verdict_and_one_rollback(tmp_path: Path) -> None:
     within(tmp_path, work)
 
 
-def test_the_intent_holds_who_chose_it_what_is_expected_and_under_what(tmp_path: Path) -> None:
+def test_the_intent_holds_who_chose_it_and_what_is_expected(tmp_path: Path) -> None:
     async def work(one: Rig) -> None:
-        envelope = await changed(one)
+        earlier = await changed(one)
         one.clock.advance(1_800_000)
         figures = {"replicas_mc": 6000, "violations_after_ppm": 150}
-        move = scaled(one, 6, strategy="forecast", expects=figures, under=envelope.intent)
+        move = scaled(one, 6, strategy="forecast", expects=figures)
         result = await one.executor.execute(move)
         assert isinstance(result, Applied)
         intent = (await one.log.entry(result.record)).record
         assert (intent.labels or {})["strategy"] == "forecast"
         assert (intent.observation or {})["expects"] == figures
         assert "verify" in (intent.observation or {})
-        assert parent_of(intent, "under") == envelope.intent
-        first = (await one.log.entry(envelope.record)).record
+        first = (await one.log.entry(earlier.record)).record
         assert "strategy" not in (first.labels or {})
         assert "expects" not in (first.observation or {})
 

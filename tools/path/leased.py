@@ -1,0 +1,89 @@
+"""Which envelope a request moves in: the log's word on it, narrowed by what the object bears.
+
+Nothing of the request is believed but the id that it names. An annotation can take room away and never gives any.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from audit.log import Entry
+from audit.record import Record
+from base.instants import utc_ms
+from policies.claim_keys import APPROVAL, first_bits
+from policies.envelopes import SET
+from policies.types import Approval, Leased, Observation, Request
+from tools.actions import registry
+from tools.actions.envelope_text import written
+from tools.arguments import SetEnvelopeArgs
+from tools.cluster_types import Workload
+from tools.path.journal import Journal
+from tools.path.rollback import applied_end, tool_of
+from tools.path.standing import votes
+
+
+async def leased_to(
+    journal: Journal, request: Request, seen: Observation, workload: Workload
+) -> tuple[Leased | None, str]:
+    """The envelope that the request names, and why there is none for it. Raises LogTampered, LogUnavailable."""
+    if request.under is None:
+        return None, ""
+    named = await journal.log.by_id(request.under)
+    if named is None or named.record.kind != "action.intent" or tool_of(named.record) != SET:
+        return None, "it names no envelope"
+    entries = await journal.checks.request(named.record.request_id or "")
+    intent = next((one for one in entries if one.record.id == request.under), None)
+    if intent is None or intent.record.mode != "live":
+        return None, "it names no envelope"
+    if (no := _anothers(intent.record, request, seen)) is not None:
+        return None, no
+    found = _narrowed(intent.record, await _spent(journal, intent.record, entries), workload)
+    if await applied_end(journal, intent) is None:  # what it had found there can be put back all the same
+        found = replace(found, ended="it was not applied")
+    return found, ""
+
+
+def _anothers(intent: Record, request: Request, seen: Observation) -> str | None:
+    """Why the envelope is none for this request: another object, another agent, another person."""
+    where, args = intent.resource, args_of(intent)
+    if where is None or where.key != request.target.key or where.uid != seen.uid:
+        return "the envelope that it names is of another object"
+    if args.agent != request.principal.agent:
+        return f"the envelope that it names is leased to {args.agent}"
+    if _human(intent) != request.principal.on_behalf_of:
+        return "the envelope that it names was leased for another person"
+    return None
+
+
+def _narrowed(intent: Record, spent: tuple[Approval, ...], workload: Workload) -> Leased:
+    args, mark = args_of(intent), first_bits(intent.request_digest or "")
+    if args.min_replicas is None or args.max_replicas is None or args.until is None:
+        return Leased(0, 0, args.floor, 0, mark, "it was ended", spent)
+    shown = written(workload.annotations)
+    if shown is None or shown.agent != args.agent:
+        return Leased(0, 0, args.floor, utc_ms(args.until), mark, "its annotation was taken away", spent)
+    low, high = max(args.min_replicas, shown.low), min(args.max_replicas, shown.high)
+    until = min(utc_ms(args.until), utc_ms(shown.until))
+    return Leased(low, high, args.floor, until, mark, "", spent)
+
+
+async def _spent(journal: Journal, intent: Record, entries: Sequence[Entry]) -> tuple[Approval, ...]:
+    """The votes that this very intent has used."""
+    given = [
+        vote
+        for vote in votes(entries)
+        if (vote.request_digest, vote.view_digest) == (intent.request_digest, intent.view_digest)
+    ]
+    used = await journal.log.values([APPROVAL.of(vote.id) for vote in given])
+    return tuple(vote for vote in given if used[APPROVAL.of(vote.id)])
+
+
+def args_of(intent: Record) -> SetEnvelopeArgs:
+    """The arguments of a recorded lease."""
+    args = registry.parse(SetEnvelopeArgs, intent.args or {})
+    assert isinstance(args, SetEnvelopeArgs)
+    return args
+
+
+def _human(intent: Record) -> str | None:
+    """For whom it was leased."""
+    return intent.actor.on_behalf_of if intent.actor.type == "agent" else intent.actor.id
