@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sentinel": ("flyball.cli.sentinel.commands", "Foresee exhaustion in a recorded series."),
     "event": ("flyball.cli.event.commands", "Declare load that you know of beforehand."),
     "notify": ("flyball.cli.notify.commands", "Show who is told of what, and try whether it arrives."),
+    "serve": ("flyball.cli.serve.command", "Run what comes back by itself, until it is stopped."),
     "audit": ("flyball.cli.audit.commands", "Read, prove and verify the log."),
     "policy": ("flyball.cli.govern.policy", "Explain, test, lint and begin the policy."),
     "agent": ("flyball.cli.govern.agent", "List, show, suspend and resume agents."),

@@ -39,11 +39,16 @@ class Rota:
     def __init__(self, duties: Sequence[Duty], now_ms: Callable[[], int], clock: Clock) -> None:
         self.turns = tuple(Turn(duty) for duty in duties)
         self._now_ms, self._clock = now_ms, clock
-        self._stop = asyncio.Event()
+        self._stop, self._grace_s = asyncio.Event(), GRACE_S
 
     def stop(self) -> None:
         """Begin no further run; `run` returns when those that go on have ended."""
         self._stop.set()
+
+    def lapse(self) -> None:
+        """The same without a grace: somebody else may be at work by now."""
+        self._grace_s = 0.0
+        self.stop()
 
     async def run(self) -> None:
         """Drive every duty until `stop`, or until this is cancelled; either way the runs that go on end first."""
@@ -52,7 +57,7 @@ class Rota:
             await self._stop.wait()
         finally:
             self._stop.set()
-            await _ended(tasks)
+            await _ended(tasks, self._grace_s)
 
     async def once(self) -> None:
         """One look at each duty, one after another: those that are due run."""
@@ -114,9 +119,9 @@ def _told(turn: Turn, problem: str) -> None:
     turn.problem = problem
 
 
-async def _ended(tasks: Sequence["asyncio.Task[None]"]) -> None:
+async def _ended(tasks: Sequence["asyncio.Task[None]"], grace_s: float) -> None:
     """All of them, at the latest when the grace is over and what they must not leave half done has ended."""
-    _, late = await asyncio.wait(tasks, timeout=GRACE_S) if tasks else (set(), set())
+    _, late = await asyncio.wait(tasks, timeout=grace_s) if tasks else (set(), set())
     for task in late:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

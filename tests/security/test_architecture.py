@@ -292,6 +292,7 @@ RULES = (
          "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.commands",
          "await app.approvals.approve(h, who)"),
     rule("out of the process", _leaves, "agents.models.transport flyball.notify.address flyball.notify.post"
+         " flyball.service.manager"
          " tools.metrics.prometheus.access"
          " tools.metrics.prometheus.address tools.metrics.prometheus.client", "import subprocess"),
     rule("private parts of others", _private,

@@ -10,6 +10,7 @@ from flyball.cli.kit.instants import instant
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import advise, document, safe, say, tone
 from flyball.cli.kit.render import lifting
+from flyball.cli.serve.show import summary
 from flyball.exits import Exit, Stop
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def status(opts: Options) -> None:
 
 
 async def _facts(app: "App") -> dict[str, Any]:
+    from flyball.service.ask import services
     from tools.path.kill_switch import stopped
 
     context = app.context
@@ -60,6 +62,7 @@ async def _facts(app: "App") -> dict[str, Any]:
         "stopped_by": await _stops(app, off),
         "waiting": [w.handle for w in await app.approvals.waiting()],
         "in_doubt": [e.seq for e in await app.executor.resolver.open_intents()],
+        "serving": await services(app.place.folder, app.place.context),
         "verifying": [_owed(one) for one in await app.verifier.awaited()],
         "agents": sorted(gate.snapshot.agents),
         "metrics": app.toolbox.reads(app.identity.by_hand()).source,
@@ -157,6 +160,7 @@ def _print_open(facts: dict[str, Any]) -> None:
     doubt = facts["in_doubt"]
     records = "record " + ", ".join(map(str, doubt))
     advise(f"in doubt     {tone(records + '   flyball audit in-doubt', 'bad') if doubt else 'nothing'}")
+    advise(f"serve        {summary(facts['serving'])}")
     for one in facts["verifying"]:
         due = f" due {_local(one['due'])}" if one["due"] else ""
         say(f"owed         {one['owed']} of record {one['record']}{due}")

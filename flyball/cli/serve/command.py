@@ -1,0 +1,94 @@
+"""`flyball serve`: the process that works by itself; `flyball serve status` says how it stands."""
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flyball.cli.kit.options import Options, command
+from flyball.exits import Exit, Stop, UsageError
+
+if TYPE_CHECKING:
+    from flyball.service.address import Port
+    from flyball.service.health import Health
+    from flyball.wiring import App
+
+app = typer.Typer()
+
+What = Annotated[
+    Literal["status"] | None, typer.Argument(help="`status`: say how the service stands, and end.")
+]
+Listen = Annotated[
+    str | None,
+    typer.Option("--listen", help="Also answer /healthz and /readyz there: HOST:PORT.", metavar="HOST:PORT"),
+]
+Once = Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")]
+
+
+@app.command()
+@command
+def serve(opts: Options, what: What = None, listen: Listen = None, once: Once = False) -> None:
+    """Run schedules, resolver and verification until stopped. Example: flyball serve --listen 127.0.0.1:8080"""
+    if what == "status":
+        if listen is not None or once:
+            raise UsageError("`status` only asks", hint="leave --listen and --once out")
+        _status(opts)
+        return
+    if once and listen is not None:
+        raise UsageError("--once listens nowhere", hint="leave --listen out")
+    from flyball.cli.serve.log_lines import log_lines
+    from flyball.service.address import port_of
+
+    port = port_of(listen) if listen is not None else None
+    log_lines(as_json=opts.json)
+    opts.run(_once if once else lambda app: _serve(app, port))
+
+
+async def _serve(app: "App", port: "Port | None") -> None:
+    from flyball.service.health import Health
+    from flyball.service.service import Service
+
+    health = Health(app)
+    service = Service(app, health)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop)
+    async with AsyncExitStack() as stack:
+        await _listen(stack, app, health, port)
+        await service.run()
+
+
+async def _listen(stack: AsyncExitStack, app: "App", health: "Health", port: "Port | None") -> None:
+    from flyball.service.address import SocketFile
+    from flyball.service.ask import clear_dead
+    from flyball.service.http_server import listening
+
+    folder = app.place.folder
+    await clear_dead(folder)
+    own = SocketFile(folder / f"serve-{os.getpid()}.sock")
+    await stack.enter_async_context(listening(own, health.private))
+    if port is not None:
+        await stack.enter_async_context(listening(port, health.public))
+
+
+async def _once(app: "App") -> None:
+    from flyball.service.health import Health
+    from flyball.service.service import Service
+
+    if await Service(app, Health(app)).once():  # said already, as it happened
+        raise Stop(Exit.FAILED)
+
+
+def _status(opts: Options) -> None:
+    from flyball.cli.serve.show import show
+    from flyball.place import log_place
+    from flyball.service.ask import services
+
+    place = log_place(opts.settings)
+    found = asyncio.run(services(place.folder, place.context))
+    show(opts, place, found)
+    if not any(one["role"] == "active" for one in found):
+        raise Stop(Exit.UNAVAILABLE)
