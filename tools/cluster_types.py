@@ -144,6 +144,8 @@ class Workload:
     """Its pods, where the action works on them (ActionSpec.pods); None where nobody looked."""
     autoscaler: "Autoscaler | None" = None
     """Its HPA, where the action works on that (ActionSpec.autoscaler); None where nobody looked."""
+    scaled_by: "Autoscaler | None" = None
+    """The HPA that scales it, where the action has to know (ActionSpec.scaled_by); None where nobody looked."""
     seen_ms: int = 0
     """When it was read for an action (the world's Unix ms); 0 elsewhere."""
     resources_owner: str | None = None

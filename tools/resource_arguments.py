@@ -91,9 +91,21 @@ class SetResourcesArgs(Args):
         ),
     ]
 
+    hpa_target: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=10_000,
+            description="with cpu_request under an HPA that scales by it: the CPU target in percent that the HPA "
+            "gets beside it; or null",
+        ),
+    ]
+
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         self.wanted()
+        if self.hpa_target is not None and self.cpu_request is None:
+            raise ArgumentsInvalid("it goes with cpu_request only", where="hpa_target", hint="leave it out")
         if self.restart_containers and (not self.in_place or self.lower_memory_limit):
             raise ArgumentsInvalid(
                 "it goes with in_place, and without lower_memory_limit: it covers that",

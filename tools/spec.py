@@ -70,6 +70,8 @@ class ActionSpec(Generic[A]):
     rbac: tuple[RbacRule, ...]
     pods: Callable[[A], bool] = lambda _: False
     autoscaler: Callable[[A], bool] = lambda _: False
+    scaled_by: Callable[[A], bool] = lambda _: False
+    """Whether it has to know the HPA, which it leaves alone; then `deltas` finds it in `workload.scaled_by`."""
     only_pods: frozenset[str] = frozenset()
     """Those of `actions` that never touch the workload itself: who keeps it does not keep them."""
     restarts: Callable[[A], int] = lambda _: 0

@@ -284,3 +284,26 @@ def test_the_right_of_way_of_an_undo_ends_where_somebody_wrote(tmp_path: Path) -
         refused_for(await app.executor.execute(back), "cooldown", "wait")
 
     on_sandbox(tmp_path, work, cooldown="10m")
+
+
+def test_new_requests_move_no_scale_point_unsaid(tmp_path: Path) -> None:
+    """Neither in the template nor in place, nor by an old look: the HPA is read for the very request."""
+
+    async def work(app: App) -> None:
+        spec = registry.action("set_resources")
+        for n, values in enumerate(({"cpu_request": "400m"}, {"cpu_request": "400m", "in_place": True})):
+            args = registry.parse(spec.args, {"workload": CHECKOUT, **values})
+            request = build(
+                spec.name, args, id=f"set-cpu-{n}", principal=app.identity.by_hand(), cluster="sandbox",
+                namespace="shop", mode="live",
+            )  # fmt: skip
+            result = await app.executor.execute(request)
+            assert isinstance(result, Failed), result
+            assert "it adds pods at 70% of the CPU requests" in result.what
+            assert "flyball act set-autoscaler-bounds deployment/checkout" in result.hint
+        assert hpa(app)["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 70
+
+    amounts = {"min": "1m", "max": "8"}
+    limits = {"cpuRequest": amounts, "cpuLimit": amounts}
+    limits |= {name: {"min": "1Mi", "max": "8Gi"} for name in ("memoryRequest", "memoryLimit")}
+    on_sandbox(tmp_path, work, "set_resources", limits=limits)

@@ -61,7 +61,7 @@ def _now(found: Sequence[Resize]) -> list[Resize]:
 def inverse(args: SetResourcesArgs, before: Mapping[str, Any]) -> dict[str, Scalar]:
     """What brings every pod back, where all had the same values."""
     back: dict[str, Scalar] = {"workload": args.workload, "container": before["container"], "in_place": True}
-    back["restart_containers"] = args.restart_containers
+    back |= {"restart_containers": args.restart_containers, "hpa_target": args.hpa_target}
     lowers = None
     for name in VALUES:
         back[name] = None

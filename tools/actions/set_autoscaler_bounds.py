@@ -10,7 +10,7 @@ from typing import Any
 
 from policies.types import ActionInfo, Delta, Scalar
 from tools.arguments import BOUNDS, AutoscalerBoundsArgs
-from tools.cluster.rollout import RolloutProgress, rolled_out
+from tools.cluster.rollout import RolloutProgress, due, rolled_out
 from tools.cluster_types import Autoscaler, Patch, Pod, Workload
 from tools.errors import ArgumentsInvalid, DefiniteConflict
 from tools.spec import ActionSpec, RbacRule
@@ -50,6 +50,7 @@ def _deltas(args: AutoscalerBoundsArgs, workload: Workload) -> tuple[Delta, ...]
     hpa = _hpa(workload)
     _fits(args, hpa)
     _says_lower(args, hpa)
+    _replaced(args, workload)
     now = values_of(hpa)
     return tuple(Delta(BOUNDS[name], "", now[name], value) for name, value in args.wanted().items())
 
@@ -84,6 +85,19 @@ def _says_lower(args: AutoscalerBoundsArgs, hpa: Autoscaler) -> None:
     if args.max_replicas > hpa.maximum and args.lower_max:
         raise ArgumentsInvalid(
             f"it raises maxReplicas from {hpa.maximum}", where="lower_max", hint="leave it out"
+        )
+
+
+def _replaced(args: AutoscalerBoundsArgs, workload: Workload) -> None:
+    """A higher target waits for a rollout: pods of the older template may still have larger requests, of which it
+    would be a share too large, and the HPA would take pods away."""
+    now = _hpa(workload).target_percent
+    under_way = workload.observed_generation < workload.generation or workload.updated < due(workload)
+    if args.target_percent is not None and now is not None and args.target_percent > now and under_way:
+        raise ArgumentsInvalid(
+            "its pods are being replaced: a higher CPU target waits for them",
+            where=str(workload.target),
+            hint=f"when they are: flyball describe {workload.target}",
         )
 
 

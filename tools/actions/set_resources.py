@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policies.types import ActionInfo, Delta, Scalar
-from tools.actions import in_place, in_place_progress
+from tools.actions import in_place, in_place_progress, scale_point_checks
 from tools.actions.resource_args import amount_of, amounts_of, container_of, pod_spec_patch, resources_block
 from tools.cluster.rollout import RolloutProgress, replacement, replaces_all, rolled_out
 from tools.cluster_types import Patch, Pod, Workload
@@ -39,6 +39,7 @@ def _view(args: SetResourcesArgs, workload: Workload) -> dict[str, object]:
 
 
 def _deltas(args: SetResourcesArgs, workload: Workload) -> tuple[Delta, ...]:
+    scale_point_checks.check(args, workload)
     if args.in_place:
         return in_place.deltas(args, workload)
     container = container_of(args, workload.containers)
@@ -58,7 +59,7 @@ def _inverse(args: SetResourcesArgs, view: Mapping[str, Any]) -> dict[str, Scala
     if args.in_place:
         return in_place.inverse(args, view)
     back: dict[str, Scalar] = dict.fromkeys(SetResourcesArgs.model_fields)
-    back |= {"workload": args.workload, "container": view["container"]}
+    back |= {"workload": args.workload, "container": view["container"], "hpa_target": args.hpa_target}
     for name in args.wanted():
         if view[name] is None:
             raise ArgumentsInvalid(
@@ -105,7 +106,7 @@ def _settled(args: SetResourcesArgs, workload: Workload, pods: Sequence[Pod]) ->
 
 SPEC = ActionSpec(
     name="set_resources",
-    version="3",
+    version="4",
     summary="Set CPU and memory requests and limits of a container: in the template (a rollout that lasts), or "
     "in place in the running pods (until they are replaced; a restart only where their resizePolicy asks for it).",
     example="flyball act set-resources deploy/web -n shop --cpu-request 250m",
@@ -131,6 +132,7 @@ SPEC = ActionSpec(
         RbacRule("", "pods/resize", ("patch",)),
     ),
     pods=lambda args: bool(args.in_place),
+    scaled_by=lambda args: args.cpu_request is not None,
     only_pods=frozenset({LOWERS, RESTARTS}),
     restarts=lambda args: 1 if args.restart_containers else 0,
     settled=_settled,

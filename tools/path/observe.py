@@ -36,6 +36,8 @@ async def observe(
                 hint="leave --in-place out: the template is changed, by a rollout (Kubernetes 1.33 has resize)",
             )
         workload = with_pods(workload, await reader.pods(target))
+    if spec.scaled_by(args):
+        workload = replace(workload, scaled_by=await reader.autoscaler(target))
     if spec.autoscaler(args):
         workload = await with_autoscaler(workload, reader)
     return take(spec, args, workload, cluster, label_keys, now_ms), workload
