@@ -34,21 +34,19 @@ class ResolverDuty:
 
 
 class VerifierDuty:
-    """Gives the verdicts that are due, and rolls back what made things worse."""
+    """Looks at every change that owes a verdict, gives those that are due, and rolls back what made things worse."""
 
     name = "verifier"
 
     def __init__(self, app: App) -> None:
-        self._app, self._next_ms = app, 0
+        self._verifier, self._next_ms = app.verifier, 0
 
     def due_ms(self, now_ms: int) -> int:  # noqa: ARG002
         return self._next_ms
 
     async def run(self, now_ms: int) -> None:
         """Raises what Verifier.sweep raises."""
-        verifier = self._app.verifier
         self._next_ms = now_ms + OPEN_MS
-        async for verified in verifier.sweep():
+        async for verified in self._verifier.sweep():
             LOG.info("%s: record %d is %s", self.name, verified.intent.seq, verified.verdict.word)
-        first = next((one.due_ms for one in await verifier.awaited()), now_ms + IDLE_MS)
-        self._next_ms = min(max(first, now_ms + OPEN_MS), now_ms + IDLE_MS)
+        self._next_ms = await self._verifier.next_ms()

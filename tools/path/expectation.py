@@ -1,7 +1,7 @@
 """What came of an expected effect: the figures that a change's proposer named, measured up to the verdict.
 
-They are recorded beside what was expected and decide nothing: a change is undone because it does harm, not because
-it did less good than was hoped.
+They are recorded beside what was expected. A change is undone because it does harm, not because it did less good than
+was hoped; but the strategy that promised too much loses score by it.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,9 @@ BUSY_PPM = 850_000
 """A minute counts as a violation where the pods use more than this share of the CPU that they ask for: what the twin
 aims at (forecasting.twin.rehearse)."""
 
+AMISS_PPM = 10_000
+"""So much above what was expected the share of violations may lie: the twin's own error (a point)."""
+
 Line = tuple[int | None, ...]
 _WANTED: Mapping[str, tuple[Metric, ...]] = {
     "replicas_mc": (Metric.REPLICAS,),
@@ -22,6 +25,12 @@ _WANTED: Mapping[str, tuple[Metric, ...]] = {
     "violations_after_ppm": (Metric.CPU_USAGE, Metric.CPU_REQUESTS),
 }
 """Of which metrics each figure is made that can be held against what came."""
+
+
+def missed(expected: Mapping[str, int], found: Mapping[str, int]) -> bool:
+    """Whether more minutes were in violation than was promised; what is not known is not held against it."""
+    name = "violations_after_ppm"
+    return name in expected and found.get(name, 0) > expected[name] + AMISS_PPM
 
 
 async def came(

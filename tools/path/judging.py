@@ -13,7 +13,7 @@ from tools.path.alarms import alarms
 from tools.path.change_look import ChangeLook
 from tools.path.context import Context
 from tools.path.effects import effects
-from tools.path.expectation import came
+from tools.path.expectation import came, missed
 from tools.path.fast_burn import fast_burn_since
 from tools.path.rollback import applied_end
 from tools.path.verdict import Verdict, judge
@@ -27,6 +27,11 @@ class Judgement:
 
     verdict: Verdict
     found: dict[str, Any]
+
+    @property
+    def missed(self) -> bool:
+        """Whether it did less good than was promised."""
+        return missed(self.found.get("expects") or {}, self.found.get("came") or {})
 
 
 @dataclass(frozen=True, slots=True)

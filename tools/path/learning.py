@@ -17,7 +17,8 @@ from tools.path.verdict import VerdictWord
 FULL = 1_000_000
 """The best score; the worst is as far below 0."""
 RISE, FALL = 4, 2
-"""A change that is verified takes the score a fourth of the way up, one that made it worse half of the way down."""
+"""A change that is verified takes the score a fourth of the way up (down, where it promised too much), one that made
+it worse half of the way down."""
 COOL_MS, LONGEST_MS = 24 * 3_600_000, 14 * 24 * 3_600_000
 """How long a strategy cools on a workload after the first change in a row that made it worse; each further one
 doubles that, up to the longest."""
@@ -32,10 +33,12 @@ class Lesson:
     cooled_until_ms: int = 0
     worse_in_row: int = 0
 
-    def after(self, word: VerdictWord, now_ms: int) -> "Lesson":
-        """What is known after one more verdict; `inconclusive` teaches nothing."""
+    def after(self, word: VerdictWord, now_ms: int, *, missed: bool = False) -> "Lesson":
+        """What is known after one more verdict; `inconclusive` teaches nothing. `missed`: it did no harm, and less
+        good than the strategy had promised."""
         if word == "verified":
-            return Lesson(self.score + (FULL - self.score) // RISE, self.cooled_until_ms, 0)
+            aim = -FULL if missed else FULL
+            return Lesson(self.score + (aim - self.score) // RISE, self.cooled_until_ms, 0)
         if word == "worse":
             row = self.worse_in_row + 1
             cool_ms = min(COOL_MS << min(row - 1, 8), LONGEST_MS)
@@ -49,7 +52,9 @@ Lessons = Mapping[str, Lesson]
 _FIELDS: Mapping[ClaimKey, str] = {SCORE: "score", COOLED: "cooled_until_ms", WORSE: "worse_in_row"}
 
 
-async def lesson_claims(log: Log, intent: Record, word: VerdictWord, now_ms: int) -> tuple[Claim, ...]:
+async def lesson_claims(
+    log: Log, intent: Record, word: VerdictWord, now_ms: int, *, missed: bool = False
+) -> tuple[Claim, ...]:
     """For the commit of a verdict: what it teaches. Another verdict that is recorded in between loses this commit."""
     name = _name(intent)
     if name is None:
@@ -57,7 +62,7 @@ async def lesson_claims(log: Log, intent: Record, word: VerdictWord, now_ms: int
     keys = {family.of(name): field for family, field in _FIELDS.items()}
     values = await log.values(tuple(keys))
     known = Lesson(**{field: values[key] for key, field in keys.items()})
-    taught = known.after(word, now_ms)
+    taught = known.after(word, now_ms, missed=missed)
     moved = [(key, values[key], getattr(taught, field)) for key, field in keys.items()]
     return tuple(
         claim

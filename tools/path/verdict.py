@@ -48,7 +48,7 @@ class Effect:
         how = f"{name} {self.effect_ppm / 10_000:+.3g} % beside its season"
         if self.chance_ppm is None:
             return f"{how}, against twice the noise before"
-        return f"{how}; {self.chance_ppm / 10_000:.2g} % of {self.placebos} earlier moments show as much"
+        return f"{how}; {self.chance_ppm / 10_000:.1f} % of {self.placebos} earlier moments show as much"
 
 
 def judge(

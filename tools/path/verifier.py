@@ -22,13 +22,17 @@ from tools.path.learning import lesson_claims
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.put_back import Execute, PutBack, Tried
 from tools.path.verdict import Verdict
-from tools.path.verification import promises
+from tools.path.verification import promise_of, promises
 from tools.path.watched import Watched
 
 SYSTEM = Actor(type="system", id="flyball:verifier")
 
 _OWED = 1
 """What VERIFY holds where the verdict is recorded and the rollback is not; any other value is a time in Unix ms."""
+LOOK_MS = (5_000, 60_000)
+"""How soon after a change it is looked at again, at first and at last: harm that shows at all mostly shows early."""
+AGAIN_MS = 15_000
+"""What is due and could not be carried out is tried again after so long."""
 _WORDS: dict[type[Result] | type[None], str] = {
     Applied: "applied",
     Refused: "refused",
@@ -51,6 +55,14 @@ class Awaited:
     def judged(self) -> bool:
         """Whether the verdict was `worse`, and only the rollback is owed."""
         return self.due_ms == _OWED
+
+    def next_ms(self, now_ms: int) -> int:
+        """When it is worth another look: a tenth of the change's age later, and at the deadline."""
+        if self.due_ms <= now_ms:
+            return now_ms + AGAIN_MS
+        promise = promise_of(self.intent.record)
+        age_ms = now_ms - self.due_ms + (promise.after_s * 1000 if promise else 0)
+        return min(self.due_ms, now_ms + min(max(age_ms // 10, LOOK_MS[0]), LOOK_MS[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,13 @@ class Verifier:
                 continue
         if contradiction is not None:
             raise contradiction
+
+    async def next_ms(self) -> int:
+        """When a sweep is worth it next, in gate time. What another process changes meanwhile is seen within
+        LOOK_MS's longest."""
+        now_ms = self._c.now_ms()
+        looks = [one.next_ms(now_ms) for one in await self.awaited()]
+        return min([*looks, now_ms + LOOK_MS[1]])
 
     async def verify(self, intent: Entry) -> Verified | None:
         """The verdict on one change: given now, or as another process has recorded it. None where it is not due and
@@ -175,7 +194,9 @@ class Verifier:
         labels = {"verdict": str(verdict.word)}
         record = self._c.journal.afterwards("action.verified", intent, found, labels, SYSTEM)
         key, left = VERIFY.of(intent.id), _OWED if verdict.word == "worse" else 0
-        taught = await lesson_claims(self._c.log, intent, verdict.word, self._c.now_ms())
+        taught = await lesson_claims(
+            self._c.log, intent, verdict.word, self._c.now_ms(), missed=judged.missed
+        )
         await self._c.log.commit(
             (record,), (Claim("equals", key, owed.due_ms), Claim("set", key, left), *taught)
         )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tools.path.verifier import Verified
 
 POLL_S = 0.5
+EARLY_MS = 5_000
+"""How often a change is looked at before its verdict is due: what shows harm is undone at once."""
 
 
 async def give_due(app: "App") -> None:
@@ -50,11 +52,15 @@ async def until_verified(app: "App", result: "Result", until_us: int) -> "Verifi
 
 
 async def _polled(app: "App", result: "Applied", until_us: int) -> "Verified | None":
-    clock, intent = app.context.clock, await app.log.entry(result.record)
+    clock, intent, verifier = app.context.clock, await app.log.entry(result.record), app.verifier
+    look_ms = app.context.now_ms() + EARLY_MS
     while True:
-        due = app.context.now_ms() >= result.due_ms
-        if due and (verified := await app.verifier.verify(intent)) is not None:
-            return verified
+        now_ms = app.context.now_ms()
+        due = now_ms >= result.due_ms
+        if due or now_ms >= look_ms:
+            look_ms = now_ms + EARLY_MS
+            if (verified := await verifier.verify(intent)) is not None:
+                return verified
         if clock.mono_us() >= until_us:
             if due:
                 note(f"the verdict on record {result.record} is still owed: it cannot be given now")

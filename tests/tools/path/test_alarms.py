@@ -15,6 +15,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +250,24 @@ def test_many_of_one_namespace_are_one_list() -> None:
         assert seen.keys() == {WEB.key, OTHER.key}
 
     asyncio.run(work())
+
+
+def test_it_is_looked_at_often_at_first_and_at_the_deadline(tmp_path: Path) -> None:
+    async def work(one: Rig) -> None:
+        verifier, looks = one.verifier, []
+        assert await verifier.next_ms() == one.context.now_ms() + 60_000
+        await changed(one)
+        becomes(one)
+        begun = one.context.now_ms()
+        while (at := await verifier.next_ms()) < begun + 300_000:
+            looks.append((at - begun) // 1000)
+            one.clock.advance(at - one.context.now_ms())
+        assert looks[:3] == [5, 10, 15]
+        assert max(b - a for a, b in pairwise(looks)) <= 30
+        assert at == begun + 300_000
+        one.clock.advance(at - one.context.now_ms())
+        one.cluster.script = [ClusterUnavailable("away", where="it")]
+        assert await swept(one) == []
+        assert await verifier.next_ms() == at + 15_000
+
+    within(tmp_path, work)

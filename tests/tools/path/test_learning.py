@@ -21,6 +21,7 @@ from policies.types import Target
 from tests.kit.log_attacks import execute
 from tests.tools.path.test_verification import becomes, changed, due, replicas, scaled, swept, within
 from tests.tools.rig import WEB, Rig
+from tools.path.expectation import missed
 from tools.path.learning import COOL_MS, LONGEST_MS, Lesson, learned, lesson_claims
 from tools.path.outcome import Applied
 
@@ -36,6 +37,15 @@ def test_good_ones_raise_it_slowly_and_bad_ones_lower_it_fast() -> None:
     lesson = lesson.after("worse", NOW)
     assert lesson == Lesson(-210_938, NOW + COOL_MS, 1)
     assert lesson.after("inconclusive", NOW) == lesson
+
+
+def test_who_promised_too_much_loses_by_a_change_that_did_no_harm() -> None:
+    assert Lesson(400_000).after("verified", NOW, missed=True) == Lesson(50_000, 0, 0)
+    expected = {"violations_after_ppm": 20_000, "replicas_mc": 1}
+    assert not missed(expected, {"violations_after_ppm": 30_000})
+    assert missed(expected, {"violations_after_ppm": 30_001})
+    assert not missed(expected, {"replicas_mc": 99_000})
+    assert not missed({"replicas_mc": 1}, {"violations_after_ppm": 1_000_000})
 
 
 def test_the_score_stays_within_its_bounds() -> None:
