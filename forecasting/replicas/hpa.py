@@ -21,8 +21,29 @@ REQUEST = 1_000_000
 """What a replica requests, in its own millionths: the formula's integers, whatever the size of the replica."""
 WARM_UP_S = 7_200
 """The end of the history is played too, so that the played part begins in the middle of things."""
-_LOW, _HIGH = 1.0 - TOLERANCES.down, 1.0 + TOLERANCES.up
 _KEPT = DOWNSCALE_WINDOW_S // SYNC_S
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What an operator may set: how far from the target nothing changes (spec.behavior.*.tolerance), and to how many
+    pods it may grow at once: `up_factor` times as many, `up_pods` more, or `up_least`, whichever is most. As they are
+    here they are Kubernetes' own."""
+
+    tolerance: float = TOLERANCES.up
+    up_factor: int = 2
+    up_pods: int = 0
+    up_least: int = 4
+
+    def most(self, current: int) -> int:
+        """Pods that it may go to."""
+        return max(self.up_factor * current, current + self.up_pods, self.up_least)
+
+
+PLAIN = Tuning()
+TUNED = Tuning(tolerance=0.05, up_factor=4, up_pods=10)
+"""As somebody sets it who cares: half the tolerance, and up as fast as bursts come (scaleUp.policies of 300 % and of
+10 pods each 15 s)."""
 
 
 class Hpa:
@@ -32,9 +53,9 @@ class Hpa:
     100 %. A sample covers the 15 s before the sync (and `lag_s` before that).
     """
 
-    def __init__(self, target: int = 70) -> None:
-        self.target = target
-        self.name = f"hpa-{target}"
+    def __init__(self, target: int = 70, tuning: Tuning = PLAIN) -> None:
+        self.target, self.tuning = target, tuning
+        self.name = f"hpa-{target}" if tuning == PLAIN else f"hpa-{target}-tuned"
 
     def replay(self, demand: Demand, shape: Shape, floors: Ints | None = None) -> Ints:
         """The replicas at the start of each step, whose sync has seen the step before and nothing later."""
@@ -49,7 +70,8 @@ class Hpa:
         least = np.full(len(loads), shape.minimum, dtype=np.int64)
         if floors is not None:
             least[warm * factor :] = np.repeat(np.clip(floors, shape.minimum, shape.maximum), factor)
-        return loop(loads, least, self.begun(loads, shape), self.target, shape)[warm * factor :]
+        begun = self.begun(loads, shape)
+        return loop(loads, least, begun, self.target, shape, self.tuning)[warm * factor :]
 
     def begun(self, loads: Floats, shape: Shape) -> int:
         """The replicas that are there at first: enough for the first load that was measured."""
@@ -82,7 +104,7 @@ class _Pods:
         return then, min(then, *self.asked[end - 1 :])
 
 
-def loop(loads: Floats, least: Ints, begun: int, target: int, shape: Shape) -> Ints:
+def loop(loads: Floats, least: Ints, begun: int, target: int, shape: Shape, tuning: Tuning = PLAIN) -> Ints:
     """The replicas after each sync. `loads` in millionths of a replica during each 15 s (NaN: no sample),
     `least` minReplicas at each sync."""
     back = -(-shape.lag_s // SYNC_S)
@@ -98,23 +120,24 @@ def loop(loads: Floats, least: Ints, begun: int, target: int, shape: Shape) -> I
         if current > shape.maximum or current < minimum:
             after = shape.maximum if current > shape.maximum else minimum
         elif (load := seen[at]) == load:
-            wanted = _wanted(load, current, target, *pods.sampled(at, back))
-            after = _bounded(_stable(window, at, wanted), current, minimum, shape.maximum)
+            wanted = _wanted(load, current, target, tuning.tolerance, *pods.sampled(at, back))
+            most = min(shape.maximum, tuning.most(current))
+            after = max(minimum, min(_stable(window, at, wanted), most))
         if after != current:
             pods.changed = at
         pods.asked.append(after)
     return np.array(pods.asked[startup + back + 2 :], dtype=np.int64)
 
 
-def _wanted(load: float, current: int, target: int, ready: int, sampled: int) -> int:
+def _wanted(load: float, current: int, target: int, tolerance: float, ready: int, sampled: int) -> int:
     """replica_calculator.go: what `sampled` pods say, each with its share of the load; the others have begun."""
     each = int(load / ready)
     percent = 100 * each * sampled // (REQUEST * sampled)
     if percent <= target:
         ratio = percent / target
-        return current if ratio >= _LOW else math.ceil(ratio * sampled)
+        return current if ratio >= 1.0 - tolerance else math.ceil(ratio * sampled)
     ratio = 100 * each * sampled // (REQUEST * current) / target
-    return current if ratio <= _HIGH else math.ceil(ratio * current)
+    return current if ratio <= 1.0 + tolerance else math.ceil(ratio * current)
 
 
 def _stable(window: deque[tuple[int, int]], at: int, wanted: int) -> int:
@@ -125,8 +148,3 @@ def _stable(window: deque[tuple[int, int]], at: int, wanted: int) -> int:
         window.pop()
     window.append((at, wanted))
     return window[0][1]
-
-
-def _bounded(wanted: int, current: int, minimum: int, maximum: int) -> int:
-    """horizontal.go, convertDesiredReplicasWithRules."""
-    return max(minimum, min(wanted, maximum, max(2 * current, 4)))

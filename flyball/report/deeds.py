@@ -1,0 +1,169 @@
+"""What agents did within a span, by the log: changes with their verdicts, what was refused, what was left alone."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from audit.timeline import wall_ms
+from tools.path.journal import parent_of
+
+if TYPE_CHECKING:
+    from audit.record import Kind, Record
+    from audit.store.read import Entry
+    from flyball.wiring import App
+
+    Find = Callable[[Sequence[Kind]], Awaitable[list[Entry]]]
+
+MOST = 50_000
+"""Records of a kind that are looked at, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One change that an agent made, and its verdict: `verified`, `rolled back`, `worse`, `inconclusive`, `awaited`,
+    or `none` where policy asked for none. `record` is its intent's number."""
+
+    record: int
+    at_ms: int
+    agent: str
+    key: str
+    target: str
+    namespace: str
+    action: str
+    diff: str
+    strategy: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """`refused` by what refused it, `asked`: how many changes a person had to agree to, `left` alone by why-code (the
+    newest word on each workload counts), `touched` the keys of all workloads that were looked at or changed."""
+
+    changes: tuple[Deed, ...] = ()
+    runs: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    asked: int = 0
+    left: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    touched: tuple[str, ...] = ()
+
+    def verdicts(self) -> Mapping[str, int]:
+        """How many changes came to which verdict."""
+        return dict(sorted(Counter(deed.verdict for deed in self.changes).items()))
+
+
+async def deeds(app: "App", since_ms: int) -> Deeds:
+    """By the time that policy uses: the world's where it is simulated. Of this cluster only."""
+    uid = app.context.cluster.uid
+
+    async def found(kinds: "Sequence[Kind]") -> "list[Entry]":
+        newest = await app.log.find(kinds=kinds, newest_first=True, limit=MOST)
+        return [e for e in reversed(newest) if at_ms(e.record) >= since_ms and _here(e.record, uid)]
+
+    weighed = await found(("tool.proposed",))
+    decided = [e.record for e in await found(("policy.decision",))]
+    left = _left(weighed)
+    changes = await _changes(found)
+    return Deeds(
+        changes=changes,
+        runs=len({e.record.run_id for e in weighed}),
+        refused=dict(Counter(said for record in decided if (said := _refusal(record))).most_common()),
+        asked=len({record.request_id for record in decided if _asks(record)}),
+        left=left,
+        touched=tuple(
+            sorted(
+                {deed.key for deed in changes} | {e.record.resource.key for e in weighed if e.record.resource}
+            )
+        ),
+    )
+
+
+async def _changes(found: "Find") -> tuple[Deed, ...]:
+    ends = [e.record for e in await found(("action.outcome",)) if _applied(e.record)]
+    applied = {parent_of(record, "intent") for record in ends}
+    said = [
+        e.record
+        for e in await found(
+            (
+                "action.verified",
+                "action.rolled_back",
+            )
+        )
+    ]
+    verdicts = {parent_of(record, "intent") or "": _verdict(record) for record in said}
+    intents = await found(("action.intent",))
+    return tuple(_deed(e, verdicts) for e in intents if e.record.id in applied and _by_agent(e.record))
+
+
+def _deed(entry: "Entry", verdicts: Mapping[str, str]) -> Deed:
+    record, labels = entry.record, entry.record.labels or {}
+    where, promised = record.resource, (record.observation or {}).get("verify") is not None
+    return Deed(
+        record=entry.seq,
+        at_ms=at_ms(record),
+        agent=record.actor.id,
+        key=where.key if where else "",
+        target=f"{where.kind}/{where.name}" if where else "",
+        namespace=(where.namespace or "") if where else "",
+        action=labels.get("tool", ""),
+        diff=labels.get("diff", ""),
+        strategy=labels.get("strategy", ""),
+        verdict=verdicts.get(record.id, "awaited" if promised else "none"),
+    )
+
+
+def _verdict(record: "Record") -> str:
+    if record.kind == "action.rolled_back":
+        status = (record.labels or {}).get("status", "")
+        return "rolled back" if status == "applied" else f"rollback {status}"
+    return str((record.labels or {}).get("verdict", ""))
+
+
+def _applied(record: "Record") -> bool:
+    return (
+        record.mode == "live"
+        and record.outcome is not None
+        and record.outcome.status in ("applied", "in_part")
+    )
+
+
+def _by_agent(record: "Record") -> bool:
+    return record.actor.type == "agent" and parent_of(record, "undoes") is None
+
+
+def _asks(record: "Record") -> bool:
+    decision = record.decision
+    return record.mode == "live" and decision is not None and decision.verdict == "needs_approval"
+
+
+def _refusal(record: "Record") -> str:
+    decision = record.decision
+    if (
+        record.actor.type != "agent"
+        or record.mode != "live"
+        or decision is None
+        or decision.verdict != "deny"
+    ):
+        return ""
+    return f"{decision.stage}: {decision.rule}" if decision.rule else decision.stage
+
+
+def _left(weighed: "Sequence[Entry]") -> dict[str, list[str]]:
+    """The workloads of which the newest run wanted nothing, by why."""
+    newest = {e.record.resource.key: e.record for e in weighed if e.record.resource}
+    found: dict[str, list[str]] = {}
+    for key, record in newest.items():
+        told = record.args or {}
+        if not told.get("change"):
+            found.setdefault(str(told.get("why", "")), []).append(key.split("/", 1)[1])
+    return {why: sorted(names) for why, names in sorted(found.items())}
+
+
+def at_ms(record: "Record") -> int:
+    """Of the world where it is simulated."""
+    return wall_ms(record.world_ts or record.ts)
+
+
+def _here(record: "Record", cluster_uid: str) -> bool:
+    return record.resource is None or record.resource.cluster_uid in (None, cluster_uid)

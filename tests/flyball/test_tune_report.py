@@ -1,0 +1,102 @@
+"""`flyball tune report`: what it counts, what it costs, and what bad input gets."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from flyball.exits import Exit
+from flyball.report import prices
+from tests.kit.command_line import Flyball
+
+TABLE = 'name = "contract"\ncurrency = "EUR"\ncore_hour = "0.10"\ngib_hour = 0.01\n'
+
+
+@pytest.fixture
+def tuned(flyball: Flyball) -> Flyball:
+    """A sandbox in which a pass has changed two workloads, and time to judge them has gone by."""
+    assert flyball("tune run --yes --context sandbox").code == Exit.DONE
+    assert flyball("sandbox advance 2h").code == Exit.DONE
+    assert flyball("audit in-doubt --context sandbox").code == Exit.DONE
+    return flyball
+
+
+def test_it_counts_changes_by_verdict_and_costs_by_a_named_table(
+    tuned: Flyball, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prices.toml").write_text(TABLE)
+    monkeypatch.setenv("FLYBALL_PRICES", str(tmp_path / "prices.toml"))
+    told = tuned("tune report --since 1d --context sandbox -o json").document
+    changed = {change["workload"]: change["verdict"] for change in told["changes"]}
+    assert changed.keys() == {"deployment/search", "deployment/web"}
+    assert sum(told["verdicts"].values()) == 2
+    assert told["prices"] == {"name": "contract", "currency": "EUR"}
+    actual = told["total"][0]
+    assert actual["name"] == "actual"
+    assert float(actual["cost"]) == pytest.approx(float(actual["core_hours"]) * 0.10, abs=0.01)
+    assert {bill["name"] for bill in told["total"]} >= {"hpa-70", "hpa-70-tuned", "vpa-updater"}
+
+
+def test_on_the_terminal_the_answer_comes_first_and_money_is_an_estimate(tuned: Flyball) -> None:
+    said = tuned("tune report --since 1d --context sandbox").out
+    assert re.search(r"2 changes by 1 agent: ", said.splitlines()[1])
+    assert "estimated by the prices `example`; freed requests become money only where nodes leave" in said
+
+
+def test_the_page_needs_nothing_else_and_escapes_what_a_cluster_says(tuned: Flyball, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert tuned(f"tune report --since 1d --context sandbox --html {page}").code == Exit.DONE
+    text = page.read_text()
+    assert text.startswith("<!doctype html>")
+    assert "<script" not in text
+    assert not re.search(r"(src|href)=\"(https?:)?//", text)
+    assert "deployment/web" in text
+
+
+@pytest.mark.parametrize(
+    ("args", "what"),
+    [
+        ("--since 5m", "is not from 1h to 28d"),
+        ("--since 400d", "is not from 1h to 28d"),
+        ("--since yesterday", "yesterday"),
+        ("--html {here}/file/report.html", "cannot write there"),
+        ("--html {here}", "not a file"),
+    ],
+)
+def test_bad_input_is_a_usage_error(flyball: Flyball, args: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = flyball(f"tune report {args.format(here=tmp_path)} --context sandbox")
+    assert done.code == Exit.USAGE
+    assert what in done.err
+
+
+BROKEN = {
+    "missing": TABLE.replace("gib_hour = 0.01\n", ""),
+    "unknown": TABLE + 'discount = "1"\n',
+    "negative": TABLE.replace("0.10", "-1"),
+    "infinite": TABLE.replace('"0.10"', "inf"),
+    "no number": TABLE.replace("0.10", "cheap"),
+    "a truth": TABLE.replace('"0.10"', "true"),
+    "no TOML": "name =",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_price_table_that_is_none_is_refused(
+    tmp_path: Path, flyball: Flyball, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prices.toml").write_text(text)
+    monkeypatch.setenv("FLYBALL_PRICES", str(tmp_path / "prices.toml"))
+    done = flyball("tune report --context sandbox")
+    assert done.code == Exit.USAGE
+    assert "prices.toml" in done.err
+
+
+def test_the_shipped_table_says_that_it_is_an_example() -> None:
+    assert prices.load(None).name == "example"
+
+
+def test_a_log_without_tuning_says_so(flyball: Flyball) -> None:
+    told = json.loads(flyball("tune report --context sandbox -o json").out)
+    assert (told["changes"], told["runs"], told["total"]) == ([], 0, [])
