@@ -6,7 +6,7 @@ claims in order; the first that does not hold rolls the whole submission back to
 
 from typing import Literal, Protocol
 
-ClaimKind = Literal["once", "equals", "raise", "min_gap", "set"]
+ClaimKind = Literal["once", "equals", "raise", "min_gap", "set", "add_within"]
 
 
 class Claim(Protocol):
@@ -17,6 +17,7 @@ class Claim(Protocol):
     - raise:   stored <= value, then stored := value (high-water mark of a fencing token)
     - min_gap: stored + gap <= value, then stored := value (cooldown; value and gap in milliseconds)
     - set:     always, stored := value (giving back, or the effect of a record such as `stop`)
+    - add_within: stored + value <= gap, then stored := stored + value (a budget; `value` below 0 gives back)
     """
 
     @property
@@ -42,9 +43,11 @@ def settle(claim: Claim, stored: int) -> int | None:
             return claim.value if stored + claim.gap <= claim.value else None
         case "set":
             return claim.value
+        case "add_within":
+            return stored + claim.value if stored + claim.value <= claim.gap else None
 
 
 def as_json(claim: Claim) -> dict[str, str | int]:
     """How a taken claim stands in the record; `gap` only where it has a meaning."""
     fields: dict[str, str | int] = {"kind": claim.kind, "key": claim.key, "value": claim.value}
-    return fields | {"gap": claim.gap} if claim.kind == "min_gap" else fields
+    return fields | {"gap": claim.gap} if claim.kind in ("min_gap", "add_within") else fields

@@ -31,12 +31,13 @@ _NAMED: dict[int, dict[str, ClaimKind]] = {
 
 def told(records: Iterable[Record]) -> dict[str, int]:
     """What these records, in order, say stood at each key once their claims were taken; of a key that others claim as
-    well, it is what stood there then."""
+    well, it is what stood there then. What was added says nothing of the sum."""
     values: dict[str, int] = {}
     for record in records:
         for fields in record.claims:
-            once = _NAMED[record.v].get(fields["kind"]) == "once"
-            values[fields["key"]] = 1 if once else fields["value"]
+            kind = _NAMED[record.v].get(fields["kind"])
+            if kind != "add_within":
+                values[fields["key"]] = 1 if kind == "once" else fields["value"]
     return values
 
 

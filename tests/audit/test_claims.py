@@ -26,6 +26,10 @@ CASES = [
     (Told("min_gap", "k", 1000, 600), 401, None),
     (Told("min_gap", "k", 1000, 600), 2000, None),
     (Told("set", "k", 0), 9, 0),
+    (Told("add_within", "k", 2, 6), 4, 6),
+    (Told("add_within", "k", 3, 6), 4, None),
+    (Told("add_within", "k", 7, 6), 0, None),
+    (Told("add_within", "k", -2, 6), 4, 2),
 ]
 
 
