@@ -16,6 +16,11 @@ def utc_text(ms: int) -> str:
     return datetime.fromtimestamp(ms // 1000, UTC).strftime(_FORMAT)
 
 
+def next_second(ms: int) -> int:
+    """The first whole second that is not before the instant, both in Unix ms: who is told it is never early."""
+    return -(-ms // 1000) * 1000
+
+
 def utc_ms(text: str) -> int:
     """What `utc_text` has written, as Unix ms. Raises InstantInvalid for anything else, other zones too."""
     try:

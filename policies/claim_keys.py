@@ -8,7 +8,9 @@ its own beside these, `log/opened` (audit.log).
 from dataclasses import dataclass
 from typing import Literal
 
-ClaimKind = Literal["once", "equals", "raise", "min_gap", "set"]
+ClaimKind = Literal["once", "equals", "raise", "min_gap", "set", "add_within"]
+MAX_STORED = 2**53 - 1
+"""The largest integer that a record, and so a claim, can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +198,41 @@ LEVEL = ClaimKey(
     "a person's promotion of it",
 )
 RETIRED = ClaimKey("retired/", "an agent", "1: it is retired, and never acts again", ("equals", "once"))
+SPENT = ClaimKey(
+    "spent/",
+    "`total` or the number of a part of time, `/`, the window in seconds, `/`, and what a budget counts for whom",
+    "what was spent of the budget, in all or in that part of time",
+    ("add_within",),
+    "a write that is known never to have happened, of a part only",
+)
+MOVED = ClaimKey(
+    "moved/",
+    "`up` or `down`, `/`, a dimension, `/`, and a target's key",
+    "when the number was last moved that way (Unix ms of the world)",
+    ("set",),
+    "a write that is known never to have happened",
+)
+RADIUS = ClaimKey(
+    "radius/",
+    "`total` or the number of a part of time, `/`, the window in seconds, `/`, a ceiling, a cluster and a namespace",
+    "how many workloads were changed, in all, or last in that part of time",
+    ("add_within",),
+    "a write that is known never to have happened, of a part only",
+)
+COUNTED = ClaimKey(
+    "counted/",
+    "a ceiling's window in seconds, `/`, its name, `/`, and a target's key",
+    "the part of time in which the workload is counted under `radius/`",
+    ("set",),
+    "a write that is known never to have happened",
+)
 
 ALL = (
     STOP, POLICY_EPOCH, CLOCK, CHANGED, TAINT, APPROVAL, ATTEMPT, NONCE,
     FENCE, BUSY, ENDED, RESOLVING, SETTLED, VERIFY, DENIED, PLAN,
     EVENT, FINDING, NOTIFIED, ENVELOPE,
     COOLED, SCORE, WORSE, ROLLBACKS, ROLLED_BACK, LEVEL, RETIRED,
+    SPENT, MOVED, RADIUS, COUNTED,
 )  # fmt: skip
 
 

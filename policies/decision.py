@@ -32,3 +32,5 @@ class Decision:
     headroom: tuple[Headroom, ...] = ()
     expires_ms: int = 0
     permit: Permit | None = None
+    retry_ms: int | None = None
+    """When (Unix ms of the world) the same could be asked again, where it is time alone that refuses."""

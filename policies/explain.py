@@ -11,6 +11,8 @@ from policies.decision import Decision
 from policies.evaluate import by_names, principals
 from policies.gate import Gate
 from policies.guards import GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
+from policies.guards.budget import binding
+from policies.guards.budget import said as left_text
 from policies.guards.ceiling import over
 from policies.guards.taint import said, tainted
 from policies.inputs import DecisionInput, Refusal, ScreenInput
@@ -94,6 +96,8 @@ def _said(name: str, case: ScreenInput) -> str:
         return "; ".join(f"{e.who}: {', '.join(e.matches.allows)}" for e in case.evaluations)
     if name == "rules":
         return "; ".join(f"{e.who}: {', '.join(rule.name for rule in e.fitting)}" for e in case.evaluations)
+    if name == "budget" and isinstance(case, DecisionInput):
+        return "; ".join(left_text(case, one) for one in binding(case)) or "ok"
     if name == "taint" and tainted(case):
         carrying = (f"{e.who}: {', '.join(rule.name for rule in e.carrying)}" for e in case.evaluations)
         return f"{said(case)}; {'; '.join(carrying)}"

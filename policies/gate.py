@@ -9,11 +9,13 @@ from dataclasses import replace
 from policies.claim_keys import ATTEMPT, CHANGED, CLOCK, FENCE, NONCE, POLICY_EPOCH
 from policies.decision import Decision, VerdictKind
 from policies.evaluate import Evaluation, obligations
-from policies.guards import GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
+from policies.guards import GUARD_KEYS, GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
 from policies.guards.approval import may_vote
 from policies.guards.autonomy import keys as level_keys
+from policies.guards.blast_radius import wanted as radius_wanted
 from policies.guards.envelope import keys as envelope_keys
 from policies.guards.kill_switch import keys as switch_keys
+from policies.guards.quiet import wanted as quiet_wanted
 from policies.guards.taint import key as taint_key
 from policies.guards.taint import said, tainted
 from policies.headroom import headroom_of
@@ -50,9 +52,12 @@ class Gate:
         self._at(now_ms)
         return self
 
-    def keys(self, request: Request) -> tuple[str, ...]:
-        """The log's integers that `screen` and `decide` want in `values`."""
+    def keys(self, request: Request, now_ms: int) -> tuple[str, ...]:
+        """The log's integers that `screen` and `decide` want in `values`, all of one look at the log; budgets want
+        those of the time around `now_ms`."""
         mark = taint_key(request)
+        counted = (key for keys in GUARD_KEYS for key in keys(self._snapshot, request, now_ms))
+        writes = self._snapshot.writes(request.action)
         return (
             *switch_keys(request),
             *level_keys(request.principal.agent),
@@ -61,7 +66,13 @@ class Gate:
             CHANGED.of(request.target.key),
             *envelope_keys(request),
             *(() if mark is None else (mark,)),
+            *(dict.fromkeys(counted) if writes else ()),
         )
+
+    def looks(self, request: Request) -> frozenset[str]:
+        """What a write's guards must know beside the object: `peers`, `alerts`, `rollouts` (see Observation)."""
+        found = quiet_wanted(self._snapshot, request)
+        return found | {"peers"} if radius_wanted(self._snapshot, request) else found
 
     def screen(self, request: Request, *, now_ms: int, values: Mapping[str, int]) -> Decision:
         """By names only, before any read: what a label may still decide passes here, and meets `decide`."""
@@ -170,7 +181,7 @@ def first_refusal(case: DecisionInput) -> Refusal | None:
     for guard in guards:
         refusal = guard(case)
         if refusal is not None:
-            if refusal.stage in ("limits", "ceiling", "taint"):
+            if refusal.stage in ("limits", "ceiling", "taint", "budget"):
                 case.headroom = headroom_of(case)
             return refusal
     return None
@@ -240,6 +251,7 @@ def _deny(ask: ScreenInput, refusal: Refusal) -> Decision:
         rule=refusal.rule,
         detail=refusal.detail,
         headroom=headroom,
+        retry_ms=refusal.retry_ms,
     )
 
 

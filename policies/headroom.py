@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from policies.bounds import Bound
 from policies.evaluate import Evaluation
+from policies.guards.budget import binding, left_of
 from policies.guards.ceiling import over
 from policies.guards.taint import tainted
 from policies.inputs import DecisionInput
@@ -25,7 +26,7 @@ def headroom_of(case: DecisionInput) -> tuple[Headroom, ...]:
     out: list[Headroom] = []
     for dimension in dict.fromkeys(delta.dimension for delta in case.seen.deltas):
         deltas = [delta for delta in case.seen.deltas if delta.dimension == dimension]
-        ranges = _within_ceilings(case, deltas, _of_all(case, deltas))
+        ranges = _within_budgets(case, deltas, _within_ceilings(case, deltas, _of_all(case, deltas)))
         out += [Headroom(r.rule, dimension, r.low, r.high, r.alone) for r in _distinct(ranges)]
     return tuple(out)
 
@@ -134,6 +135,16 @@ def _within_ceilings(case: DecisionInput, deltas: list[Delta], ranges: list[_Ran
         reach = _reach(cap, deltas) if cap is not None else (0, 2**53 - 1)
         whole = [_Range("", *reach, True)] if reach is not None else []
         ranges = [m for r in ranges for w in whole if (m := _meet(r, w)) is not None]
+    return ranges
+
+
+def _within_budgets(case: DecisionInput, deltas: list[Delta], ranges: list[_Range]) -> list[_Range]:
+    """No further from the live values than what is left of every budget of this number."""
+    for one in binding(case):
+        if one.counted == deltas[0].dimension:
+            reach = _reach(Bound(step=left_of(case, one) // len(deltas)), deltas)
+            whole = [] if reach is None else [_Range("", *reach, True)]
+            ranges = [m for r in ranges for w in whole if (m := _meet(r, w)) is not None]
     return ranges
 
 

@@ -11,11 +11,13 @@ from policies.types import Approval, ApprovalNeed, Claim, Headroom, Observation,
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refusal: the stage, the deciding rule, the message for a person."""
+    """A refusal: the stage, the deciding rule, the message for a person. `retry_ms`: when (Unix ms of the world) the
+    same could be asked again, where time alone makes room."""
 
     stage: str
     rule: str | None
     detail: str
+    retry_ms: int | None = None
 
 
 @dataclass(slots=True)

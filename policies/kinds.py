@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from policies.agent_fields import Demotion, Promotion, Schedule, ScopePattern, Share, level_in
+from policies.budgets import Per
 from policies.fields import (
     Action,
     Autonomy,
@@ -26,8 +27,10 @@ from policies.fields import (
     Zone,
 )
 from policies.limits import Caps, Limits, When
+from policies.rates import Amounts, Changes
 from policies.testcase import TestCase
 from policies.types import Judged, StrategyName
+from policies.windows import SHORTEST_S
 
 MOST_MOVES = 120
 """The most moves an hour that an envelope may allow: the log keeps the time of each in a slot of its own."""
@@ -139,6 +142,25 @@ class EnvelopeSpec(Spec):
         return self
 
 
+Quiet = Literal["alerts", "rollouts"]
+"""What must be quiet about a workload: no alert fires on it, no rollout of it goes on."""
+
+
+class RuleBudget(Spec):
+    """How often the rule may be used, and how much of a number it may move in all, up and down, within any hour or
+    day: for each workload, for each agent (or person by hand) in a cluster, in each namespace, or in each cluster."""
+
+    per: Per
+    changes: Changes | None = None
+    delta: Amounts = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "RuleBudget":
+        if self.changes is None and not self.delta:
+            raise ValueError("says nothing: give changes, delta, or both")
+        return self
+
+
 class ActionPolicySpec(Spec):
     """Who (by role) may or may never do what to which objects, within which numbers."""
 
@@ -152,10 +174,13 @@ class ActionPolicySpec(Spec):
     require: tuple[Literal["dryRun"] | Verify, ...] = ()
     approval: ApprovalSpec | None = None
     tainted: Tainted | None = None
+    budget: RuleBudget | None = None
+    flip: Seconds = 0
+    quiet: tuple[Quiet, ...] = ()
 
     @model_validator(mode="after")
     def _deny_is_bare(self) -> "ActionPolicySpec":
-        owed = ("limits", "approval", "cooldown", "envelope", "require", "tainted")
+        owed = ("limits", "approval", "cooldown", "envelope", "require", "tainted", "budget", "flip", "quiet")
         extra = [name for name in owed if getattr(self, name)]
         if self.effect == "deny" and extra:
             raise ValueError(f"a deny takes no {extra[0]}; absolute numbers belong in a Ceiling")
@@ -172,10 +197,12 @@ class RoleBindingSpec(Spec):
 
 
 class Budgets(Spec):
-    """What one turn or run may use up."""
+    """What one turn or run may use up (`steps`, `tokens`), and what all of the agent's changes in a cluster may."""
 
     steps: Annotated[int, Field(ge=1, le=1000)] | None = None
     tokens: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    changes: Changes | None = None
+    delta: Amounts = Field(default_factory=dict)
 
 
 class AgentSpec(Spec):
@@ -252,11 +279,19 @@ class FreezeSpec(Spec):
     override: Annotated[str, Field(pattern=r"\Agroup:[A-Za-z0-9_]([-.@A-Za-z0-9_]{0,127})\z")] | None = None
 
 
+class BlastRadius(Spec):
+    """At most this share of a namespace's workloads is changed within this time, but always one."""
+
+    share: Share
+    within: Annotated[Seconds, Field(ge=SHORTEST_S)]
+
+
 class CeilingSpec(Spec):
     """Absolute bounds that no rule widens and no approval lifts."""
 
     target: Selected
-    limits: Caps
+    limits: Caps = Field(default_factory=Caps)
+    blast_radius: BlastRadius | None = None
 
 
 class _Doc(Spec):

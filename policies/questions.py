@@ -6,14 +6,17 @@ Used by `policy test`, `can-i` and `explain`. The gate that answers is the one t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 
+from policies.budgets import CHANGES
 from policies.claim_keys import POLICY_EPOCH
 from policies.decision import Decision
 from policies.envelopes import END, SET
 from policies.errors import RequestInvalid
 from policies.gate import Gate
-from policies.quantities import of_container, quantity
+from policies.quantities import UNITS, of_container, quantity
 from policies.snapshot import Snapshot
+from policies.suppositions import WORKLOADS, moved, spent
 from policies.testcase import TestCase
 from policies.types import (
     LOCAL_GROUP,
@@ -58,6 +61,14 @@ class Question:
     """The principal itself, where it is known; else it is made of `who`, `behind` and `groups`."""
     container: str = ""
     """The container that CPU and memory are asked for; policy treats all alike."""
+    workloads: int = 1
+    """How many its namespace is supposed to have."""
+    alerts: int = 0
+    rolling_out: bool = False
+    spent: Mapping[str, int] = field(default_factory=dict)
+    """Of each budget that binds, `changes` or a dimension; `workloads`: others of the namespace that were changed."""
+    moved: Literal["up", "down"] | None = None
+    """Which way each of its numbers is supposed to have been moved right before."""
 
 
 def principal_of(question: Question, snapshot: Snapshot) -> Principal:
@@ -120,13 +131,19 @@ def observation_of(question: Question) -> Observation:
         deltas=deltas,
         cluster_uid="",
         owner=question.field_owner,
+        peers=question.workloads,
+        alerts=question.alerts,
+        rolling_out=question.rolling_out,
     )
 
 
 def situation_of(question: Question, gate: Gate, request: Request) -> Situation:
-    """Nothing stopped, nothing changed lately, this policy in force."""
-    values = dict.fromkeys(gate.keys(request), 0) | {
-        POLICY_EPOCH.of(request.target.cluster): gate.snapshot.epoch
+    """Nothing stopped, nothing changed lately but what the question says, this policy in force."""
+    snapshot, at_ms = gate.snapshot, question.at_ms
+    values = dict.fromkeys(gate.keys(request, at_ms), 0) | {
+        POLICY_EPOCH.of(request.target.cluster): snapshot.epoch,
+        **dict(spent(snapshot, request, at_ms, question.spent)),
+        **dict(moved(snapshot, request, at_ms, question.moved or "")),
     }
     return Situation(question.at_ms, values, ("question", 1), "question")
 
@@ -180,7 +197,22 @@ def question_of(case: TestCase, snapshot: Snapshot, cluster: str) -> Question:
         approved_by=case.approved_by,
         mode=case.mode,
         tainted=case.tainted,
+        workloads=case.workloads,
+        alerts=case.alerts,
+        rolling_out=case.rolling_out,
+        spent={name: _spent(name, amount) for name, amount in case.spent.items()},
+        moved=case.moved,
     )
+
+
+def _spent(name: str, amount: int | str | Decimal) -> int:
+    """Raises RequestInvalid."""
+    if name not in (CHANGES, WORKLOADS, *UNITS):
+        raise RequestInvalid(f"nothing counts {name}", hint=", ".join((CHANGES, WORKLOADS, *UNITS)))
+    try:
+        return quantity(amount, name if name in UNITS else "replicas")
+    except ValueError as error:
+        raise RequestInvalid(f"spent.{name}: {error}") from error
 
 
 def numbers(

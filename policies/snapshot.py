@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from policies.bounds import Bound, bounds_of, thresholds_of
+from policies.budgets import Budget, budgets_of
 from policies.claim_keys import first_bits
 from policies.compiler import Rules, compile_rules
 from policies.kinds import (
@@ -14,6 +15,7 @@ from policies.kinds import (
     EnvelopeSpec,
     Freeze,
     Kind,
+    Quiet,
     Quorum,
     RoleBinding,
     TaintedSpec,
@@ -70,6 +72,9 @@ class Rule:
     obligations: tuple[Obligation, ...]
     tainted: Tainted | None
     envelope: Terms | None = None
+    budgets: tuple[Budget, ...] = ()
+    flip_ms: int = 0
+    quiet: tuple[Quiet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,10 @@ class Snapshot:
     freezes: tuple[Freeze, ...]
     caps: Mapping[str, Mapping[str, Bound]]
     label_keys: frozenset[str]
+    agent_budgets: Mapping[str, tuple[Budget, ...]]
+    """By agent, what all of its changes may use up."""
+    uses: frozenset[str]
+    """Which of `budget`, `flip` and `quiet` any rule has: only then is looked for more."""
     roles: RoleClosure = field(repr=False)
     table: Rules = field(repr=False)
     valid_until_ms: int = FOREVER_MS
@@ -155,6 +164,10 @@ def build(
         freezes=tuple(doc for doc in ordered if isinstance(doc, Freeze)),
         caps={doc.metadata.name: bounds_of(doc.spec.limits) for doc in ceilings},
         label_keys=frozenset(key for target in targets for key in target.labels),
+        agent_budgets={doc.principal: _budgets(doc) for doc in ordered if isinstance(doc, Agent)},
+        uses=frozenset(
+            name for name in ("budget", "flip", "quiet") for doc in policies if getattr(doc.spec, name)
+        ),
         roles=roles,
         table=table,
         valid_until_ms=until,
@@ -217,11 +230,21 @@ def _rule(doc: ActionPolicy) -> Rule:
         obligations=obligations,
         tainted=_tainted(doc, bounds),
         envelope=_terms(spec.envelope),
+        budgets=_budgets(doc),
+        flip_ms=spec.flip * 1000,
+        quiet=spec.quiet,
     )
 
 
 def _terms(spec: EnvelopeSpec | None) -> Terms | None:
     return None if spec is None else Terms(spec.cooldown * 1000, spec.moves, spec.max_step)
+
+
+def _budgets(doc: ActionPolicy | Agent) -> tuple[Budget, ...]:
+    if isinstance(doc, Agent):
+        return tuple(budgets_of(doc.principal, "agent", doc.spec.budgets.changes, doc.spec.budgets.delta))
+    own = doc.spec.budget
+    return () if own is None else tuple(budgets_of(doc.metadata.name, own.per, own.changes, own.delta))
 
 
 def _obligation(part: Literal["dryRun"] | Verify) -> Obligation:

@@ -9,7 +9,11 @@ from policies.fields import Action, Instant, Spec, Subject
 
 
 class TestCase(Spec):
-    """One expectation on this rule: who asks for what, and what the gate must say."""
+    """One expectation on this rule: who asks for what, and what the gate must say.
+
+    What is not said of the time before is nothing: no budget spent, no number moved, no alert, no rollout, and the
+    only workload of its namespace.
+    """
 
     __test__ = False
 
@@ -29,6 +33,11 @@ class TestCase(Spec):
     approved_by: tuple[str, ...] = ()
     mode: Literal["live", "dry_run"] = "live"
     tainted: bool = False
+    workloads: Annotated[int, Field(ge=1)] = 1
+    alerts: Annotated[int, Field(ge=0)] = 0
+    rolling_out: bool = False
+    spent: dict[str, int | str | Decimal] = Field(default_factory=dict)
+    moved: Literal["up", "down"] | None = None
     expect: Literal["allow", "deny", "needs_approval"]
     rule: str | None = None
 

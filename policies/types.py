@@ -212,6 +212,12 @@ class Observation:
     cluster_uid: str
     owner: str | None = None
     """Who else keeps this field (an HPA, Argo CD, …) as `kind/name`; None if nobody."""
+    peers: int | None = None
+    """How many workloads are in its namespace; None, as of the next two, where nobody looked or it is not known."""
+    alerts: int | None = None
+    """How many alerts fire on it."""
+    rolling_out: bool | None = None
+    """Whether its pods are being replaced by those of a newer template."""
 
     @property
     def moves(self) -> bool:

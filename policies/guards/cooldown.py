@@ -1,5 +1,6 @@
 """Time between two changes of one workload."""
 
+from base.instants import next_second
 from policies.claim_keys import CHANGED
 from policies.evaluate import cooldown_ms
 from policies.inputs import DecisionInput, Refusal
@@ -19,7 +20,8 @@ def cooldown(case: DecisionInput) -> Refusal | None:
     gap, rule = (0, None) if case.situation.rollback else _gap(case)
     if last and gap and now - last < gap:
         left = -(-(gap - (now - last)) // 1000)
-        return Refusal("cooldown", rule, f"changed {(now - last) // 1000}s ago: wait {left}s more")
+        why = f"changed {(now - last) // 1000}s ago: wait {left}s more"
+        return Refusal("cooldown", rule, why, retry_ms=next_second(last + gap))
     if gap:
         case.claims.append(Claim("min_gap", name, now, gap))
     else:

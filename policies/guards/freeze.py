@@ -27,7 +27,9 @@ def freeze(case: DecisionInput) -> Refusal | None:
             continue
         for start, end in spans(document, case.now_ms // _DAY_MS):
             if start <= case.now_ms < end:
-                return Refusal("freeze", document.metadata.name, f"frozen until {utc_text(end)}")
+                return Refusal(
+                    "freeze", document.metadata.name, f"frozen until {utc_text(end)}", retry_ms=end
+                )
             if start > case.now_ms:
                 case.expires_ms = min(case.expires_ms, start)
     return None

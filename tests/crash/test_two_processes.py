@@ -13,7 +13,7 @@ import pytest
 from policies.permit import Permit
 from policies.types import Target
 from sandbox.api.faults import Fault, FaultKind
-from tests.kit.crash_rig import Rig, balanced, opened, run
+from tests.kit.crash_rig import POLICY, Rig, balanced, opened, run
 from tests.kit.forks import Child, Work
 from tools.cluster_types import Patch, Precondition, Workload
 from tools.path import kill_switch
@@ -192,3 +192,24 @@ def test_a_late_process_cannot_refuse_what_another_carries_out(folder: Path) -> 
         await balanced(rig)
 
     run(folder, work)
+
+
+def test_many_processes_never_spend_more_than_the_budget(folder: Path) -> None:
+    """Each asks for its own workloads again and again; together they have three changes in this hour."""
+    alone = "names: [web, worker, queue]}\n  effect: allow"
+    policy = POLICY.replace(alone, f"{alone}\n  budget: {{per: cluster, changes: 3/h}}", 1)
+    (folder / "policy" / "policy.yaml").write_text(policy)
+
+    def asks(number: int) -> Work:
+        async def work(rig: Rig, tell: Any) -> None:
+            for n in range(4):
+                name = ("web", "worker", "queue")[(number + n) % 3]
+                tell(await rig.executor.execute(rig.scale(3 + number + n, name, id=f"budget-{number}-{n}")))
+
+        return work
+
+    children = [Child(folder, asks(number), **UNHURRIED) for number in range(PROCESSES)]
+    assert [c.wait() for c in children] == [0] * PROCESSES
+    statuses = run(folder, balanced).statuses()
+    assert statuses["applied"] == 3
+    assert statuses["applied"] + statuses["unchanged"] < 4 * PROCESSES

@@ -114,7 +114,7 @@ def seen(request: Request, *deltas: Delta, **more: Any) -> Observation:
 
 
 def values(gate: Gate, request: Request, **more: int) -> dict[str, int]:
-    return dict.fromkeys(gate.keys(request), 0) | {
+    return dict.fromkeys(gate.keys(request, NOW), 0) | {
         f"policy/epoch/{request.target.cluster}": gate.snapshot.epoch
     }
 

@@ -44,6 +44,10 @@ GUARDS: Mapping[str, str] = {
     "freeze": "tests/policies/test_guards.py::test_a_freeze_goes_by_its_zone",
     "envelope": "tests/policies/test_envelopes.py::test_an_agent_leases_for_itself_only",
     "cooldown": "tests/policies/test_guards.py::test_cooldown",
+    "flip": "tests/policies/test_flip.py::test_the_other_way_waits_and_the_same_way_does_not",
+    "budget": "tests/policies/test_budgets.py::test_many_small_steps_add_up",
+    "blast_radius": "tests/policies/test_blast_radius.py::test_the_same_workload_again_takes_no_more",
+    "quiet": "tests/policies/test_quiet.py::test_no_change_while_a_rollout_goes_on",
     "taint": "tests/policies/test_taint.py::test_what_a_rule_carries_of_a_tainted_request",
     "approval": "tests/policies/test_gate_rules.py::test_a_rule_alone_and_one_at_the_price_of_an_approval",
 }

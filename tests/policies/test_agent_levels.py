@@ -19,7 +19,7 @@ from policies.asking import asking_keys, asking_refused
 from policies.fields import Autonomy
 from policies.gate import Gate
 from policies.types import Claim
-from tests.kit.policies import PEOPLE, agent, ask, decide, policy, principal, rule, screen, values
+from tests.kit.policies import NOW, PEOPLE, agent, ask, decide, policy, principal, rule, screen, values
 
 LEVELS = get_args(Autonomy)
 SHADOW = {"promotion": {"shadow": "7d"}}
@@ -106,4 +106,4 @@ def test_who_is_retired_neither_acts_nor_reads_nor_is_asked() -> None:
 def test_every_integer_of_an_agent_is_asked_for() -> None:
     gate = Gate(one())
     assert {"level/agent:ops", "retired/agent:ops"} <= values(gate, ask("agent:ops")).keys()
-    assert not any(key.startswith(("level/", "retired/")) for key in gate.keys(ask()))
+    assert not any(key.startswith(("level/", "retired/")) for key in gate.keys(ask(), NOW))

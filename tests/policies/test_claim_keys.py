@@ -46,6 +46,10 @@ STORED = {
     "ROLLED_BACK": "rolled_back/",
     "LEVEL": "level/",
     "RETIRED": "retired/",
+    "SPENT": "spent/",
+    "MOVED": "moved/",
+    "RADIUS": "radius/",
+    "COUNTED": "counted/",
 }
 """As they stand in logs since 0.1. A line that changes here loses what older logs know."""
 

@@ -56,7 +56,7 @@ def test_an_allow_claims_everything_that_must_still_hold() -> None:
 
 def test_keys_are_all_that_the_gate_reads_from_the_log() -> None:
     gate = Gate(PLAIN)
-    assert gate.keys(ask("agent:ops")) == (
+    assert gate.keys(ask("agent:ops"), NOW) == (
         "stop/all",
         "stop/cluster/sandbox",
         "stop/agent:ops",
@@ -67,9 +67,9 @@ def test_keys_are_all_that_the_gate_reads_from_the_log() -> None:
         "changed/sandbox/shop/deployment/web",
         "taint/s1",
     )
-    assert "taint/s1" not in gate.keys(ask())
+    assert "taint/s1" not in gate.keys(ask(), NOW)
     request = ask("agent:ops")
-    for key in gate.keys(request):
+    for key in gate.keys(request, NOW):
         values = {k: v for k, v in situation(gate, request).values.items() if k != key}
         found = gate.decide(
             request, seen(request), (), situation(gate, request).__class__(NOW, values, ("l", 1), "n")

@@ -157,7 +157,7 @@ class Declarations:
         )
 
     async def _decided(self, gate: Gate, request: Request, seen: Observation, held: Held) -> Decision:
-        values = await self._c.values(gate.keys(request))
+        values = await self._c.values(gate.keys(request, seen.at_ms))
         situation = Situation(
             now_ms=seen.at_ms, values=values, lease=(held.key, held.token), nonce=self._c.nonce()
         )

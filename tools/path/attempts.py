@@ -63,8 +63,8 @@ class AttemptRunner:
         for tried in range(TRIES):
             if tried:  # let the other writer finish: a rollout's status writes come in bursts
                 await self._c.clock.sleep(PAUSE_S * tried)
-                values = await self._c.values(ctx.keys)
-            values = {**values, **ledger.restored}
+                values = await self._c.values(ctx.keys(self._c.now_ms()))
+            values = ledger.restored(values)
             try:
                 attempt = await self.look(ctx, standing.attempts + ledger.tries + 1)
             except (NotFound, NeverHappened, ArgumentsInvalid) as e:
@@ -131,6 +131,7 @@ class AttemptRunner:
         c, request, now = self._c, ctx.request, self._c.now_ms()
         labels = ctx.gate.snapshot.label_keys
         seen, workload = await observe(c.reader, ctx.cluster, ctx.spec, ctx.args, request.target, labels, now)
+        seen = await c.surroundings.seen(c.reader, ctx.gate.looks(request), seen, workload)
         rollback = await restores(c.journal, request, ctx.spec, seen, workload, now)
         leased = await leased_to(c.journal, request, seen, workload)
         return Attempt(number, seen, workload, ctx.spec.describe(ctx.args, workload), rollback, *leased)
@@ -152,7 +153,7 @@ class AttemptRunner:
     async def judge(self, ctx: ExecutionContext, seen: Observation) -> Decision:
         """The gate's answer on what was seen before: a first attempt, no rollback and no move inside an envelope."""
         votes = await self._c.journal.votes_of(ctx.request)
-        values = self._c.as_announced(ctx.gate, await self._c.values(ctx.keys))
+        values = self._c.as_announced(ctx.gate, await self._c.values(ctx.keys(self._c.now_ms())))
         return ctx.gate.decide(ctx.request, seen, votes, self._situation(ctx, values, 1))
 
     def _situation(self, ctx: ExecutionContext, values: Mapping[str, int], number: int) -> Situation:

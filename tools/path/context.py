@@ -20,6 +20,7 @@ from tools.errors import ClusterMismatch
 from tools.metrics.types import MetricsReader
 from tools.path.journal import Journal, actor_of
 from tools.path.stop_files import StopFiles
+from tools.path.surroundings import Surroundings
 from tools.ports import ClusterReader, Leases
 
 PROBLEM = "problem"
@@ -47,6 +48,7 @@ class Context:
     stop_files: StopFiles
     """Looked at before each write: a stop must not depend on the log alone."""
     metrics: MetricsReader | None = None
+    surroundings: Surroundings = field(default_factory=Surroundings)
     journal: Journal = field(init=False)
     _gate: Gate | None = None
     _announced: str = ""
@@ -128,7 +130,7 @@ class Context:
             return denied(
                 gate, request, "cluster", f"this is `{self.cluster.name}`, not `{request.target.cluster}`"
             )
-        values = await self.values(gate.keys(request))
+        values = await self.values(gate.keys(request, self.now_ms()))
         decision = gate.screen(request, now_ms=self.now_ms(), values=values)
         return decision if decision.verdict is VerdictKind.DENY else None
 

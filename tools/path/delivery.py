@@ -7,6 +7,7 @@ for that, and what stops a batch of pods half-way is part of the outcome, never 
 from dataclasses import dataclass, replace
 
 from policies.claim_keys import STOP
+from policies.guards.kill_switch import keys as switch_keys
 from policies.permit import Permit
 from tools.cluster_types import Patch, Pod, Precondition, Workload
 from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, ToolError
@@ -120,8 +121,8 @@ class Delivery:
 
     def _not_stopped(self) -> None:
         """Right before a write; the log's own switch is a claim of the intent. Raises NeverHappened."""
-        for key in self.ctx.keys:
-            if STOP.has(key) and self.stop_files.stops(scope := STOP.name_in(key)):
+        for key in switch_keys(self.ctx.request):
+            if self.stop_files.stops(scope := STOP.name_in(key)):
                 hint = "flyball status says what is stopped, and how it is lifted"
                 raise NeverHappened(f"{scope} is stopped", hint=hint, code="kill_switch")
 

@@ -37,11 +37,10 @@ class ExecutionContext:
         """The integer that holds when the workload was last changed."""
         return CHANGED.of(self.request.target.key)
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Every integer of the log that gate and path use. Each is claimed as it was read, or again, in the
-        commit of the intent: one that has moved meanwhile loses there."""
-        return (*self.gate.keys(self.request), self.busy)
+    def keys(self, now_ms: int) -> tuple[str, ...]:
+        """Every integer of the log that gate and path use at this time. Each is claimed as it was read, or again, in
+        the commit of the intent: one that has moved meanwhile loses there."""
+        return (*self.gate.keys(self.request, now_ms), self.busy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ class Executor:
         attempt = await self._runner.look(ctx, 1)
         await c.log.commit((c.journal.previewed(request, attempt.seen),))
         votes = await c.journal.votes_of(request)
-        values = c.as_announced(gate, await c.values(ctx.keys))
+        values = c.as_announced(gate, await c.values(ctx.keys(c.now_ms())))
         return await self._runner.decide(ctx, attempt, votes, values), attempt.diff
 
     async def judge(self, request: Request, seen: Observation) -> Decision:
@@ -118,6 +118,7 @@ class Executor:
         spec, args = parsed(request)
         read = replace(workload, seen_ms=now)
         seen = take(spec, args, read, self._c.cluster, gate.snapshot.label_keys, now)
+        seen = await self._c.surroundings.seen(self._c.reader, gate.looks(request), seen, workload)
         return await self.judge(request, seen)
 
     async def _under_lease(self, ctx: ExecutionContext) -> Result:
@@ -145,8 +146,8 @@ class Executor:
         """The log's integers, which its records bear out; where an intent stands open on the workload, after it was
         looked into."""
         await self._c.journal.checks.before_write(ctx.request.target.key)
-        values = await self._c.values(ctx.keys)
+        values = await self._c.values(ctx.keys(self._c.now_ms()))
         if values[ctx.busy] and ctx.live:  # the resolver fences, and a dry run has no effect
             await self.resolver.clear(ctx.request.target, ctx.held)
-            values = await self._c.values(ctx.keys)
+            values = await self._c.values(ctx.keys(self._c.now_ms()))
         return values

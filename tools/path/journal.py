@@ -256,9 +256,7 @@ class Journal:
     def _draft(
         self, kind: Kind, request: Request, seen: Observation | None, *, whole: bool = False, **fields: Any
     ) -> Record:
-        observed = (
-            {"generation": seen.generation, "at_ms": seen.at_ms, "view": dict(seen.view)} if seen else None
-        )
+        observed = _observed(seen) if seen else None
         return self.log.draft(
             kind,
             actor=actor_of(request.principal),
@@ -283,3 +281,10 @@ def _followed(request: Request) -> tuple[Parent, ...]:
 
 def _chosen_by(request: Request) -> dict[str, str]:
     return {"strategy": request.strategy} if request.strategy else {}
+
+
+def _observed(seen: Observation) -> dict[str, Any]:
+    """What was decided on: the view, and what was looked at around it."""
+    around = {name: getattr(seen, name) for name in ("peers", "alerts", "rolling_out")}
+    known = {name: value for name, value in around.items() if value is not None}
+    return {"generation": seen.generation, "at_ms": seen.at_ms, "view": dict(seen.view), **known}

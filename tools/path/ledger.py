@@ -4,9 +4,10 @@ A conflict (409) is known to be without effect. Its outcome, and the claims that
 intent, refusal, question or failure: one durable commit more a conflict, not two.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from audit.claims import Claim as Claimed
+from audit.claims import settle
 from audit.log import Entry, Log
 from audit.record import Record
 from policies.types import Claim
@@ -27,10 +28,14 @@ class Ledger:
         self._ended, self._given_back = (outcome,), tuple(given_back)
         self.tries += 1
 
-    @property
-    def restored(self) -> dict[str, int]:
-        """The integers as they will be once the conflict is recorded: the next attempt is judged by these."""
-        return {claim.key: claim.value for claim in self._given_back}
+    def restored(self, values: Mapping[str, int]) -> dict[str, int]:
+        """These integers as they will be once the conflict is recorded: the next attempt is judged by them."""
+        found = dict(values)
+        for claim in self._given_back:
+            stored = found.get(claim.key, 0)
+            after = settle(claim, stored)
+            found[claim.key] = stored if after is None else after
+        return found
 
     async def commit(
         self,

@@ -15,6 +15,8 @@ from policies.claim_keys import (
     FENCE,
     NONCE,
     POLICY_EPOCH,
+    RADIUS,
+    SPENT,
     STOP,
     TAINT,
 )
@@ -27,6 +29,12 @@ _MEANING = (
     (POLICY_EPOCH, "policy", "another process works by a newer policy; start again to load it"),
     (CLOCK, "clock", "the clock went back behind what the log has seen; set it right"),
     (NONCE, "permit", "the permit was used already"),
+    (
+        SPENT,
+        "budget",
+        "others have spent the rest of the budget meanwhile; ask again",
+    ),
+    (RADIUS, "blast_radius", "others have changed as many workloads as may be changed meanwhile"),
     (CHANGED, "cooldown", "another writer changed this workload a moment ago"),
     (TAINT, "taint", "the session has read untrusted text meanwhile; ask again"),
     (APPROVAL, "approval", "the approval was used already"),

@@ -17,6 +17,7 @@ from tools.path.bounds_evidence import of_autoscaler
 from tools.path.context import Context
 from tools.path.cross_checks import newest_live_intent
 from tools.path.evidence import Evidence, of_pods, of_workload, pods_left, spec_of
+from tools.path.giving_back import unspent
 from tools.path.journal import ends
 from tools.path.leases import LeaseBusy
 from tools.path.observe import with_autoscaler, with_pods
@@ -60,6 +61,7 @@ class Resolver:
             Claim("set", BUSY.of(request.target.key), 0),
             Claim("raise", FENCE.of(held.key), held.token),
             *(due_claims(intent.record, self._c.now_ms()) if evidence.says == "applied" else ()),
+            *(unspent(intent.record.claims) if evidence.says == "not_applied" else ()),
         )
         try:
             entries = await self._c.log.commit((record,), claims)

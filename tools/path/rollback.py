@@ -16,7 +16,7 @@ from tools.path.standing import CARRIED_OUT, CHANGED
 from tools.spec import ActionSpec
 
 DEADLINE_MS = 3_600_000
-"""For so long after the change its rollback is exempt from cooldown and freeze; later it is as any action."""
+"""For so long after the change its rollback has right of way (docs/policy.md); later it is as any action."""
 
 
 async def restores(

@@ -17,6 +17,7 @@ from tools.errors import DefiniteConflict, MayHaveHappened, NeverHappened, ToolE
 from tools.path.context import Context
 from tools.path.delivery import Delivered, Delivery
 from tools.path.endings import failed, outcome_of, refused
+from tools.path.giving_back import uncounted
 from tools.path.journal import ends
 from tools.path.ledger import Ledger
 from tools.path.outcome import Applied, Refused, Result, Simulated, Unknown
@@ -87,14 +88,15 @@ class Writing:
 
     def _given_back(self, intent: Record) -> tuple[Claim, ...]:
         """What a write that never happened gives back: the workload, spent votes, the instant of its last
-        change. Only what nobody else can have moved while the workload is ours."""
+        change, budgets. Only what nobody else can have moved while the workload is ours."""
         ctx = self.delivery.ctx
         if not ctx.live:
             return ()
         votes = [Claim("set", c.key, 0) for c in self.decision.claims if APPROVAL.has(c.key)]
         leased = [Claim("set", key, self.values[key]) for key in _leased(self.decision)]
         changed = Claim("set", ctx.changed, self.values[ctx.changed])
-        return (ends(intent), Claim("set", ctx.busy, 0), *votes, *leased, changed)
+        counted = uncounted(self.decision.claims, self.values)
+        return (ends(intent), Claim("set", ctx.busy, 0), *votes, *leased, changed, *counted)
 
     def _lost_record(self, claim: Claimed, _: int) -> Record:
         request, seen = self.delivery.ctx.request, self.delivery.attempt.seen
@@ -144,8 +146,9 @@ class Writing:
         record = self.context.journal.outcome(request, intent.record, outcome, view)
         due = due_claims(intent.record, self.context.now_ms()) if outcome.status in CHANGED else ()
         free = (ends(intent.record), Claim("set", ctx.busy, 0), *due) if ctx.live else ()
-        if outcome.status == "unchanged":  # no change, so no cooldown begins with it
-            free = (*free, Claim("set", ctx.changed, self.values[ctx.changed]))
+        if outcome.status == "unchanged":  # no change, so nothing is counted and no cooldown begins
+            changed = Claim("set", ctx.changed, self.values[ctx.changed])
+            free = (*free, changed, *uncounted(self.decision.claims, self.values))
         if (unknown := await self._close(intent, record, free)) is not None:
             return unknown
         if not ctx.live:

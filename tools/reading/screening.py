@@ -100,7 +100,7 @@ class Screening:
 
     async def _allowed(self, request: Request, seen: Observation) -> bool:
         gate = await self._c.gate()
-        values = await self._c.values(gate.keys(request))
+        values = await self._c.values(gate.keys(request, self._c.now_ms()))
         situation = Situation(now_ms=seen.at_ms, values=values, lease=("", 0), nonce=request.id)
         return gate.decide(request, seen, (), situation).verdict is VerdictKind.ALLOW
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any, assert_never
 
+from base.instants import utc_text
 from base.text import harmless
 from tools.errors import ToolError
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
@@ -40,7 +41,9 @@ def card_of(result: Result) -> Card:
             ]
             why = harmless(result.detail, _ERROR)
             facts |= {"status": "refused", "stage": result.stage, "rule": result.rule, "why": why}
-            return _made("refused", f"denied  {head}  {why}", facts | {"allowed_now": room})
+            retry = result.decision.retry_ms if result.decision else None
+            facts |= {"allowed_now": room, "retry_at": utc_text(retry) if retry is not None else None}
+            return _made("refused", f"denied  {head}  {why}", facts)
         case Pending():
             facts |= {
                 "status": "pending",

@@ -85,6 +85,7 @@ def _particulars(result: Result) -> dict[str, Any]:
             }
         case Refused():
             headroom = result.decision.headroom if result.decision else ()
+            retry_ms = result.decision.retry_ms if result.decision else None
             allowed = [
                 {"rule": r.rule, "dimension": r.dimension, "low": r.low, "high": r.high, "alone": r.alone}
                 for r in headroom
@@ -94,6 +95,7 @@ def _particulars(result: Result) -> dict[str, Any]:
                 "rule": result.rule,
                 "detail": result.detail,
                 "allowed_now": allowed,
+                "retry_at": instant(retry_ms) if retry_ms is not None else None,
             }
         case Failed():
             return {

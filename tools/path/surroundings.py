@@ -1,0 +1,61 @@
+"""What some policies want to know beside the object: its namespace's workloads, a rollout of it.
+
+Looked for only where a guard of this request wants it (`Gate.looks`). What cannot be seen stays None, and the guard
+refuses.
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
+
+from policies.types import Observation
+from tools.cluster.rollout import due
+from tools.cluster_types import Workload
+from tools.errors import ToolError
+from tools.ports import ClusterReader
+
+COUNTED_MS = 60_000
+"""So long a count of a namespace's workloads holds; a decision rests on nothing older."""
+
+
+@dataclass
+class Surroundings:
+    """Keeps the counts, so that twenty changes of a namespace are not twenty lists of it."""
+
+    _counts: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    async def seen(
+        self,
+        reader: ClusterReader,
+        wanted: Set[str],
+        seen: Observation,
+        workload: Workload,
+    ) -> Observation:
+        """The observation with what is wanted of `peers` and `rollouts`."""
+        if not wanted:
+            return seen
+        return replace(
+            seen,
+            peers=await self._peers(reader, seen) if "peers" in wanted else None,
+            rolling_out=rolling_out(workload) if "rollouts" in wanted else None,
+        )
+
+    async def _peers(self, reader: ClusterReader, seen: Observation) -> int | None:
+        namespace = seen.target.namespace
+        if namespace is None:
+            return None
+        count, at_ms = self._counts.get(namespace, (0, 0))
+        if not 0 <= seen.at_ms - at_ms < COUNTED_MS:
+            try:
+                count = len(await reader.list_workloads(namespace))
+            except ToolError:
+                return None
+            self._counts[namespace] = count, seen.at_ms
+        return count
+
+
+def rolling_out(workload: Workload) -> bool:
+    """Whether the controller has not seen the newest spec, or not every pod that will have the newest template has
+    it. A paused one waits, and changes nothing meanwhile."""
+    if workload.observed_generation < workload.generation:
+        return True
+    return not workload.paused and workload.updated < due(workload)
