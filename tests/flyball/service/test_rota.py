@@ -15,6 +15,7 @@ import pytest
 
 from audit.clock import SystemClock
 from base.errors import FlyballError
+from base.interrupts import shield_until_done
 from flyball.service import rota
 from flyball.service.rota import Rota
 
@@ -155,6 +156,40 @@ def test_after_the_grace_a_run_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> 
 
     driven(Task(endless), until=lambda r: r.turns[0].running)
     assert cancelled == [True]
+
+
+def test_a_write_in_flight_ends_though_its_run_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rota, "GRACE_S", 0.02)
+    ended = []
+
+    async def write() -> None:
+        await asyncio.sleep(0.2)
+        ended.append("the write")
+
+    async def acts(_: int) -> None:
+        await shield_until_done(write(), interrupted="raises")
+        ended.append("another one")
+
+    driven(Task(acts), until=lambda r: r.turns[0].running)
+    assert ended == ["the write"]
+
+
+def test_who_has_lost_the_lease_has_no_grace() -> None:
+    async def run() -> None:
+        clock, begun = QuickClock(), asyncio.Event()
+
+        async def endless(_: int) -> None:
+            begun.set()
+            await asyncio.sleep(3600)
+
+        one = Rota((Task(endless),), lambda: clock.now, clock)
+        task = asyncio.create_task(one.run())
+        await begun.wait()
+        one.lapse()
+        async with asyncio.timeout(2):
+            await task
+
+    asyncio.run(run())
 
 
 def test_once_runs_what_is_due_and_nothing_else() -> None:

@@ -40,6 +40,7 @@ class Rig:
 
     def __init__(self, app: App, policies: Path) -> None:
         self.app, self._policies, self.begun = app, policies, list[tuple[str, str]]()
+        self.bindings = [LOCAL]
         self.fails: Exception | None = None
         self.duty = SchedulesDuty(app, self._tune)
 
@@ -51,7 +52,7 @@ class Rig:
         return "nothing to change"
 
     def policy(self, *documents: dict[str, Any]) -> None:
-        write_policy(self._policies, [LOCAL, *documents])
+        write_policy(self._policies, [*self.bindings, *documents])
 
     async def later(self, seconds: int) -> None:
         assert self.app.world is not None
@@ -74,12 +75,14 @@ class Rig:
         return (await self.missed())[-1].reason or ""
 
 
-def within(folder: Path, work: Callable[[Rig], Awaitable[None]], *documents: dict[str, Any]) -> None:
+def within(
+    folder: Path, work: Callable[[Rig], Awaitable[None]], *documents: dict[str, Any], rig: type[Rig] = Rig
+) -> None:
     policies = write_policy(folder / "policies", [LOCAL, *(documents or (agent(),))])
 
     async def run() -> None:
         async with installation(folder, policies) as app:
-            await work(Rig(app, policies))
+            await work(rig(app, policies))
 
     asyncio.run(run())
 
