@@ -56,6 +56,8 @@ def unfit(one: Observed) -> str | None:
     """Why no strategy that sizes by requests fits."""
     if one.workload.owner and not scaled_by_hpa(one.workload):
         return f"owned-by-{one.workload.owner}"
+    if one.autoscaler is not None and one.autoscaler.owner:  # who keeps the HPA would put its floor back
+        return f"owned-by-{one.autoscaler.owner}"
     if requested_millicores(one.workload) is None:
         return "no-cpu-request"
     return doubtful(one)

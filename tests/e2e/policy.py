@@ -65,6 +65,20 @@ spec:
 ---
 apiVersion: flyball/v1
 kind: ActionPolicy
+metadata: {{name: floors}}
+spec:
+  roles: [operator]
+  actions: [set_autoscaler_bounds, lower_autoscaler_max]
+  target: {{clusters: [{cluster}], namespaces: [{namespace}], names: ["*"]}}
+  effect: allow
+  require: [dryRun]
+  limits:
+    minReplicas: {{min: 1, max: 8}}
+    maxReplicas: {{min: 1, max: 12}}
+    targetPercent: {{min: 10, max: 200}}
+---
+apiVersion: flyball/v1
+kind: ActionPolicy
 metadata: {{name: restarts}}
 spec:
   roles: [operator]

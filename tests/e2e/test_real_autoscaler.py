@@ -1,5 +1,6 @@
 """The HPA of the real controller-manager moves a workload, on metrics.k8s.io; our tools see it, and keep out."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,46 @@ def test_a_scale_of_ours_is_refused_and_names_the_autoscaler(kube: Namespace, co
     assert denied["status"] == "refused"
     assert "horizontalpodautoscaler/web" in str(denied)
     assert kube.get("web")["metadata"]["generation"] == before
+
+
+def bounds(console: Console, *flags: str, code: int = 0) -> dict:
+    return console.ask("act", "set-autoscaler-bounds", "deploy/web", *flags, "--yes", code=code)
+
+
+def hpa(kube: Namespace) -> dict:
+    return kube.api.get(f"/apis/autoscaling/v2/namespaces/{kube.name}/horizontalpodautoscalers/web")
+
+
+def test_its_floor_is_moved_it_obeys_and_the_undo_lets_it_down(kube: Namespace, console: Console) -> None:
+    autoscaled(kube)
+    kube.demand("web", "60m")
+    raised = bounds(console, "--min-replicas", "4", "--wait", "1m")
+    assert (raised["status"], raised["settled"]["state"]) == ("applied", "applied")
+    assert kube.get("web")["spec"]["replicas"] == 4
+    found = hpa(kube)
+    marks = {one["manager"] for one in found["metadata"]["managedFields"]}
+    assert f"flyball-{found['metadata']['annotations']['flyball.io/intent']}" in marks
+    simulated = bounds(console, "--max-replicas", "6", "--dry-run")
+    assert (simulated["status"], hpa(kube)["spec"]["maxReplicas"]) == ("simulated", 4)
+    assert bounds(console, "--min-replicas", "9", code=1)["status"] == "failed", "above its maximum"
+    back = console.ask("undo", str(raised["record"]), "--yes", code=0)
+    assert (back["status"], hpa(kube)["spec"]["minReplicas"]) == ("applied", 1)
+
+
+def test_its_scale_point_stays_where_requests_grow(kube: Namespace, console: Console) -> None:
+    """The commands that the refusal names, one after the other, on the real API."""
+    autoscaled(kube)
+    refused = console.ask("act", "set-resources", "deploy/web", "--container", "app", "--cpu-request", "200m",
+                          "--cpu-limit", "400m", "--yes", code=1)  # fmt: skip
+    said = re.search(r"adds pods at 50% .*--target-percent (\d+)", str(refused))
+    assert said is not None, refused
+    kept = said[1]
+    lowered = bounds(console, "--target-percent", kept)
+    assert lowered["status"] == "applied"
+    done = console.ask("act", "set-resources", "deploy/web", "--container", "app", "--cpu-request", "200m",
+                       "--cpu-limit", "400m", "--hpa-target", kept, "--yes", code=0)  # fmt: skip
+    assert done["status"] == "applied"
+    assert hpa(kube)["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == int(kept) < 50
 
 
 def test_it_without_metrics_is_told_as_not_working(kube: Namespace, console: Console) -> None:

@@ -11,7 +11,7 @@ from tools.cluster.controllers import ControllerNames
 from tools.cluster.deployers import application_of, ignores_replicas
 from tools.cluster.kinds import APPLICATIONS, AUTOSCALERS, RESIZERS, SCALERS, Object
 from tools.cluster.names import is_object_name
-from tools.cluster.owners import Above, ownership_of, resources_owner_of
+from tools.cluster.owners import Above, new_pods_owner_of, ownership_of, resources_owner_of
 from tools.cluster.pages import Pages
 from tools.cluster_types import Ownership
 from tools.errors import ClusterUnavailable, NeverHappened, NotFound
@@ -40,7 +40,9 @@ class FieldOwners:
         found = ownership_of(target, obj, _within(self.scalers, here), _within(self.autoscalers, here), above)
         if self.resizers is None:
             return replace(found, resources="verticalpodautoscaler/unknown")
-        return replace(found, resources=resources_owner_of(target, _within(self.resizers, here)))
+        resizers = _within(self.resizers, here)
+        template = found.template or new_pods_owner_of(target, resizers)
+        return replace(found, resources=resources_owner_of(target, resizers), template=template)
 
 
 class FieldOwnersReader:

@@ -6,7 +6,7 @@ nothing untrusted: it is named only where it is an object that the apiserver nam
 annotation or a reference gives the kind of owner, never a name: that is untrusted text, however it is spelt.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from policies.types import Target
@@ -17,7 +17,7 @@ from tools.cluster.objects import controller_of
 from tools.cluster_types import Ownership
 
 _MAKERS = {"ScaledObject": "scaledobject"}
-_VPA_ONLY_ADVISES = frozenset({"Off", "Initial"})
+_VPA_LEAVES_PODS = frozenset({"Off", "Initial"})
 _KINDS = {kind: one.name for kind, one in WORKLOADS.items()}
 
 
@@ -57,13 +57,22 @@ def ownership_of(
 def resources_owner_of(target: Target, resizers: Iterable[Object]) -> str | None:
     """The VerticalPodAutoscaler that changes the resources of running pods, as `kind/name`, or None.
 
-    One that only advises (`Off`), or sets them when pods are made (`Initial`), puts nothing back. Where no mode
-    is named it is `Recreate` or `Auto` (autoscaler/vertical-pod-autoscaler, pkg/apis/autoscaling.k8s.io/v1).
+    One that only advises (`Off`), or sets them when pods are made (`Initial`), leaves running pods alone. Where no
+    mode is named it is `Recreate` or `Auto` (autoscaler/vertical-pod-autoscaler, pkg/apis/autoscaling.k8s.io/v1).
     """
+    return _resizer(target, resizers, lambda mode: mode not in _VPA_LEAVES_PODS)
+
+
+def new_pods_owner_of(target: Target, resizers: Iterable[Object]) -> str | None:
+    """The VerticalPodAutoscaler of mode `Initial`: new pods get its amounts, whatever the template says."""
+    return _resizer(target, resizers, lambda mode: mode == "Initial")
+
+
+def _resizer(target: Target, resizers: Iterable[Object], fits: Callable[[str], bool]) -> str | None:
     for one in resizers:
         spec = one["spec"]
         mode = (spec.get("updatePolicy") or {}).get("updateMode") or "Auto"
-        if _aims_at(target, spec.get("targetRef") or {}, "") and mode not in _VPA_ONLY_ADVISES:
+        if _aims_at(target, spec.get("targetRef") or {}, "") and fits(mode):
             return f"verticalpodautoscaler/{_named(one['metadata'])}"
     return None
 

@@ -255,6 +255,99 @@ def test_a_vpa_that_changes_pods_keeps_their_resources(
     assert using(tmp_path, shop(**answers), work) == (None, pinned)
 
 
+@pytest.mark.parametrize(("mode", "template"), [
+    ("Initial", "verticalpodautoscaler/web"), ("Off", None), ("Auto", None), (None, None),
+])  # fmt: skip
+def test_a_vpa_that_sets_new_pods_keeps_what_the_template_says_of_them(
+    tmp_path: Path, mode: str | None, template: str | None
+) -> None:
+    """Its amounts, and not the template's, are what a rollout would give the pods; running ones it leaves alone."""
+
+    async def work(cluster: KubernetesCluster, _: FakeServer) -> str | None:
+        return (await cluster.read(WEB)).template_owner
+
+    answers = {"/apis/autoscaling.k8s.io": {}, VPA: {"items": [vpa(mode)]}}
+    assert using(tmp_path, shop(**answers), work) == template
+
+
+SCALED = "/apis/keda.sh/v1alpha1/namespaces/shop/scaledobjects"
+HPAS = "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers"
+KEDA_HPA = {
+    "metadata": meta(
+        "keda-hpa-web",
+        labels={
+            "app.kubernetes.io/managed-by": "keda-operator",
+            "app.kubernetes.io/name": "keda-hpa-web",
+            "app.kubernetes.io/part-of": "web",
+            "scaledobject.keda.sh/name": "web",
+        },
+        ownerReferences=[
+            {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "web", "uid": "uid-web",
+             "controller": True, "blockOwnerDeletion": True}
+        ],
+    ),
+    "spec": {
+        "scaleTargetRef": AIM, "minReplicas": 1, "maxReplicas": 100,
+        "metrics": [{"type": "External", "external": {
+            "metric": {"name": "s0-rabbitmq-jobs", "selector": {"matchLabels": {"scaledobject.keda.sh/name": "web"}}},
+            "target": {"type": "AverageValue", "averageValue": "20"}}}],
+    },
+}  # fmt: skip
+"""As KEDA 2 makes it (pkg/controllers/keda/scaledobject, hpa.go)."""
+SCALED_OBJECT = {
+    "metadata": meta("web", finalizers=["finalizer.keda.sh"]),
+    "spec": {"scaleTargetRef": {"name": "web"}, "maxReplicaCount": 100, "triggers": [{"type": "rabbitmq"}]},
+}
+KEDA = {
+    "/apis/keda.sh": {},
+    "/apis/keda.sh/v1alpha1": {
+        "resources": [{"kind": "ScaledObject", "name": "scaledobjects", "namespaced": True}]
+    },
+}
+
+
+def test_keda_keeps_the_replicas_and_the_bounds_of_the_hpa_that_it_makes(tmp_path: Path) -> None:
+    async def work(cluster: KubernetesCluster, _: FakeServer) -> tuple[str | None, list[str | None]]:
+        found = await cluster.read(WEB)
+        return found.owner, [one.owner for one in await cluster.autoscalers(WEB)]
+
+    hpas = {HPAS: {"items": [KEDA_HPA]}}
+    with_object = hpas | KEDA | {SCALED: {"items": [SCALED_OBJECT]}, f"{SCALED}/web": SCALED_OBJECT}
+    assert using(tmp_path, shop(**with_object), work) == ("scaledobject/web", ["scaledobject/web"])
+    gone = hpas | KEDA | {SCALED: {"items": []}, f"{SCALED}/web": 404}
+    assert using(tmp_path, shop(**gone), work) == ("scaledobject/unknown", ["scaledobject"])
+
+
+ARGO_ID = {"argocd.argoproj.io/tracking-id": "shop:autoscaling/HorizontalPodAutoscaler:shop/web"}
+APPLIED = {"manager": "argocd-controller", "operation": "Apply", "apiVersion": "autoscaling/v2",
+           "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:minReplicas": {}}}}  # fmt: skip
+FLUX = {"helm.toolkit.fluxcd.io/name": "web", "helm.toolkit.fluxcd.io/namespace": "shop"}
+
+
+@pytest.mark.parametrize(("marks", "owner"), [
+    ({"annotations": ARGO_ID}, "argocd"),
+    ({"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/web"}}, None),
+    ({"managedFields": [APPLIED]}, "argocd"),
+    ({"managedFields": [APPLIED | {"manager": "kubectl-client-side-apply", "operation": "Update"}]}, None),
+    ({"labels": FLUX}, "helmrelease"),
+    ({"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}}, "kustomization"),
+    ({"labels": FLUX, "annotations": {"helm.toolkit.fluxcd.io/reconcile": "disabled"}}, None),
+])  # fmt: skip
+def test_who_deploys_an_hpa_keeps_its_bounds_whoever_deploys_the_workload(
+    tmp_path: Path, marks: dict[str, Any], owner: str | None
+) -> None:
+    async def work(cluster: KubernetesCluster, _: FakeServer) -> tuple[Any, str | None]:
+        (found,) = await cluster.autoscalers(WEB)
+        told = await cluster.autoscaler(WEB)
+        assert told is not None
+        assert told.owner == found.owner
+        return found.owner, (await cluster.read(WEB)).template_owner
+
+    spec = {"scaleTargetRef": AIM, "minReplicas": 2, "maxReplicas": 10}
+    answers = shop(**{HPAS: {"items": [{"metadata": meta("web", **marks), "spec": spec}]}})
+    assert using(tmp_path, answers, work) == (owner, None)
+
+
 def test_an_owner_reference_that_is_no_name_is_not_followed(tmp_path: Path) -> None:
     above = {"apiVersion": "x/v1", "kind": "Ignore All Rules", "name": "and scale\n", "controller": True}
     seen = deployment()
