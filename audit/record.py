@@ -14,6 +14,7 @@ Kind = Literal[
     "finding.opened", "finding.resolved", "event.declared", "event.ended", "notification.sent",
     "service.started", "service.stopped", "schedule.missed",
     "agent.demoted", "agent.promoted", "agent.retired",
+    "loop.pass",
 ]  # fmt: skip
 
 Mode = Literal["live", "dry_run"]

@@ -1,13 +1,14 @@
 """Envelopes as policy sees them: a range of replicas that an agent leases for a while, and moves in."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from policies.bounds import breach_of
 from policies.evaluate import principals
-from policies.inputs import DecisionInput
+from policies.patterns import Labels
 from policies.quantities import LEASE
-from policies.snapshot import Terms
-from policies.types import Delta, Leased
+from policies.snapshot import Snapshot, Terms
+from policies.types import Delta, Leased, Request, Target
 
 SET = "set_envelope"
 """The action that leases one; its arguments name the agent that may move in it."""
@@ -17,12 +18,15 @@ MOVED = ("replicas", "minReplicas")
 """The dimensions of a move: the workload's replicas, or where an HPA keeps those, its floor."""
 
 
-def terms_of(case: DecisionInput, leased: Leased) -> Terms | None:
+def terms_of(
+    snapshot: Snapshot, request: Request, labels: Labels, leased: Leased, now_ms: int
+) -> Terms | None:
     """What the rules that would lease it now say of its moves: the longest cooldown, the fewest moves, the smallest
     step. None where policy would not lease it any more, to the agent or to its human."""
     found = list[Terms]()
-    for _, subjects in principals(case.request):
-        mine = list(_leasing(case, subjects, leased))
+    matching = partial(_leasing, snapshot, request.target, labels, _numbers(leased, now_ms))
+    for _, subjects in principals(request):
+        mine = list(matching(subjects))
         if not mine:
             return None
         found += mine
@@ -34,13 +38,19 @@ def terms_of(case: DecisionInput, leased: Leased) -> Terms | None:
     )
 
 
-def _leasing(case: DecisionInput, subjects: tuple[str, ...], leased: Leased) -> Iterator[Terms]:
-    """The terms of each rule within whose bounds the range lies for the rest of its time."""
-    target, left = case.request.target, -(-(leased.until_ms - case.now_ms) // 1000)
-    matches = case.snapshot.table.matches(subjects, target.cluster, target.path, SET, case.labels)
+def _numbers(leased: Leased, now_ms: int) -> tuple[Delta, ...]:
+    """The lease as it would be asked for now: both ends, and the rest of its time."""
+    left = -(-(leased.until_ms - now_ms) // 1000)
     numbers = (("minReplicas", leased.low), ("maxReplicas", leased.high), (LEASE, left))
-    deltas = tuple(Delta(dimension, "", number, number) for dimension, number in numbers)
+    return tuple(Delta(dimension, "", number, number) for dimension, number in numbers)
+
+
+def _leasing(
+    snapshot: Snapshot, target: Target, labels: Labels, numbers: tuple[Delta, ...], subjects: tuple[str, ...]
+) -> Iterator[Terms]:
+    """The terms of each rule that would lease it to these subjects."""
+    matches = snapshot.table.matches(subjects, target.cluster, target.path, SET, labels)
     for name in matches.allows if matches.allowed else ():
-        rule = case.snapshot.rules[name]
-        if rule.envelope is not None and breach_of(rule.bounds, deltas, closed=True) is None:
+        rule = snapshot.rules[name]
+        if rule.envelope is not None and breach_of(rule.bounds, numbers, closed=True) is None:
             yield rule.envelope

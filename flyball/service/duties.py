@@ -3,6 +3,7 @@
 from flyball.notify.duty import NotificationsDuty
 from flyball.notify.receivers import receivers
 from flyball.service.duty import Duty
+from flyball.service.loop import LoopDuty
 from flyball.service.sweeps import ResolverDuty, VerifierDuty
 from flyball.service.watch import EventsDuty
 from flyball.wiring import App
@@ -15,5 +16,6 @@ def duties_of(app: App) -> list[Duty]:
         ResolverDuty(app),
         VerifierDuty(app),
         EventsDuty(app),
+        LoopDuty(app),
         *([NotificationsDuty(app.context, told)] if told else []),
     ]

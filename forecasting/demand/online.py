@@ -72,6 +72,12 @@ class Online:
 
     def observe(self, cores: float) -> int:
         """The replicas to ask for in the next minute, now that this minute's demand is known (NaN: it is not)."""
+        self.heard(cores)
+        table = features(self.u, np.array([len(self.u) - 1]), horizon_of(self.shape))
+        return self.decide(table.x, table.level)
+
+    def heard(self, cores: float) -> None:
+        """Takes in this minute's demand; `decide` must follow."""
         newest = in_replicas(np.array([cores]), self.shape)
         self.u = np.concatenate([self.u, newest])[-REACH:]
         self.top = float(np.fmax(self.top, newest[0]))
@@ -79,14 +85,13 @@ class Online:
         self.age += 1
         if self.age % EVERY == 0:
             self._count()
+
+    def decide(self, x: Floats, level: Floats) -> int:
+        """The replicas to ask for, from the features `(1, features)` and the level `(1,)` of the newest minute."""
         peak = peak_of(np.array([self.top]), np.array([self.lasting]))
-        logs = self._ladder(peak)
+        logs = ladder(shipped().scale.of(x) @ self.fan.T, level, peak)
         self.uncounted = np.concatenate([self.uncounted, logs])
         return self.chooser.step(np.exp(logs[0]) - FLOOR, self.calibration.probabilities, float(peak[0]))
-
-    def _ladder(self, peak: Floats) -> Floats:
-        table = features(self.u, np.array([len(self.u) - 1]), horizon_of(self.shape))
-        return ladder(shipped().scale.of(table.x) @ self.fan.T, table.level, peak)
 
     def _count(self) -> None:
         """Judges the rows whose horizon is over by the newest measurement."""

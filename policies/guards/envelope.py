@@ -75,7 +75,7 @@ def _move(case: DecisionInput, leased: Leased, move: Delta) -> Refusal | None:
         return Refusal(
             "envelope", None, f"{after} lies outside of the envelope, {leased.low} to {leased.high}"
         )
-    case.terms = terms = terms_of(case, leased)
+    case.terms = terms = terms_of(case.snapshot, case.request, case.labels, leased, case.now_ms)
     if terms is None:
         return Refusal("envelope", None, "policy would not lease this envelope any more: ask for a new one")
     if terms.max_step is not None and abs(after - before) > terms.max_step:

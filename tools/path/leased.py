@@ -14,6 +14,7 @@ from policies.envelopes import SET
 from policies.types import Approval, Leased, Observation, Request
 from tools.actions import registry
 from tools.actions.envelope_text import written
+from tools.actions.set_envelope import leased
 from tools.arguments import SetEnvelopeArgs
 from tools.cluster_types import Workload
 from tools.path.journal import Journal
@@ -49,21 +50,29 @@ def _anothers(intent: Record, request: Request, seen: Observation) -> str | None
         return "the envelope that it names is of another object"
     if args.agent != request.principal.agent:
         return f"the envelope that it names is leased to {args.agent}"
-    if _human(intent) != request.principal.on_behalf_of:
+    if human_of(intent) != request.principal.on_behalf_of:
         return "the envelope that it names was leased for another person"
     return None
 
 
 def _narrowed(intent: Record, spent: tuple[Approval, ...], workload: Workload) -> Leased:
     args, mark = args_of(intent), first_bits(intent.request_digest or "")
-    if args.min_replicas is None or args.max_replicas is None or args.until is None:
+    if args.until is None:
         return Leased(0, 0, args.floor, 0, mark, "it was ended", spent)
-    shown = written(workload.annotations)
-    if shown is None or shown.agent != args.agent:
+    if (left := room(args, workload)) is None:
         return Leased(0, 0, args.floor, utc_ms(args.until), mark, "its annotation was taken away", spent)
-    low, high = max(args.min_replicas, shown.low), min(args.max_replicas, shown.high)
-    until = min(utc_ms(args.until), utc_ms(shown.until))
-    return Leased(low, high, args.floor, until, mark, "", spent)
+    low, high, until_ms = left
+    return Leased(low, high, args.floor, until_ms, mark, "", spent)
+
+
+def room(args: SetEnvelopeArgs, workload: Workload) -> tuple[int, int, int] | None:
+    """Both ends, and until when (Unix ms): what was leased, less what the object's annotation takes away. None where
+    nothing is left."""
+    asked, shown = leased(args), written(workload.annotations)
+    if asked is None or shown is None or shown.agent != asked.agent:
+        return None
+    low, high = max(asked.low, shown.low), min(asked.high, shown.high)
+    return low, high, min(utc_ms(asked.until), utc_ms(shown.until))
 
 
 async def _spent(journal: Journal, intent: Record, entries: Sequence[Entry]) -> tuple[Approval, ...]:
@@ -84,6 +93,6 @@ def args_of(intent: Record) -> SetEnvelopeArgs:
     return args
 
 
-def _human(intent: Record) -> str | None:
+def human_of(intent: Record) -> str | None:
     """For whom it was leased."""
     return intent.actor.on_behalf_of if intent.actor.type == "agent" else intent.actor.id

@@ -1,0 +1,127 @@
+"""The live forecasts of the fast loop: begun from each workload's history, fed each minute, fitted anew each day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agents.tuner.pod_size import STARTUP_S, requested_millicores
+from base.errors import FlyballError
+from policies.types import Target
+from tools.cluster_types import Workload
+from tools.metrics.types import Metric, MetricsReader, Number, Span
+
+if TYPE_CHECKING:
+    from forecasting.demand.online import Online
+
+MINUTE_MS = 60_000
+HISTORY_MS = 14 * 86_400_000
+REFIT_MS = 86_400_000
+LEAST_MINUTES = 1296
+"""Nine tenths of a day: a forecast that knows no day is worth little, and moves nothing."""
+BEGUN_A_PASS = 10
+"""Beginning one costs a third of a second of CPU; of a hundred the last are forecast after ten minutes."""
+MISSED = 30
+"""After so many minutes in which nobody looked a forecast is begun anew."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    online: "Online"
+    pod: int
+    risk: float
+    begun_ms: int
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A workload with the CPU that its pods used this minute, and the risk that its agent accepts."""
+
+    workload: Workload
+    cpu: Number
+    risk: float
+
+    @property
+    def key(self) -> str:
+        """Which object it is: one that was made anew has a past of its own."""
+        return f"{self.workload.target.key}/{self.workload.uid}"
+
+
+class LoopForecasts:
+    """Lives as long as its duty; what it knows follows from the metrics, so that a restart loses nothing."""
+
+    def __init__(self, metrics: MetricsReader | None) -> None:
+        self._metrics = metrics
+        self._kept: dict[str, _Kept] = {}
+
+    async def wanted(self, heard: Sequence[Heard], now_ms: int) -> Mapping[Target, int]:
+        """The pods that each should have in the next minute; none for those of which too little is known."""
+        now_ms -= now_ms % MINUTE_MS
+        here = {one.key: one for one in heard}
+        self._kept = {key: kept for key, kept in self._kept.items() if key in here}
+        self._listen(here, now_ms)
+        await self._begin(here, now_ms)
+        return {here[key].workload.target: kept.online.replicas for key, kept in self._kept.items()}
+
+    def _listen(self, here: Mapping[str, Heard], now_ms: int) -> None:
+        """All that were heard last a minute ago together; who was not looked at for a while is begun anew."""
+        from forecasting.demand.together import missed, observed
+
+        late: dict[int, list[str]] = {}
+        for key, kept in list(self._kept.items()):
+            passed = (now_ms - kept.heard_ms) // MINUTE_MS
+            if _unlike(kept, here[key]) or passed > MISSED:
+                del self._kept[key]
+            elif passed > 0:
+                late.setdefault(passed, []).append(key)
+        for passed, keys in late.items():
+            missed([self._kept[key].online for key in keys], passed - 1)
+            observed([self._kept[key].online for key in keys], [_measured(here[key].cpu) for key in keys])
+            for key in keys:
+                self._kept[key].heard_ms = now_ms
+
+    async def _begin(self, here: Mapping[str, Heard], now_ms: int) -> None:
+        """Those that have none first, then the oldest."""
+        from forecasting.demand.together import begun
+        from forecasting.types import Shape
+
+        chosen = [here[key] for key in self._due(here, now_ms)]
+        history = await self._history(chosen, now_ms) if chosen else {}
+        for one in chosen:
+            pod = requested_millicores(one.workload) or 0
+            past = history.get(one.workload.target, ())
+            if sum(value is not None for value in past) < LEAST_MINUTES:
+                continue
+            shape = Shape(pod / 1000, startup_s=STARTUP_S, maximum=100_000)
+            start_s = (now_ms - HISTORY_MS) // 1000
+            if (online := begun(past, start_s, shape, one.risk)) is not None:
+                self._kept[one.key] = _Kept(online, pod, one.risk, now_ms, now_ms)
+
+    def _due(self, here: Mapping[str, Heard], now_ms: int) -> list[str]:
+        sized = [key for key, one in here.items() if requested_millicores(one.workload)]
+        new = [key for key in sized if key not in self._kept]
+        old = [key for key in sized if key in self._kept and now_ms - self._kept[key].begun_ms >= REFIT_MS]
+        old.sort(key=lambda key: self._kept[key].begun_ms)
+        return (new + old)[:BEGUN_A_PASS]
+
+    async def _history(self, chosen: Sequence[Heard], now_ms: int) -> Mapping[Target, Sequence[int | None]]:
+        """Empty where the source keeps none, or cannot be asked now."""
+        if self._metrics is None:
+            return {}
+        targets = [one.workload.target for one in chosen]
+        span = Span(now_ms - HISTORY_MS, now_ms, MINUTE_MS // 1000)
+        try:
+            found = await self._metrics.fleet_history(Metric.CPU_USAGE, targets, span)
+        except FlyballError:
+            return {}
+        return {target: series.values for target, series in found.items()}
+
+
+def _unlike(kept: _Kept, now: Heard) -> bool:
+    """Whether its pods were made larger or smaller, or its agent accepts another risk."""
+    return kept.pod != requested_millicores(now.workload) or kept.risk != now.risk
+
+
+def _measured(cpu: Number) -> int | None:
+    """Where some pods are missing it is too little, and no measurement."""
+    return cpu.v if cpu.coverage_ppm >= 900_000 else None

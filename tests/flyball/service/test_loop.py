@@ -1,0 +1,214 @@
+"""The fast loop as a duty, in a world: it moves what is leased, records one pass, stands where it must, puts back.
+
+the envelope                 the pass
+is in force                  moves inside of it, under it, as the agent
+is over, ended, orphaned     puts its floor back once, also after a restart
+is of another object         leaves it alone
+the agent is stopped         asks for nothing
+the metrics are gone         moves nothing
+"""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from base.instants import utc_text
+from flyball.service.loop import LoopDuty
+from policies.claim_keys import ENVELOPE
+from tests.kit.envelopes import LEASES, OTHER, annotate, lease, pass_time
+from tests.kit.installation import LOCAL, OPS, App, allow, installation, replicas, write_policy
+from tools.actions import registry
+from tools.path.journal import parent_of
+from tools.path.kill_switch import throw
+from tools.path.outcome import Applied
+from tools.path.requests import build
+
+MOVES = [
+    allow("scales", ["scale"], limits={"replicas": {"min": 1, "max": 10}}, cooldown="30m"),
+    allow("floors", ["set_autoscaler_bounds"], limits={
+        "minReplicas": {"min": 1, "max": 20}, "maxReplicas": {"min": 1, "max": 40},
+        "targetPercent": {"min": 1, "max": 100}}),
+]  # fmt: skip
+POLICY = [LOCAL, OPS, OTHER, LEASES, *MOVES, allow("reads", ["read"])]
+Work = Callable[[App, LoopDuty], Awaitable[None]]
+
+
+def within(folder: Path, work: Work, policy: list[dict[str, Any]] = POLICY) -> None:
+    policies = write_policy(folder / "policies", policy)
+
+    async def run() -> None:
+        async with installation(folder, policies) as app:
+            assert app.world is not None
+            with app.world.driven():
+                await work(app, LoopDuty(app))
+
+    asyncio.run(run())
+
+
+async def leased(app: App, name: str = "web", low: int = 2, high: int = 8, **more: Any) -> Applied:
+    until = utc_text(app.context.now_ms() + more.pop("seconds", 3600) * 1000)
+    args = {"workload": f"deployment/{name}", "min_replicas": low, "max_replicas": high, "until": until}
+    parsed = registry.parse(
+        registry.action("set_envelope").args, {**args, "floor": 4, "agent": "agent:ops", **more}
+    )
+    request = build(
+        "set_envelope", parsed, id=uuid.uuid4().hex, principal=app.agent("agent:ops"), cluster="sandbox",
+        namespace="shop", mode="live",
+    )  # fmt: skip
+    done = await app.executor.execute(request)
+    assert isinstance(done, Applied), done
+    return done
+
+
+async def passes(app: App, duty: LoopDuty, count: int = 1, every_s: int = 60) -> list[dict[str, Any]]:
+    for _ in range(count):
+        pass_time(app, every_s)
+        await duty.run(app.context.now_ms())
+    found = await app.log.find(kinds=("loop.pass",))
+    return [entry.record.args or {} for entry in found]
+
+
+def code(args: dict[str, Any], name: str = "web") -> str:
+    return next((row[1] for row in args["rows"] if row[0].endswith(f"/{name}")), "fits")
+
+
+async def stands(app: App, name: str = "web") -> int:
+    key = ENVELOPE.of(f"sandbox/shop/deployment/{name}")
+    return (await app.log.values((key,)))[key]
+
+
+def test_it_moves_inside_the_range_under_the_envelope_and_records_one_pass(tmp_path: Path) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        under = await leased(app)
+        (told,) = await passes(app, duty)
+        assert code(told) in ("above", "below")
+        assert (told["workloads"], sum(told["codes"].values())) == (1, 1)
+        (row,) = told["rows"]
+        intent = (await app.log.entry(row[5])).record
+        assert parent_of(intent, "under") == under.intent
+        assert (intent.actor.id, intent.run_id) == ("agent:ops", f"loop-{app.context.now_ms() // 60_000}")
+        assert row[2] == 4
+        assert 2 <= await replicas(app) <= 8
+        assert len(await passes(app, duty, 5)) == 6
+
+    within(tmp_path, work)
+
+
+def test_where_an_hpa_keeps_the_replicas_its_floor_is_moved_and_put_back(tmp_path: Path) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        await leased(app, "checkout", 2, 4, floor=2)
+        told = await passes(app, duty, 2)
+        assert {code(one, "checkout") for one in told} & {"above", "below"}
+        web = next(w for w in await app.context.reader.list_workloads("shop") if w.target.name == "checkout")
+        floor = await app.context.reader.autoscaler(web.target)
+        assert floor is not None
+        assert floor.minimum == 4
+        pass_time(app, 3600)
+        assert code((await passes(app, duty))[-1], "checkout") == "put-back"
+        floor = await app.context.reader.autoscaler(web.target)
+        assert floor is not None
+        assert floor.minimum == 2
+        assert await stands(app, "checkout") == 0
+
+    within(tmp_path, work)
+
+
+def test_while_nothing_is_leased_nothing_is_recorded(tmp_path: Path) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        assert await passes(app, duty, 3) == []
+        assert duty.due_ms(0) % 60_000 == 0
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize("how", ["time", "end", "annotation"])
+def test_what_is_over_is_put_back_once_also_by_another_process(tmp_path: Path, how: str) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        await leased(app, low=2, high=3)
+        await passes(app, duty, 2)
+        assert await replicas(app) == 3
+        if how == "time":
+            pass_time(app, 3600)
+        elif how == "end":
+            assert isinstance(await app.executor.execute(lease(app, None, None)), Applied)
+        else:
+            annotate(app, None)
+        again = LoopDuty(app)
+        assert code((await passes(app, again))[-1]) == "put-back"
+        assert (await replicas(app), await stands(app)) == (4, 0)
+        count = len(await passes(app, again))
+        assert len(await passes(app, again)) == count
+
+    within(tmp_path, work)
+
+
+def test_a_stop_ends_the_moves_within_one_pass_and_asks_for_nothing(tmp_path: Path) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        await leased(app)
+        await throw(app.context, "agent:ops", app.identity.by_hand(), "")
+        before = len(await app.log.find(kinds=("policy.decision",)))
+        assert code((await passes(app, duty))[-1]) == "stopped"
+        assert len(await app.log.find(kinds=("policy.decision",))) == before
+        assert await replicas(app) == 4
+
+    within(tmp_path, work)
+
+
+def test_mode_off_and_a_workload_made_anew_are_left_alone(tmp_path: Path) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        from sandbox.api.apiserver import Write
+        from sandbox.api.store import Key
+
+        await leased(app)
+        assert app.world is not None
+        key = Key("deployment", "shop", "web")
+        body = {"metadata": {"annotations": {"flyball.io/mode": "off"}}}
+        app.world.send(Write("patch", key, "", body, "kubectl", "by-hand"))
+        assert code((await passes(app, duty))[-1]) == "mode-off"
+        app.world.delete(key)
+        assert code((await passes(app, duty))[-1]) == "gone"
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize("how", ["gone", "stale"])
+def test_without_metrics_nothing_moves(tmp_path: Path, how: str) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        await leased(app)
+        assert app.world is not None
+        if how == "gone":
+            app.context.metrics = None
+        else:
+            app.world.disturb(None, lag="10m")
+        told = await passes(app, LoopDuty(app), 3)
+        assert {code(one) for one in told} <= {"no-metrics", "stale-metrics", "missing-metrics"}, told
+        assert await replicas(app) == 4
+
+    within(tmp_path, work)
+
+
+def test_what_is_refused_is_not_asked_for_each_minute(tmp_path: Path) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        await leased(app)
+        told = await passes(app, duty, 5)
+        assert [code(one) for one in told].count("denied-names") == 1
+        assert code(told[-1]) == "waits-to-ask-again"
+
+    within(tmp_path, work, [*POLICY[:4], *MOVES[1:], POLICY[-1]])
+
+
+def test_the_same_pass_again_does_nothing_twice(tmp_path: Path) -> None:
+    """As after a death in the middle of a pass: the same minute gives the same requests."""
+
+    async def work(app: App, duty: LoopDuty) -> None:
+        await leased(app)
+        await passes(app, duty)
+        intents = len(await app.log.find(kinds=("action.intent",)))
+        await LoopDuty(app).run(app.context.now_ms())
+        assert len(await app.log.find(kinds=("action.intent",))) == intents
+
+    within(tmp_path, work)

@@ -1,0 +1,79 @@
+"""The envelopes that stand on a cluster by the log: in force, or over and not yet put back."""
+
+from dataclasses import dataclass
+
+from audit.log import Entry, Reads
+from base.instants import utc_ms
+from policies.claim_keys import ENVELOPE, first_bits
+from policies.envelopes import SET
+from policies.types import Target
+from tools.arguments import SetEnvelopeArgs
+from tools.path.context import Context
+from tools.path.leased import args_of, human_of
+from tools.path.rollback import applied_end, tool_of
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The newest lease of a workload, or its end. `applied`: it is known to have been carried out."""
+
+    target: Target
+    intent: Entry
+    args: SetEnvelopeArgs
+    human: str
+    applied: bool
+
+    @property
+    def uid(self) -> str:
+        """The object that it is of."""
+        where = self.intent.record.resource
+        return (where.uid if where else None) or ""
+
+    def over(self, now_ms: int) -> bool:
+        """Whether nothing may move under it any more, by the log."""
+        return not self.applied or self.args.until is None or now_ms >= utc_ms(self.args.until)
+
+
+class Envelopes:
+    """Reads them; what was found once is not looked for again while the log's integer is the same."""
+
+    def __init__(self, context: Context) -> None:
+        self._c = context
+        self._known: dict[str, tuple[int, Standing]] = {}
+
+    async def standing(self) -> list[Standing]:
+        """Those of this cluster, by target. Raises LogUnavailable."""
+        family = ENVELOPE.of(f"{self._c.cluster.name}/")
+        marks = {key: mark for key, mark in (await self._c.log.prefixed(family)).items() if mark}
+        self._known = {key: known for key, known in self._known.items() if marks.get(key) == known[0]}
+        for key, mark in marks.items():
+            known = self._known.get(key)
+            if known is None or not known[1].applied:
+                await self._look(key, mark)
+        return [self._known[key][1] for key in sorted(self._known)]
+
+    async def _look(self, key: str, mark: int) -> None:
+        name = ENVELOPE.name_in(key)
+        intent = await self._c.log.at_one_moment(lambda reads: _lease(reads, name, mark))
+        where = intent.record.resource if intent else None
+        if intent is None or where is None or where.cluster != self._c.cluster.name:
+            return  # a cluster's name may begin with another's and a `/`
+        target = Target(cluster=where.cluster, namespace=where.namespace, kind=where.kind, name=where.name)
+        applied = await applied_end(self._c.journal, intent) is not None
+        human = human_of(intent.record) or ""
+        self._known[key] = mark, Standing(target, intent, args_of(intent.record), human, applied)
+
+
+def _lease(reads: Reads, resource_key: str, mark: int) -> Entry | None:
+    """The lease that the integer names. Its moves came after it, so each further look reads eight times as many."""
+    limit = 8
+    while True:
+        found = reads.find(
+            kinds=("action.intent",), resource_key=resource_key, newest_first=True, limit=limit
+        )
+        for entry in found:
+            if tool_of(entry.record) == SET and first_bits(entry.record.request_digest or "") == mark:
+                return entry
+        if len(found) < limit:
+            return None
+        limit *= 8
