@@ -102,7 +102,7 @@ class _Source:
         back = step_ms // _MINUTE_MS if metric in _COUNTS else 1
         first = span.start_ms // _MINUTE_MS - max(1, back)
         minutes = history.read(self._txn, self._key, metric, first, span.end_ms // _MINUTE_MS)
-        seen = [self._seen(metric, wrong, first + i, int(v)) for i, v in enumerate(minutes)]
+        seen = self._all_seen(metric, wrong, first, minutes.tolist())
         found: list[int | None] = []
         for i in range(span.points):
             at_ms = span.start_ms + i * step_ms
@@ -157,6 +157,15 @@ class _Source:
         if not wrong.lag_s:
             value += pending(self._txn, self._key, metric)
         return self._said(metric, value, newest * _MINUTE_MS, covered, expected, _COUNTED_S)
+
+    def _all_seen(
+        self, metric: Metric, wrong: Disturbance, first: int, values: Sequence[int]
+    ) -> list[int | None]:
+        """`_seen` of minutes in a row, from `first` on."""
+        if wrong.gaps or wrong.noise:
+            return [self._seen(metric, wrong, first + i, v) for i, v in enumerate(values)]
+        here = max(0, (self._now - wrong.lag_s * 1000) // _MINUTE_MS - first + 1)
+        return [None if v < 0 or i >= here else v for i, v in enumerate(values)]
 
     def _seen(self, metric: Metric, wrong: Disturbance, minute: int, value: int) -> int | None:
         """A recorded minute as this source shows it."""

@@ -9,10 +9,10 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from sandbox.api import world_sql as sql
 from sandbox.api.cache import Json, Key, Objects, parsed, text
@@ -25,6 +25,7 @@ FORMAT = 1
 """Version of the file's tables; a file with another one is refused, never guessed at."""
 
 _NAMES = ("meta", "objects", "requests", "faults", "held")
+T = TypeVar("T")
 Queue = Literal["requests", "faults", "held"]
 
 # SQLite's result codes: https://sqlite.org/rescode.html
@@ -49,6 +50,7 @@ class Transaction:
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
         self.memo: dict[Any, Any] = {}
+        self._derived: dict[str, tuple[int, Any]] = {}
         self._meta: dict[str, str | int | None] = {}
         self._set: set[str] = set()
         self._pods = Indices()
@@ -107,6 +109,15 @@ class Transaction:
         """How often objects of that kind were put or deleted: what was derived from them holds until it moves."""
         return self._objects.changes.get(kind, 0)
 
+    def derived(self, kind: str, make: Callable[[list[Json]], T]) -> T:
+        """What `make` makes of all objects of a kind, once for as long as none of them is put or deleted; one such
+        thing a kind."""
+        changes, found = self.changes(kind), self._derived.get(kind)
+        if found is None or found[0] != changes:
+            found = self._derived[kind] = (changes, make(self.all(kind)))
+        made: T = found[1]
+        return made
+
     def pods_of(self, workload: Key) -> list[Json]:
         """A workload's own pods, in name order."""
         self._objects.load("pod", workload.namespace)
@@ -152,7 +163,7 @@ class Transaction:
         """Empty the world; the file and its format stay."""
         for name in _NAMES:
             self.db.execute(f"DELETE FROM {name}")  # noqa: S608
-        self.memo, self._meta, self._set = {}, {}, set()
+        self.memo, self._derived, self._meta, self._set = {}, {}, {}, set()
         self._pods = Indices()
         self._objects = Objects(self.db, self._pods.put)
 

@@ -9,7 +9,7 @@ from sandbox.engine import record
 from sandbox.history import COLUMNS, MISSING
 from sandbox.load.manifest import Load
 from sandbox.serving.demand import demand
-from sandbox.serving.pods import state_of
+from sandbox.serving.pods import states_of
 from sandbox.serving.queue import Group, groups_of, serve
 from sandbox.serving.samples import sampled, seed_text
 from tools.cluster.objects import unix_ms
@@ -22,7 +22,7 @@ _SAMPLED = (Metric.CPU_USAGE, Metric.MEMORY_USAGE)
 
 def figure(txn: Transaction, key: Key, load: Load, metric: Metric, at_ms: int) -> tuple[int | None, int, int]:
     """The value (None: not measured), and on how many of how many pods it rests."""
-    seed, pods = seed_text(txn, key), tuple(state_of(p) for p in txn.pods_of(key))
+    seed, pods = seed_text(txn, key), states_of(txn, key)
     groups, times = groups_of(pods, at_ms), np.array([at_ms], dtype=np.int64)
     served = serve(load, groups, demand(load, seed, times), saved(txn, key).get("before", 0))
     serving = sum(len(g.pods) for g in groups)

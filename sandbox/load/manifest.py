@@ -5,7 +5,7 @@ ppm and milliseconds.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,10 +92,23 @@ class Load:
 
 def load_of(txn: Transaction, key: Key) -> Load:
     """The Load aimed at a workload; without one it idles. Raises SandboxError where it cannot be read."""
-    for one in txn.all("load", key.namespace):
-        if one["spec"].get("target") == f"{key.kind}/{key.name}":
-            return parse(one)
-    return Load()
+    return txn.derived("load", _Loads).of(key)
+
+
+class _Loads:
+    """All Loads by their workload, each read when it is asked for; of two at one workload the first by name counts."""
+
+    def __init__(self, manifests: Sequence[Json]) -> None:
+        self._manifests: dict[tuple[str, str], Json] = {}
+        self._read: dict[tuple[str, str], Load] = {}
+        for one in manifests:
+            self._manifests.setdefault((one["metadata"]["namespace"], str(one["spec"].get("target"))), one)
+
+    def of(self, key: Key) -> Load:
+        at = (key.namespace, f"{key.kind}/{key.name}")
+        if at not in self._read:
+            self._read[at] = parse(self._manifests[at]) if at in self._manifests else Load()
+        return self._read[at]
 
 
 def parse(manifest: Json) -> Load:

@@ -6,7 +6,7 @@ from typing import Any
 
 from base.quantities import millicores, whole_bytes
 from sandbox.api.containers import lasting
-from sandbox.api.store import Json
+from sandbox.api.store import Json, Key, Transaction
 from tools.cluster.objects import unix_ms
 
 _ms = lru_cache(maxsize=65_536)(unix_ms)
@@ -51,6 +51,18 @@ class PodState:
 
     def serves(self, at_ms: int) -> bool:
         return self.ready_ms is not None and self.ready_ms <= at_ms
+
+
+def states_of(txn: Transaction, workload: Key) -> tuple[PodState, ...]:
+    """A workload's own pods, in name order; read again where any pod was written."""
+    known = txn.derived("pod", _no_states)
+    if workload not in known:
+        known[workload] = tuple(state_of(pod) for pod in txn.pods_of(workload))
+    return known[workload]
+
+
+def _no_states(_: list[Json]) -> dict[Key, tuple[PodState, ...]]:
+    return {}
 
 
 def state_of(pod: Json) -> PodState:
