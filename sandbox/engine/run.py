@@ -23,7 +23,7 @@ from sandbox.engine.aims import AIMED, HPA, Aims
 from sandbox.engine.autoscaling import Watch, carry_out, memories, refresh, remember, watch_of
 from sandbox.engine.now import STATE
 from sandbox.engine.track import Block, Track
-from sandbox.load.manifest import Load, parse
+from sandbox.load.manifest import Load, load_of
 from sandbox.serving.pods import PodState, state_of
 from sandbox.serving.queue import TICK_MS
 from sandbox.serving.samples import seed_text
@@ -231,8 +231,7 @@ class Engine:
         return self._memories.get(f"{autoscaler.namespace}/{autoscaler.name}", Memory())
 
     def _load(self, key: Key) -> Load:
-        found = self._aims.at("load", key)
-        return Load() if found is None else parse(found)
+        return load_of(self._txn, key)
 
 
 def _record(txn: Transaction, track: Track) -> None:

@@ -96,7 +96,7 @@ def load_of(txn: Transaction, key: Key) -> Load:
 
 
 class _Loads:
-    """All Loads by their workload, each read when it is asked for; of two at one workload the first by name counts."""
+    """All Loads by workload, each read when it is asked for; of two at one workload the first by name counts."""
 
     def __init__(self, manifests: Sequence[Json]) -> None:
         self._manifests: dict[tuple[str, str], Json] = {}

@@ -1,4 +1,4 @@
-"""`python -m tests.bench audit|cli|forecast|gate|path|serve|world [-o table|json] [the bench's own options]`."""
+"""`python -m tests.bench audit|cli|forecast|gate|path|serve|tune|world [-o table|json] [the bench's own options]`."""
 
 import argparse
 import importlib
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.bench.report import Row, document, table
 
-NAMES = ("audit", "cli", "forecast", "gate", "path", "serve", "world")
+NAMES = ("audit", "cli", "forecast", "gate", "path", "serve", "tune", "world")
 
 
 def main(argv: list[str]) -> int:
