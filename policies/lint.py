@@ -10,6 +10,7 @@ from policies.compiler import EVERYONE, Row, expand_actions, rows_of
 from policies.kinds import ActionPolicy, Agent, RoleBinding
 from policies.patterns import fits
 from policies.snapshot import Rule, Snapshot, Tainted, expand
+from policies.unattended import doubts_of_budget, doubts_of_pause
 from policies.voters import Doubt, doubts_of_agent, doubts_of_rule, quorums
 
 
@@ -38,13 +39,15 @@ def lint(snapshot: Snapshot, only_voter: str | None = None) -> list[Finding]:
 def _doubts(
     snapshot: Snapshot, policies: Sequence[ActionPolicy], only_voter: str | None
 ) -> Iterator[Finding]:
-    """Approvals that nobody may be able to give."""
+    """Approvals that nobody may be able to give, and what nothing bounds or spoils while nobody watches."""
     for policy in policies:
         where = snapshot.origin.of("ActionPolicy", policy.metadata.name)
-        yield from (_finding(doubt, where) for doubt in doubts_of_rule(snapshot, policy, only_voter))
+        found = (*doubts_of_rule(snapshot, policy, only_voter), *doubts_of_pause(snapshot, policy))
+        yield from (_finding(doubt, where) for doubt in found)
     for agent in snapshot.agents.values():
         where = snapshot.origin.of("Agent", agent.metadata.name)
-        yield from (_finding(doubt, where) for doubt in doubts_of_agent(snapshot, agent, only_voter))
+        found = (*doubts_of_agent(snapshot, agent, only_voter), *doubts_of_budget(snapshot, agent))
+        yield from (_finding(doubt, where) for doubt in found)
 
 
 def _finding(doubt: Doubt, where: str) -> Finding:
@@ -140,13 +143,18 @@ def _holds(big: str, small: str) -> bool:
 
 def _asks_less(wide: Rule, narrow: Rule) -> bool:
     """Whether `wide` lets through all that `narrow` does, without an approval, a wait or a duty of its own."""
-    if wide.approve is not None or wide.cooldown_ms or wide.obligations:
+    if wide.approve is not None or _waits(wide):
         return False
     if narrow.approve is not None and not narrow.approve.priced:
         return False
-    if narrow.cooldown_ms or narrow.obligations or not _carries(wide.tainted, narrow.tainted):
+    if _waits(narrow) or not _carries(wide.tainted, narrow.tainted):
         return False
     return _loose(wide.bounds, narrow.bounds)
+
+
+def _waits(rule: Rule) -> bool:
+    """Whether it asks for time, a duty or quiet, or counts."""
+    return bool(rule.cooldown_ms or rule.obligations or rule.budgets or rule.flip_ms or rule.quiet)
 
 
 def _carries(wide: Tainted | None, narrow: Tainted | None) -> bool:

@@ -34,8 +34,9 @@ def may_vote(
 ) -> bool:
     """Whether the vote of `by` counts for a need of `role`.
 
-    Only people vote. An agent's owner votes on what it asks; `local` is the OS user at another prompt; else
-    nobody votes for themselves (names are compared without case), and the role must hold in the cluster.
+    Only people vote. An agent's owner votes where the owner is asked; `local` is the OS user at another prompt; else
+    nobody votes for themselves or for an agent of theirs (names are compared without case), and the role must hold
+    in the cluster.
     """
     if not by.startswith("human:"):
         return False
@@ -43,11 +44,18 @@ def may_vote(
         return by == role
     if local:
         return LOCAL_GROUP in groups
-    requester = request.principal.on_behalf_of or ""
-    if by.casefold() == requester.casefold():
+    if by.casefold() in _behind(snapshot, request):
         return False
     cluster = request.target.cluster
     return any(f"role:{role}" in snapshot.roles.roles(name, cluster) for name in (by, *groups))
+
+
+def _behind(snapshot: Snapshot, request: Request) -> set[str]:
+    """Who asks: the human, and the owner of the agent."""
+    principal = request.principal
+    agent = snapshot.agents.get(principal.agent or "")
+    owner = agent.spec.owner if agent is not None else ""
+    return {(principal.on_behalf_of or "").casefold(), owner.casefold()}
 
 
 def _votes(need: ApprovalNeed, case: DecisionInput) -> list[Approval]:

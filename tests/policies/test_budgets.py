@@ -2,10 +2,13 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from policies.claim_keys import SPENT
+from policies.explain import explain
+from policies.questions import Question
 from policies.types import Claim, Delta, Request
 from policies.windows import Window
 from tests.kit.book import HOUR, MINUTE, Book
@@ -268,3 +271,17 @@ def test_a_principal_of_the_same_name_in_another_role_shares_nothing() -> None:
     book = budgeted(*people, per="agent", changes="1/h")
     assert book.act(ask(principal=principal("agent:anna"))).verdict == "allow"
     assert book.act(of()).verdict == "allow"
+
+
+def test_explain_says_what_is_left_and_when_there_is_room() -> None:
+    book = budgeted(per="workload", changes="6/h", delta="12/h")
+    question = Question(
+        "human:anna", "scale", target(), {"replicas": 8}, {"replicas": 4}, spent={"changes": 5}
+    )
+    (stage,) = (one for one in explain(book.snapshot, question).stages if one.name == "budget")
+    assert stage.ok
+    assert "1 change of 6 an hour (web, by workload) left" in stage.text
+    assert "replicas 12 of 12 an hour (web, by workload) left" in stage.text
+    found = explain(book.snapshot, replace(question, spent={"changes": 6, "replicas": 11}))
+    assert "there is room again at 2026-01-05T13:05:00Z" in found.decision.detail
+    assert found.changes == ("replicas 3 to 5 alone (web)",)

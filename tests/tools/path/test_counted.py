@@ -12,14 +12,16 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flyball.cli.kit.result_json import document
 from policies.claim_keys import COUNTED, MOVED, RADIUS, SPENT
+from policies.decision import Decision
 from policies.windows import is_part
 from sandbox.api.faults import Fault, FaultKind
-from tests.kit.crash_rig import POLICY, Rig, balanced, run
+from tests.kit.crash_rig import POLICY, Rig, balanced, opened, run
 from tools.path.attempts import TRIES
 from tools.path.outcome import Applied, Failed, Refused, Simulated, Unknown
 
@@ -162,6 +164,32 @@ def test_what_changes_nothing_and_what_is_rehearsed_spends_nothing(counted: Path
         assert await parts(rig) == {}
 
     run(counted, work)
+
+
+def test_what_another_process_spends_before_the_commit_is_lost_to_this_one(folder: Path) -> None:
+    """Both have read that one change is left; the other commits first."""
+    one = "limits: {replicas: {min: 1, max: 12}}\n  budget: {per: cluster, changes: 1/h}"
+    policy = POLICY.replace("limits: {replicas: {min: 1, max: 12}}", one, 1)
+    (folder / "policy" / "policy.yaml").write_text(policy)
+
+    async def work(rig: Rig) -> None:
+        async with opened(folder) as other:
+            decide = rig.executor._runner.decide
+
+            async def overtaken(*asked: Any) -> Decision:
+                decision = await decide(*asked)
+                theirs = await other.executor.execute(other.scale(5, "worker", id="request-2"))
+                assert isinstance(theirs, Applied)
+                return decision
+
+            rig.executor._runner.decide = overtaken  # type: ignore[method-assign]
+            no = await rig.executor.execute(rig.scale(5, id="request-1"))
+            assert isinstance(no, Refused)
+            assert (no.stage, await rig.replicas()) == ("budget", 2)
+            assert "others have spent the rest of the budget meanwhile" in no.detail
+            await balanced(rig)
+
+    run(folder, work)
 
 
 def test_one_of_four_workloads_an_hour(counted: Path) -> None:
