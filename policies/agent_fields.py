@@ -43,8 +43,8 @@ def parts_per_million(value: Any) -> int:
     return int(ppm)
 
 
-Cron = Annotated[str, BeforeValidator(_cron)]
-Share = Annotated[int, BeforeValidator(parts_per_million)]
+Cron = Annotated[str, BeforeValidator(_cron, json_schema_input_type=str)]
+Share = Annotated[int, BeforeValidator(parts_per_million, json_schema_input_type=str)]
 """In parts per million."""
 Lasting = Annotated[Seconds, Field(ge=60)]
 """A duration of at least a minute, in seconds."""

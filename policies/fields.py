@@ -91,15 +91,17 @@ def _quantity(value: Any, dimension: str) -> int:
 _NAME = r"[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?"
 _STAR = r"(\*|[a-z0-9][-.a-z0-9]{0,251}\*?)"
 
-Seconds = Annotated[int, BeforeValidator(_seconds)]
-Hourly = Annotated[int, BeforeValidator(_hourly)]
-Instant = Annotated[int, BeforeValidator(_instant)]
-WallTime = Annotated[time, BeforeValidator(_wall)]
-Zone = Annotated[str, BeforeValidator(_zone)]
-Ratio = Annotated[Fraction, BeforeValidator(_ratio), PlainSerializer(str)]
+Seconds = Annotated[int, BeforeValidator(_seconds, json_schema_input_type=str)]
+Hourly = Annotated[int, BeforeValidator(_hourly, json_schema_input_type=str)]
+Instant = Annotated[int, BeforeValidator(_instant, json_schema_input_type=str)]
+WallTime = Annotated[time, BeforeValidator(_wall, json_schema_input_type=str)]
+Zone = Annotated[str, BeforeValidator(_zone, json_schema_input_type=str)]
+Ratio = Annotated[
+    Fraction, BeforeValidator(_ratio, json_schema_input_type=int | float | str), PlainSerializer(str)
+]
 Replicas = Annotated[int, Field(ge=0, le=1_000_000)]
-Cpu = Annotated[int, BeforeValidator(_cpu)]
-Memory = Annotated[int, BeforeValidator(_memory)]
+Cpu = Annotated[int, BeforeValidator(_cpu, json_schema_input_type=int | float | str)]
+Memory = Annotated[int, BeforeValidator(_memory, json_schema_input_type=int | float | str)]
 Name = Annotated[str, Field(pattern=rf"\A{_NAME}\z")]
 RoleName = Annotated[str, Field(pattern=rf"\A{_NAME}\z")]
 Subject = Annotated[

@@ -45,6 +45,8 @@ def _by_dimension(value: Any) -> dict[str, Rate]:
     return {dimension: rate(text, dimension) for dimension, text in given.items()}
 
 
-Changes = Annotated[Rate, BeforeValidator(_count)]
-Amounts = Annotated[dict[str, Rate], BeforeValidator(_by_dimension)]
+Changes = Annotated[Rate, BeforeValidator(_count, json_schema_input_type=str)]
+Amounts = Annotated[
+    dict[str, Rate], BeforeValidator(_by_dimension, json_schema_input_type=str | dict[str, str])
+]
 """A rate by dimension."""
