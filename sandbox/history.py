@@ -18,7 +18,7 @@ from sandbox.api.world_sql import CREATE_HISTORY, CREATE_HISTORY_TAIL
 from tools.metrics.types import Metric
 
 MINUTE_MS = 60_000
-COLUMNS: tuple[Metric, ...] = tuple(Metric)
+COLUMNS: tuple[Metric, ...] = tuple(metric for metric in Metric if metric is not Metric.ALERTS)
 KEPT_DAYS = 35
 MISSING = -1
 """Stands for a minute without a value; every metric is at least 0."""

@@ -20,7 +20,7 @@ from tools.metrics.types import SPECS, STALE_S, Metric, Number, Series, Span
 
 _MINUTE_MS = 60_000
 _COUNTED_S = 3600
-"""Restarts and OOM kills are those of the last hour."""
+"""Restarts and OOM kills are those of the last hour. A simulated world has no alerting rules: nothing fires."""
 _COUNTS = (Metric.RESTARTS, Metric.OOM_KILLS)
 
 
@@ -89,6 +89,8 @@ class _Source:
         wrong = self._wrong(metric)
         if metric in _COUNTS:
             return self._counted(metric, wrong)
+        if metric is Metric.ALERTS:
+            return self._said(metric, 0, self._now - wrong.lag_s * 1000, 1, 1)
         at_ms = self._now - self._now % SCRAPE_MS
         if not wrong.lag_s and self._came(metric, wrong, at_ms):
             return self._live(metric, wrong, at_ms)
@@ -98,6 +100,10 @@ class _Source:
         """One value for each point of the span."""
         from sandbox import history
 
+        if metric is Metric.ALERTS:
+            return [
+                0 if span.start_ms + i * span.step_s * 1000 <= self._now else None for i in range(span.points)
+            ]
         step_ms, wrong = span.step_s * 1000, self._wrong(metric)
         back = step_ms // _MINUTE_MS if metric in _COUNTS else 1
         first = span.start_ms // _MINUTE_MS - max(1, back)

@@ -38,7 +38,7 @@ def everything(world: World) -> str:
             history.read(txn, Key(kind, "shop", name), metric, last - 600, last).tolist()
             for kind in kinds
             for name in names
-            for metric in Metric
+            for metric in history.COLUMNS
         ]
         counters = [txn.meta(name) for name in ("now_ms", "resource_version", "uid", "engine", "autoscalers")]
         return json.dumps([[txn.all(kind) for kind in KINDS], rows, counters], sort_keys=True)

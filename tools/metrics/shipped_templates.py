@@ -10,6 +10,9 @@ What is needed of a Prometheus that is asked with these:
   `kube_pod_container_status_last_terminated_reason`, `kube_deployment_status_replicas_ready`,
   `kube_statefulset_status_replicas_ready`; of native sidecars the same as `kube_pod_init_container_…`, with
   `restart_policy` in its `_info` or its `_status_running`.
+- alerts: `ALERTS` as Prometheus writes it for its own rules, with the labels namespace and pod, or namespace and
+  deployment or statefulset. Where none fires there is no series: that is 0 as long as kube-state-metrics' series of
+  the workload are fresh. Rules that a Thanos Ruler or Mimir evaluates write it too.
 - preset `opentelemetry`: `http_server_request_duration_seconds` (`_bucket`, `_count`) with the labels namespace
   and pod of the scrape and `http_response_status_code` (OpenTelemetry's HTTP semantic conventions).
 - preset `istio`: `istio_requests_total`, `istio_request_duration_milliseconds` as the destination reports them,
@@ -136,6 +139,12 @@ def _oom_kills(restarts: Template) -> Template:
     )
 
 
+_FIRING = " or ".join(
+    f'max without ($replicas) (ALERTS{{alertstate="firing",{matchers}}})'
+    for matchers in (OF, 'namespace="$namespace",$kind="$workload"$labels')
+)
+
+
 def _state() -> dict[Metric, Template]:
     ready = 'kube_${kind}_status_replicas_ready{namespace="$namespace",$kind="$workload"$labels}'
     restarts = _restarts()
@@ -147,6 +156,7 @@ def _state() -> dict[Metric, Template]:
         Metric.CPU_LIMITS: _granted("kube_pod_container_resource_limits", "cpu"),
         Metric.MEMORY_REQUESTS: _granted("kube_pod_container_resource_requests", "memory"),
         Metric.MEMORY_LIMITS: _granted("kube_pod_container_resource_limits", "memory"),
+        Metric.ALERTS: Template(f"count({_FIRING}) or vector(0)", ready),
     }
 
 

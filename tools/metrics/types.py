@@ -41,6 +41,7 @@ class Metric(StrEnum):
     CPU_LIMITS = "cpu_limits"
     MEMORY_REQUESTS = "memory_requests"
     MEMORY_LIMITS = "memory_limits"
+    ALERTS = "alerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ SPECS: Mapping[Metric, MetricSpec] = {
         MetricSpec(Metric.CPU_LIMITS, "millicores", 1000, "down", "CPU limit of all pods"),
         MetricSpec(Metric.MEMORY_REQUESTS, "bytes", 1, "down", "memory requested by all pods"),
         MetricSpec(Metric.MEMORY_LIMITS, "bytes", 1, "down", "memory limit of all pods"),
+        MetricSpec(Metric.ALERTS, "count", 1, "up", "alerts that fire on it or its pods"),
     )
 }
 

@@ -131,7 +131,7 @@ class AttemptRunner:
         c, request, now = self._c, ctx.request, self._c.now_ms()
         labels = ctx.gate.snapshot.label_keys
         seen, workload = await observe(c.reader, ctx.cluster, ctx.spec, ctx.args, request.target, labels, now)
-        seen = await c.surroundings.seen(c.reader, ctx.gate.looks(request), seen, workload)
+        seen = await c.surroundings.seen(c.reader, c.metrics, ctx.gate.looks(request), seen, workload)
         rollback = await restores(c.journal, request, ctx.spec, seen, workload, now)
         leased = await leased_to(c.journal, request, seen, workload)
         return Attempt(number, seen, workload, ctx.spec.describe(ctx.args, workload), rollback, *leased)

@@ -118,7 +118,9 @@ class Executor:
         spec, args = parsed(request)
         read = replace(workload, seen_ms=now)
         seen = take(spec, args, read, self._c.cluster, gate.snapshot.label_keys, now)
-        seen = await self._c.surroundings.seen(self._c.reader, gate.looks(request), seen, workload)
+        seen = await self._c.surroundings.seen(
+            self._c.reader, self._c.metrics, gate.looks(request), seen, workload
+        )
         return await self.judge(request, seen)
 
     async def _under_lease(self, ctx: ExecutionContext) -> Result:

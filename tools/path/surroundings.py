@@ -1,4 +1,4 @@
-"""What some policies want to know beside the object: its namespace's workloads, a rollout of it.
+"""What some policies want to know beside the object: its namespace's workloads, alerts on it, a rollout of it.
 
 Looked for only where a guard of this request wants it (`Gate.looks`). What cannot be seen stays None, and the guard
 refuses.
@@ -11,6 +11,7 @@ from policies.types import Observation
 from tools.cluster.rollout import due
 from tools.cluster_types import Workload
 from tools.errors import ToolError
+from tools.metrics.types import Metric, MetricsReader
 from tools.ports import ClusterReader
 
 COUNTED_MS = 60_000
@@ -26,16 +27,18 @@ class Surroundings:
     async def seen(
         self,
         reader: ClusterReader,
+        metrics: MetricsReader | None,
         wanted: Set[str],
         seen: Observation,
         workload: Workload,
     ) -> Observation:
-        """The observation with what is wanted of `peers` and `rollouts`."""
+        """The observation with what is wanted of `peers`, `alerts` and `rollouts`."""
         if not wanted:
             return seen
         return replace(
             seen,
             peers=await self._peers(reader, seen) if "peers" in wanted else None,
+            alerts=await _alerts(metrics, seen) if "alerts" in wanted else None,
             rolling_out=rolling_out(workload) if "rollouts" in wanted else None,
         )
 
@@ -51,6 +54,15 @@ class Surroundings:
                 return None
             self._counts[namespace] = count, seen.at_ms
         return count
+
+
+async def _alerts(metrics: MetricsReader | None, seen: Observation) -> int | None:
+    if metrics is None:
+        return None
+    try:
+        return (await metrics.latest(Metric.ALERTS, seen.target, seen.at_ms)).v
+    except ToolError:
+        return None
 
 
 def rolling_out(workload: Workload) -> bool:
