@@ -4,18 +4,19 @@ import asyncio
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from flyball.service.address import SOCKETS, near
 
-ASK_S = 8.0
-"""How long a service is waited for: it may ask its cluster first."""
+Page = Literal["/status", "/standing"]
+"""`/status` asks log and cluster first, and tells what is missing; `/standing` answers at once, or not at all."""
+_WITHIN_S: dict[Page, float] = {"/status": 8.0, "/standing": 1.0}
 _MAX_BYTES = 1_000_000
 
 
-async def services(folder: Path, cluster: str) -> list[dict[str, Any]]:
+async def services(folder: Path, cluster: str, page: Page = "/status") -> list[dict[str, Any]]:
     """Each service that answers and works on that cluster, the active one first."""
-    said = await asyncio.gather(*(_status(path) for path in _sockets(folder)))
+    said = await asyncio.gather(*(_said(path, page) for path in _sockets(folder)))
     here = [one for one in said if one is not None and one.get("cluster") == cluster]
     return sorted(here, key=lambda one: (one["role"] != "active", one["pid"]))
 
@@ -37,11 +38,11 @@ def _sockets(folder: Path) -> list[Path]:
     return sorted(folder.glob(SOCKETS))
 
 
-async def _status(path: Path) -> dict[str, Any] | None:
+async def _said(path: Path, page: Page) -> dict[str, Any] | None:
     try:
-        async with asyncio.timeout(ASK_S):
+        async with asyncio.timeout(_WITHIN_S[page]):
             reader, writer = await _connected(path)
-            writer.write(b"GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            writer.write(f"GET {page} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             found = await reader.read(_MAX_BYTES)
             while more := await reader.read(_MAX_BYTES):
                 found += more

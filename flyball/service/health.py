@@ -41,13 +41,16 @@ class Health:
         return Answer(HTTPStatus.NOT_FOUND, "no such page\n")
 
     async def private(self, path: str) -> Answer:
-        """The same, and `/status` with everything: for the user's own socket."""
+        """The same; `/status` with everything, and `/standing` without asking log and cluster first. For the user's
+        own socket."""
         if path == "/status":
-            return Answer(HTTPStatus.OK, json.dumps(await self.document()), "application/json")
+            return _json({**self.standing(), "ready": await self.problems()})
+        if path == "/standing":
+            return _json(self.standing())
         return await self.public(path)
 
-    async def document(self) -> dict[str, Any]:
-        """The standing as JSON. Times of duties are gate times."""
+    def standing(self) -> dict[str, Any]:
+        """Who this is and what its duties do. Times of duties are gate times."""
         turns = self.rota.turns if self.rota is not None else ()
         return {
             "pid": os.getpid(),
@@ -55,7 +58,6 @@ class Health:
             "cluster": self._app.place.context,
             "role": self.role,
             "since": _instant(self._since_ms),
-            "ready": await self.problems(),
             "duties": [_duty(turn) for turn in turns],
         }
 
@@ -86,6 +88,10 @@ class Health:
 
     async def _jobs(self) -> None:
         await self._app.jobs.schedules()
+
+
+def _json(document: dict[str, Any]) -> Answer:
+    return Answer(HTTPStatus.OK, json.dumps(document), "application/json")
 
 
 async def _problem(check: Any) -> str:

@@ -90,7 +90,8 @@ class Rota:
     async def _run_due(self, turn: Turn) -> None:
         now = self._now_ms()
         turn.next_ms = turn.duty.due_ms(now)
-        if turn.next_ms > now:
+        set_back = turn.last_ms is not None and now < turn.last_ms  # what was due later than that is due now
+        if turn.next_ms > now and not set_back:
             return
         turn.running, turn.last_ms, turn.runs = True, now, turn.runs + 1
         await turn.duty.run(now)

@@ -62,7 +62,7 @@ async def _facts(app: "App") -> dict[str, Any]:
         "stopped_by": await _stops(app, off),
         "waiting": [w.handle for w in await app.approvals.waiting()],
         "in_doubt": [e.seq for e in await app.executor.resolver.open_intents()],
-        "serving": await services(app.place.folder, app.place.context),
+        "serving": await services(app.place.folder, app.place.context, "/standing"),
         "verifying": [_owed(one) for one in await app.verifier.awaited()],
         "agents": sorted(gate.snapshot.agents),
         "metrics": app.toolbox.reads(app.identity.by_hand()).source,

@@ -5,6 +5,7 @@ is slow                                   never begins it a second time beside i
 raises an error of ours                   says it once, goes on, says when it is over
 raises anything else, also from due_ms    says it, backs off, goes on; the others do not notice
 is running when the rota stops            ends first; cancelled only after the grace
+waits, and the clock is set back          runs at once, and counts from the new time
 """
 
 import asyncio
@@ -188,6 +189,24 @@ def test_who_has_lost_the_lease_has_no_grace() -> None:
         one.lapse()
         async with asyncio.timeout(2):
             await task
+
+    asyncio.run(run())
+
+
+def test_a_clock_that_is_set_back_lets_no_duty_sleep_until_it_has_caught_up() -> None:
+    async def run() -> None:
+        clock = QuickClock()
+        clock.now = 10_000_000
+        duty = Task(nothing, 60_000)
+        one = Rota((duty,), lambda: clock.now, clock)
+        await one.once()
+        clock.now -= 7_200_000
+        await one.once()
+        await one.once()
+        assert duty.runs == 2
+        clock.now += 60_000
+        await one.once()
+        assert duty.runs == 3
 
     asyncio.run(run())
 
