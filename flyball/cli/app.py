@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deny": ("flyball.cli.change.deny", "Decline a request or a plan that waits."),
     "chat": ("flyball.cli.chat.command", "Talk to the ops agent."),
     "tune": ("flyball.cli.tune.commands", "Run a tuning pass, apply a plan, backtest policies."),
-    "sentinel": ("flyball.cli.sentinel.commands", "Foresee exhaustion in a recorded series."),
+    "sentinel": ("flyball.cli.sentinel.commands", "Show what is foreseen, here or in a recorded series."),
     "event": ("flyball.cli.event.commands", "Declare load that you know of beforehand."),
     "notify": ("flyball.cli.notify.commands", "Show who is told of what, and try whether it arrives."),
     "serve": ("flyball.cli.serve.command", "Run what comes back by itself, until it is stopped."),

@@ -5,7 +5,7 @@ from flyball.notify.receivers import receivers
 from flyball.service.duty import Duty
 from flyball.service.loop import LoopDuty
 from flyball.service.sweeps import ResolverDuty, VerifierDuty
-from flyball.service.watch import EventsDuty
+from flyball.service.watch import EventsDuty, SentinelDuty
 from flyball.wiring import App
 
 
@@ -17,5 +17,6 @@ def duties_of(app: App) -> list[Duty]:
         VerifierDuty(app),
         EventsDuty(app),
         LoopDuty(app),
+        SentinelDuty(app),
         *([NotificationsDuty(app.context, told)] if told else []),
     ]

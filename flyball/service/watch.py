@@ -1,7 +1,10 @@
-"""Duties that watch: events that run out."""
+"""Duties that watch: events that run out, and what the sentinel foresees."""
+
+import logging
 
 from flyball.wiring import App
 
+LOG = logging.getLogger("flyball.service")
 EVENTS_MS = 60_000
 """An event that is over is recorded as such within this long; it holds no longer in any case."""
 
@@ -23,3 +26,30 @@ class EventsDuty:
 
         await expire(self._app.context)
         self._next_ms = now_ms + EVENTS_MS
+
+
+SENTINEL_MS = 300_000
+"""What is foreseen is seen in blocks of five minutes: more often there is nothing new."""
+
+
+class SentinelDuty:
+    """A pass of the sentinel, where policy names one."""
+
+    name = "sentinel"
+
+    def __init__(self, app: App) -> None:
+        self._app, self._next_ms = app, 0
+
+    def due_ms(self, now_ms: int) -> int:  # noqa: ARG002
+        return self._next_ms
+
+    async def run(self, now_ms: int) -> None:
+        """Raises what flyball.sentinel_pass.look_once raises."""
+        from flyball.sentinel_pass import SENTINEL, look_once
+
+        self._next_ms = now_ms + SENTINEL_MS
+        if SENTINEL not in (await self._app.context.gate()).snapshot.agents:
+            return
+        done = await look_once(self._app)
+        if done.opened or done.resolved:
+            LOG.info("%s: %d opened, %d resolved", self.name, len(done.opened), len(done.resolved))

@@ -51,16 +51,29 @@ class Finding:
 def scan(series: Series, limit: float, rule: Rule = RULE) -> tuple[Finding, ...]:
     """The findings of a series played back in time, each known at its `found_s` from samples up to then. Raises
     ForecastError where the step is longer than STEP_MAX_S."""
+    found, confirmed = _estimated(series, limit, rule)
+    return _episodes(found, confirmed, limit) if found is not None else ()
+
+
+def foreseen(series: Series, limit: float, rule: Rule = RULE) -> Finding | None:
+    """What is foreseen at the end of the series: the newest estimate that was confirmed, whenever that was; None
+    where none was. Raises ForecastError as `scan` does."""
+    found, confirmed = _estimated(series, limit, rule)
+    at = np.flatnonzero(confirmed)
+    return _finding(found, at[-1:], limit) if found is not None and len(at) else None
+
+
+def _estimated(series: Series, limit: float, rule: Rule) -> tuple[Estimates | None, Bools]:
+    """What can be said at the end of each block, and where it is confirmed; None of no blocks."""
     if series.step_s > STEP_MAX_S:
         what = f"a sample each {series.step_s} s: too few for a finding"
         raise ForecastError(what, hint=f"give one each {STEP_MAX_S} s or oftener")
     size = max(300, series.step_s)
     known = blocks(series, size)
     if not len(known.medians):
-        return ()
+        return None, np.zeros(0, dtype=np.bool_)
     found = estimate(known, limit, fitted(rule, size))
-    confirmed = confirm(found, fitted(rule, size), size)
-    return _episodes(found, confirmed, limit)
+    return found, confirm(found, fitted(rule, size), size)
 
 
 def _episodes(found: Estimates, confirmed: Bools, limit: float) -> tuple[Finding, ...]:

@@ -263,6 +263,7 @@ RULES = (
     rule("commit", _commits,
          "audit.log flyball.notify.cursor"
          " tools.approvals.approvals tools.approvals.plan_votes tools.events.declare tools.events.expiry"
+         " tools.findings.findings"
          " tools.path.attempts tools.path.context"
          " tools.path.executor tools.path.kill_switch tools.path.ledger tools.path.loop_records tools.path.resolver"
          " tools.path.rollout_watcher tools.path.service_records tools.path.verifier tools.path.writing"
@@ -270,7 +271,7 @@ RULES = (
          " tools.reading.screening tools.toolbox.governed tools.toolbox.recorder",
          "await app.log.commit((r,))"),
     rule("records", lambda t: _attributes(t, r"\blog\.draft$"), "flyball.notify.cursor"
-         " tools.approvals.plan_votes tools.events.records"
+         " tools.approvals.plan_votes tools.events.records tools.findings.findings"
          " tools.path.context tools.path.journal tools.path.kill_switch tools.path.loop_records"
          " tools.path.run_records"
          " tools.path.service_records tools.plans.records"

@@ -1,4 +1,5 @@
-"""`flyball sentinel`: when will a recorded series reach its limit, and how fast is an error budget spent?"""
+"""`flyball sentinel`: what is foreseen in the cluster, when a recorded series reaches its limit, how fast an error
+budget is spent."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from flyball.cli.sentinel import burn_view, reading, scan_view
 from flyball.exits import UsageError
 
 app = typer.Typer(
-    help="Foresee exhaustion in a recorded series. Example: flyball sentinel scan --series memory.csv --limit 2Gi",
+    help="Show what is foreseen, here or in a recorded series. Example: flyball sentinel status",
     no_args_is_help=True,
 )
 
@@ -24,7 +25,25 @@ Now = Annotated[str | None, typer.Option("--now", help="Ignore what is later: Un
 
 @app.callback()
 def _group() -> None:
-    """Foresee failure from recorded series."""
+    """Foresee failure, here or in recorded series."""
+
+
+@app.command()
+@command
+def status(opts: Options) -> None:
+    """Show what is foreseen now, by the log. Example: flyball sentinel status"""
+    from flyball.cli.sentinel import live
+
+    opts.run(lambda app: live.status(app, json=opts.json), for_log=True)
+
+
+@app.command()
+@command
+def check(opts: Options) -> None:
+    """Look at all workloads now, and record what is foreseen. Example: flyball sentinel check"""
+    from flyball.cli.sentinel import live
+
+    opts.run(lambda app: live.check(app, json=opts.json))
 
 
 @app.command()

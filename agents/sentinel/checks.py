@@ -1,0 +1,99 @@
+"""What is looked for, of one workload: memory, saturation, error budget. Pure: figures in, conclusions out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from forecasting.sentinel.live import LONGEST_S, Foreseen, budget, exhaustion, per_pod
+from policies.types import Target
+from tools.cluster_types import Autoscaler, Container, Workload
+from tools.findings.types import What
+from tools.metrics.types import Metric, Series
+
+STEP_S = 300
+TREND_S = 30 * 3600
+"""What a trend is looked for in: a day and what a finding rests on, so that the day's course is known."""
+BURN_S = LONGEST_S + 3600
+TREND = (Metric.MEMORY_USAGE, Metric.CPU_USAGE, Metric.REPLICAS)
+BURN = (Metric.ERROR_RATE, Metric.REQUEST_RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the pass read of one workload; a series that could not be read is not there. `objective_ppm` is the share
+    of requests that shall succeed."""
+
+    workload: Workload
+    autoscaler: Autoscaler | None
+    series: Mapping[Metric, Series]
+    now_ms: int
+    objective_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One conclusion about one workload."""
+
+    what: What
+    target: Target
+    foreseen: Foreseen
+
+
+def checked(seen: Seen) -> tuple[Checked, ...]:
+    """Every check of the workload."""
+    return tuple(Checked(what, seen.workload.target, check(seen)) for what, check in CHECKS.items())
+
+
+def _memory(seen: Seen) -> Foreseen:
+    """What a pod holds on average, against what a pod may: a scale-out is no leak."""
+    found = _together(seen, Metric.MEMORY_USAGE, Metric.REPLICAS)
+    limit = _of_a_pod(seen.workload, lambda c: c.resources.memory_limit)
+    if found is None or not limit:
+        return _nothing(found, "memory limit")
+    used, pods = found
+    return exhaustion(per_pod(used.values, pods.values), _start(used), STEP_S, limit, seen.now_ms // 1000)
+
+
+def _saturation(seen: Seen) -> Foreseen:
+    """What all pods use, against what they may with as many pods as there can be: the autoscaler's maximum, or those
+    that there are. Without a limit a pod is taken to be worth what it requests."""
+    found = _together(seen, Metric.CPU_USAGE)
+    limit = _of_a_pod(seen.workload, lambda c: c.resources.cpu_limit or c.resources.cpu_request)
+    pods = seen.autoscaler.maximum if seen.autoscaler else seen.workload.replicas
+    if found is None or not limit or not pods:
+        return _nothing(found, "CPU limit or request")
+    (used,) = found
+    return exhaustion(used.values, _start(used), STEP_S, limit * pods, seen.now_ms // 1000)
+
+
+def _budget(seen: Seen) -> Foreseen:
+    found = _together(seen, Metric.ERROR_RATE, Metric.REQUEST_RATE)
+    if found is None:
+        return _nothing(found, "")
+    errors, rate = found
+    return budget(errors.values, rate.values, STEP_S, seen.objective_ppm)
+
+
+CHECKS: Mapping[What, Callable[[Seen], Foreseen]] = {
+    "memory": _memory,
+    "saturation": _saturation,
+    "slo_burn": _budget,
+}
+
+
+def _together(seen: Seen, *metrics: Metric) -> tuple[Series, ...] | None:
+    found = tuple(seen.series[metric] for metric in metrics if metric in seen.series)
+    return found if len(found) == len(metrics) else None
+
+
+def _of_a_pod(workload: Workload, limit: Callable[[Container], int | None]) -> int:
+    """The sum over the pod's containers; 0 where one of them has none, since then the pod has none."""
+    each = [limit(container) for container in workload.containers]
+    return 0 if None in each else sum(one or 0 for one in each)
+
+
+def _start(series: Series) -> int:
+    return series.span.start_ms // 1000
+
+
+def _nothing(found: object, what: str) -> Foreseen:
+    return Foreseen("unknown", "it could not be read" if found is None else f"its pods have no {what}")

@@ -1,0 +1,32 @@
+"""A conclusion in a sentence: what, when and how sure, with the figures that it rests on."""
+
+from agents.sentinel.checks import Checked
+from base.durations import written
+from base.quantities import rounded_bytes
+
+_OF = {
+    "memory": "memory of a pod",
+    "saturation": "CPU of all its pods",
+    "disk": "a volume",
+    "slo_burn": "its error budget",
+}
+
+
+def said(one: Checked) -> str:
+    """The sentence of an open finding."""
+    f = dict(one.foreseen.figures)
+    if one.what == "slo_burn":
+        rate, window = f"{f['burn_milli'] / 1000:.3g}", written(f["window_s"], 1)
+        left = f"; at that rate a month's is spent in {written(f['eta_s'], 2)}" if f["eta_s"] else ""
+        return f"its error budget burns {rate} times as fast as it may, over {window}{left}"
+    when = f"in {written(f['eta_s'], 2)}" if f["eta_s"] else "now"
+    between = " to ".join(dict.fromkeys(written(f[name], 2) for name in ("soonest_s", "latest_s")))
+    sure = f"{f['confidence_ppm'] / 10_000:.2f} % sure"
+    level, limit, slope = (_amount(one.what, f[name]) for name in ("level", "limit", "slope_per_h"))
+    return f"{_OF[one.what]} reaches {limit} {when} ({between}): {level} now, {slope} more an hour, {sure}"
+
+
+def _amount(what: str, value: int) -> str:
+    if what == "memory":
+        return rounded_bytes(value)
+    return f"{value}m" if what == "saturation" else f"{value / 10_000:.1f} %"

@@ -1,0 +1,1 @@
+"""Findings of the sentinel, as the log holds them: opened once, resolved once, whichever process looks."""
