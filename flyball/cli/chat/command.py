@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flyball.cli.change.act import DryRun, mode
+from flyball.cli.kit.model import endpoint_of
 from flyball.cli.kit.options import Options, command
 from flyball.exits import Stop, UsageError
 
 if TYPE_CHECKING:
-    from agents.models.endpoint import Endpoint
     from flyball.wiring import App
 
 app = typer.Typer()
@@ -31,7 +31,7 @@ def chat(
     lines: Lines = False,
 ) -> None:
     """Talk to the ops agent. Example: flyball chat -m "scale web to 6" """
-    how, endpoint = mode(dry_run), _endpoint(opts)
+    how, endpoint = mode(dry_run), endpoint_of(opts)
 
     async def work(app: "App") -> None:
         from flyball.cli.chat.repl import Repl
@@ -52,25 +52,6 @@ def chat(
             raise Stop(await Repl(chat).run())
 
     opts.run(work)
-
-
-def _endpoint(opts: Options) -> "Endpoint":
-    """The model that the settings name; without one, how to connect one, before anything is opened."""
-    from agents.errors import ModelMissing
-    from agents.models.endpoint import Endpoint
-
-    settings = opts.settings
-    endpoint = Endpoint(
-        settings["model_url"],
-        settings["model_name"],
-        settings["model_key"],
-        limit_field=settings["model_output_field"],
-    )
-    try:
-        endpoint.check()
-    except ModelMissing as e:
-        raise UsageError(e.what, where=e.where, hint=e.hint) from e
-    return endpoint
 
 
 def _new_name(app: "App") -> str:

@@ -6,13 +6,12 @@ import typer
 
 from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, command
-from flyball.cli.kit.output import advise, document, note, safe, say, table
+from flyball.cli.kit.output import document, note, safe, say, table
 from flyball.exits import UsageError
 
 if TYPE_CHECKING:
     from flyball.wiring import App
     from tools.events.live import Declared
-    from tools.events.types import Event
 
 app = typer.Typer(
     help='Declare load that you know of. Example: flyball event add "black friday" --to +8h --at-least 3x',
@@ -25,6 +24,9 @@ From = Annotated[str, typer.Option("--from", help="When: 2026-11-27T06:00 (local
 To = Annotated[str | None, typer.Option("--to", help="Until when, in the same way.")]
 AtLeast = Annotated[str | None, typer.Option("--at-least", help="Times the forecast load, e.g. 3x.")]
 AtMost = Annotated[str | None, typer.Option("--at-most", help="What it will hardly pass, e.g. 5x.")]
+Words = Annotated[
+    str | None, typer.Option("--words", help="Say it plainly instead; a model reads it, you decide.")
+]
 Reason = Annotated[str, typer.Option("--reason", help="The reason, recorded in the log.")]
 
 
@@ -43,11 +45,22 @@ def add(
     to: To = None,
     at_least: AtLeast = None,
     at_most: AtMost = None,
+    words: Words = None,
     reason: Reason = "",
 ) -> None:
     """Declare an event. Example: flyball event add "black friday" -l tier=frontend --to +8h --at-least 3x"""
     from flyball.cli.event import reading
+    from flyball.cli.event.declaring import declare
 
+    if words is not None:
+        from flyball.cli.event.in_words import add_in_words
+
+        if title or to or at_least or at_most or select:
+            raise UsageError(
+                "an event is given in words or by options", where="--words", hint="leave one out"
+            )
+        add_in_words(opts, words, reason)
+        return
     if not (title and to and at_least):
         missing = [n for n, v in (("NAME", title), ("--to", to), ("--at-least", at_least)) if not v]
         hint = 'e.g. flyball event add "black friday" --to +8h --at-least 3x'
@@ -59,21 +72,6 @@ def add(
         await declare(opts, app, reading.event(app.context.now_ms(), **said, **by), reason)
 
     opts.run(work)
-
-
-async def declare(opts: Options, app: "App", event: "Event", reason: str) -> None:
-    """Declare it as the person of this process, and tell."""
-    from flyball.cli.event import show as view
-    from tools.events.declare import Declarations
-
-    entry = await Declarations(app.context).declare(event, app.identity.by_hand(), reason)
-    if opts.json:
-        document({"kind": "Event", **as_json(app), **event.model_dump(mode="json"), "record": entry.seq})
-        return
-    say(f"{app.place}  declared")
-    for line in (*view.lines(event), f"  record {entry.seq}"):
-        say(line)
-    advise(f"  end it before its time: flyball event end {event.name}")
 
 
 @app.command("list")
