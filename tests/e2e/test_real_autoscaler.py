@@ -87,14 +87,14 @@ def test_its_floor_is_moved_it_obeys_and_the_undo_lets_it_down(kube: Namespace, 
 def test_its_scale_point_stays_where_requests_grow(kube: Namespace, console: Console) -> None:
     """The commands that the refusal names, one after the other, on the real API."""
     autoscaled(kube)
-    refused = console.ask("act", "set-resources", "deploy/web", "--container", "app", "--cpu-request", "200m",
+    refused = console.ask("act", "set-resources", "deploy/web", "--container", "main", "--cpu-request", "200m",
                           "--cpu-limit", "400m", "--yes", code=1)  # fmt: skip
     said = re.search(r"adds pods at 50% .*--target-percent (\d+)", str(refused))
-    assert said is not None, refused
+    assert said is not None, str(refused)
     kept = said[1]
     lowered = bounds(console, "--target-percent", kept)
     assert lowered["status"] == "applied"
-    done = console.ask("act", "set-resources", "deploy/web", "--container", "app", "--cpu-request", "200m",
+    done = console.ask("act", "set-resources", "deploy/web", "--container", "main", "--cpu-request", "200m",
                        "--cpu-limit", "400m", "--hpa-target", kept, "--yes", code=0)  # fmt: skip
     assert done["status"] == "applied"
     assert hpa(kube)["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == int(kept) < 50

@@ -40,10 +40,15 @@ AMOUNTS = {
     "memory_limit": ("memoryLimit", _amount("--memory-limit", "memory limit", "512Mi")),
 }
 """As `flyball act set-resources` has them: each with its dimension in policies."""
+BOUNDS = {"min_replicas": "minReplicas", "max_replicas": "maxReplicas", "target_percent": "targetPercent"}
+"""The same of `flyball act set-autoscaler-bounds`."""
 _OPTIONS: Mapping[str, tuple[Any, Any]] = {
     "who": (Annotated[str, typer.Option("--as", help="local (you), agent:NAME or human:NAME.")], "local"),
     "replicas": (_count("--replicas", "The wanted number of replicas."), None),
     **{name: (option, None) for name, (_, option) in AMOUNTS.items()},
+    "min_replicas": (_count("--min-replicas", "The wanted minReplicas of its HPA."), None),
+    "max_replicas": (_count("--max-replicas", "The wanted maxReplicas of its HPA."), None),
+    "target_percent": (_count("--target-percent", "The wanted CPU target of its HPA, in percent of requests."), None),
     "container": (Annotated[_Text, typer.Option("--container", help="The container they are for.")], None),
     "current_replicas": (
         _count("--current-replicas", "The number of replicas to assume it has now."),
@@ -74,6 +79,9 @@ class Supposed:
     cpu_limit: str | None = None
     memory_request: str | None = None
     memory_limit: str | None = None
+    min_replicas: int | None = None
+    max_replicas: int | None = None
+    target_percent: int | None = None
     container: str | None = None
     current_replicas: int | None = None
     wanted: list[str] | None = None
@@ -84,7 +92,8 @@ class Supposed:
 
     def numbers(self) -> dict[str, int | str]:
         """All wanted values by dimension. Raises UsageError."""
-        amounts = {AMOUNTS[name][0]: getattr(self, name) for name in AMOUNTS}
+        named = {name: dimension for name, (dimension, _) in AMOUNTS.items()} | BOUNDS
+        amounts = {dimension: getattr(self, name) for name, dimension in named.items()}
         given = {dimension: amount for dimension, amount in amounts.items() if amount is not None}
         return _numbers(self.replicas, self.wanted) | given
 

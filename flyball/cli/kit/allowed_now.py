@@ -6,10 +6,12 @@ from itertools import groupby
 from base.quantities import millicores, whole_bytes
 from policies.quantities import shown
 from policies.types import Headroom, Request, Scalar
+from tools.arguments import BOUNDS
 from tools.path.outcome import Refused
 from tools.resource_arguments import VALUES
 
 ARGUMENTS = {"replicas": "replicas"} | {value.dimension: name for name, value in VALUES.items()}
+ARGUMENTS |= {dimension: name for name, dimension in BOUNDS.items()}
 """By dimension, the argument that moves it."""
 
 
@@ -30,7 +32,8 @@ def _lines(request: Request, alone: bool, rule: str, headrooms: Sequence[Headroo
     )
     wanted = {d for d, argument in ARGUMENTS.items() if request.args.get(argument) is not None}
     within = {headroom.dimension: headroom for headroom in headrooms}
-    if not wanted or not wanted <= within.keys():  # one rule alone does not let all of them move
+    # One rule alone may not let all of them move, and not everything that policy bounds is a flag of its own.
+    if not wanted or not wanted <= within.keys() <= ARGUMENTS.keys():
         yield f"  {label} {spans}   ({rule})"
         return
     t, flags = request.target, " ".join(_flags(request.args, within))

@@ -2,15 +2,18 @@
 
 import re
 import shlex
+from dataclasses import replace
 
 import pytest
 
+from flyball.cli.govern import question
 from flyball.cli.kit.allowed_now import hints
 from flyball.exits import Exit
 from policies.decision import Decision, VerdictKind
 from policies.types import Headroom, Principal, Request
 from tests.flyball.facts import WEB
 from tests.kit.command_line import Flyball
+from tools import arguments
 from tools.path.outcome import Refused
 
 BEYOND = (
@@ -54,6 +57,18 @@ def test_each_number_is_moved_as_little_as_possible_and_flags_stay() -> None:
     (line,) = hints(_refused(args, *headrooms))
     assert "--cpu-request 1 --memory-limit 300Mi --in-place   (r: cpuRequest 250m to 1, memoryLimit" in line
     assert "lower" not in line
+
+
+def test_the_bounds_of_an_hpa_are_suggested_by_the_flags_that_act_has() -> None:
+    refused = _refused({"max_replicas": 20, "lower_max": None}, Headroom("r", "maxReplicas", 2, 12, True))
+    (line,) = hints(
+        replace(refused, request=refused.request.model_copy(update={"tool": "set_autoscaler_bounds"}))
+    )
+    assert (
+        "flyball act set-autoscaler-bounds deployment/web -n shop --max-replicas 12   (r: maxReplicas 2"
+        in line
+    )
+    assert question.BOUNDS == arguments.BOUNDS, "policy can-i asks by the same ones"
 
 
 def test_a_rule_that_does_not_let_every_number_move_suggests_no_command() -> None:
