@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from policies.bounds import breach_of
+from policies.claim_keys import SPENT
 from policies.evaluate import principals
 from policies.patterns import Labels
 from policies.quantities import LEASE
 from policies.snapshot import Snapshot, Terms
 from policies.types import Delta, Leased, Request, Target
+from policies.windows import Window
 
 SET = "set_envelope"
 """The action that leases one; its arguments name the agent that may move in it."""
@@ -16,6 +18,12 @@ END = "end_envelope"
 """The action that ends the lease before its time."""
 MOVED = ("replicas", "minReplicas")
 """The dimensions of a move: the workload's replicas, or where an HPA keeps those, its floor."""
+
+
+def moves_of(target: Target) -> Window:
+    """The log's integers of how often a workload moved inside envelopes within an hour. A rule's name has no space,
+    so that no budget has the same."""
+    return Window(SPENT, f"moves inside/{target.key}", 3600)
 
 
 def terms_of(

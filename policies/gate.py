@@ -13,7 +13,6 @@ from policies.guards import GUARD_KEYS, GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS
 from policies.guards.approval import may_vote
 from policies.guards.autonomy import keys as level_keys
 from policies.guards.blast_radius import wanted as radius_wanted
-from policies.guards.envelope import keys as envelope_keys
 from policies.guards.kill_switch import keys as switch_keys
 from policies.guards.quiet import wanted as quiet_wanted
 from policies.guards.taint import key as taint_key
@@ -64,7 +63,6 @@ class Gate:
             POLICY_EPOCH.of(request.target.cluster),
             CLOCK.of(request.target.cluster),
             CHANGED.of(request.target.key),
-            *envelope_keys(request),
             *(() if mark is None else (mark,)),
             *(dict.fromkeys(counted) if writes else ()),
         )

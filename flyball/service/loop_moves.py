@@ -7,6 +7,7 @@ from agents.request_id import of_step
 from agents.tuner.loop import Step
 from agents.tuner.skipped import scaled_by_hpa
 from policies.claim_keys import CHANGED
+from policies.decision import Decision
 from policies.envelopes import terms_of
 from policies.snapshot import Terms
 from policies.types import Leased, Principal, Request
@@ -143,6 +144,8 @@ def _args(workload: Workload, now: int, to: int) -> tuple[str, Args]:
 def _again_ms(result: Result, now_ms: int) -> int | None:
     """From when on the same may be asked for again; None: at once."""
     match result:
+        case Refused(decision=Decision(retry_ms=int(retry_ms))):
+            return retry_ms
         case Refused(stage="cooldown"):
             return None
         case Pending():

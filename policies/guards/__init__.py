@@ -13,6 +13,7 @@ from policies.guards.clock_jump import clock
 from policies.guards.cooldown import cooldown
 from policies.guards.drift import drift
 from policies.guards.envelope import envelope
+from policies.guards.envelope import keys as envelope_keys
 from policies.guards.flip import flip
 from policies.guards.flip import keys as flip_keys
 from policies.guards.freeze import freeze
@@ -64,6 +65,7 @@ GUARD_KEYS: tuple[Callable[[Snapshot, Request, int], Iterator[str]], ...] = (
     budget_keys,
     flip_keys,
     radius_keys,
+    envelope_keys,
 )
 """The log's integers that guards read as their policy wants."""
 

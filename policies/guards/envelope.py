@@ -5,17 +5,22 @@ commit of the intent, so that of two leases one wins, and what moves by an older
 in force the executor finds in the log, never in the request; everything else of a move is judged as of any action.
 """
 
+from collections.abc import Iterator
+
+from base.instants import utc_text
 from policies.claim_keys import ENVELOPE, first_bits
-from policies.envelopes import END, MOVED, SET, terms_of
+from policies.envelopes import END, MOVED, SET, moves_of, terms_of
 from policies.inputs import DecisionInput, Refusal
-from policies.snapshot import Terms
+from policies.snapshot import Snapshot, Terms
 from policies.types import Claim, Delta, Leased, Request
 
 
-def keys(request: Request) -> tuple[str, ...]:
-    """The log's integers that concern this request."""
-    leases = request.action in (SET, END) or request.under is not None
-    return (ENVELOPE.of(request.target.key),) if leases else ()
+def keys(_: Snapshot, request: Request, now_ms: int) -> Iterator[str]:
+    """The log's integers that concern this request: which envelope is the newest, and how often it moved."""
+    if request.action in (SET, END) or request.under is not None:
+        yield ENVELOPE.of(request.target.key)
+    if request.under is not None:
+        yield from moves_of(request.target).keys(now_ms)
 
 
 def envelope(case: DecisionInput) -> Refusal | None:
@@ -34,7 +39,7 @@ def _lease(case: DecisionInput) -> Refusal | None:
         return Refusal("envelope", None, f"{asks} leases for itself only, not for {mover}")
     if request.action == SET and mover not in case.snapshot.agents:
         return Refusal("envelope", None, f"{mover} is not an agent of this policy: nobody could move in it")
-    (key,) = keys(request)
+    key = ENVELOPE.of(request.target.key)
     case.claims += [Claim("equals", key, case.values[key]), Claim("set", key, first_bits(request.digest))]
     return None
 
@@ -43,7 +48,7 @@ def _under(case: DecisionInput) -> Refusal | None:
     leased = case.situation.leased
     if leased is None:
         return Refusal("envelope", None, case.situation.not_leased or "no envelope is leased to it")
-    (key,) = keys(case.request)
+    key = ENVELOPE.of(case.request.target.key)
     if case.values[key] != leased.mark:
         return Refusal("envelope", None, "the envelope was ended, or another one has taken its place")
     case.claims.append(Claim("equals", key, leased.mark))
@@ -81,4 +86,15 @@ def _move(case: DecisionInput, leased: Leased, move: Delta) -> Refusal | None:
     if terms.max_step is not None and abs(after - before) > terms.max_step:
         return Refusal("envelope", None, f"envelope.maxStep = {terms.max_step}, not {before} to {after}")
     case.expires_ms = min(case.expires_ms, leased.until_ms)
+    return _spend(case, terms.moves) if case.seen.moves else None
+
+
+def _spend(case: DecisionInput, most: int) -> Refusal | None:
+    """The moves of an hour belong to the workload, so that a new envelope brings no new ones."""
+    window = moves_of(case.request.target)
+    if window.spent(case.values, case.now_ms) >= most:
+        at = window.room_ms(case.values, case.now_ms, most - 1)
+        why = f"envelope.moves = {most}/h, and as many were made: there is room again at {utc_text(at)}"
+        return Refusal("envelope", None, why, retry_ms=at)
+    case.claims += window.spend(case.values, case.now_ms, 1, most)
     return None

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from policies.claim_keys import CHANGED, ENVELOPE, first_bits
+from policies.envelopes import moves_of
 from policies.errors import PolicyInvalid
 from policies.loader import compile_texts
 from policies.rule_tests import run
@@ -138,7 +139,7 @@ def moving(to: int, leased: Leased | None, *, before: int = 4, mark: int = 77, *
     request = ask("agent:ops", to, under="intent-1")
     key = ENVELOPE.of(request.target.key)
     snapshot = in_force(leasing(envelope={**TERMS, "maxStep": 2}), rule(cooldown="30m"))
-    found = {key: mark, CHANGED.of(request.target.key): NOW - 90_000}
+    found = {key: mark, CHANGED.of(request.target.key): NOW - 90_000, **more.pop("spent", {})}
     delta = Delta("replicas", "", before, to)
     return decide(snapshot, request, seen(request, delta), found=found, leased=leased, **more)
 
@@ -189,6 +190,18 @@ def test_the_floor_is_put_back_once_and_closes_the_envelope() -> None:
         Claim("equals", key, 77),
         Claim("set", key, 0),
     ]
+
+
+def test_the_moves_of_an_hour_are_counted_and_there_is_room_again_later() -> None:
+    request = ask("agent:ops", 5, under="intent-1")
+    window = moves_of(request.target)
+    found = moving(5, held(request), spent={window.key(window.part(NOW)): 29})
+    assert found.verdict == "allow", found.detail
+    assert [claim.kind for claim in found.claims if claim.key.startswith("spent/")] == ["add_within"] * 2
+    full = moving(5, held(request), spent={window.key(window.part(NOW)): 30})
+    assert (full.verdict, full.stage) == ("deny", "envelope")
+    assert full.detail.startswith("envelope.moves = 30/h")
+    assert NOW < (full.retry_ms or 0) <= NOW + 3_900_000
 
 
 @pytest.mark.parametrize("dimension", ["replicas", "minReplicas"])

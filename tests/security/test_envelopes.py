@@ -113,6 +113,22 @@ def test_an_annotation_takes_room_away_and_gives_none(tmp_path: Path, text: str 
     within(tmp_path, work)
 
 
+def test_a_new_envelope_brings_no_new_moves(tmp_path: Path) -> None:
+    """Else whoever leases again and again moves without end."""
+    terms = {"longest": "8h", "cooldown": "1s", "moves": "2/h"}
+    few = allow("leases", ["set_envelope"], limits=LEASES["spec"]["limits"], envelope=terms)
+
+    async def work(app: App) -> None:
+        for count in (5, 6):
+            assert isinstance(await moved(app, count, (await leased(app)).intent), Applied)
+        pass_time(app, 60)
+        denied(await moved(app, 5, (await leased(app)).intent), "envelope.moves = 2/h")
+        pass_time(app, 3900)
+        assert isinstance(await moved(app, 5, (await leased(app)).intent), Applied)
+
+    within(tmp_path, work, [*POLICY[:3], few, *POLICY[4:]])
+
+
 def test_a_forged_annotation_alone_is_no_envelope(tmp_path: Path) -> None:
     async def work(app: App) -> None:
         done = await app.executor.execute(move(app, 5, None))
