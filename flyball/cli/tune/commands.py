@@ -9,6 +9,7 @@ import typer
 
 from flyball.cli.kit.tree import Group, loaded
 from flyball.cli.tune.apply import apply_plan
+from flyball.cli.tune.envelopes import envelopes
 from flyball.cli.tune.report import report
 from flyball.cli.tune.run import run
 
@@ -49,3 +50,4 @@ app = typer.Typer(
 app.command()(run)
 app.command("apply")(apply_plan)
 app.command("report")(report)
+app.command("envelopes")(envelopes)

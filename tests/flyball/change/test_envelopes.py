@@ -91,3 +91,15 @@ def test_half_a_lease_is_a_slip(governed: Flyball, words: str) -> None:
     done = governed(f"act set-envelope deploy/web {words} --yes")
     assert done.code == Exit.USAGE
     assert "envelope" in done.err or "lease" in done.err
+
+
+def test_what_is_leased_is_listed_with_what_is_left_of_it(governed: Flyball) -> None:
+    assert "nothing is leased" in governed("tune envelopes").err
+    governed(f"{SET} --for 8h --yes")
+    told = governed("tune envelopes").out.splitlines()
+    assert told[0].split()[:6] == ["NAMESPACE", "WORKLOAD", "RANGE", "LEFT", "FLOOR", "AGENT"]
+    assert told[1].split()[:6] == ["shop", "deployment/web", "3..7", "8h", "4", "tuner"]
+    (item,) = governed("tune envelopes -o json").document["items"]
+    assert (item["state"], item["moves"], item["min_replicas"], item["floor"]) == ("in_force", 0, 3, 4)
+    governed("act set-envelope deploy/web --end --yes")
+    assert governed("tune envelopes").out.splitlines()[1].split()[2:4] == ["-", "over"]
