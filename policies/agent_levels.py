@@ -14,7 +14,8 @@ SHADOW: Autonomy = "recommend"
 
 def level_of(spec: AgentSpec, cluster: str, namespace: str | None, stored: int) -> Autonomy:
     """The level that holds in a namespace of a cluster, where the log's integer is `stored`."""
-    return min(spec.autonomy_in(cluster, namespace), cap_of(spec, stored), key=LEVELS.index)
+    by_policy, at_most = spec.autonomy_in(cluster, namespace), cap_of(spec, stored)
+    return by_policy if at_most == LEVELS[-1] else min(by_policy, at_most, key=LEVELS.index)
 
 
 def cap_of(spec: AgentSpec, stored: int) -> Autonomy:

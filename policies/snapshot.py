@@ -1,6 +1,6 @@
 """A policy in force: compiled, immutable, with a digest. Built aside, swapped by one reference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -120,7 +120,7 @@ class Snapshot:
     agent_budgets: Mapping[str, tuple[Budget, ...]]
     """By agent, what all of its changes may use up."""
     uses: frozenset[str]
-    """Which of `budget`, `flip` and `quiet` any rule has: only then is looked for more."""
+    """Which of `budget`, `flip`, `quiet` and `blast_radius` any document has: only then is looked for more."""
     roles: RoleClosure = field(repr=False)
     table: Rules = field(repr=False)
     valid_until_ms: int = FOREVER_MS
@@ -165,9 +165,7 @@ def build(
         caps={doc.metadata.name: bounds_of(doc.spec.limits) for doc in ceilings},
         label_keys=frozenset(key for target in targets for key in target.labels),
         agent_budgets={doc.principal: _budgets(doc) for doc in ordered if isinstance(doc, Agent)},
-        uses=frozenset(
-            name for name in ("budget", "flip", "quiet") for doc in policies if getattr(doc.spec, name)
-        ),
+        uses=frozenset(_uses(ordered)),
         roles=roles,
         table=table,
         valid_until_ms=until,
@@ -238,6 +236,16 @@ def _rule(doc: ActionPolicy) -> Rule:
 
 def _terms(spec: EnvelopeSpec | None) -> Terms | None:
     return None if spec is None else Terms(spec.cooldown * 1000, spec.moves, spec.max_step)
+
+
+def _uses(documents: Sequence[Kind]) -> Iterator[str]:
+    for doc in documents:
+        if isinstance(doc, ActionPolicy):
+            yield from (name for name in ("budget", "flip", "quiet") if getattr(doc.spec, name))
+        elif isinstance(doc, Agent) and _budgets(doc):
+            yield "budget"
+        elif isinstance(doc, Ceiling) and doc.spec.blast_radius is not None:
+            yield "blast_radius"
 
 
 def _budgets(doc: ActionPolicy | Agent) -> tuple[Budget, ...]:

@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import not_
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field
 
 from policies.claim_keys import ClaimKind
 
@@ -43,9 +44,12 @@ Figures = Annotated[
 ]
 """Named whole numbers; the name ends in the unit (`replicas_mc`, `violations_after_ppm`)."""
 
-_LATER_FIELDS = ("strategy", "expects", "under")
-"""Fields of Request that came after the first release. Where one is None the document leaves it out, so that a
-request that was recorded before keeps its digest, and with it its votes and its end."""
+
+def _absent(value: object) -> bool:
+    """Of fields that came after the first release. Where one is None the document leaves it out, so that a request
+    that was recorded before keeps its digest, and with it its votes and its end."""
+    return value is None
+
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
@@ -100,16 +104,9 @@ class Principal(Wire):
     session: Annotated[str, Field(max_length=128)]
     task: Scope | None = None
     """None only where a human acts by hand: then the task is that one action."""
-    scheduled: bool = False
-    """Nobody asks: the agent runs by the schedule that policy gives it, for the owner that policy names."""
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `scheduled` where it is false, so that what was recorded before the field came keeps its digest."""
-        document: dict[str, Any] = dump(self)
-        if not self.scheduled:
-            del document["scheduled"]
-        return document
+    scheduled: Annotated[bool, Field(exclude_if=not_)] = False
+    """Nobody asks: the agent runs by the schedule that policy gives it, for the owner that policy names. Left out of
+    what is recorded where it is false, so that what was recorded before the field came keeps its digest."""
 
 
 class Target(Wire):
@@ -155,18 +152,17 @@ class Request(Wire):
     run_id: str | None = None
     tainted: bool = False
     """The agent's session has read text that anybody may have written: policy's tighter limits hold."""
-    strategy: StrategyName | None = None
+    strategy: Annotated[StrategyName | None, Field(exclude_if=_absent)] = None
     """Which strategy of the tuner chose it: what the verdict is learned for."""
-    expects: Figures | None = None
+    expects: Annotated[Figures | None, Field(exclude_if=_absent)] = None
     """The effect that its proposer expects; the verdict holds it against what came."""
-    under: Annotated[str, Field(max_length=64)] | None = None
+    under: Annotated[Annotated[str, Field(max_length=64)] | None, Field(exclude_if=_absent)] = None
     """Id of the envelope's intent record inside which the fast loop makes this move."""
 
     @cached_property
     def document(self) -> dict[str, Any]:
         """The request whole, as JSON: what its digest is of and what is recorded of it. Not to be changed."""
-        document = self.model_dump(mode="json")
-        return {k: v for k, v in document.items() if v is not None or k not in _LATER_FIELDS}
+        return self.model_dump(mode="json")
 
     @cached_property
     def digest(self) -> str:

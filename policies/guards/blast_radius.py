@@ -21,7 +21,7 @@ def blast_radius(case: DecisionInput) -> Refusal | None:
     moves it there, one of a workload that is not in it must find room. The share is rounded down, but to one at
     least, or no small namespace could ever be changed.
     """
-    if case.situation.rollback or not case.seen.moves:
+    if "blast_radius" not in case.snapshot.uses or case.situation.rollback or not case.seen.moves:
         return None
     for document, radius in _over(case.snapshot, case.request):
         if covers(document.spec.target, case.request.target, case.labels):

@@ -20,7 +20,7 @@ def budget(case: DecisionInput) -> Refusal | None:
     What moves nothing spends nothing; a rollback is exempt. What is spent is claimed, so that two processes at once
     never spend more; a write that is known never to have happened gives it back.
     """
-    if case.situation.rollback or not case.seen.moves:
+    if "budget" not in case.snapshot.uses or case.situation.rollback or not case.seen.moves:
         return None
     return next((no for one in binding(case) if (no := _spend(case, one)) is not None), None)
 
@@ -33,7 +33,8 @@ def keys(snapshot: Snapshot, request: Request, now_ms: int) -> Iterator[str]:
 
 def candidates(snapshot: Snapshot, request: Request) -> Iterator[Budget]:
     """Every budget that may bind as far as names tell, each once."""
-    yield from dict.fromkeys((*_of_agent(snapshot, request), *_of_rules(snapshot, request)))
+    if "budget" in snapshot.uses:
+        yield from dict.fromkeys((*_of_agent(snapshot, request), *_of_rules(snapshot, request)))
 
 
 def binding(case: DecisionInput) -> Iterator[Budget]:
@@ -53,10 +54,9 @@ def said(case: DecisionInput, one: Budget) -> str:
 
 
 def _of_rules(snapshot: Snapshot, request: Request) -> Iterator[Budget]:
-    if "budget" in snapshot.uses:
-        for _, subjects in principals(request):
-            for name in by_names(snapshot, request, subjects, UNSEEN).allows:
-                yield from snapshot.rules[name].budgets
+    for _, subjects in principals(request):
+        for name in by_names(snapshot, request, subjects, UNSEEN).allows:
+            yield from snapshot.rules[name].budgets
 
 
 def _of_agent(snapshot: Snapshot, request: Request) -> tuple[Budget, ...]:

@@ -13,7 +13,7 @@ def quiet(case: DecisionInput) -> Refusal | None:
 
     A rollback is exempt: the alert may be about the very change that it puts back.
     """
-    if case.situation.rollback:
+    if "quiet" not in case.snapshot.uses or case.situation.rollback:
         return None
     rules = {rule.name: rule for found in case.evaluations for rule in found.fitting}
     for rule in rules.values():
