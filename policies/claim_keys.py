@@ -195,7 +195,7 @@ LEVEL = ClaimKey(
     "an agent",
     "how far it may act at most: 1 observe, 2 recommend, 3 approve, 4 autonomous; 0: as policy says",
     ("equals", "set"),
-    "a person's promotion of it",
+    "`flyball agent promote`",
 )
 RETIRED = ClaimKey("retired/", "an agent", "1: it is retired, and never acts again", ("equals", "once"))
 SPENT = ClaimKey(

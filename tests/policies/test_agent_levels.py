@@ -1,4 +1,4 @@
-"""How far an agent acts: by policy at most, by the log's word less.
+"""Threat 34: how far an agent acts: by policy at most, by the log's word less.
 
 | attack, or bad luck                                     | what must be so                                   |
 |---------------------------------------------------------|---------------------------------------------------|

@@ -266,6 +266,7 @@ RULES = (
          " tools.findings.findings"
          " tools.path.attempts tools.path.context"
          " tools.path.executor tools.path.kill_switch tools.path.ledger tools.path.loop_records tools.path.resolver"
+         " tools.path.promotion"
          " tools.path.rollout_watcher tools.path.service_records tools.path.verifier tools.path.writing"
          " tools.plans.plans"
          " tools.reading.screening tools.toolbox.governed tools.toolbox.recorder",
@@ -274,6 +275,7 @@ RULES = (
          " tools.approvals.plan_votes tools.events.records tools.findings.findings"
          " tools.path.context tools.path.journal tools.path.kill_switch tools.path.loop_records"
          " tools.path.run_records"
+         " tools.path.promotion"
          " tools.path.service_records tools.plans.records"
          " tools.reading.screening tools.toolbox.governed", "app.log.draft('annotation', actor=a)"),
     rule("runs and model calls", lambda t: _drafts(t, "run.started", "run.finished", "model.call"),
@@ -286,6 +288,8 @@ RULES = (
             "action.outcome", "action.in_doubt_resolved"),
          "tools.approvals.approvals tools.approvals.plan_votes tools.path.journal",
          "log.draft('approval.granted', actor=a)"),
+    rule("levels", lambda t: _drafts(t, "agent.promoted", "agent.retired", "agent.demoted"),
+         "tools.path.demotion tools.path.promotion", "log.draft('agent.promoted', actor=a)"),
     rule("votes", lambda t: _attributes(t, r"\.vote$"), "tools.approvals.approvals tools.approvals.plan_votes",
          "context.journal.vote('approval.granted', e)"),
     rule("intents", lambda t: _attributes(t, r"journal\.intent$"), "tools.path.writing",
@@ -437,6 +441,7 @@ SECOND_WAYS = {
     "the parts of tools, from the toolbox down to the ports":
         ("tools/cluster/second_spec.py", "from tools.path.executor import Executor"),
     "charts in files are drawn in one place": ("forecasting/second_chart.py", "import matplotlib.figure"),
+    "an agent is promoted and retired through": ("tools/toolbox/second_level.py", "import tools.path.promotion"),
     "keys are handled by the log": ("tools/second_key.py", "import cryptography"),
 }  # fmt: skip
 

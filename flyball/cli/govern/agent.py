@@ -1,9 +1,10 @@
-"""`flyball agent list|show|suspend|resume`: the agents that policy names."""
+"""`flyball agent list|show|suspend|resume|promote|retire`: the agents that policy names."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flyball.cli.govern import agent_level
 from flyball.cli.govern.stop import Why, scope_of
 from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, command
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
     from flyball.wiring import App
 
 app = typer.Typer(
-    help="List, show, suspend and resume agents. Example: flyball agent list", no_args_is_help=True
+    help="List, show, suspend, resume, promote and retire agents. Example: flyball agent list",
+    no_args_is_help=True,
 )
 Name = Annotated[str, typer.Argument(help="The agent, e.g. tuner.")]
+app.command()(agent_level.promote)
+app.command()(agent_level.retire)
 
 
 @app.command("list")
@@ -24,7 +28,8 @@ def list_(opts: Options) -> None:
     """List the agents that policy names. Example: flyball agent list"""
 
     async def work(app: "App") -> None:
-        found = [_facts(app, agent, await _suspended(app)) for agent in (await _agents(app)).values()]
+        off, said = await _suspended(app), await _said(app)
+        found = [_facts(app, agent, off, said) for agent in (await _agents(app)).values()]
         if opts.json:
             document({"kind": "Agents", **as_json(app), "items": found})
             return
@@ -49,7 +54,7 @@ def show(opts: Options, name: Name) -> None:
         key = f"agent:{name.removeprefix('agent:')}"
         if key not in agents:
             raise UsageError(f"policy names no `{key}`", hint="agents: " + ", ".join(sorted(agents)))
-        facts = _facts(app, agents[key], await _suspended(app))
+        facts = _facts(app, agents[key], await _suspended(app), await _said(app))
         newest = await app.log.find(kinds=("action.intent", "policy.decision"), newest_first=True, limit=500)
         acts = [e for e in newest if e.record.actor.id == key][:5]
         last = [{"record": e.seq, "at": e.record.ts, "kind": e.record.kind} for e in acts]
@@ -94,14 +99,26 @@ async def _suspended(app: "App") -> set[str]:
     return {s.scope for s in await stopped(app.context)}
 
 
-def _facts(app: "App", agent: Any, off: set[str]) -> dict[str, Any]:
-    spec = agent.spec
+async def _said(app: "App") -> dict[str, int]:
+    """What the log says of agents: their levels, and which are retired."""
+    from policies.claim_keys import LEVEL, RETIRED
+
+    return await app.log.prefixed(LEVEL.prefix) | await app.log.prefixed(RETIRED.prefix)
+
+
+def _facts(app: "App", agent: Any, off: set[str], said: dict[str, int]) -> dict[str, Any]:
+    from policies.agent_levels import level_of
+    from policies.claim_keys import LEVEL, RETIRED
+
+    spec, where = agent.spec, (app.place.context, app.place.namespace)
+    state = "suspended" if agent.principal in off or "all" in off else "active"
     return {
         "name": agent.metadata.name,
         "owner": spec.owner,
-        "autonomy": spec.autonomy_in(app.place.context, app.place.namespace),
+        "autonomy": level_of(spec, *where, said.get(LEVEL.of(agent.principal), 0)),
+        "allowed": spec.autonomy_in(*where),
         "roles": list(spec.roles),
         "model": spec.model or "-",
         "schedule": f"{spec.schedule.cron} {spec.schedule.zone}" if spec.schedule else "-",
-        "state": "suspended" if agent.principal in off or "all" in off else "active",
+        "state": "retired" if said.get(RETIRED.of(agent.principal)) else state,
     }

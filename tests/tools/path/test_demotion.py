@@ -1,4 +1,4 @@
-"""Demotion: an agent falls one level after as many rollbacks as policy says, in the commit of the last of them.
+"""Threat 34: demotion: an agent falls one level after so many rollbacks, in the commit of the last of them.
 
 | what happens, or attack                              | what must be so                                             |
 |------------------------------------------------------|-------------------------------------------------------------|
