@@ -443,6 +443,9 @@ SECOND_WAYS = {
     "charts in files are drawn in one place": ("forecasting/second_chart.py", "import matplotlib.figure"),
     "an agent is promoted and retired through": ("tools/toolbox/second_level.py", "import tools.path.promotion"),
     "keys are handled by the log": ("tools/second_key.py", "import cryptography"),
+    "cron expressions are read in policy files and by schedules": ("flyball/second_cron.py", "import cronsim"),
+    "jobs know neither what is done nor whom it is asked of":
+        ("flyball/jobs/second.py", "from policies.gate import Gate"),
 }  # fmt: skip
 
 
