@@ -17,9 +17,18 @@ def base() -> list[Json]:
     return _parse(files("sandbox").joinpath("worlds/base.yaml").read_text(), "worlds/base.yaml")
 
 
+WORLDS = ("shop", "night")
+"""The worlds that are shipped, the default one first."""
+
+
+def shipped_world(name: str) -> list[Json]:
+    """One of WORLDS: workloads and their loads."""
+    return _parse(files("sandbox").joinpath(f"worlds/{name}.yaml").read_text(), f"worlds/{name}.yaml")
+
+
 def default_world() -> list[Json]:
     """The namespace `shop` with its workloads and their loads."""
-    return _parse(files("sandbox").joinpath("worlds/shop.yaml").read_text(), "worlds/shop.yaml")
+    return shipped_world(WORLDS[0])
 
 
 def read(path: Path) -> list[Json]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from audit.record import Kind, Record
 from flyball.wiring import App
@@ -30,28 +31,35 @@ class Happened:
         }
         return ", ".join(f"{count} {name}" for name, count in told.items())
 
+    def __bool__(self) -> bool:
+        """Whether anything happened."""
+        return any(self.document().values())
+
     def document(self) -> dict[str, int]:
         return asdict(self)
 
 
-def _changed(record: Record) -> bool:
+def _changed(record: Record) -> str | None:
     done = record.outcome is not None and record.outcome.status in ("applied", "in_part")
-    return done and record.mode == "live"
+    return record.id if done and record.mode == "live" else None
 
 
-def _refused(record: Record) -> bool:
-    denied = record.decision is not None and record.decision.verdict == "deny"
-    return denied and record.mode == "live"
+def _judged(record: Record, verdict: str) -> str | None:
+    same = record.decision is not None and record.decision.verdict == verdict
+    return record.request_id or record.id if same and record.mode != "dry_run" else None
 
 
-_COUNTS: Mapping[Kind, tuple[str, Callable[[Record], bool]]] = {
-    "run.finished": ("runs", lambda _: True),
+_COUNTS: Mapping[Kind, tuple[str, Callable[[Record], str | None]]] = {
+    "run.finished": ("runs", lambda record: record.run_id),
     "action.outcome": ("changes", _changed),
-    "action.verified": ("verdicts", lambda _: True),
-    "action.rolled_back": ("rolled_back", lambda _: True),
-    "policy.decision": ("refused", _refused),
-    "approval.requested": ("asked", lambda _: True),
+    "action.verified": ("verdicts", lambda record: record.id),
+    "action.rolled_back": ("rolled_back", lambda record: record.id),
+    "policy.decision": ("refused", partial(_judged, verdict="deny")),
+    "plan.step": ("asked", partial(_judged, verdict="needs_approval")),
+    "approval.requested": ("asked", lambda record: record.request_id or record.id),
 }
+"""What of a kind is counted, and by what it is told apart: a run that carries out its plan ends twice, a step that
+waits may ask again."""
 
 
 class Tally:
@@ -59,6 +67,7 @@ class Tally:
 
     def __init__(self, app: App, since_seq: int) -> None:
         self._app, self._next = app, since_seq
+        self._counted = set[tuple[str, str]]()
         self.so_far = Happened()
 
     @classmethod
@@ -69,7 +78,10 @@ class Tally:
     async def count(self) -> Happened:
         """Everything up to now."""
         for entry in await self._app.log.find(kinds=tuple(_COUNTS), since_seq=self._next):
-            name, counts = _COUNTS[entry.record.kind]
-            setattr(self.so_far, name, getattr(self.so_far, name) + counts(entry.record))
             self._next = entry.seq + 1
+            name, told_apart = _COUNTS[entry.record.kind]
+            one = told_apart(entry.record)
+            if one is not None and (name, one) not in self._counted:
+                self._counted.add((name, one))
+                setattr(self.so_far, name, getattr(self.so_far, name) + 1)
         return self.so_far

@@ -103,3 +103,14 @@ def test_what_could_not_work_is_not_loaded(
     assert said in capsys.readouterr().err
     assert flyball(tmp_path, "load", str(tmp_path / "none.yaml")) == 2
     assert "[Errno" not in capsys.readouterr().err
+
+
+def test_another_shipped_world_may_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert flyball(tmp_path, "reset", "--world", "night", "--history", "1h") == 0
+    assert flyball(tmp_path, "status", "-o", "json") == 0
+    said = capsys.readouterr().out
+    items = json.loads(said[said.index("{") :])["items"]
+    named = {one["workload"].partition("/")[2]: one["owner"] for one in items}
+    assert named == {"catalog": None, "exports": None, "search": None, "payments": "argocd"}
+    assert flyball(tmp_path, "reset", "--world", "day") == 2
+    assert "worlds: shop, night" in capsys.readouterr().err

@@ -38,25 +38,27 @@ History = Annotated[
 Still = Annotated[
     bool, typer.Option("--still", help="Move the world alone: no agent of the policy works meanwhile.")
 ]
+Name = Annotated[str, typer.Option("--world", help="Which of the shipped worlds: shop or night.")]
 File = Annotated[Path, typer.Argument(help="Manifests in YAML or JSON.")]
 
 
 @app.command()
 @command
-def reset(opts: Options, seed: Seed = 1, history: History = None) -> None:
+def reset(opts: Options, seed: Seed = 1, history: History = None, world: Name = "shop") -> None:
     """Start a new simulated world, as another cluster. Example: flyball sandbox reset --history 7d"""
     from sandbox.api.errors import WorldDamaged
+    from sandbox.manifest_files import shipped_world
     from sandbox.world import HISTORY_S
 
     past_s = HISTORY_S if history is None else seconds_of(history, "--history")
-    world = _world(opts, new=True)
+    made, begun = shipped_world(_shipped(world)), _world(opts, new=True)
     with _moving("reset") as progress:
         try:
-            world.reset(seed=seed, history_s=past_s, progress=progress)
+            begun.reset(made, seed=seed, history_s=past_s, progress=progress)
         except WorldDamaged as e:
-            note(f"{e.what}\n  moved aside: {world.set_aside()}")
-            world.reset(seed=seed, history_s=past_s, progress=progress)
-    facts = _facts(world)
+            note(f"{e.what}\n  moved aside: {begun.set_aside()}")
+            begun.reset(made, seed=seed, history_s=past_s, progress=progress)
+    facts = _facts(begun)
     if opts.json:
         document({"kind": "SandboxWorld", **facts})
         return
@@ -82,7 +84,7 @@ def advance(opts: Options, span: Span, still: Still = False) -> None:
         document({"kind": "SandboxWorld", **facts, "advanced_s": seconds, **told})
         return
     say(f"sandbox  advanced {span}: {_shown(facts['world_ms'])}")
-    if happened is not None:
+    if happened:
         say(f"sandbox  meanwhile {happened}")
 
 
@@ -136,6 +138,15 @@ def _row(w: dict[str, Any]) -> tuple[Any, ...]:
         w["namespace"], w["workload"], ready, w["cpu"], w["cpu_requested"], latency, w["oom_kills"], bounds,
         w["owner"],
     )  # fmt: skip
+
+
+def _shipped(world: str) -> str:
+    """Raises UsageError."""
+    from sandbox.manifest_files import WORLDS
+
+    if world not in WORLDS:
+        raise UsageError(f"there is no world `{world}`", where="--world", hint=f"worlds: {', '.join(WORLDS)}")
+    return world
 
 
 def seconds_of(span: str, where: str) -> int:
