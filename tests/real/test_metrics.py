@@ -137,6 +137,7 @@ EXPECTED = {
     Metric.CPU_LIMITS: REPLICAS * 500,
     Metric.MEMORY_REQUESTS: REPLICAS * 64 * MIB,
     Metric.MEMORY_LIMITS: REPLICAS * 256 * MIB,
+    Metric.ALERTS: 0,
 }
 """Of three pods: each figure follows from the load alone (latencies are spread evenly up to the longest)."""
 EXACT = {
@@ -148,6 +149,7 @@ EXACT = {
     Metric.CPU_LIMITS,
     Metric.MEMORY_REQUESTS,
     Metric.MEMORY_LIMITS,
+    Metric.ALERTS,
 }
 
 

@@ -594,3 +594,33 @@ def test_a_fleet_is_told_as_each_of_its_workloads(prometheus: Written, metric: M
         pairs = [*zip(lines[target].values[1:-1], line.values[1:-1], strict=True)]
         assert sum((a is None) != (b is None) for a, b in pairs) <= 1, (target.namespace, pairs)
         assert all(a is None or b is None or abs(a - b) <= 1 + b // 50 for a, b in pairs), target.namespace
+
+
+@scene
+def _calm(on: Cluster) -> None:
+    ready = {"namespace": on.name, "deployment": "web"}
+    on.put("kube_deployment_status_replicas_ready", ready, on.times(), 10)
+
+
+@scene
+def _alerting(on: Cluster) -> None:
+    """Two fire; one is pending, one has ended, and one is of another workload."""
+    _calm(on)
+    firing = {"namespace": on.name, "alertstate": "firing"}
+    on.put("ALERTS", {**firing, "alertname": "Slow", "pod": PODS[0]}, on.times(), 1)
+    on.put("ALERTS", {**firing, "alertname": "Few", "deployment": "web"}, on.times(), 1)
+    on.put("ALERTS", {**firing, "alertname": "Over", "pod": PODS[1]}, on.times(until_s=1800), 1)
+    on.put("ALERTS", {**firing, "alertname": "Theirs", "deployment": "webshop"}, on.times(), 1)
+    pending = {**firing, "alertstate": "pending", "alertname": "Soon", "pod": PODS[0]}
+    on.put("ALERTS", pending, on.times(), 1)
+
+
+def test_the_alerts_that_fire_now_on_the_workload_or_a_pod_of_it(prometheus: Written) -> None:
+    assert latest(prometheus, "alerting", Metric.ALERTS).v == 2
+    assert latest(prometheus, "calm", Metric.ALERTS).v == 0
+
+
+def test_no_alert_is_not_told_of_a_workload_that_nothing_is_told_of(prometheus: Written) -> None:
+    """No series of an alert says nothing while the workload itself has none."""
+    found = latest(prometheus, "whole", Metric.ALERTS)
+    assert (found.v, found.missing) == (None, "no_data")

@@ -156,7 +156,7 @@ def _state() -> dict[Metric, Template]:
         Metric.CPU_LIMITS: _granted("kube_pod_container_resource_limits", "cpu"),
         Metric.MEMORY_REQUESTS: _granted("kube_pod_container_resource_requests", "memory"),
         Metric.MEMORY_LIMITS: _granted("kube_pod_container_resource_limits", "memory"),
-        Metric.ALERTS: Template(f"count({_FIRING}) or vector(0)", ready),
+        Metric.ALERTS: Template(f"count({_FIRING}) or 0 * min({ready})", ready),
     }
 
 
