@@ -15,6 +15,7 @@ Kind = Literal[
     "service.started", "service.stopped", "schedule.missed",
     "agent.demoted", "agent.promoted", "agent.retired",
     "loop.pass",
+    "tune.paused", "tune.resumed",
 ]  # fmt: skip
 
 Mode = Literal["live", "dry_run"]

@@ -1,29 +1,45 @@
-"""A tuning pass on an opened installation: every front end calls this, none builds its own."""
+"""A tuning pass on an opened installation: every front end and every schedule calls this, none builds its own."""
 
 import uuid
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from base.errors import FlyballError
 from flyball.exits import UsageError
-from policies.types import AgentName
+from policies.types import AgentName, digest_of
 
 if TYPE_CHECKING:
     from agents.tuner.result import Pass, Row
     from agents.tuner.strategy import Strategy
+    from flyball.agent_run import AgentRun
     from flyball.wiring import App
     from policies.types import Principal, Request
     from tools.plans.plan import Carried, Plan, StepDone
 
 TUNER: AgentName = "agent:tuner"
+UNTRIED = ("refused", "failed", "invalid", "unchanged")
+"""How a dry run ends after which an agent's run does not ask for the same live."""
+
+
+class TuningPaused(FlyballError):
+    """The agent's tuning is paused by a person: no run begins."""
+
+    effect = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A pass, and the plan of what it would change; None where it would change nothing."""
+    """A pass, and the plan of what it would change; None where it would change nothing. `carried` is what came of the
+    plan, where the run carried it out by itself."""
 
     done: "Pass"
     plan: "Plan | None"
+    carried: "Carried | None" = None
+    agent: AgentName = TUNER
+    agent_run: bool = False
+    """Whether it was an agent's run as its file says, and not a pass asked for by hand."""
 
 
 async def tune(app: "App", strategy: "Strategy", run_id: str | None = None) -> Tuned:
@@ -32,9 +48,10 @@ async def tune(app: "App", strategy: "Strategy", run_id: str | None = None) -> T
 
     Raises UsageError where policy names no tuner, and what TunerPass.run raises.
     """
+    from agents.tuner.remit import Remit
     from agents.tuner.run import TunerPass
 
-    run_id = run_id or f"r-{uuid.uuid4().hex[:12]}"
+    run_id = run_id or new_run()
     who = await _tuner(app, run_id)
     tuner = TunerPass(
         app.toolbox,
@@ -44,8 +61,89 @@ async def tune(app: "App", strategy: "Strategy", run_id: str | None = None) -> T
         principal=who,
         clock=app.context.clock,
     )
-    done = await tuner.run(run_id, app.place.namespace)
-    return Tuned(done, await _plan(app, done, who))
+    done = await tuner.run(run_id, Remit((app.place.namespace,)))
+    rows = [row for row in done.rows if row.proposal.change is not None]
+    return Tuned(done, await _plan(app, rows, who, run_id))
+
+
+async def plan_as(app: "App", name: AgentName, run_id: str, *, scheduled: bool = False) -> Tuned:
+    """One run of an agent as its policy file says: every strategy that fits, rehearsed; and the plan of what it would
+    change, without what it only recommends. Nothing is changed. `scheduled`: for the agent's owner, by its schedule;
+    else for the person of this process.
+
+    Raises TuningPaused, UsageError where policy names no such agent, and what TunerPass.run raises.
+    """
+    from flyball.agent_run import agent_run, principal
+
+    await _not_paused(app, name)
+    run = await agent_run(app, name)
+    who = principal(app, run, name, run_id, scheduled=scheduled)
+    done = await _pass_of(app, run, who, run_id)
+    rows = [row for row in done.rows if _is_asked_for(row, run)]
+    plan = await _plan(app, rows, who, run_id, digest_of(["tune", run_id])[:32])
+    return Tuned(done, plan, agent=name, agent_run=True)
+
+
+async def tune_as(app: "App", name: AgentName, run_id: str) -> Tuned:
+    """One scheduled run of an agent, unattended: what its level allows is carried out, what needs a person waits for
+    one, and the rest is recorded only. The same `run_id` again is the same run: nothing is done twice.
+
+    Raises what `plan_as` and Plans.carry_out raise.
+    """
+    tuned = await plan_as(app, name, run_id, scheduled=True)
+    plan = tuned.plan
+    if plan is None or plan.hopeless:
+        return tuned
+    await _not_paused(app, name)
+    carried = await app.approvals.plans.carry_out(plan.digest, plan.principal)
+    return replace(tuned, carried=carried)
+
+
+def told(tuned: Tuned) -> str:
+    """What came of a run, in one line: how many workloads ended how, and the steps of its plan."""
+    counts = [f"{count} {status}" for status, count in tuned.done.counts().items()]
+    steps = Counter(step.status for step in tuned.carried.steps) if tuned.carried else Counter[str]()
+    done = [f"{count} {status}" for status, count in sorted(steps.items())]
+    return ", ".join(counts) + (f"; plan {tuned.plan.handle}: {', '.join(done)}" if tuned.plan else "")
+
+
+async def _pass_of(app: "App", run: "AgentRun", who: "Principal", run_id: str) -> "Pass":
+    from agents.tuner.least_cost import LeastCost
+    from agents.tuner.run import TunerPass
+    from flyball.tuning_knowledge import LoggedKnowledge
+
+    tuner = TunerPass(
+        app.toolbox,
+        app.toolbox.reads(who, run_id),
+        app.recorder,
+        strategies=run.strategies,
+        principal=who,
+        clock=app.context.clock,
+        choice=LeastCost(run.aim.risk_ppm),
+        knowledge=LoggedKnowledge(app),
+    )
+    return await tuner.run(run_id, await run.remit(app))
+
+
+def _is_asked_for(row: "Row", run: "AgentRun") -> bool:
+    """Whether the change is more than a recommendation, and its dry run did not end it."""
+    found = row.proposal
+    tried = row.card is not None and row.card.status not in UNTRIED
+    return found.change is not None and not found.hold and tried and run.acts_in(found.target.namespace)
+
+
+async def _not_paused(app: "App", name: AgentName) -> None:
+    from tools.path.tuning_pause import paused
+
+    if (scope := await paused(app.context, name)) is not None:
+        named = "" if scope == "all" else f" {name.removeprefix('agent:')}"
+        what = f"the tuning of {'every agent' if scope == 'all' else name} is paused"
+        raise TuningPaused(what, where=str(app.place), hint=f"flyball tune resume{named}")
+
+
+def new_run() -> str:
+    """The id of a run that a person begins."""
+    return f"r-{uuid.uuid4().hex[:12]}"
 
 
 async def apply_plan(
@@ -64,16 +162,18 @@ async def _tuner(app: "App", run_id: str) -> "Principal":
     return app.agent(TUNER, run_id)
 
 
-async def _plan(app: "App", done: "Pass", who: "Principal") -> "Plan | None":
-    """What the pass would change, by what its dry runs have seen: nothing is looked at twice."""
-    rows = [row for row in done.rows if row.proposal.change is not None]
-    requests = [_live(app, row, who, done.run_id) for row in rows]
+async def _plan(
+    app: "App", rows: "list[Row]", who: "Principal", run_id: str, plan_id: str | None = None
+) -> "Plan | None":
+    """What these rows would change, by what their dry runs have seen: nothing is looked at twice. Under the same
+    `plan_id` again what is asked for again is the same request."""
+    requests = [_live(app, row, who, run_id) for row in rows]
     if not requests:
         return None
     answers = {request.id: row.answer for request, row in zip(requests, rows, strict=True)}
     seen = {id: answer.result for id, answer in answers.items() if answer and answer.result}
-    why = f"tuning pass {done.run_id}"
-    return await app.approvals.plans.propose(requests, who, why, run_id=done.run_id, rehearsed=seen)
+    why = f"tuning pass {run_id}"
+    return await app.approvals.plans.propose(requests, who, why, id=plan_id, run_id=run_id, rehearsed=seen)
 
 
 def _live(app: "App", row: "Row", who: "Principal", run_id: str) -> "Request":
@@ -92,4 +192,6 @@ def _live(app: "App", row: "Row", who: "Principal", run_id: str) -> "Request":
         namespace=row.proposal.target.namespace or app.place.namespace,
         mode="live",
         reason=row.proposal.reason,
+        strategy=row.proposal.strategy or None,
+        expects=row.proposal.expects,
     )

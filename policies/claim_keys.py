@@ -227,12 +227,20 @@ COUNTED = ClaimKey(
     "a write that is known never to have happened",
 )
 
+PAUSED = ClaimKey(
+    "paused/",
+    "`all`, or an agent as `agent:<name>`",
+    "1: its tuning is paused: no run begins, the fast loop stands",
+    ("equals", "set"),
+    "`flyball tune resume`",
+)
+
 ALL = (
     STOP, POLICY_EPOCH, CLOCK, CHANGED, TAINT, APPROVAL, ATTEMPT, NONCE,
     FENCE, BUSY, ENDED, RESOLVING, SETTLED, VERIFY, DENIED, PLAN,
     EVENT, FINDING, NOTIFIED, ENVELOPE,
     COOLED, SCORE, WORSE, ROLLBACKS, ROLLED_BACK, LEVEL, RETIRED,
-    SPENT, MOVED, RADIUS, COUNTED,
+    SPENT, MOVED, RADIUS, COUNTED, PAUSED,
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agents.tuner.proposal import Proposal, taken
-from agents.tuner.strategy import Candidate, Observed
+from agents.tuner.strategy import Candidate, Observed, Reads
 
 
 class Choice(Protocol):
@@ -13,6 +13,10 @@ class Choice(Protocol):
     @property
     def name(self) -> str:
         """As the record of the run names it."""
+
+    @property
+    def reads(self) -> Reads:
+        """What a pass has to read for it."""
 
     def choose(
         self, observed: Sequence[Observed], candidates: Sequence[Sequence[Candidate]]
@@ -24,6 +28,7 @@ class FirstChange:
     """The first candidate that changes something, in the strategies' order; else the first that says why not."""
 
     name = "first-change"
+    reads = Reads()
 
     def choose(
         self, observed: Sequence[Observed], candidates: Sequence[Sequence[Candidate]]

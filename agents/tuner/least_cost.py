@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from agents.tuner.proposal import Proposal, Weighed, taken
 from agents.tuner.rehearsal import Rehearsed, rehearse
 from agents.tuner.sizing import bounded
-from agents.tuner.strategy import Candidate, Observed
+from agents.tuner.strategy import Candidate, Observed, Reads
+from tools.metrics.types import Metric
 
 if TYPE_CHECKING:
     from forecasting.twin.past import Played
 
 WORTH_PPM = 30_000
 """A change that saves less of the cost is not worth it (hysteresis)."""
+TWIN = Reads(metrics=(Metric.REPLICAS, Metric.REQUEST_RATE))
+"""What the twin is tested by."""
 LOWER_PPM = 990_000
 """The share of the last 24 hours that must be measured for anything to be taken away."""
 
@@ -26,6 +29,7 @@ class LeastCost:
 
     risk_ppm: int
     name: str = "least-cost"
+    reads: Reads = TWIN
 
     def choose(
         self, observed: Sequence[Observed], candidates: Sequence[Sequence[Candidate]]
@@ -42,7 +46,8 @@ class LeastCost:
         weighed = [
             w if w is keep else replace(w, why_not=self._against(one, w, keep, known)) for w in weighed
         ]
-        return _proposal(one, self._best(weighed, keep), keep, weighed, seen)
+        best = _needed(weighed, self._best(weighed, keep), keep)
+        return _proposal(one, best, keep, weighed, seen)
 
     def _against(self, one: Observed, w: Weighed, keep: Weighed, known_ppm: int) -> str:
         """Why it cannot be taken at all; empty: it can."""
@@ -57,7 +62,7 @@ class LeastCost:
         return "risk" if w.risk_ppm > max(self.risk_ppm, keep.risk_ppm) else ""
 
     def _best(self, weighed: Sequence[Weighed], keep: Weighed) -> Weighed:
-        open_ = [w for w in weighed if w is not keep and not w.why_not]
+        open_ = [w for w in weighed if w is not keep and not w.why_not and not _is_memory(w)]
         safe = [w for w in open_ if (w.risk_ppm or 0) <= self.risk_ppm]
         if keep.risk_ppm is None or keep.cost_mch is None:
             return keep
@@ -67,6 +72,19 @@ class LeastCost:
             return min(safe, key=_rank, default=better)
         worth = keep.cost_mch - keep.cost_mch * WORTH_PPM // 1_000_000
         return min((w for w in safe if (w.cost_mch or 0) < worth), key=_rank, default=keep)
+
+
+def _needed(weighed: Sequence[Weighed], best: Weighed, keep: Weighed) -> Weighed:
+    """Memory is not what the twin plays: a change of it alone is taken where nothing else is to be done, and before
+    anything that only saves."""
+    memory = next((w for w in weighed if not w.why_not and _is_memory(w)), None)
+    saves = best is keep or (best.cost_mch or 0) < (keep.cost_mch or 0)
+    return memory if memory is not None and saves else best
+
+
+def _is_memory(w: Weighed) -> bool:
+    moves = w.candidate.change.moves if w.candidate.change else ()
+    return bool(moves) and all(move.dimension.startswith("memory") for move in moves)
 
 
 def _weighed(one: Observed, c: Candidate, played: "Played | None") -> Weighed:
@@ -92,7 +110,7 @@ def _proposal(
     found = replace(taken(one.workload, best.candidate), alternatives=tuple(told))
     if best is keep:
         return replace(found, why=_kept_why(weighed, keep))
-    hold = "; ".join(seen.belief.doubts)
+    hold = "" if _is_memory(best) else "; ".join(seen.belief.doubts)
     if hold:
         hold = f"the twin is uncalibrated: {hold}"
     elif best.candidate.needs_approval_hint:

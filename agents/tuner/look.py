@@ -1,17 +1,24 @@
-"""What a pass reads of each workload before any strategy is asked, and why some are left alone."""
+"""What a pass reads of the workloads before any strategy is asked, and why some are left alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.tuner.demand import STEP_S
-from agents.tuner.ports import Observer
+from agents.tuner.ports import Knowledge, Observer
 from agents.tuner.proposal import Proposal, skipped
 from agents.tuner.skipped import scaled_by_hpa, skip_reason
-from agents.tuner.strategy import Observed, Reads
+from agents.tuner.strategy import Known, Observed, Reads
 from audit.errors import RecordInvalid
-from tools.cluster_types import Workload
+from policies.types import Target
+from tools.cluster_types import Autoscaler, Pod, Workload
 from tools.errors import MetricsUnavailable, ToolError
 from tools.metrics.types import Metric, Series
+
+TWIN_S = 172_800
+"""So far back the twin looks at ready pods and requests."""
+_NOTHING = Known()
+
+FleetSeries = Mapping[Metric, Mapping[Target, Series]]
 
 
 def joined(each: Iterable[Reads]) -> Reads:
@@ -22,39 +29,74 @@ def joined(each: Iterable[Reads]) -> Reads:
 
 
 @dataclass(frozen=True, slots=True)
+class _Found:
+    """What was read of one workload alone."""
+
+    workload: Workload
+    pods: list[Pod]
+    autoscaler: Autoscaler | None
+
+
+@dataclass(frozen=True, slots=True)
 class Looker:
-    """Looks at one workload after the other."""
+    """Looks at the workloads of a pass: at the pods of each, at the figures of all together."""
 
     observer: Observer
     reads: Reads
+    knowledge: Knowledge
 
-    async def look(self, workload: Workload, at_ms: int) -> Observed | Proposal:
-        """What is to be proposed on, or why nothing is. Raises MetricsUnavailable where the configured source cannot
-        be asked; any other trouble is this workload's alone."""
+    async def look(self, workloads: Sequence[Workload], at_ms: int) -> list[Observed | Proposal]:
+        """Each as it is to be proposed on, or why nothing is, in their order. Raises MetricsUnavailable where the
+        configured source cannot be asked; other trouble with one workload is that one's alone."""
+        looked = [await self._alone(workload) for workload in workloads]
+        open_ = [one.workload for one in looked if isinstance(one, _Found)]
+        series = {metric: await self._series(open_, metric) for metric in self._metrics()}
+        known = await self.knowledge.about(open_, at_ms) if open_ else {}
+        return [one if isinstance(one, Proposal) else _observed(one, series, known, at_ms) for one in looked]
+
+    async def _alone(self, workload: Workload) -> _Found | Proposal:
         if why := skip_reason(workload):
             return skipped(workload, why)
         try:
-            return await self._observed(workload, at_ms)
+            pods = await self.observer.pods(workload.target)
+            hpa = await self.observer.autoscaler(workload.target) if scaled_by_hpa(workload) else None
         except MetricsUnavailable:
             raise
         except (ToolError, RecordInvalid) as e:
             return skipped(workload, "unreadable", e.what)
+        return _Found(workload, pods, hpa)
 
-    async def _observed(self, workload: Workload, at_ms: int) -> Observed:
-        pods = await self.observer.pods(workload.target)
-        return Observed(
-            workload,
-            pods,
-            await self._series(workload, Metric.CPU_USAGE),
-            at_ms,
-            autoscaler=await self.observer.autoscaler(workload.target) if scaled_by_hpa(workload) else None,
-            memory=await self._optional(workload, Metric.MEMORY_USAGE),
-            ready=await self._optional(workload, Metric.REPLICAS),
-            offered=await self._optional(workload, Metric.REQUEST_RATE),
-        )
+    def _metrics(self) -> tuple[Metric, ...]:
+        return (Metric.CPU_USAGE, *self.reads.metrics)
 
-    async def _optional(self, workload: Workload, metric: Metric) -> Series | None:
-        return await self._series(workload, metric) if metric in self.reads.metrics else None
+    async def _series(self, workloads: Sequence[Workload], metric: Metric) -> Mapping[Target, Series]:
+        if not workloads:
+            return {}
+        twin = metric in (Metric.REPLICAS, Metric.REQUEST_RATE)
+        span_s = min(TWIN_S, self.reads.history_s) if twin else self.reads.history_s
+        return await self.observer.fleet_series(workloads, metric, span_s, STEP_S)
 
-    async def _series(self, workload: Workload, metric: Metric) -> Series:
-        return await self.observer.series(workload.target, metric, self.reads.history_s, STEP_S)
+
+def _observed(
+    one: _Found, series: FleetSeries, known: Mapping[Target, Known], at_ms: int
+) -> Observed | Proposal:
+    target = one.workload.target
+    if (cpu := series[Metric.CPU_USAGE].get(target)) is None:
+        return skipped(one.workload, "unreadable", "its figures may not be read")
+    more = known.get(target, _NOTHING)
+
+    def read(metric: Metric) -> Series | None:
+        return series.get(metric, {}).get(target)
+
+    return Observed(
+        one.workload,
+        one.pods,
+        cpu,
+        at_ms,
+        autoscaler=one.autoscaler,
+        memory=read(Metric.MEMORY_USAGE),
+        ready=read(Metric.REPLICAS),
+        offered=read(Metric.REQUEST_RATE),
+        events=more.events,
+        learned=more.learned,
+    )

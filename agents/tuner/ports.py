@@ -1,7 +1,9 @@
 """What a tuning pass needs beside the toolbox: governed reads."""
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from agents.tuner.strategy import Known
 from policies.types import Target
 from tools.cluster_types import Autoscaler, Pod, Restraints, Workload
 from tools.metrics.types import Metric, Series
@@ -26,6 +28,23 @@ class Observer(Protocol):
     async def restraints(self, target: Target) -> Restraints:
         """What bounds the number of its pods beside policy."""
 
-    async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
-        """The last `span_s` seconds of a metric, of the configured source and of no other. Raises MetricsUnavailable
-        where that cannot be asked, or keeps no history."""
+    async def fleet_series(
+        self, workloads: Sequence[Workload], metric: Metric, span_s: int, step_s: int
+    ) -> Mapping[Target, Series]:
+        """The last `span_s` seconds of a metric of each workload whose figures may be read, of the configured source
+        and of no other. Raises MetricsUnavailable where that cannot be asked, or keeps no history."""
+
+
+class Knowledge(Protocol):
+    """What is known of workloads beside what the cluster and its metrics say."""
+
+    async def about(self, workloads: Sequence[Workload], at_ms: int) -> Mapping[Target, Known]:
+        """The live events about each and what verdicts taught; who is left out has neither. Raises LogUnavailable."""
+
+
+class Nothing:
+    """Knows nothing: for a pass that is asked for by hand."""
+
+    async def about(self, workloads: Sequence[Workload], at_ms: int) -> Mapping[Target, Known]:  # noqa: ARG002
+        """See Knowledge."""
+        return {}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from forecasting.twin.belief import Belief
     from forecasting.twin.past import Past, Play, Played
 
+DAY = 1440
 LOOP_PERCENT = 70
 """The fast loop inside an envelope is played as an HPA with this target: it forecasts, and does no worse."""
 
@@ -57,7 +58,7 @@ def _play(one: Observed, change: Change | None) -> "Play | None":
     before = {move.dimension: move.before or 0 for move in change.moves} if change else {}
     request = max(1, each + to.get("cpuRequest", 0) - before.get("cpuRequest", 0))
     low, high, percent = _range(one, change, to)
-    return Play(low, high, percent, _carries(one, request, to, before), request)
+    return Play(low, high, percent, request, request)
 
 
 def _range(one: Observed, change: Change | None, to: Mapping[str, int]) -> tuple[int, int, int | None]:
@@ -70,17 +71,6 @@ def _range(one: Observed, change: Change | None, to: Mapping[str, int]) -> tuple
         percent = percent or LOOP_PERCENT
     low, high = to.get("minReplicas", low), to.get("maxReplicas", high)
     return low, max(low, high), to.get("targetPercent", percent) if percent else None
-
-
-def _carries(one: Observed, request: int, to: Mapping[str, int], before: Mapping[str, int]) -> int:
-    """What a pod carries: what it requests; where its request is moved, its limit, if that is more."""
-    if "cpuRequest" not in to:
-        return request
-    limits = [container.resources.cpu_limit for container in one.workload.containers]
-    if None in limits:
-        return request
-    limit = sum(one or 0 for one in limits) + to.get("cpuLimit", 0) - before.get("cpuLimit", 0)
-    return max(request, limit)
 
 
 def _belief(one: Observed) -> "Belief":
@@ -100,5 +90,6 @@ def _belief(one: Observed) -> "Belief":
 
 
 def _covers(series: Series) -> bool:
-    """Whether nine of ten points are there: with fewer it says nothing of the work."""
-    return series.coverage_ppm >= 900_000
+    """Whether nine of ten points of its last day are there: with fewer it says nothing of the work."""
+    day = series.values[-DAY:]
+    return sum(value is not None for value in day) * 10 >= 9 * len(day)

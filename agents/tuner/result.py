@@ -22,9 +22,12 @@ class Row:
 
     @property
     def status(self) -> str:
-        """The card's status; else `kept` where nothing is to change, `skipped` where no strategy was asked."""
+        """The card's status; else `observed` where a change was not tried, `kept` where nothing is to change,
+        `skipped` where no strategy was asked."""
         if self.card is not None:
             return self.card.status
+        if self.proposal.change is not None:
+            return "observed"
         return "kept" if self.proposal.strategy else "skipped"
 
 

@@ -3,7 +3,7 @@ dry run through the governed path. Nothing is written: what comes of it is a pla
 
 import asyncio
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
@@ -12,11 +12,13 @@ from agents.tuner.aim import aimed
 from agents.tuner.asking import Asked, ask
 from agents.tuner.choice import Choice, FirstChange
 from agents.tuner.look import Looker, joined
-from agents.tuner.ports import Observer
+from agents.tuner.ports import Knowledge, Nothing, Observer
 from agents.tuner.proposal import Proposal, skipped
+from agents.tuner.remit import Remit
 from agents.tuner.restraints import noted, restrained, takes
 from agents.tuner.result import Pass, Row
 from agents.tuner.strategy import Observed, Strategy
+from agents.tuner.weighing import weighing
 from audit.clock import Clock
 from audit.errors import RecordInvalid
 from base.errors import FlyballError
@@ -24,9 +26,9 @@ from base.interrupts import interrupted, shield_until_done
 from policies.types import Principal
 from tools.cluster_types import Workload
 from tools.errors import ToolError
-from tools.toolbox.port import Answer, Card, Recorder, Toolbox, TypedCall
+from tools.toolbox.port import Answer, Card, Recorder, Toolbox, TypedCall, Weighing
 
-FIRST_CHANGE = FirstChange()
+FIRST_CHANGE, NOTHING = FirstChange(), Nothing()
 
 
 class TunerPass:
@@ -43,22 +45,23 @@ class TunerPass:
         principal: Principal,
         clock: Clock,
         choice: Choice = FIRST_CHANGE,
+        knowledge: Knowledge = NOTHING,
     ) -> None:
         self._toolbox, self._recorder, self._observer = toolbox, recorder, observer
         self._strategies, self._choice = strategies, choice
         self._who, self._clock = principal, clock
-        self._looker = Looker(observer, joined(one.reads for one in strategies))
+        self._looker = Looker(observer, joined([choice.reads, *(s.reads for s in strategies)]), knowledge)
 
-    async def run(self, run_id: str, namespace: str) -> Pass:
-        """One pass over `namespace`. The same `run_id` again proposes under the same request ids.
+    async def run(self, run_id: str, remit: Remit) -> Pass:
+        """One pass over what it is about. The same `run_id` again proposes under the same request ids.
 
         Raises what the first overview read, the strategies and the recorder raise, and MetricsUnavailable where the
         configured source cannot be asked or keeps no history: no other takes its place. Trouble with one workload
         is its row's.
         """
-        await self._recorder.run_started(self._who, run_id, self._detail(namespace))
+        await self._recorder.run_started(self._who, run_id, self._detail(remit))
         try:
-            rows = await self._rows(run_id, namespace)
+            rows = await self._rows(run_id, remit)
         except (FlyballError, asyncio.CancelledError) as e:
             ended = {"error": e.what if isinstance(e, FlyballError) else "interrupted"}
             finished = self._recorder.run_finished(self._who, run_id, ended)
@@ -68,19 +71,22 @@ class TunerPass:
         await self._recorder.run_finished(self._who, run_id, dict(done.counts()))
         return done
 
-    def _detail(self, namespace: str) -> dict[str, object]:
+    def _detail(self, remit: Remit) -> dict[str, object]:
         by = {one.name: one.version for one in self._strategies}
         aim = asdict(self._strategies[0].aim)
-        return {"namespace": namespace, "strategies": by, "choice": self._choice.name, **aim}
+        return {"namespaces": list(remit.namespaces), "strategies": by, "choice": self._choice.name, **aim}
 
-    async def _rows(self, run_id: str, namespace: str) -> tuple[Row, ...]:
-        found = sorted(await self._observer.workloads(namespace), key=lambda w: w.target.path)
-        plan = self._chosen([await self._looker.look(workload, self._now_ms()) for workload in found])
-        inside, taken = list[Proposal](), Counter[str]()
+    async def _rows(self, run_id: str, remit: Remit) -> tuple[Row, ...]:
+        listed = [w for name in remit.namespaces for w in await self._observer.workloads(name)]
+        found = sorted(filter(remit.selects, listed), key=lambda w: w.target.path)
+        plan = self._chosen(await self._looker.look(found, self._now_ms()))
+        inside, taken = list[Proposal](), defaultdict[str | None, Counter[str]](Counter)
         for proposal, workload in zip(plan, found, strict=True):
-            inside.append(await self._inside(run_id, proposal, workload, taken))
-            taken.update(takes(inside[-1], workload))
-        return tuple(await self._rehearsed(run_id, inside))
+            of_namespace = taken[workload.target.namespace]
+            inside.append(await self._inside(run_id, proposal, workload, of_namespace))
+            of_namespace.update(takes(inside[-1], workload))
+        await self._recorder.weighed(self._who, run_id, [Weighing(p.target, weighing(p)) for p in inside])
+        return tuple(await self._rehearsed(run_id, inside, remit))
 
     def _chosen(self, looked: Sequence[Observed | Proposal]) -> list[Proposal]:
         """A line for each workload, in the order in which they were looked at."""
@@ -104,10 +110,10 @@ class TunerPass:
             found = aimed(found, await self._toolbox.room(call, workload))
         return noted(found)
 
-    async def _rehearsed(self, run_id: str, plan: Sequence[Proposal]) -> list[Row]:
+    async def _rehearsed(self, run_id: str, plan: Sequence[Proposal], remit: Remit) -> list[Row]:
         rows: list[Row] = []
         for proposal in plan:
-            call = self._call(run_id, proposal)
+            call = self._call(run_id, proposal) if remit.tries(proposal.target) else None
             rows.append(Row(proposal, None if call is None else await self._tried(call, proposal)))
             if interrupted():  # this one ran to its end; the next does not begin
                 raise asyncio.CancelledError
@@ -134,6 +140,8 @@ class TunerPass:
             request_id=of_step(run_id, change.action, proposal.target),
             reason=proposal.reason,
             run_id=run_id,
+            strategy=proposal.strategy or None,
+            expects=proposal.expects,
         )
 
     def _now_ms(self) -> int:

@@ -34,6 +34,14 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a workload beside what was read of it."""
+
+    events: tuple[Floor, ...] = ()
+    learned: Learned = Learned()
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """One workload as the pass has just read it, with its pods. `cpu` is what all its pods used together in
     millicores, a point a minute up to `at_ms` (the world's Unix ms); None where it is missing. `memory` likewise in

@@ -1,5 +1,5 @@
-"""Whether the twin of one workload is to be believed: it is fitted on the older half of the last two days and played
-over the newer one (forecasting.twin.replay.judge), from integers as they were read."""
+"""Whether the twin of one workload is to be believed: it is fitted on the older half of what was measured of the last
+two days and played over the newer one (forecasting.twin.replay.judge), from integers as they were read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,12 +62,14 @@ def _history(
     carries: int,
     startup_s: int | None,
 ) -> History:
-    pods = np.array(ready[-LAST:], dtype=np.float64)
-    work = None if offered is None else np.array(offered[-LAST:], dtype=np.float64)
+    measured = next((i for i, value in enumerate(cpu[-LAST:]) if value is not None), LAST)
+    last = max(1, min(len(cpu), LAST) - measured)
+    pods = np.array(ready[-last:], dtype=np.float64)
+    work = None if offered is None else np.array(offered[-last:], dtype=np.float64)
     if work is not None and not np.isfinite(work).any():
         work = None
     asked = _asked(pods, 0 if startup_s is None else -(-startup_s // 60))
-    return History(asked, pods, in_cores(cpu[-LAST:]), work, limit=carries / 1000, startup_s=startup_s)
+    return History(asked, pods, in_cores(cpu[-last:]), work, limit=carries / 1000, startup_s=startup_s)
 
 
 def _asked(ready: Floats, steps: int) -> Floats:

@@ -7,7 +7,7 @@ twice would be two lines.
 import fcntl
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from policies.types import Headroom, Principal
 from tools.cluster_types import Workload
 from tools.ports import Held
-from tools.toolbox.port import Answer, Call, Card, ModelCall, Room, TypedCall
+from tools.toolbox.port import Answer, Call, Card, ModelCall, Room, TypedCall, Weighing
 
 HUMAN = Principal(agent="agent:ops", on_behalf_of="human:anna", groups=("group:local",), session="s1")
 
@@ -145,12 +145,18 @@ class FakeRecorder:
 
     records: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
     broken: Exception | None = None
+    weighings: list[Weighing] = field(default_factory=list)
 
     async def run_started(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
         self._keep("run.started", run_id, dict(detail))
 
     async def run_finished(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
         self._keep("run.finished", run_id, dict(detail))
+
+    async def weighed(self, who: Principal, run_id: str, lines: Sequence[Weighing]) -> None:
+        if self.broken:
+            raise self.broken
+        self.weighings += lines
 
     async def model_called(self, who: Principal, thread: str, call: ModelCall) -> None:
         self._keep("model.call", thread, {"session": who.session, **asdict(call)})

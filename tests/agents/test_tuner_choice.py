@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.tuner.change import scaled
+from agents.tuner.change import Change, Move, checked, scaled
 from agents.tuner.least_cost import LeastCost
 from agents.tuner.proposal import Proposal
 from agents.tuner.strategy import Candidate, Floor, Learned, Observed
@@ -15,6 +15,7 @@ from tests.agents.test_tuner_run import pod, workload
 from tests.agents.test_tuner_sizing import seen, series
 from tests.forecasting.test_twin_live import course
 from tools.metrics.types import Series
+from tools.resource_arguments import SetResourcesArgs
 
 STEADY: list[int | None] = [3_000 if minute % 7 else 2_900 for minute in range(8 * 1440)]
 """Needs 4 pods of one core at 85 %."""
@@ -154,3 +155,24 @@ def test_nothing_is_rehearsed_where_a_pod_requests_nothing() -> None:
     one = observed(workload=bare)
     found = chosen(one, to(one, 4))
     assert (found.proposed, found.why) == (None, "not-rehearsed")
+
+
+def memory(one: Observed, limit: int, **more: Any) -> Candidate:
+    """As the strategy of memory has it: nothing that the twin plays."""
+    args = {"workload": str(one.workload.target), "memory_limit": str(limit)}
+    move = Move("memoryLimit", "memory_limit", 100, limit)
+    change = Change("set_resources", checked(SetResourcesArgs, args), (move,))
+    return Candidate("memory", change, "memory-too-small", "because", **more)
+
+
+def test_memory_that_is_needed_is_given_before_anything_is_saved() -> None:
+    one = observed()
+    found = chosen(one, to(one, 4), memory(one, 200))
+    assert (found.strategy, found.hold) == ("memory", "")
+    assert chosen(one, memory(one, 200)).strategy == "memory"
+    assert "wants a person" in chosen(one, memory(one, 50, needs_approval_hint=True)).hold
+
+
+def test_too_few_pods_are_raised_before_memory() -> None:
+    one = observed(replicas=3)
+    assert chosen(one, to(one, 5), memory(one, 200)).proposed == 5

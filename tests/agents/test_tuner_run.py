@@ -13,6 +13,7 @@ import pytest
 from agents.errors import StrategyBroken, StrategyUnknown
 from agents.tuner.change import Change, scaled
 from agents.tuner.hpa_formula import HpaFormula
+from agents.tuner.remit import Remit
 from agents.tuner.result import Pass
 from agents.tuner.run import TunerPass
 from agents.tuner.strategies import STRATEGIES, strategy
@@ -30,7 +31,7 @@ from tools.toolbox.port import Call, Card
 
 OLD = NOW - 3_600_000
 WHO = Principal(agent="agent:tuner", on_behalf_of="human:anna", groups=("group:local",), session="r-1")
-HPA = HpaFormula(Aim(80))
+HPA, SHOP = HpaFormula(Aim(80)), Remit(("shop",))
 APP = Container("app", "app:1", Resources(cpu_request=1_000))
 
 
@@ -69,6 +70,7 @@ class FakeObserver:
     broken: Mapping[str, Exception] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     known: Restraints = field(default_factory=Restraints)
+    hidden: frozenset[str] = frozenset()
 
     async def workloads(self, namespace: str) -> list[Workload]:
         if error := self.broken.get(namespace):
@@ -77,6 +79,8 @@ class FakeObserver:
 
     async def pods(self, target: Target) -> list[Pod]:
         self.asked.append(target.name)
+        if error := self.broken.get(target.name):
+            raise error
         return [pod(i) for i in range(len(self.load[target.name]))]
 
     async def autoscaler(self, target: Target) -> Autoscaler | None:
@@ -85,11 +89,14 @@ class FakeObserver:
     async def restraints(self, target: Target) -> Restraints:
         return self.known
 
-    async def series(self, target: Target, metric: Metric, span_s: int, step_s: int) -> Series:
+    async def fleet_series(
+        self, workloads: Sequence[Workload], metric: Metric, span_s: int, step_s: int
+    ) -> dict[Target, Series]:
         assert (metric, span_s, step_s) == (Metric.CPU_USAGE, 86_400, 60)
-        if error := self.broken.get(target.name):
+        if error := self.broken.get("metrics"):
             raise error
-        return steady(sum(self.load[target.name]))
+        named = [w.target for w in workloads if w.target.name not in self.hidden]
+        return {target: steady(sum(self.load[target.name])) for target in named}
 
 
 def tuned(
@@ -101,7 +108,7 @@ def tuned(
     box = box or FakeToolbox(replicas={f"deployment/{w.target.name}": w.replicas for w in observer.found})
     recorder = FakeRecorder()
     tuner = TunerPass(box, observer, recorder, strategies=(by,), principal=WHO, clock=FixedClock())
-    return asyncio.run(tuner.run(run_id, "shop")), box, recorder
+    return asyncio.run(tuner.run(run_id, SHOP)), box, recorder
 
 
 def test_busy_goes_up_idle_goes_down_the_rest_stays() -> None:
@@ -119,7 +126,7 @@ def test_busy_goes_up_idle_goes_down_the_rest_stays() -> None:
     )
     assert recorder.kinds() == ["run.started", "run.finished"]
     begun = {
-        "namespace": "shop",
+        "namespaces": ["shop"],
         "strategies": {"hpa-formula": "3"},
         "choice": "first-change",
         "cpu_percent": 80,
@@ -309,15 +316,58 @@ def test_trouble_with_one_workload_is_its_own() -> None:
     assert found.rows[0].proposal.reason == "metrics.k8s.io is not served"
 
 
+def test_whose_figures_may_not_be_read_is_not_proposed_on() -> None:
+    load = {"api": [1_200] * 4, "web": [1_200] * 4}
+    observer = FakeObserver(load, [workload("api"), workload("web")], hidden=frozenset({"api"}))
+    found, box, _ = tuned(observer)
+    assert [(r.proposal.why, r.status) for r in found.rows] == [
+        ("unreadable", "skipped"),
+        ("cpu-above-target", "simulated"),
+    ]
+    assert len(box.calls) == 1
+
+
+def test_only_what_is_its_business_is_looked_at_and_what_it_may_not_try_is_only_said() -> None:
+    load = {"api": [1_200] * 4, "web": [1_200] * 4}
+    observer = FakeObserver(load, [workload("api"), workload("web")])
+    box, recorder = FakeToolbox(), FakeRecorder()
+    tuner = TunerPass(box, observer, recorder, strategies=(HPA,), principal=WHO, clock=FixedClock())
+    remit = Remit(("shop",), lambda w: w.target.name == "web", lambda _: False)
+    found = asyncio.run(tuner.run("r-1", remit))
+    assert [(r.proposal.target.name, r.proposal.proposed, r.status) for r in found.rows] == [
+        ("web", 6, "observed")
+    ]
+    assert (box.calls, observer.asked) == ([], ["web"])
+
+
+def test_what_was_weighed_is_recorded_before_anything_is_tried() -> None:
+    box, recorder = FakeToolbox(), FakeRecorder()
+    box.before = lambda _: seen.append(len(recorder.weighings))
+    seen: list[int] = []
+    observer = FakeObserver({"web": [1_200] * 4, "x": [1]}, [workload("web"), workload("x", paused=True)])
+    tuner = TunerPass(box, observer, recorder, strategies=(HPA,), principal=WHO, clock=FixedClock())
+    asyncio.run(tuner.run("r-1", SHOP))
+    assert seen == [2]
+    web, paused = recorder.weighings
+    assert (web.detail["why"], web.detail["figures"]) == (
+        "cpu-above-target",
+        {"cpu_percent": 120, "target_percent": 80},
+    )
+    change = web.detail["change"]
+    assert isinstance(change, dict)
+    assert (change["action"], change["text"]) == ("scale", "6")
+    assert paused.detail == {"now": 4, "why": "paused"}
+
+
 def test_without_the_metrics_that_are_configured_nothing_is_proposed() -> None:
     """No other source takes their place, and what was seen before is not acted on."""
     away = MetricsUnavailable("HTTP 503", where="http://prometheus:9090", hint="try again in a moment")
     load = {"api": [1_200] * 4, "web": [1_200] * 4}
     box, recorder = FakeToolbox(), FakeRecorder()
-    observer = FakeObserver(load, [workload("api"), workload("web")], {"web": away})
+    observer = FakeObserver(load, [workload("api"), workload("web")], {"metrics": away})
     tuner = TunerPass(box, observer, recorder, strategies=(HPA,), principal=WHO, clock=FixedClock())
     with pytest.raises(MetricsUnavailable):
-        asyncio.run(tuner.run("r-1", "shop"))
+        asyncio.run(tuner.run("r-1", SHOP))
     assert box.calls == []
     assert recorder.records[-1] == ("run.finished", "r-1", {"error": "HTTP 503"})
 
@@ -327,7 +377,7 @@ def test_a_pass_that_cannot_look_records_that_it_ended() -> None:
     observer = FakeObserver({}, [], {"shop": ClusterUnavailable("gone")})
     tuner = TunerPass(FakeToolbox(), observer, recorder, strategies=(HPA,), principal=WHO, clock=FixedClock())
     with pytest.raises(ClusterUnavailable):
-        asyncio.run(tuner.run("r-1", "shop"))
+        asyncio.run(tuner.run("r-1", SHOP))
     assert recorder.records[-1] == ("run.finished", "r-1", {"error": "gone"})
 
 
@@ -411,7 +461,7 @@ def test_of_a_strategy_that_answers_wrongly_nothing_is_sent(answers: list[list[C
     by = Told(answers)
     tuner = TunerPass(box, observer, recorder, strategies=(by,), principal=WHO, clock=FixedClock())
     with pytest.raises(StrategyBroken):
-        asyncio.run(tuner.run("r-1", "shop"))
+        asyncio.run(tuner.run("r-1", SHOP))
     assert box.calls == []
     assert recorder.kinds() == ["run.started", "run.finished"]
 
@@ -435,7 +485,7 @@ def test_where_the_run_cannot_be_recorded_nothing_is_looked_at() -> None:
     box, away = FakeToolbox(), FakeRecorder(broken=LogUnavailable("the disk is full"))
     tuner = TunerPass(box, observer, away, strategies=(HPA,), principal=WHO, clock=FixedClock())
     with pytest.raises(LogUnavailable):
-        asyncio.run(tuner.run("r-1", "shop"))
+        asyncio.run(tuner.run("r-1", SHOP))
     assert (observer.asked, box.calls) == ([], [])
 
 
@@ -449,7 +499,7 @@ def test_an_interrupt_proposes_nothing_more_and_ends_the_run() -> None:
         assert task is not None
         box.before = lambda _: bool(task.cancel()) and None
         tuner = TunerPass(box, observer, recorder, strategies=(HPA,), principal=WHO, clock=FixedClock())
-        await tuner.run("r-1", "shop")
+        await tuner.run("r-1", SHOP)
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(work())

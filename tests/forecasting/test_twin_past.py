@@ -81,6 +81,12 @@ def test_a_workload_that_behaves_is_believed() -> None:
     assert found.utilisation_error_ppm < 100_000
 
 
+def test_half_of_what_was_measured_is_what_it_is_fitted_on() -> None:
+    """A workload of one day: the day before has nothing to be fitted on."""
+    young = [*[None] * DAY, *course(1)]
+    assert believed(young, [*[None] * DAY, *[12] * DAY], None, 500, 45).calibrated
+
+
 def test_it_is_not_believed_without_grounds() -> None:
     cpu = course(3)
     assert believed(cpu, None, None, 500, 45).doubts == ("no history of ready pods",)

@@ -50,6 +50,7 @@ STORED = {
     "MOVED": "moved/",
     "RADIUS": "radius/",
     "COUNTED": "counted/",
+    "PAUSED": "paused/",
 }
 """As they stand in logs since 0.1. A line that changes here loses what older logs know."""
 

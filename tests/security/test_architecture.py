@@ -269,7 +269,7 @@ RULES = (
          " tools.path.promotion"
          " tools.path.rollout_watcher tools.path.service_records tools.path.verifier tools.path.writing"
          " tools.plans.plans"
-         " tools.reading.screening tools.toolbox.governed tools.toolbox.recorder",
+         " tools.reading.screening tools.toolbox.governed tools.toolbox.recorder tools.path.tuning_pause",
          "await app.log.commit((r,))"),
     rule("records", lambda t: _attributes(t, r"\blog\.draft$"), "flyball.notify.cursor"
          " tools.approvals.plan_votes tools.events.records tools.findings.findings"
@@ -277,7 +277,8 @@ RULES = (
          " tools.path.run_records"
          " tools.path.promotion"
          " tools.path.service_records tools.plans.records"
-         " tools.reading.screening tools.toolbox.governed", "app.log.draft('annotation', actor=a)"),
+         " tools.reading.screening tools.toolbox.governed tools.path.tuning_pause",
+         "app.log.draft('annotation', actor=a)"),
     rule("runs and model calls", lambda t: _drafts(t, "run.started", "run.finished", "model.call"),
          "tools.path.run_records", "log.draft('model.call', actor=a)"),
     rule("annotations", lambda t: _drafts(t, "annotation"),

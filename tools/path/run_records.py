@@ -1,8 +1,8 @@
-"""The records of agents' runs and model calls. They are about no workload: what a run does to one has its own."""
+"""The records of agents' runs and model calls. What a run does to a workload has records of its own."""
 
 from audit.log import Log
-from audit.record import Parent, Record
-from policies.types import Principal
+from audit.record import Parent, Record, Resource
+from policies.types import Principal, Target
 from tools.path.journal import actor_of
 
 
@@ -18,6 +18,12 @@ def run_finished(
 ) -> Record:
     """A run is over, with its result."""
     return log.draft("run.finished", actor=actor_of(who), run_id=run_id, args=detail, parents=parents)
+
+
+def weighed(log: Log, who: Principal, run_id: str, target: Target, detail: dict[str, object]) -> Record:
+    """What a run weighed for one workload, and what it came to."""
+    about = Resource(cluster=target.cluster, namespace=target.namespace, kind=target.kind, name=target.name)
+    return log.draft("tool.proposed", actor=actor_of(who), run_id=run_id, resource=about, args=detail)
 
 
 def model_call(log: Log, who: Principal, thread: str, model: str, facts: dict[str, object]) -> Record:

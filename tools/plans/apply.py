@@ -32,6 +32,8 @@ class Walk:
     plan: Plan
     left_out: frozenset[int]
     stop_on: StopOn
+    unattended: bool = False
+    """It is the agent of a scheduled run that applies it, not a person who has read it."""
     done: list[StepDone] = field(default_factory=list)
     stopped: StepDone | None = None
 

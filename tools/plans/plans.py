@@ -159,7 +159,7 @@ class Plans:
         self.may_apply(plan, by)
         left_out = excluded(plan, exclude)
         await self._begin(recorded, by, left_out)
-        walk = Walk(plan, left_out, stop_on)
+        walk = Walk(plan, left_out, stop_on, unattended=by.agent is not None)
         for step in plan.steps:
             done = await self._tried(walk, step)
             walk.add(done)
@@ -192,9 +192,9 @@ class Plans:
             )
 
     def may_apply(self, plan: Plan, by: Principal) -> None:
-        """A person does, where this process speaks for the plan's own principal, and where there is anything to
-        apply. Raises PlanRefused."""
-        if by.agent is not None or by.on_behalf_of is None:
+        """A person does, where this process speaks for the plan's own principal; or the agent that made it in a run
+        by its schedule, nobody else's and no other run's. Where there is anything to apply. Raises PlanRefused."""
+        if by.on_behalf_of is None or (by.agent is not None and not _own(plan, by)):
             raise PlanRefused("only a person applies a plan", where=plan.handle)
         for who in (by, plan.principal):
             if (why := self._c.identity.refuses(who)) is not None:
@@ -223,11 +223,17 @@ class Plans:
         if (skipped := walk.skips(step)) is not None:
             return skipped
         try:
-            if walk.stopped is None and (ended := await self._ended(walk.plan)) is not None:
+            if walk.stopped is None and (ended := await self._over(walk, step)) is not None:
                 return StepDone(step, "refused", ended)
             return await self._steps.carry_out(walk, step)
         except LogUnavailable as e:
             return walk.cut_off(step) if walk.stopped else StepDone(step, "unavailable", e.what)
+
+    async def _over(self, walk: Walk, step: PlanStep) -> str | None:
+        """Why it may not begin. Where nobody is there who has read the plan, it holds under one policy only."""
+        if walk.unattended and (await self._c.gate()).snapshot.digest != step.policy:
+            return "the policy has changed since it was planned: the next run plans again"
+        return await self._ended(walk.plan)
 
     async def _stands(self, plan: Plan) -> None:
         if plan.cluster_uid != self._c.cluster.uid or plan.cluster != self._c.cluster.name:
@@ -252,6 +258,11 @@ class Plans:
         log = self._c.log
         found = await log.find(kinds=("plan.step",), since_seq=entry.seq, limit=max(0, min(count, MAX_STEPS)))
         return await asyncio.to_thread(restored, entry, found) if count > 50 else restored(entry, found)
+
+
+def _own(plan: Plan, by: Principal) -> bool:
+    """Whether it is an agent's own plan of this very run by its schedule."""
+    return by.scheduled and by == plan.principal
 
 
 def _plannable(requests: Sequence[Request], who: Principal) -> None:

@@ -152,6 +152,8 @@ class GovernedToolbox:
             mode=call.mode,
             reason=call.reason,
             run_id=call.run_id,
+            strategy=call.strategy if isinstance(call, TypedCall) else None,
+            expects=call.expects if isinstance(call, TypedCall) else None,
         )
 
     async def _read(self, call: Call, values: dict[str, Any]) -> Card:

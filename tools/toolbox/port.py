@@ -1,11 +1,11 @@
 """What agents hold: the tools (strict JSON schemas out, raw or typed arguments in, a card back) and a recorder of
 what they did beside tool calls. None of them holds a writer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from policies.types import Headroom, Mode, Principal
+from policies.types import Headroom, Mode, Principal, Target
 from tools.arguments import Args
 from tools.cluster_types import Workload
 from tools.path.outcome import Result
@@ -63,6 +63,9 @@ class TypedCall:
     request_id: str
     reason: str = ""
     run_id: str | None = None
+    strategy: str | None = None
+    expects: Mapping[str, int] | None = None
+    """Which strategy chose it, and the effect that it expects (Request.strategy, Request.expects)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,14 @@ class Toolbox(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Weighing:
+    """What a run weighed for one workload: `detail` is JSON without floats."""
+
+    target: Target
+    detail: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCall:
     """A model's answer: our `message` it became, the `step` of its turn (from 1), `tokens` in and out."""
 
@@ -128,6 +139,9 @@ class Recorder(Protocol):
 
     async def run_finished(self, who: Principal, run_id: str, detail: Mapping[str, object]) -> None:
         """Its result; not called when the process dies or the log is away."""
+
+    async def weighed(self, who: Principal, run_id: str, lines: Sequence[Weighing]) -> None:
+        """What the run weighed, a record a workload, before anything of it is tried."""
 
     async def model_called(self, who: Principal, thread: str, call: ModelCall) -> None:
         """A model was asked in `thread`, and has answered."""

@@ -10,6 +10,9 @@ import typer
 from flyball.cli.kit.tree import Group, loaded
 from flyball.cli.tune.apply import apply_plan
 from flyball.cli.tune.envelopes import envelopes
+from flyball.cli.tune.explain import explain
+from flyball.cli.tune.history import history, status
+from flyball.cli.tune.pause import pause, resume
 from flyball.cli.tune.report import report
 from flyball.cli.tune.run import run
 
@@ -51,3 +54,8 @@ app.command()(run)
 app.command("apply")(apply_plan)
 app.command("report")(report)
 app.command("envelopes")(envelopes)
+app.command()(status)
+app.command()(history)
+app.command()(explain)
+app.command()(pause)
+app.command()(resume)

@@ -1,4 +1,5 @@
-"""`flyball tune run`: one tuning pass as `agent:tuner`; its plan is shown, asked about, and applied as shown."""
+"""`flyball tune run`: one tuning pass as `agent:tuner`, or as an agent's file says; its plan is shown, asked about,
+and applied as shown."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ from flyball.cli.change import plan_view
 from flyball.cli.change.act import DryRun, mode
 from flyball.cli.kit.confirm import somebody
 from flyball.cli.kit.options import Options, command
-from flyball.exits import Stop
+from flyball.exits import Stop, UsageError
 
 if TYPE_CHECKING:
     from agents.tuner.strategy import Strategy
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 Yes = Annotated[bool, typer.Option("--yes", help="Apply the plan without asking; what a schedule gives.")]
 Percent = Annotated[
     int, typer.Option("--cpu-percent", min=1, max=1000, help="The CPU target, percent of requests.")
+]
+Agent = Annotated[
+    str | None, typer.Option("--agent", help="Run this agent as its policy file says, for you, e.g. night.")
 ]
 Name = Annotated[
     str, typer.Option("--strategy", help="The strategy that proposes: `hpa-formula`, the HPA's own, …")
@@ -32,17 +36,23 @@ def run(
     yes: Yes = False,
     cpu_percent: Percent = 80,
     strategy: Name = "hpa-formula",
+    agent: Agent = None,
 ) -> None:
     """Scale workloads whose CPU is off its target, after one question. Example: flyball tune run -n shop"""
     dry, chosen = mode(dry_run) == "dry_run", _strategy(strategy, cpu_percent)
+    if agent and (strategy, cpu_percent) != ("hpa-formula", 80):
+        raise UsageError(
+            "an agent's file says its strategies and its risk", hint="leave out --strategy and --cpu-percent"
+        )
     if not (dry or yes):
         somebody("give --yes, or --dry-run to see what it would do")
 
     async def work(app: "App") -> None:
         from flyball.cli.tune import show
-        from flyball.tuning_pass import tune
+        from flyball.tuning_pass import new_run, plan_as, tune
 
-        tuned = await tune(app, chosen)
+        named = f"agent:{agent.removeprefix('agent:')}" if agent else None
+        tuned = await (plan_as(app, named, new_run()) if named else tune(app, chosen))
         plan = tuned.plan
         if dry or plan is None or plan.hopeless:
             show.looked(opts, app, tuned, dry)

@@ -10,7 +10,6 @@ from flyball.cli.kit import output
 from flyball.cli.kit.options import Options
 from flyball.cli.kit.output import advise, safe, say, table
 from flyball.exits import Exit
-from flyball.tuning_pass import TUNER
 
 if TYPE_CHECKING:
     from agents.tuner.result import Row
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from flyball.wiring import App
     from tools.plans.plan import Carried, StepDone
 
+RUN_HEAD = ("NAME", "NOW", "PROPOSED", "STRATEGY", "RISK", "CORE-H/D", "OUTCOME", "WHY")
 HEAD = ("NAME", "NOW", "WANTED", "PROPOSED", "CPU", "OUTCOME", "RECORD", "WHY")
 
 
@@ -54,20 +54,43 @@ def ended(opts: Options, app: "App", tuned: "Tuned", carried: "Carried") -> None
 def lines(app: "App", tuned: "Tuned") -> list[str]:
     """For a person: a line for each workload, the counts, and why what was not rehearsed was not."""
     found = tuned.done
-    head = f"{app.place}  run {found.run_id}  {len(found.rows)} workloads, {TUNER} for {app.identity.human}"
+    head = f"{app.place}  run {found.run_id}  {len(found.rows)} workloads, {tuned.agent} for {app.identity.human}"
     counts = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in found.counts().items())
     cards = [row.card for row in found.rows if row.card is not None and row.card.status != "simulated"]
     return [
         head,
-        *table(HEAD, [_row(row) for row in found.rows]),
+        *(
+            table(RUN_HEAD, map(_run_row, found.rows))
+            if tuned.agent_run
+            else table(HEAD, map(_row, found.rows))
+        ),
         *[f"  {row.proposal.target}: {safe(note)}" for row in found.rows for note in row.proposal.notes],
+        *[
+            f"  {row.proposal.target}: only recommended: {safe(row.proposal.hold)}"
+            for row in found.rows
+            if row.proposal.hold
+        ],
         counts or "nothing to look at",
         *[f"  {safe(card.line)}" for card in cards],
     ]
 
 
 def _look(tuned: "Tuned") -> str:
+    if tuned.agent_run:
+        return f"  look: flyball tune explain {tuned.done.run_id}"
     return f"  look: flyball audit tail --run {tuned.done.run_id}"
+
+
+def _run_row(row: "Row") -> tuple[object, ...]:
+    """Of an agent's run: what it would cost and risk, before and after."""
+    p, expects = row.proposal, row.proposal.expects or {}
+    risk = cost = None
+    if expects:
+        risk = "->".join(f"{expects[f'violations_{when}_ppm'] / 10_000:.2f}%" for when in ("before", "after"))
+        cost = "->".join(f"{expects[f'cost_{when}_mch'] / 1_000:.1f}" for when in ("before", "after"))
+    change = p.change.text if p.change else None
+    status = "recommended" if p.hold else row.status.replace("_", "-")
+    return p.target.name, p.now, change, p.strategy or None, risk, cost, status, p.why
 
 
 def _row(row: "Row") -> tuple[object, ...]:
@@ -87,6 +110,7 @@ def _document(app: "App", tuned: "Tuned", dry: bool, carried: "Carried | None" =
         {
             "kind": "TuneRun",
             "run_id": found.run_id,
+            "agent": tuned.agent,
             "context": app.place.context,
             "namespace": app.place.namespace,
             "dry_run": dry,
@@ -114,6 +138,8 @@ def _item(row: "Row", steps: "Mapping[str, StepDone]") -> dict[str, object]:
         "why": p.why,
         "reason": p.reason,
         "notes": list(p.notes),
+        "only_recommended": p.hold,
+        "expects": dict(p.expects) if p.expects else None,
         "status": done.status if done else row.status,
         "record": done.result.record if done and done.result else record,
         "detail": (done.detail if done and done.detail else card.line if card else ""),

@@ -1,0 +1,106 @@
+"""`flyball tune status|history`: the agents that run by a schedule, and the runs that the log holds."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flyball.cli.kit.away import as_json
+from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.output import advise, document, say, table
+
+if TYPE_CHECKING:
+    from flyball.tuning_log import LoggedRun
+    from flyball.wiring import App
+
+AgentName = Annotated[str | None, typer.Option("--agent", help="Only this agent, e.g. night.")]
+Last = Annotated[int, typer.Option("--last", min=1, max=1000, help="So many of the newest runs.")]
+
+
+@command
+def status(opts: Options) -> None:
+    """Show the agents with a schedule, when each runs next, and its last run. Example: flyball tune status"""
+
+    async def work(app: "App") -> None:
+        found = [await _state(app, name) for name in await _scheduled(app)]
+        if opts.json:
+            document({"kind": "TuneStatus", **as_json(app), "items": found})
+            return
+        if not found:
+            say("no agent of the policy has a schedule: `schedule` in its file makes it run by itself")
+        head = ("AGENT", "OWNER", "AUTONOMY", "SCHEDULE", "NEXT", "LAST", "STATE")
+        for line in table(head, [_status_row(one) for one in found]) if found else ():
+            say(line)
+        advise("  runs: flyball tune history")
+
+    opts.run(work, for_log=True)
+
+
+@command
+def history(opts: Options, agent: AgentName = None, last: Last = 20) -> None:
+    """List the newest tuning runs, and how each ended. Example: flyball tune history --agent night"""
+
+    async def work(app: "App") -> None:
+        from flyball.tuning_log import runs
+
+        named = f"agent:{agent.removeprefix('agent:')}" if agent else None
+        found = await runs(app, named, last)
+        if opts.json:
+            document({"kind": "TuneHistory", **as_json(app), "items": [run.document() for run in found]})
+            return
+        if not found:
+            say("no tuning run yet")
+            return
+        for line in table(("RUN", "AGENT", "STARTED", "RECORD", "RESULT"), [_history_row(r) for r in found]):
+            say(line)
+        advise(f"  look: flyball tune explain {found[0].run_id}")
+
+    opts.run(work, for_log=True)
+
+
+async def _scheduled(app: "App") -> list[str]:
+    agents = (await app.context.gate()).snapshot.agents
+    return sorted(name for name, one in agents.items() if one.spec.schedule is not None)
+
+
+async def _state(app: "App", name: str) -> dict[str, Any]:
+    from flyball.jobs.cron import Cron
+    from flyball.tuning_log import runs
+    from tools.path.kill_switch import stopped
+    from tools.path.tuning_pause import paused
+
+    spec = (await app.context.gate()).snapshot.agents[name].spec
+    assert spec.schedule is not None
+    halted = {one.scope for one in await stopped(app.context)} & {"all", name, f"cluster/{app.place.context}"}
+    state = "stopped" if halted else "paused" if await paused(app.context, name) else "ready"
+    last = await runs(app, name, 1)
+    return {
+        "agent": name,
+        "owner": spec.owner,
+        "autonomy": spec.autonomy_in(app.place.context, app.place.namespace),
+        "cron": spec.schedule.cron,
+        "zone": spec.schedule.zone,
+        "next_ms": Cron(spec.schedule.cron, spec.schedule.zone).next_after(app.context.now_ms()),
+        "last": last[0].document() if last else None,
+        "state": state,
+    }
+
+
+def _status_row(one: dict[str, Any]) -> tuple[object, ...]:
+    last = one["last"]["run_id"] if one["last"] else None
+    schedule = f"{one['cron'].replace(' ', '_')}@{one['zone']}"
+    return one["agent"], one["owner"], one["autonomy"], schedule, _time(one["next_ms"]), last, one["state"]
+
+
+def _history_row(run: "LoggedRun") -> tuple[object, ...]:
+    result = run.result
+    if "error" in result:
+        said = f"error:{str(result['error']).replace(' ', '-')[:60]}"
+    else:
+        said = ",".join(f"{count}-{status}" for status, count in result.items()) or "open"
+    started = run.started.record.world_ts or run.started.record.ts
+    return run.run_id, run.agent, started, run.started.seq, said
+
+
+def _time(at_ms: int | None) -> str | None:
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -1,0 +1,112 @@
+"""`tune run --agent`, `status`, `history`, `explain`, `pause`, `resume` as a person sees them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agents.conftest import Flyball
+from tests.flyball.tune.agents import policy
+
+
+@pytest.fixture
+def run(flyball: Flyball, tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
+    """The command line under the policy with the agent `night`."""
+    given = str(policy(tmp_path))
+    return lambda *words: flyball(*words, "--policies", given)
+
+
+def parsed(out: str) -> Any:
+    return json.loads(out)
+
+
+def test_a_run_as_its_file_says(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run("tune", "run", "--agent", "night", "--yes", "-o", "json")
+    assert code == 0, err
+    found = parsed(out)
+    assert (found["agent"], found["exit_code"]) == ("agent:night", 0)
+    web = next(i for i in found["items"] if i["target"] == "deployment/web")
+    assert (web["status"], web["strategy"], web["action"]) == ("applied", "hpa-formula", "scale")
+    assert web["expects"]["violations_after_ppm"] < web["expects"]["violations_before_ppm"]
+    assert {i["target"] for i in found["items"]} == {
+        "deployment/web", "deployment/search", "deployment/payments",
+    }  # fmt: skip
+
+
+def test_what_a_person_reads_of_a_run(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run("tune", "run", "--agent", "night", "--dry-run")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert "agent:night for human:" in lines[0]
+    assert lines[1].split() == ["NAME", "NOW", "PROPOSED", "STRATEGY", "RISK", "CORE-H/D", "OUTCOME", "WHY"]
+    assert any("flyball" in line and "tune apply" in line for line in lines)
+    assert any("tune explain r-" in line for line in lines)
+
+
+def test_the_run_is_found_and_explained(run: Callable[..., tuple[int, str, str]]) -> None:
+    run("tune", "run", "--agent", "night", "--yes")
+    code, out, err = run("tune", "history", "-o", "json")
+    assert code == 0, err
+    (one,) = parsed(out)["items"]
+    assert one["agent"] == "agent:night"
+    assert set(one["strategies"]) >= {"keep", "forecast", "hpa-formula", "percentile-floor"}
+    code, out, err = run("tune", "explain", one["run_id"], "deploy/web", "-o", "json")
+    assert code == 0, err
+    (web,) = parsed(out)["items"]
+    assert {c["strategy"] for c in web["candidates"]} >= {"keep", "hpa-formula", "forecast"}
+    assert [c["strategy"] for c in web["candidates"] if "why_not" not in c] == [web["strategy"]]
+    assert all({"risk_ppm", "cost_mch", "score"} <= set(c) for c in web["candidates"])
+    assert any(r["read"] == "cpu_usage" for r in web["reads"])
+    assert {"action.intent", "action.outcome"} <= {c["kind"] for c in web["came"]}
+    code, out, _ = run("tune", "explain", one["run_id"], "web")
+    assert code == 0
+    for figure in web["figures"].values():
+        assert str(figure) in out
+
+
+def test_explaining_what_was_not_there(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, err = run("tune", "explain", "r-none")
+    assert (code, "the log has no tuning run" in err) == (2, True)
+    run("tune", "run", "--agent", "night", "--dry-run")
+    one = parsed(run("tune", "history", "-o", "json")[1])["items"][0]["run_id"]
+    code, _, err = run("tune", "explain", one, "deploy/none")
+    assert (code, "saw no" in err) == (2, True)
+
+
+def test_the_agents_with_a_schedule(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run("tune", "status", "-o", "json")
+    assert code == 0, err
+    (one,) = parsed(out)["items"]
+    assert (one["agent"], one["autonomy"], one["state"], one["last"]) == (
+        "agent:night", "autonomous", "ready", None,
+    )  # fmt: skip
+    assert one["next_ms"] % 3_600_000 == 30 * 60_000
+    run("tune", "run", "--agent", "night", "--dry-run")
+    run("stop", "--agent", "night", "--reason", "paging storm")
+    (one,) = parsed(run("tune", "status", "-o", "json")[1])["items"]
+    assert (one["state"], one["last"]["agent"]) == ("stopped", "agent:night")
+    assert "agent:night" in run("tune", "status")[1]
+
+
+def test_pause_and_resume(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run("tune", "pause", "night", "--reason", "a sale", "-o", "json")
+    assert (code, parsed(out)["state"]) == (0, "paused"), err
+    assert parsed(run("tune", "status", "-o", "json")[1])["items"][0]["state"] == "paused"
+    code, _, err = run("tune", "run", "--agent", "night", "--dry-run")
+    assert code == 3
+    assert "is paused" in err
+    assert "tune resume night" in err
+    assert run("tune", "resume", "night")[0] == 0
+    assert "it was so already" in run("tune", "resume", "night")[1]
+    assert run("tune", "run", "--agent", "night", "--dry-run")[0] == 0
+
+
+def test_words_that_do_not_go_together(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, err = run("tune", "run", "--agent", "night", "--strategy", "forecast", "--dry-run")
+    assert (code, "its strategies" in err) == (2, True)
+    code, _, err = run("tune", "pause", "dawn")
+    assert (code, "policy names no `agent:dawn`" in err) == (2, True)
+    code, _, err = run("tune", "run", "--agent", "dawn", "--dry-run")
+    assert (code, "policy names no `agent:dawn`" in err) == (2, True)
