@@ -37,7 +37,6 @@ class Looked:
 async def look_once(app: "App") -> Looked:
     """One pass. Raises UsageError where policy names no sentinel, and what the lists of workloads raise: then nothing
     is opened or resolved."""
-    from agents.sentinel.checks import checked
     from agents.sentinel.look import look
 
     spec = await _spec(app)
@@ -45,7 +44,7 @@ async def look_once(app: "App") -> Looked:
     namespaces = _namespaces(app, spec)
     who = _principal(app, namespaces, run_id)
     seen = await look(app.toolbox.reads(who, run_id), namespaces, objective_ppm(app.settings["slo"]))
-    found = [(one, workload) for workload in seen for one in checked(workload)]
+    found = [(one, workload.seen) for workload in seen for one in workload.checked]
     opened, resolved = await _Pass(app, who, run_id).told(found, namespaces)
     unknown = sum(one.foreseen.state == "unknown" for one, _ in found)
     return Looked(run_id, len(seen), unknown, tuple(opened), tuple(resolved))

@@ -28,8 +28,6 @@ def advice(what: What, seen: Seen) -> Advice:
             return _more(seen)
         case "slo_burn":
             return _none(seen, "an error budget burns for a cause that no number of pods tells: find it")
-        case "disk":
-            return _none(seen, "no action here grows a volume: free space, or expand its claim")
 
 
 def _restart(seen: Seen) -> Advice:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from forecasting.sentinel.live import LONGEST_S, Foreseen, budget, exhaustion, per_pod
+from forecasting.sentinel.live import LONGEST_S, Foreseen, Samples, budget, exhaustion, per_pod
 from policies.types import Target
 from tools.cluster_types import Autoscaler, Container, Workload
 from tools.findings.types import What
@@ -13,8 +13,11 @@ STEP_S = 300
 TREND_S = 30 * 3600
 """What a trend is looked for in: a day and what a finding rests on, so that the day's course is known."""
 BURN_S = LONGEST_S + 3600
-TREND = (Metric.MEMORY_USAGE, Metric.CPU_USAGE, Metric.REPLICAS)
-BURN = (Metric.ERROR_RATE, Metric.REQUEST_RATE)
+GROUPS: Mapping[tuple[What, ...], tuple[tuple[Metric, ...], int]] = {
+    ("memory", "saturation"): ((Metric.MEMORY_USAGE, Metric.CPU_USAGE, Metric.REPLICAS), TREND_S),
+    ("slo_burn",): ((Metric.ERROR_RATE, Metric.REQUEST_RATE), BURN_S),
+}
+"""Checks that rest on the same metrics, and how far back (seconds) a longer look goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Seen:
     series: Mapping[Metric, Series]
     now_ms: int
     objective_ppm: int
+    screening: bool = False
+    """Whether the series are the short ones that tell what is worth a longer look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,9 @@ class Checked:
     foreseen: Foreseen
 
 
-def checked(seen: Seen) -> tuple[Checked, ...]:
-    """Every check of the workload."""
-    return tuple(Checked(what, seen.workload.target, check(seen)) for what, check in CHECKS.items())
+def checked(seen: Seen, *whats: What) -> tuple[Checked, ...]:
+    """These checks of the workload."""
+    return tuple(Checked(what, seen.workload.target, CHECKS[what](seen)) for what in whats)
 
 
 def _memory(seen: Seen) -> Foreseen:
@@ -50,7 +55,7 @@ def _memory(seen: Seen) -> Foreseen:
     if found is None or not limit:
         return _nothing(found, "memory limit")
     used, pods = found
-    return exhaustion(per_pod(used.values, pods.values), _start(used), STEP_S, limit, seen.now_ms // 1000)
+    return _exhaustion(seen, used, per_pod(used.values, pods.values), limit)
 
 
 def _saturation(seen: Seen) -> Foreseen:
@@ -62,7 +67,7 @@ def _saturation(seen: Seen) -> Foreseen:
     if found is None or not limit or not pods:
         return _nothing(found, "CPU limit or request")
     (used,) = found
-    return exhaustion(used.values, _start(used), STEP_S, limit * pods, seen.now_ms // 1000)
+    return _exhaustion(seen, used, used.values, limit * pods)
 
 
 def _budget(seen: Seen) -> Foreseen:
@@ -70,7 +75,12 @@ def _budget(seen: Seen) -> Foreseen:
     if found is None:
         return _nothing(found, "")
     errors, rate = found
-    return budget(errors.values, rate.values, STEP_S, seen.objective_ppm)
+    return budget(errors.values, rate.values, STEP_S, seen.objective_ppm, screening=seen.screening)
+
+
+def _exhaustion(seen: Seen, grid: Series, values: Samples, limit: int) -> Foreseen:
+    start_s, now_s = grid.span.start_ms // 1000, seen.now_ms // 1000
+    return exhaustion(values, start_s, STEP_S, limit, now_s, screening=seen.screening)
 
 
 CHECKS: Mapping[What, Callable[[Seen], Foreseen]] = {
@@ -89,10 +99,6 @@ def _of_a_pod(workload: Workload, limit: Callable[[Container], int | None]) -> i
     """The sum over the pod's containers; 0 where one of them has none, since then the pod has none."""
     each = [limit(container) for container in workload.containers]
     return 0 if None in each else sum(one or 0 for one in each)
-
-
-def _start(series: Series) -> int:
-    return series.span.start_ms // 1000
 
 
 def _nothing(found: object, what: str) -> Foreseen:

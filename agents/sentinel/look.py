@@ -1,12 +1,15 @@
 """One look at all workloads: a few questions about all of them, each a governed read of the sentinel's agent."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from agents.sentinel.checks import BURN, BURN_S, STEP_S, TREND, TREND_S, Seen
+from agents.sentinel.checks import GROUPS, STEP_S, Checked, Seen, checked
+from forecasting.sentinel.live import SCREEN_S
 from policies.types import Target
 from tools.cluster_types import Autoscaler, Workload
 from tools.errors import MetricsUnavailable, ToolError
+from tools.findings.types import What
 from tools.metrics.types import Metric, Series
 
 _HPA = "horizontalpodautoscaler/"
@@ -23,24 +26,51 @@ class Observer(Protocol):
     ) -> dict[Target, Series]: ...
 
 
-async def look(observer: Observer, namespaces: Sequence[str], objective_ppm: int) -> list[Seen]:
-    """Every workload of the namespaces, as far as it may be seen. Raises what the lists raise; metrics that cannot be
-    asked are missing."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One workload as it was seen, and every conclusion about it."""
+
+    seen: Seen
+    checked: tuple[Checked, ...]
+
+
+async def look(observer: Observer, namespaces: Sequence[str], objective_ppm: int) -> list[Looked]:
+    """Every workload of the namespaces, as far as it may be seen: a short look first, a longer one where it says that
+    something may be. Raises what the lists raise; metrics that cannot be asked are missing."""
     found = [w for name in namespaces for w in await observer.workloads(name)]
-    series = await _series(observer, found)
+    scalers = {w.target: await _autoscaler(observer, w) for w in found}
+    concluded: dict[Target, tuple[Checked, ...]] = {w.target: () for w in found}
+
+    async def group(whats: tuple[What, ...], these: Sequence[Workload], span_s: int) -> list[Looked]:
+        metrics, _ = GROUPS[whats]
+        series = await _series(observer, these, metrics, span_s)
+        now, screening = observer.now_ms(), span_s == SCREEN_S
+        each = [Seen(w, scalers[w.target], series[w.target], now, objective_ppm, screening) for w in these]
+        return [Looked(seen, checked(seen, *whats)) for seen in each]
+
+    for whats, (_, longer_s) in GROUPS.items():
+        first = await group(whats, found, SCREEN_S)
+        doubtful = [
+            one.seen.workload for one in first if any(c.foreseen.state == "open" for c in one.checked)
+        ]
+        for one in (*first, *await group(whats, doubtful, longer_s)):
+            target = one.seen.workload.target
+            others = tuple(c for c in concluded[target] if c.what not in whats)
+            concluded[target] = (*others, *one.checked)
     now = observer.now_ms()
     return [
-        Seen(w, await _autoscaler(observer, w), series[w.target], now, objective_ppm)
+        Looked(Seen(w, scalers[w.target], {}, now, objective_ppm), concluded[w.target])
         for w in sorted(found, key=lambda one: one.target.path)
     ]
 
 
-async def _series(observer: Observer, found: Sequence[Workload]) -> Mapping[Target, dict[Metric, Series]]:
+async def _series(
+    observer: Observer, found: Sequence[Workload], metrics: Sequence[Metric], span_s: int
+) -> Mapping[Target, dict[Metric, Series]]:
     by_target: dict[Target, dict[Metric, Series]] = {workload.target: {} for workload in found}
-    for metrics, span_s in ((TREND, TREND_S), (BURN, BURN_S)):
-        for metric in metrics:
-            for target, one in (await _one(observer, found, metric, span_s)).items():
-                by_target[target][metric] = one
+    for metric in metrics:
+        for target, one in (await _one(observer, found, metric, span_s)).items():
+            by_target[target][metric] = one
     return by_target
 
 

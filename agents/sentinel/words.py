@@ -7,8 +7,6 @@ from base.quantities import rounded_bytes
 _OF = {
     "memory": "memory of a pod",
     "saturation": "CPU of all its pods",
-    "disk": "a volume",
-    "slo_burn": "its error budget",
 }
 
 
@@ -29,4 +27,4 @@ def said(one: Checked) -> str:
 def _amount(what: str, value: int) -> str:
     if what == "memory":
         return rounded_bytes(value)
-    return f"{value}m" if what == "saturation" else f"{value / 10_000:.1f} %"
+    return f"{value}m"

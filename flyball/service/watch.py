@@ -30,6 +30,8 @@ class EventsDuty:
 
 SENTINEL_MS = 300_000
 """What is foreseen is seen in blocks of five minutes: more often there is nothing new."""
+WORLD_MS = 3_600_000
+"""The same in a simulated world: leaks are foreseen hours ahead, and two weeks there should pass in minutes."""
 
 
 class SentinelDuty:
@@ -39,6 +41,7 @@ class SentinelDuty:
 
     def __init__(self, app: App) -> None:
         self._app, self._next_ms = app, 0
+        self._every_ms = SENTINEL_MS if app.world is None else WORLD_MS
 
     def due_ms(self, now_ms: int) -> int:  # noqa: ARG002
         return self._next_ms
@@ -47,7 +50,7 @@ class SentinelDuty:
         """Raises what flyball.sentinel_pass.look_once raises."""
         from flyball.sentinel_pass import SENTINEL, look_once
 
-        self._next_ms = now_ms + SENTINEL_MS
+        self._next_ms = now_ms + self._every_ms
         if SENTINEL not in (await self._app.context.gate()).snapshot.agents:
             return
         done = await look_once(self._app)

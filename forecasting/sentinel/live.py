@@ -6,7 +6,7 @@ Integers only, rounded: what is recorded is what was concluded from.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Literal
 
@@ -15,10 +15,14 @@ import numpy as np
 from forecasting.errors import ForecastError
 from forecasting.sentinel.burn import BURNS, Burning, burning
 from forecasting.sentinel.exhaustion import Finding, foreseen
-from forecasting.sentinel.series import STALE_S, Series, gridded
+from forecasting.sentinel.rule import RULE
+from forecasting.sentinel.series import STALE_S, gridded
 from forecasting.types import Floats
 
 RESOLVE_S = 1800
+SCREEN_S = 7 * 3600
+"""What is looked at first: the longest short window, and as much as an estimate and its confirmations rest on."""
+_SCREEN = replace(RULE, reach_young=RULE.reach)
 State = Literal["open", "clear", "unknown"]
 Samples = Sequence[int | None]
 
@@ -42,9 +46,14 @@ def per_pod(values: Samples, pods: Samples) -> tuple[int | None, ...]:
     return tuple(None if v is None or not n else v // n for v, n in zip(values, pods, strict=True))
 
 
-def exhaustion(values: Samples, start_s: int, step_s: int, limit: int, now_s: int) -> Foreseen:
+def exhaustion(
+    values: Samples, start_s: int, step_s: int, limit: int, now_s: int, *, screening: bool = False
+) -> Foreseen:
     """Whether the values (each `step_s` seconds from `start_s` on) run into `limit`, and when. Times in the figures
-    are seconds from now, `slope_per_h` and `level` in the values' unit."""
+    are seconds from now, `slope_per_h` and `level` in the values' unit.
+
+    `screening` of the last SCREEN_S: open is then whatever may be open with the day before known, so that what is
+    clear is clear and needs no longer look."""
     known = [(start_s + i * step_s, float(v)) for i, v in enumerate(values) if v is not None]
     coverage = 1_000_000 * len(known) // max(1, len(values))
     if not known or now_s - known[-1][0] > STALE_S:
@@ -53,7 +62,7 @@ def exhaustion(values: Samples, start_s: int, step_s: int, limit: int, now_s: in
         return Foreseen("unknown", "no limit is known", (("coverage_ppm", coverage),))
     try:
         series = gridded([at for at, _ in known], [v for _, v in known], now_s=now_s)
-        found = foreseen(series, float(limit))
+        found = foreseen(series, float(limit), _SCREEN if screening else RULE)
     except ForecastError as e:
         return Foreseen("unknown", e.what, (("coverage_ppm", coverage),))
     if found is None or now_s - found.until_s > RESOLVE_S:
@@ -77,10 +86,12 @@ def _when(found: Finding, now_s: int) -> tuple[tuple[str, int], ...]:
     )
 
 
-def budget(errors_ppm: Samples, rates: Samples, step_s: int, objective_ppm: int) -> Foreseen:
+def budget(
+    errors_ppm: Samples, rates: Samples, step_s: int, objective_ppm: int, *, screening: bool = False
+) -> Foreseen:
     """Whether an error budget burns by one of the rules of forecasting.sentinel.burn, at the last step or at one of
     the last half hour. `errors_ppm` are shares of the requests, `rates` requests (in any unit) of the same steps.
-    """
+    `screening` of the last SCREEN_S: open where a rule's short window burns, whatever its long one does."""
     share, total = _floats(errors_ppm) / 1e6, _floats(rates)
     known = np.isfinite(share) & np.isfinite(total)
     idle = np.isfinite(total) & (total == 0)  # of no requests there is no share
@@ -92,7 +103,8 @@ def budget(errors_ppm: Samples, rates: Samples, step_s: int, objective_ppm: int)
     bad, objective = share * total, objective_ppm / 1e6
     for back in range(RESOLVE_S // step_s):
         end = len(bad) - back
-        fired = [b for b in burning(bad[:end], total[:end], step_s, objective) if b.fires]
+        each = burning(bad[:end], total[:end], step_s, objective)
+        fired = [b for b in each if (b.short_rate >= b.rule.factor if screening else b.fires)]
         if fired:
             return Foreseen("open", "", (*_burnt(fired[0], back * step_s), *coverage))
     return Foreseen("clear", "", coverage)
@@ -118,15 +130,3 @@ def _floats(values: Samples) -> Floats:
 
 LONGEST_S = max(rule.long_s for rule in BURNS)
 """How far back the rules of error budgets look."""
-
-__all__ = [
-    "LONGEST_S",
-    "RESOLVE_S",
-    "Foreseen",
-    "Samples",
-    "Series",
-    "State",
-    "budget",
-    "exhaustion",
-    "per_pod",
-]

@@ -1,10 +1,12 @@
 """What is foreseen now: open, clear or unknown. Missing samples begin nothing and end nothing."""
 
+import math
+import random
 from collections.abc import Sequence
 
 import pytest
 
-from forecasting.sentinel.live import RESOLVE_S, Foreseen, budget, exhaustion, per_pod
+from forecasting.sentinel.live import RESOLVE_S, SCREEN_S, Foreseen, budget, exhaustion, per_pod
 
 STEP = 300
 NOW = 1_772_460_000
@@ -103,3 +105,35 @@ def test_errors_that_were_not_measured_are_unknown(errors: list[int | None]) -> 
 
 def test_no_requests_burn_nothing_and_are_known() -> None:
     assert burnt([None] * 888, [0] * 888).state == "clear"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_the_screening_clears_is_clear(seed: int) -> None:
+    """On days of usage that swings, leaks, restarts and has holes the short look misses nothing."""
+    draw = random.Random(seed)
+    slope, swing, restart = (
+        4.5 + 1.5 * draw.random(),
+        40 * draw.random(),
+        draw.randrange(33 * HOURS, 40 * HOURS),
+    )
+    values, level, opened = list[int | None](), 300.0, 0
+    for i in range(36 * HOURS):
+        level = 300.0 if i == restart else level + (slope if i > 26 * HOURS else 0)
+        used = level + swing * math.sin(i / (4 * HOURS)) + draw.gauss(0, 2)
+        values.append(None if draw.random() < 0.02 else round(used))
+    for end in range(26 * HOURS, len(values), 3):
+        whole, short = values[:end], values[max(0, end - SCREEN_S // STEP) : end]
+        found = look(whole)
+        screened = exhaustion(short, NOW - STEP * (len(short) - 1), STEP, LIMIT, NOW, screening=True)
+        assert found.state != "open" or screened.state == "open", end
+        opened += found.state == "open"
+    assert opened
+
+
+def test_the_screening_of_a_budget_misses_no_burn() -> None:
+    good = [0] * (74 * HOURS)
+    for burnt_for, share in ((HOURS, 20_000), (8 * HOURS, 8_000), (74 * HOURS, 1_500)):
+        errors = [*good[burnt_for:], *[share] * burnt_for]
+        assert burnt(errors).state == "open"
+        n = SCREEN_S // STEP
+        assert budget(errors[-n:], RATE[-n:], STEP, 999_000, screening=True).state == "open"

@@ -19,7 +19,7 @@ import pytest
 
 from flyball.exits import UsageError
 from flyball.sentinel_pass import SENTINEL, look_once, objective_ppm
-from flyball.service.watch import SENTINEL_MS, SentinelDuty
+from flyball.service.watch import WORLD_MS, SentinelDuty
 from policies.types import Target
 from sandbox.api.store import Key
 from sandbox.metrics import SimulatedMetrics
@@ -207,7 +207,7 @@ def test_without_a_sentinel_in_policy_the_duty_rests(tmp_path: Path) -> None:
     async def work(app: App) -> None:
         now, duty = app.context.now_ms(), SentinelDuty(app)
         await duty.run(now)
-        assert duty.due_ms(now) == now + SENTINEL_MS
+        assert duty.due_ms(now) == now + WORLD_MS
         assert not await app.log.find(kinds=("tool.read",))
         with pytest.raises(UsageError, match=SENTINEL):
             await look_once(app)
