@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flyball.notify.message import Message, clean
 from flyball.notify.receivers import Receiver
 
-_MARK = {"info": "", "waits": "waiting: ", "bad": "attention: "}
+_MARK = {"info": "", "waits": "", "bad": "attention: "}
 
 
 def body_of(message: Message, receiver: Receiver) -> bytes:

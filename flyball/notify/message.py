@@ -120,21 +120,17 @@ def _no_doubt(record: Record, seq: int) -> _Told:
 
 
 def _finding(record: Record, _: int) -> _Told:
-    opened, seen = record.kind == "finding.opened", record.observation or {}
-    what = (record.labels or {}).get("what", "")
-    title = f"{what} foreseen" if opened else f"{what} is over"
-    return (
-        "bad" if opened else "info",
-        title,
-        (str(seen.get("said", "")), _why(record)),
-        "flyball sentinel status",
-    )
+    opened, labels = record.kind == "finding.opened", record.labels or {}
+    title = f"{labels.get('what', '')} {'foreseen' if opened else 'is over'}"
+    tried = f"dry run: {labels['tried']}" if labels.get("tried") else ""
+    lines = (str((record.observation or {}).get("said", "")), labels.get("advice", ""), tried)
+    return "bad" if opened else "info", title, lines, "flyball sentinel status"
 
 
 def _event(record: Record, _: int) -> _Told:
     args, title = record.args or {}, "declared" if record.kind == "event.declared" else "ended"
     name = str(args.get("name", ""))
-    command = f"flyball event show {name}" if is_object_name(name) else "flyball event list"
+    command = f"flyball event show {name}{_in(record)}" if is_object_name(name) else "flyball event list"
     factor = f"at least {int(args.get('at_least_ppm') or 0) / 1_000_000:g}x"
     return (
         "info",
@@ -181,6 +177,11 @@ _TOLD: dict[str, Callable[[Record, int], _Told]] = {
     "service.stopped": _service,
     "schedule.missed": _service,
 }
+
+
+def _in(record: Record) -> str:
+    where = record.resource
+    return f" -n {where.namespace}" if where and where.namespace and is_object_name(where.namespace) else ""
 
 
 def _shown(seq: int) -> str:

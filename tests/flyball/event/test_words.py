@@ -1,4 +1,5 @@
-"""`flyball event add --words`: the model tells, a person declares; whatever it does, nothing is declared alone.
+"""`flyball event add --words`: the model tells, a person declares; whatever it does, nothing is declared alone
+(threat 5).
 
 | the model | then |
 |---|---|
