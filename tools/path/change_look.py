@@ -37,10 +37,7 @@ class ChangeLook:
     async def look(self) -> RolloutProgress:
         """Raises NeverHappened where the cluster refuses to be read."""
         try:
-            workload = await self._reader.read(self.target)
-            pods = await self._reader.pods(self.target)
-            if self._spec.autoscaler(self._args):
-                workload = await with_autoscaler(workload, self._reader)
+            workload, pods = await self.read()
         except ArgumentsInvalid as e:
             return RolloutProgress("superseded", 0, self._total, f"it is not what it was: {e.what}")
         except NotFound:
@@ -50,6 +47,18 @@ class ChangeLook:
         found = self.progress(workload, pods)
         self._total = found.total
         return found
+
+    async def read(self) -> tuple[Workload, list[Pod]]:
+        """The workload and its pods, as `progress` wants them. Raises what ClusterReader raises, and ArgumentsInvalid
+        as `whole`."""
+        workload = await self.whole(await self._reader.read(self.target))
+        return workload, await self._reader.pods(self.target)
+
+    async def whole(self, workload: Workload) -> Workload:
+        """With the HPA, where the change is of one. Raises ArgumentsInvalid where it is gone, or has got company."""
+        return (
+            await with_autoscaler(workload, self._reader) if self._spec.autoscaler(self._args) else workload
+        )
 
     def progress(self, workload: Workload, pods: Sequence[Pod]) -> RolloutProgress:
         """How far it is by what was read."""

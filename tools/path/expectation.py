@@ -5,6 +5,7 @@ was hoped; but the strategy that promised too much loses score by it.
 """
 
 from collections.abc import Mapping
+from itertools import zip_longest
 
 from policies.types import Target
 from tools.errors import ToolError
@@ -12,19 +13,19 @@ from tools.metrics.types import Metric, MetricsReader, Span
 
 STEP_S = 60
 BUSY_PPM = 850_000
-"""A minute counts as a violation where the pods use more than this share of the CPU that they ask for: what the twin
-aims at (forecasting.twin.rehearse)."""
-
+"""A minute counts as a violation where the pods use more than this share of the CPU that they can: what the twin aims
+at (forecasting.twin.rehearse). That is their limits; where they have none, what they ask for."""
 AMISS_PPM = 10_000
 """So much above what was expected the share of violations may lie: the twin's own error (a point)."""
 
 Line = tuple[int | None, ...]
 _WANTED: Mapping[str, tuple[Metric, ...]] = {
     "replicas_mc": (Metric.REPLICAS,),
-    "cpu_requests_mc": (Metric.CPU_REQUESTS,),
-    "violations_after_ppm": (Metric.CPU_USAGE, Metric.CPU_REQUESTS),
+    "cost_after_mch": (Metric.CPU_REQUESTS,),
+    "violations_after_ppm": (Metric.CPU_USAGE, Metric.CPU_REQUESTS, Metric.CPU_LIMITS),
 }
-"""Of which metrics each figure is made that can be held against what came."""
+"""Of which metrics each figure is made that can be held against what came: thousandths of a replica, thousandths of
+core-hours asked for in a day, the share of minutes in violation."""
 
 
 def missed(expected: Mapping[str, int], found: Mapping[str, int]) -> bool:
@@ -54,14 +55,14 @@ async def _line(source: MetricsReader, metric: Metric, target: Target, span: Spa
         return ()
 
 
-def _figure(name: str, first: Line, second: Line = ()) -> int | None:
+def _figure(name: str, *lines: Line) -> int | None:
     match name:
         case "replicas_mc":
-            return _mean(first, 1000)
-        case "cpu_requests_mc":
-            return _mean(first, 1)
+            return _mean(lines[0], 1000)
+        case "cost_after_mch":
+            return _mean(lines[0], 24)
         case _:
-            return _busy(first, second)
+            return _violated(*lines)
 
 
 def _mean(line: Line, scale: int) -> int | None:
@@ -69,7 +70,13 @@ def _mean(line: Line, scale: int) -> int | None:
     return round(scale * sum(known) / len(known)) if known else None
 
 
-def _busy(used: Line, asked: Line) -> int | None:
-    known = [(u, a) for u, a in zip(used, asked, strict=False) if u is not None and a]
-    busy = sum(u * 1_000_000 > BUSY_PPM * a for u, a in known)
-    return -(-1_000_000 * busy // len(known)) if known else None
+def _violated(used: Line, asked: Line, limits: Line) -> int | None:
+    minutes = [busy(*each) for each in zip_longest(used, asked, limits)]
+    known = [one for one in minutes if one is not None]
+    return -(-1_000_000 * sum(known) // len(known)) if known else None
+
+
+def busy(used: int | None, asked: int | None, limit: int | None) -> bool | None:
+    """Whether a minute is in violation; None where that is not known. All in millicores, over all pods."""
+    most = max(asked or 0, limit or 0)
+    return None if used is None or not most else used * 1_000_000 > BUSY_PPM * most

@@ -8,7 +8,7 @@ from audit.log import Entry
 from audit.record import Record
 from tools.cluster.rollout import RolloutProgress
 from tools.cluster_types import Pod, Workload
-from tools.errors import NotFound, ToolError
+from tools.errors import ArgumentsInvalid, NotFound, ToolError
 from tools.path.alarms import alarms
 from tools.path.change_look import ChangeLook
 from tools.path.context import Context
@@ -81,9 +81,11 @@ class Judging:
 
     async def at_once(self, one: Promised) -> Judgement | None:
         """The verdict before the deadline, which is `worse`; None where no harm shows."""
-        seen = await self._seen(one)
-        why = await self._harm(one, *seen) if seen else ()
-        if seen is None or not why:
+        try:
+            seen = await one.change.read()
+        except (NotFound, ArgumentsInvalid):
+            return None
+        if not (why := await self._harm(one, *seen)):
             return None
         now = await self._vitals(one, *seen, max(1, (self._c.now_ms() - one.since_ms) // 1000))
         told = {"before": one.promise.before.document, "now": now.document, "at_once": True}
@@ -92,9 +94,12 @@ class Judging:
     async def at_deadline(self, one: Promised) -> Judgement:
         """The verdict that the deadline asks for."""
         found: dict[str, Any] = {"before": one.promise.before.document}
-        seen = await self._seen(one)
-        if seen is None:
+        try:
+            seen = await one.change.read()
+        except NotFound:
             return Judgement(Verdict("inconclusive", "it is not there any more"), found)
+        except ArgumentsInvalid as e:
+            return Judgement(Verdict("inconclusive", f"it is not what it was: {e.what}"), found)
         progress = one.change.progress(*seen)
         if progress.state == "superseded":
             return Judgement(Verdict("inconclusive", progress.detail), found)
@@ -127,10 +132,3 @@ class Judging:
     async def _vitals(self, one: Promised, workload: Workload, pods: Sequence[Pod], window_s: int) -> Vitals:
         metrics = await figures(self._c, one.change.target, one.promise.metrics)
         return vitals(workload, pods, window_s, self._c.now_ms(), metrics)
-
-    async def _seen(self, one: Promised) -> tuple[Workload, list[Pod]] | None:
-        """None where the workload is gone."""
-        try:
-            return await self._c.reader.read(one.change.target), await self._c.reader.pods(one.change.target)
-        except NotFound:
-            return None

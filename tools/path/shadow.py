@@ -17,7 +17,7 @@ from tools.cluster.objects import unix_ms
 from tools.errors import ToolError
 from tools.metrics.types import Metric, Span
 from tools.path.context import Context
-from tools.path.expectation import BUSY_PPM
+from tools.path.expectation import busy
 
 DAY_MS = 86_400_000
 STEP_S = 300
@@ -123,25 +123,25 @@ async def _compared(context: Context, target: Target, so_far: Beside, replicas: 
         so_far.compared + 1,
         so_far.pod_minutes + step * sum(r for r, _, _ in known),
         so_far.pod_minutes_proposed + step * replicas * len(known),
-        so_far.busy_minutes + step * sum(_busy(u, q) for _, u, q in known),
-        so_far.busy_minutes_proposed + step * sum(_busy(u, q * replicas // r) for r, u, q in known),
+        so_far.busy_minutes + step * sum(bool(busy(u, q, None)) for _, u, q in known),
+        so_far.busy_minutes_proposed
+        + step * sum(bool(busy(u, q * replicas // r, None)) for r, u, q in known),
     )
 
 
 async def _minutes(context: Context, target: Target, span: Span) -> list[tuple[int, int, int]]:
-    """At each step at which all three are known: ready pods, CPU used, CPU asked for (millicores)."""
-    names, source = (Metric.REPLICAS, Metric.CPU_USAGE, Metric.CPU_REQUESTS), context.metrics
+    """At each step at which they are known: ready pods, and of all of them the CPU that they use and can use at most
+    (their limits, else what they ask for), in millicores."""
+    names = (Metric.REPLICAS, Metric.CPU_USAGE, Metric.CPU_REQUESTS, Metric.CPU_LIMITS)
+    source = context.metrics
     if source is None:
         return []
     try:
         lines = [(await source.history(name, target, span)).values for name in names]
     except ToolError:
         return []
-    return [(r, u, q) for r, u, q in zip(*lines, strict=True) if r and u is not None and q]
-
-
-def _busy(used: int, asked: int) -> bool:
-    return used * 1_000_000 > BUSY_PPM * asked
+    steps = [(r, u, max(q or 0, limit or 0)) for r, u, q, limit in zip(*lines, strict=True)]
+    return [(r, u, most) for r, u, most in steps if r and u is not None and most]
 
 
 def _replicas(detail: Mapping[str, Any]) -> int | None:

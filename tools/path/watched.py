@@ -37,10 +37,13 @@ class Watched:
         return [seq for seq, one in open_ones if await self._harmed(one, seen)]
 
     async def _harmed(self, one: Promised, seen: Seen) -> bool:
-        found = seen.get(one.change.target.key)
-        if found is None:
+        if (found := seen.get(one.change.target.key)) is None:
             return False
-        return bool(one.harm(*found, self._c.now_ms())) or await self._burns(one)
+        try:
+            workload = await one.change.whole(found[0])
+        except ToolError:
+            return False
+        return bool(one.harm(workload, found[1], self._c.now_ms())) or await self._burns(one)
 
     async def _burns(self, one: Promised) -> bool:
         now_ms, id = self._c.now_ms(), one.intent.id

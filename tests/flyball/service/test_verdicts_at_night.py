@@ -1,10 +1,10 @@
-"""Verdicts in a world's time: three changes of one night, given by the duty, nobody at a command line.
+"""Verdicts in a world's time, given by the duty: two changes of one night, and two of an autoscaler.
 
 | change of the simulated shop                       | what must be so                                             |
 |----------------------------------------------------|-------------------------------------------------------------|
 | web's CPU limit far too low                        | errors burn: undone after about a minute, not at the deadline|
 | checkout's CPU limit doubled                       | verified at the deadline, by the season, with its figures   |
-| search scaled to less than its strategy promised   | no harm, so kept; its score falls all the same              |
+| the bounds of checkout's HPA                       | judged as any change, and undone: theirs are its fields     |
 """
 
 import uuid
@@ -17,6 +17,7 @@ from flyball.service.sweeps import VerifierDuty
 from policies.types import Target
 from tests.kit.installation import LOCAL, OPS, App, allow, within, write_policy
 from tools.actions import registry
+from tools.actions.set_autoscaler_bounds import LOWERS
 from tools.path.learning import Lesson, learned
 from tools.path.outcome import Applied
 from tools.path.requests import build
@@ -26,12 +27,18 @@ BOUNDS: dict[str, Any] = {
     **{f"cpu{part}": {"min": "1m", "max": "8"} for part in ("Request", "Limit")},
     **{f"memory{part}": {"min": "1Mi", "max": "8Gi"} for part in ("Request", "Limit")},
     "replicas": {"min": 1, "max": 40, "maxStep": 40},
+    "minReplicas": {"min": 1, "max": 40, "maxStep": 40},
+    "maxReplicas": {"min": 1, "max": 40, "maxStep": 40},
+    "targetPercent": {"min": 10, "max": 90},
 }
 
 
 def policies(folder: Path) -> Path:
+    """One judged rule over the whole shop."""
     judged = {"verify": "65m", "metric": "latency_p95", "maxRatio": 1.2}
-    rule = allow("all", ["set_resources", "scale"], limits=BOUNDS, require=[judged])
+    rule = allow(
+        "all", ["set_resources", "scale", "set_autoscaler_bounds", LOWERS], limits=BOUNDS, require=[judged]
+    )
     rule["spec"]["target"] = {"clusters": ["sandbox"], "namespaces": ["shop"], "names": ["*"]}
     return write_policy(folder / "policies", [LOCAL, OPS, rule])
 
@@ -63,7 +70,7 @@ async def lesson(app: App, target: Target) -> Lesson:
     return (await learned(app.log, [target]))[target.key]["vertical"]
 
 
-def test_three_changes_of_a_night(tmp_path: Path) -> None:
+def test_a_bad_and_a_good_change_of_a_night(tmp_path: Path) -> None:
     async def work(app: App) -> None:
         web = await change(app, "set_resources", "web", cpu_limit="60m", cpu_request="50m")
         await pass_time(app, 3)
@@ -78,8 +85,7 @@ def test_three_changes_of_a_night(tmp_path: Path) -> None:
         assert (await lesson(app, web)).score == -500_000
         assert (await lesson(app, web)).cooled_until_ms > app.context.now_ms()
 
-        checkout = await change(app, "set_resources", "checkout", cpu_limit="1", cpu_request="500m")
-        search = await change(app, "scale", "search", replicas=2, current_replicas=None)
+        checkout = await change(app, "set_resources", "checkout", cpu_limit="1")
         await pass_time(app, 66)
         word, seen = await verdict_on(app, checkout)
         effect = seen["effects"]["latency_p95"]
@@ -87,11 +93,26 @@ def test_three_changes_of_a_night(tmp_path: Path) -> None:
         assert effect["placebos"] > 144
         assert seen["came"] == {"replicas_mc": 4000, "violations_after_ppm": 0}
         assert (await lesson(app, checkout)).score == 250_000
-
-        word, seen = await verdict_on(app, search)
-        assert (word, seen["came"]["violations_after_ppm"]) == ("verified", 1_000_000)
-        assert (await lesson(app, search)).score == -250_000
         assert await app.verifier.awaited() == []
         assert verify(app.place.log, app.log.verifier).findings == []
+
+    within(tmp_path, work, policies(tmp_path))
+
+
+def test_the_bounds_of_an_autoscaler_are_judged_and_put_back(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        web = await change(app, "set_autoscaler_bounds", "checkout", max_replicas=8)
+        await pass_time(app, 66)
+        assert (await verdict_on(app, web))[0] == "verified"
+
+        held = await app.context.reader.autoscaler(web)
+        await change(app, "set_autoscaler_bounds", "checkout", min_replicas=1, max_replicas=2, lower_max=True)
+        await pass_time(app, 66)
+        *_, said = await app.log.find(kinds=("action.verified",), resource_key=web.key)
+        assert (said.record.labels or {})["verdict"] == "worse", said.record.observation
+        assert held is not None
+        now = await app.context.reader.autoscaler(web)
+        assert now is not None
+        assert (now.minimum, now.maximum) == (held.minimum, 8)
 
     within(tmp_path, work, policies(tmp_path))

@@ -24,6 +24,7 @@ from tools.errors import MetricsUnavailable
 from tools.metrics.types import SPECS, Metric, Series, Span
 from tools.path.effects import LEAST_S, effects
 from tools.path.expectation import came
+from tools.path.learning import learned
 from tools.path.outcome import Applied
 
 HOUR_S = 3_900
@@ -178,7 +179,15 @@ def test_below_a_thousandth_of_errors_nothing_counts() -> None:
         ),
         (
             {Metric.CPU_USAGE: (850, 851, 10), Metric.CPU_REQUESTS: (1000, 1000, 1000)},
-            {"violations_after_ppm": 333_334, "cpu_requests_mc": 1000},
+            {"violations_after_ppm": 333_334, "cost_after_mch": 24_000},
+        ),
+        (
+            {
+                Metric.CPU_USAGE: (1700, 1701),
+                Metric.CPU_REQUESTS: (1000, 1000),
+                Metric.CPU_LIMITS: (2000, 2000),
+            },
+            {"violations_after_ppm": 500_000, "cost_after_mch": 24_000},
         ),
         ({}, {}),
     ],
@@ -186,7 +195,7 @@ def test_below_a_thousandth_of_errors_nothing_counts() -> None:
 def test_what_came_is_measured_beside_what_was_expected(
     lines: dict[Metric, tuple[int | None, ...]], expected: dict[str, int]
 ) -> None:
-    names = {"replicas_mc": 1, "violations_after_ppm": 1, "cpu_requests_mc": 1, "its_own_words": 1}
+    names = {"replicas_mc": 1, "violations_after_ppm": 1, "cost_after_mch": 1, "its_own_words": 1}
 
     async def work() -> None:
         source, now = ScriptedMetrics(lines=lines), 1_790_000_000_000
@@ -201,15 +210,27 @@ def test_what_came_is_measured_beside_what_was_expected(
 
 def test_both_stand_in_the_record(tmp_path: Path) -> None:
     async def work(one: Rig, daily: Daily) -> None:
-        scripted = ScriptedMetrics(figures={P95: 100_000}, lines={Metric.REPLICAS: (8,) * 64})
+        scripted = ScriptedMetrics(
+            figures={P95: 100_000},
+            lines={
+                Metric.REPLICAS: (8,) * 64,
+                Metric.CPU_USAGE: (900,) * 64,
+                Metric.CPU_REQUESTS: (1000,) * 64,
+            },
+        )
         one.context.metrics = scripted
-        wanted = scaled(one, strategy="forecast", expects={"replicas_mc": 7000})
+        wanted = scaled(
+            one, strategy="forecast", expects={"replicas_mc": 7000, "violations_after_ppm": 20_000}
+        )
         assert isinstance(await one.executor.execute(wanted), Applied)
         one.clock.advance(HOUR_S * 1000)
         becomes(one)
         await swept(one)
         (record,) = await one.log.find(kinds=("action.verified",))
         seen = record.record.observation or {}
-        assert (seen["expects"], seen["came"]) == ({"replicas_mc": 7000}, {"replicas_mc": 8000})
+        assert seen["expects"] == {"replicas_mc": 7000, "violations_after_ppm": 20_000}
+        assert seen["came"] == {"replicas_mc": 8000, "violations_after_ppm": 1_000_000}
+        assert record.record.labels == {"verdict": "verified"}, "it did no harm"
+        assert (await learned(one.log, [WEB]))[WEB.key]["forecast"].score == -250_000
 
     within(tmp_path, work)
