@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import islice, pairwise
+from math import inf
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
@@ -61,6 +63,14 @@ class Schedule(Spec):
     zone: Zone = "UTC"
     misfire: Literal["skip", "once"] = "skip"
     within: Lasting = 1800
+
+    @property
+    def closest_s(self) -> float:
+        """The shortest pause between two of its next sixty runs, in seconds."""
+        from cronsim import CronSim
+
+        runs = list(islice(CronSim(self.cron, datetime(2026, 1, 1, tzinfo=UTC)), 60))
+        return min(((later - run).total_seconds() for run, later in pairwise(runs)), default=inf)
 
 
 class Demotion(Spec):

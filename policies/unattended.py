@@ -13,7 +13,9 @@ def doubts_of_pause(snapshot: Snapshot, policy: ActionPolicy) -> Iterator[Doubt]
     """A rule of theirs by which a workload may be changed again before the verdict on the last change is due."""
     spec, name = policy.spec, policy.metadata.name
     longest = max((part.verify for part in spec.require if isinstance(part, Verify)), default=0)
-    if spec.effect == "allow" and spec.cooldown < longest and any(_have(snapshot, policy)):
+    if spec.effect != "allow" or spec.cooldown >= longest:
+        return
+    if any(_within(snapshot.agents[name], longest) for name in _have(snapshot, policy)):
         pause, due = written(spec.cooldown), written(longest)
         what = f"{name}: cooldown {pause} is shorter than verify {due}: the next change may spoil the verdict"
         yield Doubt(what, f"write `cooldown: {due}` or longer", sure=False)
@@ -29,6 +31,12 @@ def doubts_of_budget(snapshot: Snapshot, agent: Agent) -> Iterator[Doubt]:
     if free:
         what = f"{agent.metadata.name} acts by itself, and nothing bounds how often (by {', '.join(free)})"
         yield Doubt(what, "write e.g. `budgets: {changes: 20/h}` in the Agent", sure=False)
+
+
+def _within(agent: Agent, seconds: int) -> bool:
+    """Whether two of its next runs lie closer together than this; a run changes a workload once."""
+    schedule = agent.spec.schedule
+    return schedule is not None and schedule.closest_s < seconds
 
 
 def _writing(snapshot: Snapshot, agent: Agent) -> Iterator[str]:

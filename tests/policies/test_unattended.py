@@ -7,7 +7,7 @@ HUMAN = binding("people", ["human:anna"], "operator")
 
 
 def nightly(**spec: object) -> Doc:
-    return agent(schedule={"cron": "30 2 * * *"}, **spec)
+    return agent(schedule={"cron": "*/5 * * * *"}, **spec)
 
 
 def found(*documents: Doc) -> list[Finding]:
@@ -23,6 +23,11 @@ def test_a_pause_that_is_shorter_than_the_verdicts_time() -> None:
     assert not found(rule(cooldown="10m", require=[{"verify": "10m"}], budget=budget), HUMAN, nightly())
     assert not found(rule(require=["dryRun"], budget=budget), HUMAN, nightly())
     assert not found(rule(cooldown="5m", require=[{"verify": "10m"}]), HUMAN, agent())
+
+
+def test_runs_that_are_far_apart_leave_the_verdict_its_time() -> None:
+    nights = agent(schedule={"cron": "30 2 * * *"}, budgets={"changes": "9/h"})
+    assert not found(rule(cooldown="5m", require=[{"verify": "10m"}]), HUMAN, nights)
 
 
 def test_an_agent_that_acts_by_itself_and_that_nothing_bounds() -> None:
