@@ -99,6 +99,11 @@ async def tune_as(app: "App", name: AgentName, run_id: str) -> Tuned:
     return replace(tuned, carried=carried)
 
 
+async def scheduled_run(app: "App", agent: AgentName, run_id: str) -> str:
+    """`tune_as`, and what came of it in one line: what the service calls when a schedule is due."""
+    return told(await tune_as(app, agent, run_id))
+
+
 def told(tuned: Tuned) -> str:
     """What came of a run, in one line: how many workloads ended how, and the steps of its plan."""
     counts = [f"{count} {status}" for status, count in tuned.done.counts().items()]
