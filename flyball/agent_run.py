@@ -35,7 +35,7 @@ class AgentRun:
         """The accepted risk."""
         from agents.tuner.strategy import Aim
 
-        return Aim(risk_ppm=self.document.spec.risk or RISK_PPM)
+        return Aim(risk_ppm=self.document.spec.risk or RISK_PPM, agent=self.document.principal)
 
     @property
     def strategies(self) -> "list[Strategy]":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from agents.errors import StrategyUnknown
+from agents.tuner.envelope import EnvelopeRange
 from agents.tuner.forecast import Forecast
 from agents.tuner.hpa_formula import HpaFormula
 from agents.tuner.keep import Keep
@@ -16,6 +17,7 @@ STRATEGIES: Mapping[str, Callable[[Aim], Strategy]] = {
     "hpa-formula": HpaFormula,
     "forecast": Forecast,
     "percentile-floor": PercentileFloor,
+    "envelope": EnvelopeRange,
     "vertical-in-place": VerticalInPlace,
     "vertical-template": VerticalTemplate,
     "memory": MemoryLimit,

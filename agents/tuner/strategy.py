@@ -82,6 +82,8 @@ class Aim:
 
     cpu_percent: int = 80
     risk_ppm: int = 20_000
+    agent: str = "agent:tuner"
+    """The agent that the pass is of: a range is leased to it."""
 
 
 @dataclass(frozen=True, slots=True)

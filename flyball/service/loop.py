@@ -16,6 +16,7 @@ from flyball.service.loop_forecasts import MINUTE_MS, Heard, LoopForecasts
 from flyball.service.loop_moves import Bounds, LoopMoves
 from policies.claim_keys import STOP
 from policies.guards.kill_switch import keys_of
+from policies.kinds import Agent
 from policies.snapshot import Terms
 from policies.types import Leased, Target
 from tools.cluster_types import Workload
@@ -24,6 +25,7 @@ from tools.metrics.types import SPECS, Metric, Number
 from tools.path.leased import room
 from tools.path.loop_records import Looked, passed
 from tools.path.standing_envelopes import Envelopes, Standing
+from tools.path.tuning_pause import paused
 
 if TYPE_CHECKING:
     from flyball.wiring import App
@@ -72,7 +74,8 @@ class LoopDuty:
         run_id = f"loop-{now_ms // MINUTE_MS}"
         seats, looked = await self._seats(standing, now_ms)
         cpu = await self._cpu([seat.workload.target for seat in seats if seat.room], now_ms)
-        heard = [await self._heard(seat, cpu) for seat in seats if seat.room]
+        agents = (await self._app.context.gate()).snapshot.agents
+        heard = [_heard(seat, cpu, agents) for seat in seats if seat.room]
         wanted = await self._forecasts.wanted(heard, now_ms)
         halted = await self._halted({seat.standing.args.agent for seat in seats})
         for seat in seats:
@@ -108,13 +111,6 @@ class LoopDuty:
         except FlyballError:
             return {}
 
-    async def _heard(self, seat: _Seat, cpu: Mapping[Target, Number]) -> Heard:
-        agents = (await self._app.context.gate()).snapshot.agents
-        agent = agents.get(seat.standing.args.agent)
-        ppm = agent.spec.risk if agent else None
-        used = cpu.get(seat.workload.target, _UNKNOWN)
-        return Heard(seat.workload, used, RISK if ppm is None else ppm / 1_000_000)
-
     async def _halted(self, agents: set[str]) -> Mapping[str, str]:
         """Which of them do not move now, and why: asked first, so that a stop is no refusal a minute."""
         context, found = self._app.context, dict[str, str]()
@@ -122,6 +118,8 @@ class LoopDuty:
             values = await context.values(keys_of(agent, context.cluster.name))
             if any(value & 1 for key, value in values.items() if STOP.has(key)):
                 found[agent] = "stopped"
+            elif await paused(context, agent) is not None:
+                found[agent] = "paused"
         return found
 
     async def _look(
@@ -146,6 +144,13 @@ class LoopDuty:
             return Looked(key, step.why, now, wanted, cpu.v)
         moved = await self._moves.to(seat.standing, seat.workload, now, step, run_id)
         return Looked(key, moved.code, now, wanted, cpu.v, moved.record)
+
+
+def _heard(seat: _Seat, cpu: Mapping[Target, Number], agents: Mapping[str, Agent]) -> Heard:
+    agent = agents.get(seat.standing.args.agent)
+    ppm = agent.spec.risk if agent else None
+    used = cpu.get(seat.workload.target, _UNKNOWN)
+    return Heard(seat.workload, used, RISK if ppm is None else ppm / 1_000_000)
 
 
 def _within(leased: Leased, bounds: Bounds, terms: Terms | None) -> Range:

@@ -131,6 +131,7 @@ def test_busy_goes_up_idle_goes_down_the_rest_stays() -> None:
         "choice": "first-change",
         "cpu_percent": 80,
         "risk_ppm": 20_000,
+        "agent": "agent:tuner",
     }
     assert recorder.records[0] == ("run.started", "r-1", begun)
     assert recorder.records[-1][2] == {"simulated": 2, "kept": 1}

@@ -195,7 +195,8 @@ _REFLECTION = frozenset(
 )
 _READERS_IMPORT = re.compile(
     r"(asyncio|collections|collections\.abc|dataclasses|datetime|enum|functools|json|math|pydantic|re|statistics|typing"
-    r"|base\..*|policies\.types|tools\.(actions|arguments|resource_arguments|scale_point|cluster_types|diagnosis|errors|spec)(\..*)?"
+    r"|base\..*|policies\.types"
+    r"|tools\.(actions|arguments|envelope_text|resource_arguments|scale_point|cluster_types|diagnosis|errors|spec)(\..*)?"
     r"|tools\.cluster\.(names|objects|qos|rollout)|tools\.metrics\.(hints|series|types))"
 )
 

@@ -9,9 +9,9 @@ from typing import Any
 from base.durations import written as duration
 from base.instants import utc_ms, utc_text
 from policies.types import ActionInfo, Delta, Scalar
-from tools.actions.envelope_text import ANNOTATION, Written, unread, written
 from tools.arguments import SetEnvelopeArgs
 from tools.cluster_types import Patch, Workload
+from tools.envelope_text import ANNOTATION, Written, unread, written
 from tools.errors import ArgumentsInvalid
 from tools.spec import ActionSpec, RbacRule
 

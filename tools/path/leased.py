@@ -13,10 +13,10 @@ from policies.claim_keys import APPROVAL, first_bits
 from policies.envelopes import SET
 from policies.types import Approval, Leased, Observation, Request
 from tools.actions import registry
-from tools.actions.envelope_text import written
 from tools.actions.set_envelope import leased
 from tools.arguments import SetEnvelopeArgs
 from tools.cluster_types import Workload
+from tools.envelope_text import written
 from tools.path.journal import Journal
 from tools.path.rollback import applied_end, tool_of
 from tools.path.standing import votes

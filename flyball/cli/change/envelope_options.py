@@ -62,7 +62,7 @@ def _until(now_ms: int, fields: Mapping[str, Any], lasting: str | None, end: boo
 
 async def _floor(app: "App", target: "Target") -> int:
     """That of the envelope that it has now; else what its HPA keeps at least; else the replicas that it has."""
-    from tools.actions.envelope_text import written
+    from tools.envelope_text import written
 
     reads = app.toolbox.reads(app.identity.by_hand())
     workload = await reads.workload(target)

@@ -26,6 +26,7 @@ from tools.path.journal import parent_of
 from tools.path.kill_switch import throw
 from tools.path.outcome import Applied
 from tools.path.requests import build
+from tools.path.tuning_pause import turn
 
 MOVES = [
     allow("scales", ["scale"], limits={"replicas": {"min": 1, "max": 10}}, cooldown="30m"),
@@ -154,6 +155,22 @@ def test_a_stop_ends_the_moves_within_one_pass_and_asks_for_nothing(tmp_path: Pa
         assert code((await passes(app, duty))[-1]) == "stopped"
         assert len(await app.log.find(kinds=("policy.decision",))) == before
         assert await replicas(app) == 4
+
+    within(tmp_path, work)
+
+
+def test_a_pause_goes_back_to_the_floor_and_stands_until_it_is_lifted(tmp_path: Path) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        me = app.identity.by_hand()
+        await leased(app, low=2, high=6, floor=5)
+        await turn(app.context, "agent:ops", me, pause=True)
+        told = await passes(app, duty, 3)
+        assert {code(one) for one in told} == {"paused", "cooldown"} or {code(one) for one in told} == {
+            "paused"
+        }
+        assert await replicas(app) == 5
+        await turn(app.context, "agent:ops", me, pause=False)
+        assert "above" in {code(one) for one in await passes(app, duty, 3)}
 
     within(tmp_path, work)
 

@@ -147,4 +147,4 @@ def test_a_strategy_by_name(flyball: Flyball) -> None:
     code, out, err = flyball("tune", "run", "--strategy", "holt")
     assert (code, out) == (2, "")
     assert "`holt` is not a strategy" in err
-    assert "strategies: forecast, hpa-formula, keep, memory, percentile-floor, vertical-" in err
+    assert "strategies: envelope, forecast, hpa-formula, keep, memory, percentile-floor" in err

@@ -11,8 +11,8 @@ from policies.quantities import LEASE
 from policies.types import Delta
 from tests.tools.workloads import workload
 from tools.actions import registry, set_envelope
-from tools.actions.envelope_text import ANNOTATION, Written, unread, written
 from tools.cluster_types import Workload
+from tools.envelope_text import ANNOTATION, Written, unread, written
 from tools.errors import ArgumentsInvalid
 
 SPEC = registry.action("set_envelope")

@@ -1,0 +1,88 @@
+"""The strategy `envelope`: in place of one number a range for the next day, in which the fast loop moves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agents.tuner.change import Change, Move, checked
+from agents.tuner.forecast import HISTORY_S, unfit
+from agents.tuner.pod_size import requested_millicores
+from agents.tuner.sizing import event_percent
+from agents.tuner.strategy import Aim, Candidate, Figure, Observed, Reads
+from base.instants import utc_text
+from tools.arguments import SetEnvelopeArgs
+from tools.envelope_text import written
+
+SET_ENVELOPE = "set_envelope"
+LEASE_S = 86_400
+LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.9
+"""What the minutes of a day need at least, and what one in a thousand exceeds."""
+SPARE_PERCENT = 125
+"""Room above the latter: a day may be busier than all before it, and the range is not the forecast."""
+TARGET_PERCENT = 85
+"""What of a pod's requests that demand may use."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeRange:
+    """A lease from what a day needs at least to what it needs at most."""
+
+    aim: Aim
+    name: str = field(default="envelope", init=False)
+    version: str = field(default="1", init=False)
+    reads: Reads = field(default=Reads(HISTORY_S), init=False)
+
+    def consider(self, observed: Observed) -> str | None:
+        """As `forecast`, and at least 7 days of history: a range of less is a guess."""
+        return unfit(observed) or ("short-history" if _day(observed, HIGH_PERCENTILE) is None else None)
+
+    def propose(self, observed: Sequence[Observed]) -> list[list[Candidate]]:
+        """One candidate for each workload."""
+        return [[self._one(one)] for one in observed]
+
+    def _one(self, one: Observed) -> Candidate:
+        least, most = _day(one, LOW_PERCENTILE) or 0, _day(one, HIGH_PERCENTILE) or 0
+        each, percent = requested_millicores(one.workload) or 1, event_percent(one)
+        most = most * percent * SPARE_PERCENT // 10_000
+        low, high = _pods(least, each), _pods(most, each)
+        if one.autoscaler is not None:
+            high = min(high, one.autoscaler.maximum)
+        change = leased(one, min(low, high), high, self.aim.agent)
+        reason = f"a day needs {least}m to {most}m: {low} to {high} pods of {each}m, moved each minute inside of it"
+        figures = (
+            Figure("day_least_millicores", least),
+            Figure("day_most_millicores", most),
+            Figure("pod_millicores", each),
+        )
+        return Candidate(self.name, change, "range-of-a-day", reason, figures)
+
+
+def leased(one: Observed, low: int, high: int, agent: str) -> Change:
+    """The range, leased for a day from when the workload was looked at. Raises StrategyBroken."""
+    values = {
+        "workload": str(one.workload.target),
+        "min_replicas": low,
+        "max_replicas": high,
+        "until": utc_text(one.at_ms + LEASE_S * 1000),
+        "floor": _floor(one),
+        "agent": agent,
+    }
+    moves = (Move("minReplicas", "min_replicas", None, low), Move("maxReplicas", "max_replicas", None, high))
+    return Change(SET_ENVELOPE, checked(SetEnvelopeArgs, values), moves)
+
+
+def _floor(one: Observed) -> int:
+    """What it goes back to: that of the lease before, for the numbers of now are the loop's; else those of now."""
+    before = written(one.workload.annotations)
+    if before is not None:
+        return before.floor
+    return max(1, one.autoscaler.minimum if one.autoscaler else one.workload.replicas)
+
+
+def _pods(millicores: int, each: int) -> int:
+    return max(1, -(-millicores * 100 // (each * TARGET_PERCENT)))
+
+
+def _day(one: Observed, percentile: float) -> int | None:
+    from forecasting.demand.same_hours import DAY, same_hours
+
+    return same_hours(one.cpu.values, DAY, percentile)

@@ -1,0 +1,71 @@
+"""`envelope`: a range for a day from what a day needs, leased to the agent that asks, with the floor from before."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agents.tuner.envelope import LEASE_S, EnvelopeRange
+from agents.tuner.strategy import Aim, Candidate, Floor, Observed
+from base.instants import utc_text
+from tests.agents.test_tuner_run import NOW, workload
+from tests.agents.test_tuner_sizing import HPA, owned, seen
+from tests.forecasting.test_twin_live import course
+from tools.arguments import SetEnvelopeArgs
+
+STRATEGY = EnvelopeRange(Aim(80, 20_000, "agent:night"))
+TEXT = "3..7 until 2030-01-01T00:00:00Z, then at least 3, for agent:night"
+
+
+def only(one: Observed) -> Candidate:
+    assert STRATEGY.consider(one) is None
+    ((found,),) = STRATEGY.propose([one])
+    return found
+
+
+def asked(one: Observed) -> SetEnvelopeArgs:
+    change = only(one).change
+    assert change is not None
+    assert change.action == "set_envelope"
+    assert isinstance(change.args, SetEnvelopeArgs)
+    return change.args
+
+
+def test_the_range_holds_what_a_day_needs_and_is_leased_for_a_day() -> None:
+    args = asked(seen(replicas=4))
+    needs = [value for value in course(8) if value is not None]
+    assert args.min_replicas is not None
+    assert args.max_replicas is not None
+    assert args.min_replicas <= -(-min(needs) * 100 // 85_000) + 1
+    assert args.max_replicas * 850 >= max(needs)
+    assert (args.until, args.agent, args.floor) == (utc_text(NOW + LEASE_S * 1000), "agent:night", 4)
+
+
+def test_with_an_hpa_it_goes_no_higher_than_its_maximum_and_the_floor_is_its_own() -> None:
+    tight = replace(owned(), autoscaler=replace(HPA, maximum=3))
+    assert asked(tight).max_replicas == 3
+    assert asked(owned()).floor == HPA.minimum
+
+
+def test_leased_again_it_keeps_the_floor_from_before() -> None:
+    moved = replace(workload("web", 7), annotations={"flyball.io/envelope": TEXT})
+    assert asked(seen(workload=moved)).floor == 3
+
+
+def test_live_events_make_room_above() -> None:
+    plain, busy = asked(seen()), asked(seen(events=(Floor("black-friday", 300),)))
+    assert (busy.max_replicas or 0) >= 3 * (plain.max_replicas or 0) - 3
+    assert busy.min_replicas == plain.min_replicas
+
+
+@pytest.mark.parametrize(("more", "why"), [
+    ({"values": course(5)}, "short-history"),
+    ({"workload": workload("web", owner="argocd")}, "owned-by-argocd"),
+])  # fmt: skip
+def test_a_guess_is_no_range(more: dict[str, Any], why: str) -> None:
+    assert STRATEGY.consider(seen(**more)) == why
+
+
+def test_the_reason_cites_its_figures() -> None:
+    found = only(seen())
+    assert all(str(figure.value) in found.reason for figure in found.figures)
