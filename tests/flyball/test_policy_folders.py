@@ -35,7 +35,7 @@ def test_a_document_of_the_same_name_takes_the_place_of_the_shipped_one(home: Pa
     assert "Agent/tuner takes the place of the shipped one" in done.out
     told = flyball(f"policy status --context sandbox --policies {folder} -o json").document
     assert [(one["from"], one["documents"]) for one in told["files"]] == [
-        ("shipped base", 5),
+        ("shipped base", 6),
         ("policies, from flag", 3),
     ]
     assert told["replaced"] == [{"document": "Agent/tuner", "by": f"{folder}/policy.yaml:5"}]
