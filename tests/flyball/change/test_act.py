@@ -176,7 +176,8 @@ def test_the_switch_stops_shows_and_lifts(flyball: Flyball) -> None:
 def test_an_agent_is_suspended_by_name(flyball: Flyball) -> None:
     assert flyball("agent suspend ops").code == Exit.DONE
     states = {a["name"]: a["state"] for a in flyball("agent list -o json").document["items"]}
-    assert states == {"ops": "suspended", "tuner": "active"}
+    assert {"ops", "tuner"} <= states.keys()
+    assert {name for name, state in states.items() if state != "active"} == {"ops"}
     assert flyball(f"{FIVE} --yes").code == Exit.DONE, "a person goes on"
 
 
