@@ -23,7 +23,7 @@ def test_status_shows_the_world(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_advance_lasts_between_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert flyball(tmp_path, "advance", "1d2h30m") == 0
+    assert flyball(tmp_path, "advance", "1d2h30m", "--still") == 0
     assert capsys.readouterr().out == "sandbox  advanced 1d2h30m: Tue 2026-03-03 16:30 UTC\n"
     assert flyball(tmp_path, "status", "-o", "json") == 0
     document = json.loads(capsys.readouterr().out)
