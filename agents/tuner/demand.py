@@ -44,8 +44,8 @@ def demand(cpu: Series, at_ms: int) -> Demand:
 def _within(cpu: Series, at_ms: int, window_s: int) -> list[int | None]:
     """The points of the last `window_s` seconds; a point ahead of `at_ms` is none."""
     step_ms, start_ms = cpu.span.step_s * 1_000, cpu.span.start_ms
-    times = (start_ms + i * step_ms for i in range(len(cpu.values)))
-    return [v for v, t in zip(cpu.values, times, strict=True) if at_ms - window_s * 1_000 <= t <= at_ms]
+    first = max(0, -((start_ms - at_ms + window_s * 1_000) // step_ms))
+    return [*cpu.values[first : max(first, (at_ms - start_ms) // step_ms + 1)]]
 
 
 def _covered(points: list[int | None], window_s: int) -> int:

@@ -22,6 +22,8 @@ def replay(history: History, fitted: Fitted) -> Floats:
 
 def _served(work: Floats, capacity: Floats) -> Floats:
     """What is not carried in a step is left for the next, at most one step's worth."""
+    if (capacity > 0).all() and not (work > capacity).any():  # nothing is ever left over
+        return np.asarray(work / capacity)
     said, left = np.full(len(work), np.nan), 0.0
     for t in range(len(work)):
         if not np.isfinite(work[t]):
