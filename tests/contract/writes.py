@@ -7,6 +7,7 @@ from tests.contract.harness import ClusterUnderTest, Hand, at_rest, made, resour
 from tests.contract.suite import case
 from tests.kit.manifests import APP, workload
 from tools.cluster_types import Patch, Precondition
+from tools.envelope_text import ANNOTATION, Written
 from tools.errors import DefiniteConflict, NeverHappened
 
 
@@ -45,6 +46,28 @@ async def scale__stale_version(c: ClusterUnderTest) -> None:
             await hand.scale(target, 4, seen=seen, mode=mode)
         assert conflict.value.http == 409
     assert (await c.reader.read(target)).replicas == 2
+
+
+@case
+async def envelope__is_shown_marked_and_taken_away(c: ClusterUnderTest) -> None:
+    """An annotation of the workload itself: nothing of its pods changes."""
+    target, hand = await made(c), Hand(c)
+    await at_rest(c, target)
+    seen, intent = await c.reader.read(target), hand.intent()
+    text = str(Written(2, 4, "2030-01-01T00:00:00Z", 2, "agent:tuner"))
+    after = await hand.write(target, _envelope(text), intent=intent)
+    assert (after.annotations[ANNOTATION], after.marked(intent)) == (text, True)
+    assert (after.replicas, after.containers, after.uid) == (seen.replicas, seen.containers, seen.uid)
+    assert (await c.reader.read(target)).annotations[ANNOTATION] == text
+    await at_rest(c, target)
+    gone = await hand.write(target, _envelope(None))
+    assert ANNOTATION not in gone.annotations
+    assert ANNOTATION not in (await c.reader.read(target)).annotations
+    assert not gone.marked(intent)
+
+
+def _envelope(text: str | None) -> Patch:
+    return Patch("", {"metadata": {"annotations": {ANNOTATION: text}}})
 
 
 @case
