@@ -38,8 +38,8 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Deeds:
-    """`refused` by what refused it, `asked`: how many changes a person had to agree to, `left` alone by why-code (the
-    newest word on each workload counts), `touched` the keys of all workloads that were looked at or changed."""
+    """`refused` by what refused it, `asked`: how many changes or plans a person had to agree to, `left` alone by
+    why-code (the newest word on each workload counts), `touched` the keys of all that was looked at or changed."""
 
     changes: tuple[Deed, ...] = ()
     runs: int = 0
@@ -69,7 +69,7 @@ async def deeds(app: "App", since_ms: int) -> Deeds:
         changes=changes,
         runs=len({e.record.run_id for e in weighed}),
         refused=dict(Counter(said for record in decided if (said := _refusal(record))).most_common()),
-        asked=len({record.request_id for record in decided if _asks(record)}),
+        asked=len({_question(e.record) for e in await found(_ASKING) if _asks(e.record)}),
         left=left,
         touched=tuple(
             sorted(
@@ -132,9 +132,19 @@ def _by_agent(record: "Record") -> bool:
     return record.actor.type == "agent" and parent_of(record, "undoes") is None
 
 
+_ASKING: "tuple[Kind, ...]" = ("plan.step", "approval.requested")
+
+
 def _asks(record: "Record") -> bool:
-    decision = record.decision
-    return record.mode == "live" and decision is not None and decision.verdict == "needs_approval"
+    if record.kind == "plan.step" and (
+        record.decision is None or record.decision.verdict != "needs_approval"
+    ):
+        return False
+    return record.actor.type == "agent"
+
+
+def _question(record: "Record") -> str:
+    return record.request_id or record.id
 
 
 def _refusal(record: "Record") -> str:

@@ -69,7 +69,7 @@ def _head(found: "Report") -> list[str]:
     refused = sum(deeds.refused.values())
     return [
         f"{found.place}  tuning report  {_day(found.since_ms)} to {_day(found.until_ms)}",
-        f"{deeds.runs} runs; {_counted(len(deeds.changes), 'change')} by {_counted(agents, 'agent')}"
+        f"{_counted(deeds.runs, 'run')}; {_counted(len(deeds.changes), 'change')} by {_counted(agents, 'agent')}"
         + (f": {verdicts}" if verdicts else "")
         + f"; {refused} refused; {deeds.asked} asked a person",
     ]
