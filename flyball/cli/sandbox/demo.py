@@ -6,28 +6,20 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flyball.cli.kit.output import note, say, tone
-from flyball.exits import Exit, Stop
+from flyball.cli.kit.output import note, say
+from flyball.cli.sandbox.demo_night import NIGHT
+from flyball.cli.sandbox.demo_steps import Step, presenter
+from flyball.exits import Exit
 
 app = typer.Typer(help="Show everything in a sandbox of its own. Example: flyball demo --fast")
 PAUSE_S = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One screen: a title, what is run, and the exit code that it must end with."""
-
-    title: str
-    words: Sequence[str]
-    code: Exit = Exit.DONE
 
 
 ACT = ("act", "scale", "deploy/web", "--yes", "--replicas")
@@ -56,7 +48,7 @@ THEN = (
 )
 NEXT = """three things to try next
   flyball act scale deploy/web --replicas 8      one governed action by hand, in your own sandbox
-  flyball policy explain --help                  why something is allowed or not
+  flyball sandbox advance 14d                    two weeks of nights in your own; then: flyball tune report
   flyball chat                                   talk to the ops agent (it says how to connect a model)"""
 
 
@@ -70,11 +62,12 @@ def demo(
     with _folder() as folder:
         _play(folder, wait)
     say(NEXT)
-    note(f"demo: {time.monotonic() - begun:.1f} s, of it {wait * (len(FIRST) + len(THEN) + 2):.0f} s waiting")
+    steps = len(FIRST) + len(THEN) + len(NIGHT) + 2
+    note(f"demo: {time.monotonic() - begun:.1f} s, of it {wait * steps:.0f} s waiting")
 
 
 def _play(folder: Path, wait: float) -> None:
-    run = _presenter(folder / "state", wait)
+    run = presenter(folder / "state", wait)
     for step in FIRST:
         run(step)
     run(
@@ -89,28 +82,12 @@ def _play(folder: Path, wait: float) -> None:
     shutil.copytree(folder / "state", copy)
     changed = tamper(copy / "sandbox" / "audit.db")
     note(f"(a copy of the log, with record {changed} edited by an attacker who owns the disk)")
-    _presenter(copy, wait)(
+    presenter(copy, wait)(
         Step("Tampering: found, with the record's number", ("audit", "verify"), Exit.TAMPERED)
     )
-
-
-def _presenter(state: Path, wait: float) -> Callable[[Step], None]:
-    from flyball.cli.main import main
-
-    common = ("--context", "sandbox", "--state", str(state))
-
-    def run(step: Step) -> None:
-        say(tone(f"\n== {step.title}", "good"))
-        say(tone(f"$ flyball {' '.join(step.words)}", "dim"))
-        sys.stdout.flush()
-        code = main([*step.words, *common])
-        sys.stdout.flush()
-        if code != step.code:
-            note(f"demo: expected exit {int(step.code)}, got {code}")
-            raise Stop(Exit.FAILED)
-        time.sleep(wait)
-
-    return run
+    unattended = presenter(folder / "night", wait)
+    for step in NIGHT:
+        unattended(step)
 
 
 def _handle(state: Path) -> str:
