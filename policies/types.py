@@ -301,6 +301,10 @@ class Leased:
     ended: str = ""
     votes: tuple[Approval, ...] = ()
 
+    def over(self, now_ms: int) -> bool:
+        """Whether nothing may move in it any more: all that is left is to put its floor back."""
+        return bool(self.ended) or now_ms >= self.until_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:

@@ -3,7 +3,8 @@
 Policy says it, and the log may say less: of an agent that was demoted, or is not promoted yet; one that is retired
 acts no more.
 
-A rollback within its deadline goes by policy alone: whoever made it worse puts it back, demoted or retired meanwhile.
+A rollback within its deadline, and the floor of an envelope that is over, go by policy alone: whoever made it worse,
+or moved it, puts it back, demoted or retired meanwhile.
 """
 
 from policies.agent_levels import level_of
@@ -66,5 +67,9 @@ def _level(ask: ScreenInput, agent: str) -> Autonomy:
 
 
 def _puts_back(ask: ScreenInput) -> bool:
-    """Before the read the request's own word is taken; after it, what the path has found true."""
-    return ask.situation.rollback if isinstance(ask, DecisionInput) else ask.request.undoes is not None
+    """Before the read the request's own word is taken; after it, what the path has found true. Of an envelope that is
+    over, its guard lets nothing through but the floor, once."""
+    if not isinstance(ask, DecisionInput):
+        return ask.request.undoes is not None or ask.request.under is not None
+    leased = ask.situation.leased
+    return ask.situation.rollback or (leased is not None and leased.over(ask.now_ms))

@@ -56,7 +56,7 @@ def _under(case: DecisionInput) -> Refusal | None:
     if move is None or move.dimension not in MOVED or move.before is None or move.after is None:
         return Refusal("envelope", None, f"{case.request.action} is no move inside an envelope")
     case.covered = leased.votes
-    if leased.ended or case.now_ms >= leased.until_ms:
+    if leased.over(case.now_ms):
         return _put_back(case, leased, move, key)
     return _move(case, leased, move)
 

@@ -22,6 +22,7 @@ from tests.kit.policies import (
     decide,
     policy,
     rule,
+    screen,
     seen,
     text,
     vote,
@@ -190,6 +191,17 @@ def test_the_floor_is_put_back_once_and_closes_the_envelope() -> None:
         Claim("equals", key, 77),
         Claim("set", key, 0),
     ]
+
+
+@pytest.mark.parametrize("said", [{"level/agent:ops": 1}, {"level/agent:ops": 2}, {"retired/agent:ops": 1}])
+def test_who_was_demoted_or_retired_puts_the_floor_back_and_moves_no_more(said: dict[str, int]) -> None:
+    request = ask("agent:ops", 4, under="intent-1")
+    assert screen(in_force(leasing(), rule()), request, said).verdict == "allow"
+    back = moving(4, held(request, until_ms=NOW), before=3, spent=said)
+    assert back.verdict == "allow", back.detail
+    assert moving(5, held(request, until_ms=NOW), before=3, spent=said).stage == "envelope"
+    assert moving(5, held(request), spent=said).stage == "autonomy"
+    assert moving(4, None, before=3, spent=said).stage == "autonomy"
 
 
 def test_the_moves_of_an_hour_are_counted_and_there_is_room_again_later() -> None:

@@ -2,7 +2,7 @@
 
 the envelope                 the pass
 is in force                  moves inside of it, under it, as the agent
-is over, ended, orphaned     puts its floor back once, also after a restart
+is over, ended, orphaned     puts its floor back once, also after a restart, and for an agent that is retired
 is of another object         leaves it alone
 the agent is stopped         asks for nothing
 the metrics are gone         moves nothing
@@ -25,6 +25,7 @@ from tools.actions import registry
 from tools.path.journal import parent_of
 from tools.path.kill_switch import throw
 from tools.path.outcome import Applied
+from tools.path.promotion import retire
 from tools.path.requests import build
 from tools.path.tuning_pause import turn
 
@@ -126,7 +127,7 @@ def test_while_nothing_is_leased_nothing_is_recorded(tmp_path: Path) -> None:
     within(tmp_path, work)
 
 
-@pytest.mark.parametrize("how", ["time", "end", "annotation"])
+@pytest.mark.parametrize("how", ["time", "end", "annotation", "retired"])
 def test_what_is_over_is_put_back_once_also_by_another_process(tmp_path: Path, how: str) -> None:
     async def work(app: App, duty: LoopDuty) -> None:
         await leased(app, low=2, high=3)
@@ -136,8 +137,11 @@ def test_what_is_over_is_put_back_once_also_by_another_process(tmp_path: Path, h
             pass_time(app, 3600)
         elif how == "end":
             assert isinstance(await app.executor.execute(lease(app, None, None)), Applied)
-        else:
+        elif how == "annotation":
             annotate(app, None)
+        else:
+            await retire(app.context, "agent:ops", app.identity.by_hand(), "")
+            pass_time(app, 3600)
         again = LoopDuty(app)
         assert code((await passes(app, again))[-1]) == "put-back"
         assert (await replicas(app), await stands(app)) == (4, 0)
