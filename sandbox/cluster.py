@@ -90,12 +90,12 @@ class SimulatedCluster:
         key = key_for(target)
         with self._asking(key), self.world.store.read() as txn:
             _found(txn, key)
-            return [objects.pod(p) for p in pods_of(txn, key)]
+            return _parsed_pods(txn, key)
 
     async def pods_of(self, targets: Sequence[Target]) -> dict[str, list[Pod]]:
         keys = {target.key: key_for(target) for target in targets}
         with self._asking(Key("pod", "", "")), self.world.store.read() as txn:
-            return {name: [objects.pod(p) for p in pods_of(txn, key)] for name, key in keys.items()}
+            return {name: _parsed_pods(txn, key) for name, key in keys.items()}
 
     async def events(self, target: Target) -> list[ApiEvent]:
         key = key_for(target)
@@ -167,6 +167,18 @@ class SimulatedCluster:
             raise ClusterUnavailable(
                 str(error), where=where, hint="flyball sandbox status", code="Unavailable"
             ) from error
+
+
+def _parsed_pods(txn: Transaction, workload: Key) -> list[Pod]:
+    """A workload's own pods; parsed again where any pod was written."""
+    known = txn.derived("parsed pods", "pod", _no_pods)
+    if workload not in known:
+        known[workload] = [objects.pod(one) for one in pods_of(txn, workload)]
+    return list(known[workload])
+
+
+def _no_pods(_: list[Json]) -> dict[Key, list[Pod]]:
+    return {}
 
 
 def _controller(txn: Transaction, meta: Json, *, named: bool) -> str | None:

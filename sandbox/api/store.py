@@ -109,12 +109,12 @@ class Transaction:
         """How often objects of that kind were put or deleted: what was derived from them holds until it moves."""
         return self._objects.changes.get(kind, 0)
 
-    def derived(self, kind: str, make: Callable[[list[Json]], T]) -> T:
-        """What `make` makes of all objects of a kind, once for as long as none of them is put or deleted; one such
-        thing a kind."""
-        changes, found = self.changes(kind), self._derived.get(kind)
+    def derived(self, name: str, kind: str, make: Callable[[list[Json]], T]) -> T:
+        """What `make` makes of all objects of a kind, under a name of its own, once for as long as none of them is
+        put or deleted."""
+        changes, found = self.changes(kind), self._derived.get(name)
         if found is None or found[0] != changes:
-            found = self._derived[kind] = (changes, make(self.all(kind)))
+            found = self._derived[name] = (changes, make(self.all(kind)))
         made: T = found[1]
         return made
 

@@ -92,7 +92,7 @@ class Load:
 
 def load_of(txn: Transaction, key: Key) -> Load:
     """The Load aimed at a workload; without one it idles. Raises SandboxError where it cannot be read."""
-    return txn.derived("load", _Loads).of(key)
+    return txn.derived("loads", "load", _Loads).of(key)
 
 
 class _Loads:

@@ -55,7 +55,7 @@ class PodState:
 
 def states_of(txn: Transaction, workload: Key) -> tuple[PodState, ...]:
     """A workload's own pods, in name order; read again where any pod was written."""
-    known = txn.derived("pod", _no_states)
+    known = txn.derived("pod states", "pod", _no_states)
     if workload not in known:
         known[workload] = tuple(state_of(pod) for pod in txn.pods_of(workload))
     return known[workload]
