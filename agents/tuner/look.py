@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from agents.tuner.demand import STEP_S
 from agents.tuner.ports import Knowledge, Observer
@@ -11,12 +12,13 @@ from agents.tuner.strategy import Known, Observed, Reads
 from audit.errors import RecordInvalid
 from policies.types import Target
 from tools.cluster_types import Autoscaler, Pod, Workload
-from tools.errors import MetricsUnavailable, ToolError
+from tools.errors import NeverHappened, ToolError
 from tools.metrics.types import Metric, Series
 
 TWIN_S = 172_800
 """So far back the twin looks at ready pods and requests."""
 _NOTHING = Known()
+_HIDDEN = "its pods may not be read"
 
 FleetSeries = Mapping[Metric, Mapping[Target, Series]]
 
@@ -48,20 +50,30 @@ class Looker:
     async def look(self, workloads: Sequence[Workload], at_ms: int) -> list[Observed | Proposal]:
         """Each as it is to be proposed on, or why nothing is, in their order. Raises MetricsUnavailable where the
         configured source cannot be asked; other trouble with one workload is that one's alone."""
-        looked = [await self._alone(workload) for workload in workloads]
+        whys = {workload.target: skip_reason(workload) for workload in workloads}
+        pods = await self._pods([w for w in workloads if not whys[w.target]])
+        looked = [await self._alone(w, whys[w.target], pods.get(w.target, _HIDDEN)) for w in workloads]
         open_ = [one.workload for one in looked if isinstance(one, _Found)]
         series = {metric: await self._series(open_, metric) for metric in self._metrics()}
         known = await self.knowledge.about(open_, at_ms) if open_ else {}
         return [one if isinstance(one, Proposal) else _observed(one, series, known, at_ms) for one in looked]
 
-    async def _alone(self, workload: Workload) -> _Found | Proposal:
-        if why := skip_reason(workload):
-            return skipped(workload, why)
+    async def _pods(self, workloads: Sequence[Workload]) -> dict[Target, list[Pod] | str]:
+        """By workload, or why those of its namespace cannot be read. Raises ClusterUnavailable."""
+        found: dict[Target, list[Pod] | str] = {}
+        for _, group in groupby(workloads, key=lambda w: w.target.namespace):
+            these = [*group]
+            try:
+                found |= await self.observer.fleet_pods(these)
+            except (NeverHappened, RecordInvalid) as e:
+                found |= dict.fromkeys((w.target for w in these), e.what)
+        return found
+
+    async def _alone(self, workload: Workload, why: str | None, pods: list[Pod] | str) -> _Found | Proposal:
+        if why or isinstance(pods, str):
+            return skipped(workload, why or "unreadable", "" if why else str(pods))
         try:
-            pods = await self.observer.pods(workload.target)
             hpa = await self.observer.autoscaler(workload.target) if scaled_by_hpa(workload) else None
-        except MetricsUnavailable:
-            raise
         except (ToolError, RecordInvalid) as e:
             return skipped(workload, "unreadable", e.what)
         return _Found(workload, pods, hpa)

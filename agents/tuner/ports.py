@@ -19,8 +19,8 @@ class Observer(Protocol):
     async def workloads(self, namespace: str) -> list[Workload]:
         """The workloads of `namespace` that the pass may see."""
 
-    async def pods(self, target: Target) -> list[Pod]:
-        """The pods of `target`."""
+    async def fleet_pods(self, workloads: Sequence[Workload]) -> Mapping[Target, list[Pod]]:
+        """The pods of each workload that may be described."""
 
     async def autoscaler(self, target: Target) -> Autoscaler | None:
         """The HPA that is aimed at it, if there is one."""

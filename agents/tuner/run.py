@@ -31,6 +31,10 @@ from tools.toolbox.port import Answer, Card, Recorder, Toolbox, TypedCall, Weigh
 FIRST_CHANGE, NOTHING = FirstChange(), Nothing()
 
 
+BATCH = 256
+"""Workloads that are looked at and weighed together: the past of ten thousand would not fit into memory."""
+
+
 class TunerPass:
     """Proposes what the choice among the strategies' candidates comes to, or the nearest that the gate says it would
     allow. A refusal is reported, not bargained with."""
@@ -79,7 +83,9 @@ class TunerPass:
     async def _rows(self, run_id: str, remit: Remit) -> tuple[Row, ...]:
         listed = [w for name in remit.namespaces for w in await self._observer.workloads(name)]
         found = sorted(filter(remit.selects, listed), key=lambda w: w.target.path)
-        plan = self._chosen(await self._looker.look(found, self._now_ms()))
+        plan = list[Proposal]()
+        for start in range(0, len(found), BATCH):
+            plan += self._chosen(await self._looker.look(found[start : start + BATCH], self._now_ms()))
         inside, taken = list[Proposal](), defaultdict[str | None, Counter[str]](Counter)
         for proposal, workload in zip(plan, found, strict=True):
             of_namespace = taken[workload.target.namespace]

@@ -77,11 +77,12 @@ class FakeObserver:
             raise error
         return self.found
 
-    async def pods(self, target: Target) -> list[Pod]:
-        self.asked.append(target.name)
-        if error := self.broken.get(target.name):
+    async def fleet_pods(self, workloads: Sequence[Workload]) -> dict[Target, list[Pod]]:
+        if error := self.broken.get("pods"):
             raise error
-        return [pod(i) for i in range(len(self.load[target.name]))]
+        named = [w.target for w in workloads if w.target.name not in self.broken]
+        self.asked += [target.name for target in named]
+        return {target: [pod(i) for i in range(len(self.load[target.name]))] for target in named}
 
     async def autoscaler(self, target: Target) -> Autoscaler | None:
         return Autoscaler(target.name, 2, 10, 4, 4, 60, 80, able=True, active=True, limited=False, reasons=())
@@ -305,16 +306,36 @@ def test_what_an_hpa_scales_is_not_scaled_by_the_formula() -> None:
     assert not box.calls
 
 
-def test_trouble_with_one_workload_is_its_own() -> None:
-    broken = {"a": ClusterUnavailable("metrics.k8s.io is not served"), "b": NeverHappened("403")}
-    load = {"a": [1], "b": [1], "web": [1_200] * 4}
-    found, _, _ = tuned(FakeObserver(load, [workload("a"), workload("b"), workload("web")], broken))
+def test_whose_pods_may_not_be_read_is_not_proposed_on() -> None:
+    observer = FakeObserver(
+        {"web": [1_200] * 4}, [workload("a"), workload("web")], {"a": NeverHappened("403")}
+    )
+    found, _, _ = tuned(observer)
     assert [(r.proposal.why, r.status) for r in found.rows] == [
-        ("unreadable", "skipped"),
         ("unreadable", "skipped"),
         ("cpu-above-target", "simulated"),
     ]
-    assert found.rows[0].proposal.reason == "metrics.k8s.io is not served"
+
+
+def test_a_namespace_whose_pods_the_cluster_keeps_back_is_told_so() -> None:
+    observer = FakeObserver({"web": [1]}, [workload("web")], {"pods": NeverHappened("pods is forbidden")})
+    found, _, _ = tuned(observer)
+    assert [(r.proposal.why, r.proposal.reason) for r in found.rows] == [("unreadable", "pods is forbidden")]
+
+
+def test_a_cluster_that_is_away_ends_the_pass() -> None:
+    observer = FakeObserver({"web": [1]}, [workload("web")], {"pods": ClusterUnavailable("away")})
+    with pytest.raises(ClusterUnavailable):
+        tuned(observer)
+
+
+def test_a_large_fleet_is_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.tuner.run.BATCH", 2)
+    names = [f"w{i}" for i in range(5)]
+    observer = FakeObserver({name: [1_200] * 4 for name in names}, [workload(name) for name in names])
+    found, _, _ = tuned(observer)
+    assert [r.proposal.target.name for r in found.rows] == names
+    assert {r.proposal.why for r in found.rows} == {"cpu-above-target"}
 
 
 def test_whose_figures_may_not_be_read_is_not_proposed_on() -> None:

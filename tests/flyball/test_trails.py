@@ -122,6 +122,7 @@ def test_a_tuning_pass(flag: str, tmp_path: Path, cli: Callable[..., list[dict[s
     begun = [r for r in ours if r["kind"] == "run.started"]
     assert begun[0]["args"] == {
         "namespaces": ["shop"], "strategies": {"hpa-formula": "3"}, "choice": "first-change", "cpu_percent": 80,
+        "agent": "agent:tuner",
         "risk_ppm": 20_000,
     }  # fmt: skip
     assert len(begun) == (2 if flag == "--yes" else 1), "the application of a plan is a run of the person's"

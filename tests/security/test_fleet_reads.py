@@ -74,3 +74,25 @@ def test_a_source_that_is_away_is_recorded_and_told(tmp_path: Path, monkeypatch:
             assert newest.record.observation == {"error": "MetricsUnavailable", "code": ""}
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [allow("all", ["read"]), deny("no", ["describe_workload"], target(names=["web"]))],
+        [allow("all", ["read"]), deny("no", ["describe_workload"], target(labels={"app": "web"}))],
+    ],
+    ids=["by name", "by label"],
+)
+def test_pods_of_what_may_not_be_described_are_not_among_them(
+    rules: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    async def run() -> None:
+        async with installation(tmp_path, write_policy(tmp_path / "p", [LOCAL, OPS, *rules])) as app:
+            everything = await app.context.reader.list_workloads("shop")
+            found = await app.toolbox.reads(app.agent("agent:ops")).fleet_pods(everything)
+            assert WEB not in found
+            search = next(w for w in everything if w.target.name == "search")
+            assert len(found[search.target]) == search.replicas
+
+    asyncio.run(run())

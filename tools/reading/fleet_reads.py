@@ -1,5 +1,5 @@
-"""Figures of many workloads as one governed read: each workload is judged as if its figures were read alone, all are
-asked for together, and one record a namespace holds the digest of what was released.
+"""Figures and pods of many workloads as one governed read: each workload is judged as if they were read alone, all
+are asked for together, and one record a namespace holds the digest of what was released.
 
 The workloads are those that the same principal has just listed: by their labels of then they are judged.
 """
@@ -12,11 +12,12 @@ from typing import TypeVar
 
 from policies.types import Request, Target
 from tools.cluster.names import namespace_target
-from tools.cluster_types import Workload
+from tools.cluster_types import Pod, Workload
 from tools.errors import MetricsUnavailable
 from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
 from tools.reading.screening import Screening
 
+METRICS, DESCRIBE = "read_metrics", "describe_workload"
 T = TypeVar("T", Series, Number)
 _GAP = -1
 """What stands for a missing point among the bytes of a digest: no figure is negative."""
@@ -49,11 +50,27 @@ class FleetReads:
         await self._record(workloads, found, metric, _numbers_digest, {})
         return found
 
+    async def pods(self, workloads: Sequence[Workload]) -> dict[Target, list[Pod]]:
+        """The pods of each workload that may be described; of one that is gone, none. Raises ClusterUnavailable and
+        NeverHappened."""
+        shown = [w.target for w in workloads if await self._may(w, DESCRIBE)]
+        request = [self._of(name, DESCRIBE) for name, _ in _namespaces(shown)]
+        if not request:
+            return {}
+        listed = await self._screening.fetched(request[0], self._c.reader.pods_of(shown))
+        found = {target: listed.get(target.key, []) for target in shown}
+        told: list[tuple[Request, dict[str, object]]] = []
+        for name, targets in _namespaces(shown):
+            count = sum(len(found[target]) for target in targets)
+            told.append((self._of(name, DESCRIBE), {"pods": count, "shown": len(targets)}))
+        await self._screening.record_all(told)
+        return found
+
     async def _shown(self, workloads: Sequence[Workload]) -> list[Target]:
         return [workload.target for workload in workloads if await self._may(workload)]
 
-    async def _may(self, workload: Workload) -> bool:
-        request = self._request(workload.target)
+    async def _may(self, workload: Workload, action: str = METRICS) -> bool:
+        request = self._screening.request(action, workload.target)
         gate = await self._c.gate()
         return await self._c.screened(gate, request) is None and await self._screening.may(request, workload)
 
@@ -82,11 +99,8 @@ class FleetReads:
             told.append((self._of(namespace), seen))
         await self._screening.record_all(told)
 
-    def _of(self, namespace: str) -> Request:
-        return self._request(namespace_target(self._c.cluster.name, namespace))
-
-    def _request(self, target: Target) -> Request:
-        return self._screening.request("read_metrics", target)
+    def _of(self, namespace: str, action: str = METRICS) -> Request:
+        return self._screening.request(action, namespace_target(self._c.cluster.name, namespace))
 
 
 def _namespaces(targets: Sequence[Target]) -> list[tuple[str, list[Target]]]:

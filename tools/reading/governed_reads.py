@@ -197,6 +197,10 @@ class GovernedReads:
         those whose figures may not be read. Raises MetricsUnavailable."""
         return await FleetReads(self._screening, self._metrics).series(workloads, metric, span_s, step_s)
 
+    async def fleet_pods(self, workloads: Sequence[Workload]) -> dict[Target, list[Pod]]:
+        """`pods` of many workloads, likewise: one list a namespace. Raises ClusterUnavailable and NeverHappened."""
+        return await FleetReads(self._screening, self._metrics).pods(workloads)
+
     async def fleet_latest(self, workloads: Sequence[Workload], metric: Metric) -> dict[Target, Number]:
         """`metric` of many workloads, likewise. Raises MetricsUnavailable."""
         return await FleetReads(self._screening, self._metrics).latest(workloads, metric)
