@@ -34,7 +34,7 @@ async def open_chat(app: "App", endpoint: "Endpoint", mode: Mode) -> "AsyncItera
             where=str(app.place),
             namespace=app.place.namespace,
             mode=mode,
-            budget=await _budget(app),
+            budget=await budget_of(app, OPS),
             clock=app.context.clock,
         ) as ops:
             yield ops
@@ -51,12 +51,12 @@ async def read_untrusted(app: "App", thread: str) -> bool:
     return bool((await app.log.values((key,)))[key])
 
 
-async def _budget(app: "App") -> "Budget":
+async def budget_of(app: "App", name: AgentName) -> "Budget":
     """The budget of a turn by the settings, narrowed by what policy gives the agent. Raises UsageError."""
     from agents.ops.budget import MOST_OUTPUT, Budget
 
     budget = Budget(output_tokens=app.settings.whole("model_output_tokens", 100, MOST_OUTPUT))
-    agent = (await app.context.gate()).snapshot.agents.get(OPS)
+    agent = (await app.context.gate()).snapshot.agents.get(name)
     if agent is None:
         return budget
     limits = agent.spec.budgets

@@ -115,6 +115,7 @@ def told(tuned: Tuned) -> str:
 async def _pass_of(app: "App", run: "AgentRun", who: "Principal", run_id: str) -> "Pass":
     from agents.tuner.least_cost import LeastCost
     from agents.tuner.run import TunerPass
+    from flyball.tuning_advice import adviser
     from flyball.tuning_knowledge import LoggedKnowledge
 
     tuner = TunerPass(
@@ -126,6 +127,7 @@ async def _pass_of(app: "App", run: "AgentRun", who: "Principal", run_id: str) -
         clock=app.context.clock,
         choice=LeastCost(run.aim.risk_ppm),
         knowledge=LoggedKnowledge(app),
+        adviser=await adviser(app, run.document.principal),
     )
     return await tuner.run(run_id, await run.remit(app))
 

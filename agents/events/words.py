@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from agents.errors import AgentError
-from agents.models.types import Message, RawCall
+from agents.models.types import Message, RawCall, message
 from agents.prompts import load
 from tools.arguments import Args
 
@@ -50,7 +50,7 @@ class NotUnderstood(AgentError):
 
 def conversation(words: str, now: str) -> list[Message]:
     """What is sent: the instructions with the present time, and the person's words."""
-    return [_message("system", load("event", now=now)), _message("user", words)]
+    return [message("system", load("event", now=now)), message("user", words)]
 
 
 def the_call(calls: Sequence[RawCall]) -> RawCall:
@@ -61,13 +61,3 @@ def the_call(calls: Sequence[RawCall]) -> RawCall:
 
 
 HINT = "say it otherwise, or give --to, --at-least and a name yourself: flyball event add --help"
-
-
-def _message(role: str, text: str) -> Message:
-    return {
-        "id": role,
-        "role": "system" if role == "system" else "user",
-        "text": text,
-        "calls": [],
-        "answers": "",
-    }

@@ -27,6 +27,11 @@ class Message(TypedDict):
     answers: str
 
 
+def message(role: Literal["system", "user"], text: str) -> Message:
+    """A message of a conversation of one call; its role is its id."""
+    return {"id": role, "role": role, "text": text, "calls": [], "answers": ""}
+
+
 @dataclass(frozen=True, slots=True)
 class RawCall:
     """A tool call as the model wrote it: nothing of it is checked."""

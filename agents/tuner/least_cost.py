@@ -47,7 +47,12 @@ class LeastCost:
             w if w is keep else replace(w, why_not=self._against(one, w, keep, known)) for w in weighed
         ]
         best = _needed(weighed, self._best(weighed, keep), keep)
-        return _proposal(one, best, keep, weighed, seen)
+        found = _proposal(one, best, keep, weighed, seen)
+        if found.hold or best is keep or _is_memory(best):
+            return found
+        cheapest = [replace(w, why_not="near-tie") if w is best else w for w in weighed]
+        each = [_proposal(one, w, keep, cheapest, seen) for w in self._near(weighed, best, keep)]
+        return replace(found, ties=tuple(tie for tie in each if not tie.hold))
 
     def _against(self, one: Observed, w: Weighed, keep: Weighed, known_ppm: int) -> str:
         """Why it cannot be taken at all; empty: it can."""
@@ -70,8 +75,16 @@ class LeastCost:
             least = min(open_, key=lambda w: (*_violates(w), *_rank(w)), default=keep)
             better = least if _violates(least) < _violates(keep) else keep
             return min(safe, key=_rank, default=better)
-        worth = keep.cost_mch - keep.cost_mch * WORTH_PPM // 1_000_000
-        return min((w for w in safe if (w.cost_mch or 0) < worth), key=_rank, default=keep)
+        return min((w for w in safe if (w.cost_mch or 0) < _worth(keep)), key=_rank, default=keep)
+
+    def _near(self, weighed: Sequence[Weighed], best: Weighed, keep: Weighed) -> list[Weighed]:
+        """As good as the best: within the risk, of no lower score, and dearer by less than is worth a change."""
+        most = (best.cost_mch or 0) * (1_000_000 + WORTH_PPM) // 1_000_000
+        if (keep.risk_ppm or 0) <= self.risk_ppm:
+            most = min(most, _worth(keep) - 1)
+        open_ = [w for w in weighed if w not in (best, keep) and not w.why_not and not _is_memory(w)]
+        safe = [w for w in open_ if (w.risk_ppm or 0) <= self.risk_ppm and w.score >= best.score]
+        return [w for w in safe if (w.cost_mch or 0) <= most]
 
 
 def _needed(weighed: Sequence[Weighed], best: Weighed, keep: Weighed) -> Weighed:
@@ -80,6 +93,12 @@ def _needed(weighed: Sequence[Weighed], best: Weighed, keep: Weighed) -> Weighed
     memory = next((w for w in weighed if not w.why_not and _is_memory(w)), None)
     saves = best is keep or (best.cost_mch or 0) < (keep.cost_mch or 0)
     return memory if memory is not None and saves else best
+
+
+def _worth(keep: Weighed) -> int:
+    """What a change must cost less than, where it only saves."""
+    cost = keep.cost_mch or 0
+    return cost - cost * WORTH_PPM // 1_000_000
 
 
 def _is_memory(w: Weighed) -> bool:

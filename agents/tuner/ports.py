@@ -1,10 +1,11 @@
-"""What a tuning pass needs beside the toolbox: governed reads."""
+"""What a tuning pass needs beside the toolbox: governed reads, what is known, and advice."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from agents.tuner.proposal import Proposal
 from agents.tuner.strategy import Known
-from policies.types import Target
+from policies.types import Principal, Target
 from tools.cluster_types import Autoscaler, Pod, Restraints, Workload
 from tools.metrics.types import Metric, Series
 
@@ -48,3 +49,19 @@ class Nothing:
     async def about(self, workloads: Sequence[Workload], at_ms: int) -> Mapping[Target, Known]:  # noqa: ARG002
         """See Knowledge."""
         return {}
+
+
+class Adviser(Protocol):
+    """Who may choose among ties, and explain; what it may not do is choose anything else."""
+
+    async def advised(self, who: Principal, run_id: str, found: Sequence[Proposal]) -> list[Proposal]:
+        """Each as it is or as one of its ties, in their order; the same ones where there is no advice to be had.
+        Raises LogUnavailable."""
+
+
+class Alone:
+    """Gives no advice: the choice stands."""
+
+    async def advised(self, who: Principal, run_id: str, found: Sequence[Proposal]) -> list[Proposal]:  # noqa: ARG002
+        """See Adviser."""
+        return list(found)

@@ -24,13 +24,24 @@ class Weighed:
 
 
 @dataclass(frozen=True, slots=True)
+class Advice:
+    """What a model made of a proposal: its explanation, every number of which is a figure that it was given.
+    `chose`: it took this one in the place of the cheapest."""
+
+    model: str
+    text: str
+    chose: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """`now` is the replicas that it has; `change` is None where nothing is asked for. `why` is a short code, `reason`
     the sentence that goes into the record. `strategy` is empty where none was asked.
 
     `first` is what the choice came to, where something else is asked for it: the nearest that is allowed; `notes` are
     what a person should know of the change besides. `hold` says why it is shown only, whatever policy lets the agent
-    do; `alternatives` are all candidates as they were weighed, `expects` the effect in whole numbers.
+    do; `alternatives` are all candidates as they were weighed, `expects` the effect in whole numbers. `ties` are the
+    proposals that are as good as this one: a model may take one of them in its place. `advice` is what one said.
     """
 
     target: Target
@@ -45,6 +56,8 @@ class Proposal:
     hold: str = ""
     alternatives: tuple[Weighed, ...] = ()
     expects: Mapping[str, int] | None = None
+    ties: tuple["Proposal", ...] = ()
+    advice: Advice | None = None
 
     @property
     def wanted(self) -> Change | None:

@@ -12,7 +12,7 @@ from agents.tuner.aim import aimed
 from agents.tuner.asking import Asked, ask
 from agents.tuner.choice import Choice, FirstChange
 from agents.tuner.look import Looker, joined
-from agents.tuner.ports import Knowledge, Nothing, Observer
+from agents.tuner.ports import Adviser, Alone, Knowledge, Nothing, Observer
 from agents.tuner.proposal import Proposal, skipped
 from agents.tuner.remit import Remit
 from agents.tuner.restraints import noted, restrained, takes
@@ -28,7 +28,7 @@ from tools.cluster_types import Workload
 from tools.errors import ToolError
 from tools.toolbox.port import Answer, Card, Recorder, Toolbox, TypedCall, Weighing
 
-FIRST_CHANGE, NOTHING = FirstChange(), Nothing()
+FIRST_CHANGE, NOTHING, ALONE = FirstChange(), Nothing(), Alone()
 
 
 BATCH = 256
@@ -50,9 +50,10 @@ class TunerPass:
         clock: Clock,
         choice: Choice = FIRST_CHANGE,
         knowledge: Knowledge = NOTHING,
+        adviser: Adviser = ALONE,
     ) -> None:
         self._toolbox, self._recorder, self._observer = toolbox, recorder, observer
-        self._strategies, self._choice = strategies, choice
+        self._strategies, self._choice, self._adviser = strategies, choice, adviser
         self._who, self._clock = principal, clock
         self._looker = Looker(observer, joined([choice.reads, *(s.reads for s in strategies)]), knowledge)
 
@@ -83,9 +84,10 @@ class TunerPass:
     async def _rows(self, run_id: str, remit: Remit) -> tuple[Row, ...]:
         listed = [w for name in remit.namespaces for w in await self._observer.workloads(name)]
         found = sorted(filter(remit.selects, listed), key=lambda w: w.target.path)
-        plan = list[Proposal]()
+        chosen = list[Proposal]()
         for start in range(0, len(found), BATCH):
-            plan += self._chosen(await self._looker.look(found[start : start + BATCH], self._now_ms()))
+            chosen += self._chosen(await self._looker.look(found[start : start + BATCH], self._now_ms()))
+        plan = await self._adviser.advised(self._who, run_id, chosen)
         inside, taken = list[Proposal](), defaultdict[str | None, Counter[str]](Counter)
         for proposal, workload in zip(plan, found, strict=True):
             of_namespace = taken[workload.target.namespace]

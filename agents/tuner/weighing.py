@@ -19,6 +19,7 @@ def weighing(found: Proposal) -> dict[str, object]:
         hold=found.hold[:_TEXT],
         notes=[note[:_TEXT] for note in found.notes],
         expects=dict(found.expects or {}),
+        advice=_advice(found),
         candidates=[_candidate(w) for w in found.alternatives],
     )
 
@@ -42,6 +43,14 @@ def _candidate(w: Weighed) -> dict[str, object]:
         )
         if value is not None
     }
+
+
+def _advice(found: Proposal) -> dict[str, object]:
+    """Who chose and who wrote, where a model did; nothing where what it spoke of is not asked for."""
+    if found.advice is None or found.change is None:
+        return {}
+    by = f"model:{found.advice.model}"
+    return {"text": found.advice.text, "by": by, "chosen_by": by if found.advice.chose else "least-cost"}
 
 
 def _change(change: Change | None) -> dict[str, object]:

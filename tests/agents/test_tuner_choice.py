@@ -176,3 +176,35 @@ def test_memory_that_is_needed_is_given_before_anything_is_saved() -> None:
 def test_too_few_pods_are_raised_before_memory() -> None:
     one = observed(replicas=3)
     assert chosen(one, to(one, 5), memory(one, 200)).proposed == 5
+
+
+def test_what_is_nearly_as_cheap_is_a_tie() -> None:
+    """At 50 pods one is 2 % of the cost; the ties are whole proposals, with what they expect."""
+    one = observed(replicas=80)
+    found = chosen(one, to(one, 50, "a"), to(one, 51, "b"), to(one, 52, "c"), to(one, 50, "d"))
+    assert [(tie.strategy, tie.proposed) for tie in found.ties] == [("b", 51), ("d", 50)]
+    assert found.strategy == "a"
+    tie = found.ties[0]
+    assert whys(tie) == ["dearer", "near-tie", "", "dearer", "not-worth-it"]
+    assert tie.expects is not None
+    assert tie.expects["cost_after_mch"] == 51 * 24_000
+    assert (tie.ties, tie.hold) == ((), "")
+
+
+def test_35_what_may_not_be_chosen_is_no_tie() -> None:
+    """Cooled, of a lower score, wanting a person, above the risk, memory; nor what saves too little, or nothing."""
+    one = replace(observed(replicas=52), learned=Learned(cooled={"cooled": NOW + 1}, scores={"worse": -1}))
+    found = chosen(
+        one, to(one, 50), to(one, 50, "cooled"), to(one, 50, "worse"), memory(one, 50),
+        to(one, 50, "asks", needs_approval_hint=True), to(one, 51),
+    )  # fmt: skip
+    assert (found.proposed, found.ties) == (50, ())
+    low = observed(replicas=6)
+    assert chosen(low, to(low, 5), to(low, 3, "risky")).ties == ()
+    kept = observed(replicas=4)
+    assert (chosen(kept, to(kept, 4)).change, chosen(kept, to(kept, 4)).ties) == (None, ())
+    held = observed(replicas=80, ready=None)
+    assert (chosen(held, to(held, 50), to(held, 51)).ties) == ()
+    surge = [*[6_000] * 400, *course(8)[400:-200], *[12_000] * 200]
+    short = observed(surge, replicas=2)
+    assert chosen(short, to(short, 6), to(short, 6, "other")).ties == (), "nothing is within the risk"

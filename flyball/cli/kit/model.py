@@ -12,17 +12,11 @@ if TYPE_CHECKING:
 def endpoint_of(opts: Options) -> "Endpoint":
     """The model that the settings name; without one, how to connect one, before anything is opened."""
     from agents.errors import ModelMissing
-    from agents.models.endpoint import Endpoint
+    from flyball.model_endpoint import endpoint
 
-    settings = opts.settings
-    endpoint = Endpoint(
-        settings["model_url"],
-        settings["model_name"],
-        settings["model_key"],
-        limit_field=settings["model_output_field"],
-    )
+    found = endpoint(opts.settings)
     try:
-        endpoint.check()
+        found.check()
     except ModelMissing as e:
         raise UsageError(e.what, where=e.where, hint=e.hint) from e
-    return endpoint
+    return found

@@ -89,6 +89,7 @@ async def _detail(app: "App", run: str, entry: "Entry") -> tuple[dict[str, Any],
     lines = [
         *table(HEAD, [_candidate(c) for c in args.get("candidates", ())]),
         *([f"  reason   {safe(args['reason'])}"] if args.get("reason") else []),
+        *([f"  text     {_text(args['advice'])}"] if args.get("advice") else []),
         *([f"  only recommended: {safe(args['hold'])}"] if args.get("hold") else []),
         *[f"  note     {safe(note)}" for note in args.get("notes", ())],
         *([f"  figures  {_figures(args)}"] if args.get("figures") else []),
@@ -108,6 +109,12 @@ def _candidate(c: dict[str, Any]) -> tuple[object, ...]:
         c.get("strategy"), change, _percent(risk), _percent(short), _hours(c.get("cost_mch")),
         c.get("score"), c.get("why_not") or ("taken" if change else "kept"),
     )  # fmt: skip
+
+
+def _text(advice: dict[str, Any]) -> str:
+    """What a model wrote, who it was, and who chose."""
+    by, chosen_by = safe(str(advice.get("by"))), safe(str(advice.get("chosen_by")))
+    return f"{safe(str(advice.get('text')))} (written by {by}, chosen by {chosen_by})"
 
 
 def _figures(args: dict[str, Any]) -> str:

@@ -1,0 +1,24 @@
+"""The language model that the settings name."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agents.models.endpoint import Endpoint
+    from flyball.settings import Settings
+
+
+def endpoint(settings: "Settings") -> "Endpoint":
+    """As it is set; whether it can be used is what `Endpoint.check` says."""
+    from agents.models.endpoint import Endpoint
+
+    return Endpoint(
+        settings["model_url"],
+        settings["model_name"],
+        settings["model_key"],
+        limit_field=settings["model_output_field"],
+    )
+
+
+def is_configured(settings: "Settings") -> bool:
+    """Whether a model is set at all."""
+    return bool(settings["model_url"] and settings["model_name"])
