@@ -52,6 +52,13 @@ class Awaited:
     due_ms: int
 
     @property
+    def touches(self) -> tuple[str, ...]:
+        """The fields that it moved: those of a tool on a workload (and a container, and in place or not)."""
+        record, args = self.intent.record, self.intent.record.args or {}
+        of = [str(args.get(name)) for name in ("container", "in_place")]
+        return (record.resource.key if record.resource else "", (record.labels or {}).get("tool", ""), *of)
+
+    @property
     def judged(self) -> bool:
         """Whether the verdict was `worse`, and only the rollback is owed."""
         return self.due_ms == _OWED
@@ -86,12 +93,16 @@ class Verifier:
         self._c, self._put_back = context, PutBack(context, execute)
         self._judging = Judging(context)
         self._watched = Watched(context, self._judging)
+        self._intents: dict[str, Entry] = {}
+        """Those of what was owed at the last look, by id: a record never changes, and what a verdict rests on is held
+        against the signed tree when it is given."""
 
     async def awaited(self) -> list[Awaited]:
         """What is owed on this cluster under this name of it, the next due first. Raises LogTampered where what is
         owed was never promised."""
         owed = (await self._c.log.prefixed(VERIFY.prefix)).items()
         found = [await self._awaited(key, due_ms) for key, due_ms in owed if due_ms]
+        self._intents = {one.intent.record.id: one.intent for one in found}
         return sorted((one for one in found if self._here(one.intent)), key=lambda one: one.due_ms)
 
     async def sweep(self) -> AsyncIterator[Verified]:
@@ -131,10 +142,13 @@ class Verifier:
             return None
 
     async def _pressing(self, owed: list[Awaited]) -> list[Awaited]:
-        """Those that are due, and after them the others that show harm in one look at all of them."""
+        """Those that are due, and after them the others that show harm in one look at all of them. Of several changes
+        of one kind to a workload the newest only: the others' fields are not as they left them any more."""
         now_ms = self._c.now_ms()
         due = [one for one in owed if one.due_ms <= now_ms]
-        early = {one.intent.seq: one for one in owed if one.due_ms > now_ms}
+        open_ones = sorted((one for one in owed if one.due_ms > now_ms), key=lambda one: one.intent.seq)
+        newest = {one.touches: one for one in open_ones}
+        early = {one.intent.seq: one for one in newest.values()}
         alarmed = await self._watched.alarmed([(one.intent, one.due_ms) for one in early.values()])
         return [*due, *(early[seq] for seq in alarmed)]
 
@@ -163,7 +177,8 @@ class Verifier:
         return Verified(owed.intent, verdict, tried)
 
     async def _awaited(self, key: str, due_ms: int) -> Awaited:
-        intent = await self._c.log.by_id(VERIFY.name_in(key))
+        id = VERIFY.name_in(key)
+        intent = self._intents.get(id) or await self._c.log.by_id(id)
         if intent is None or not promises(intent.record):
             hint = "find what was changed: flyball audit verify"
             raise LogTampered(

@@ -24,16 +24,18 @@ class Watched:
         self._c, self._judging = context, judging
         self._burn_asked: dict[str, int] = {}
         """When the errors behind an intent were asked for last."""
+        self._promised: dict[tuple[str, int], Promised] = {}
+        """By intent and when it is due: what the log says of an open change stays so while it is open."""
 
     async def alarmed(self, owed: Sequence[tuple[Entry, int]]) -> list[int]:
         """The record numbers of the changes (with when each is due) that show harm; none where the cluster cannot be
         asked now. Raises LogUnavailable, LogTampered."""
         try:
-            open_ones = [(entry.seq, await promised_by(self._c, entry, due_ms)) for entry, due_ms in owed]
+            open_ones = [(entry.seq, await self._promise(entry, due_ms)) for entry, due_ms in owed]
             seen = await read_all(self._c.reader, [one.change.target for _, one in open_ones])
         except ToolError:
             return []
-        self._forget({one.intent.id for _, one in open_ones})
+        self._forget({one.intent.id: one for _, one in open_ones})
         return [seq for seq, one in open_ones if await self._harmed(one, seen)]
 
     async def _harmed(self, one: Promised, seen: Seen) -> bool:
@@ -52,8 +54,14 @@ class Watched:
         self._burn_asked[id] = now_ms
         return bool(await self._judging.burns(one))
 
-    def _forget(self, open_ids: set[str]) -> None:
-        self._burn_asked = {id: at for id, at in self._burn_asked.items() if id in open_ids}
+    async def _promise(self, entry: Entry, due_ms: int) -> Promised:
+        known = self._promised.get((entry.record.id, due_ms))
+        return known or await promised_by(self._c, entry, due_ms)
+
+    def _forget(self, still: Mapping[str, Promised]) -> None:
+        """All but what is open still."""
+        self._burn_asked = {id: at for id, at in self._burn_asked.items() if id in still}
+        self._promised = {(id, one.due_ms): one for id, one in still.items()}
 
 
 async def read_all(reader: ClusterReader, targets: Sequence[Target]) -> Seen:

@@ -13,7 +13,7 @@
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from audit.log import Entry
 from policies.types import Target
 from tests.tools.path.test_verification import becomes, changed, due, replicas, swept, told, within
 from tests.tools.rig import WEB, Rig
@@ -269,5 +270,31 @@ def test_it_is_looked_at_often_at_first_and_at_the_deadline(tmp_path: Path) -> N
         one.cluster.script = [ClusterUnavailable("away", where="it")]
         assert await swept(one) == []
         assert await verifier.next_ms() == at + 15_000
+
+    within(tmp_path, work)
+
+
+def test_of_several_changes_of_one_kind_the_newest_is_looked_at(tmp_path: Path) -> None:
+    """A loop moves a workload each minute: the earlier ones wait for their deadlines, each with its own verdict."""
+    looked: list[list[int]] = []
+
+    async def nothing(owed: Sequence[tuple[Entry, int]]) -> list[int]:
+        looked.append([entry.seq for entry, _ in owed])
+        return []
+
+    async def work(one: Rig) -> None:
+        await changed(one)
+        verifier = one.verifier
+        (first,) = await verifier.awaited()
+        later = first.intent._replace(seq=first.intent.seq + 5)
+        other = later.record.model_copy(update={"args": {"container": "app"}})
+        owed = [
+            first,
+            replace(first, intent=later),
+            replace(first, intent=later._replace(seq=99, record=other)),
+        ]
+        verifier._watched.alarmed = nothing  # type: ignore[method-assign]
+        assert await verifier._pressing(owed) == []
+        assert looked == [[later.seq, 99]]
 
     within(tmp_path, work)
