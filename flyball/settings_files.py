@@ -9,7 +9,6 @@ refused, so that nobody acts under half of what it says.
 import logging
 import os
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Literal, Protocol
 
 import platformdirs
 
+from base.toml_files import TomlInvalid, parse
 from flyball.exits import UsageError
 from flyball.trusted_files import trusts
 
@@ -112,8 +112,8 @@ def _plain_and_ours(path: Path) -> None:
 def parsed(path: Path, raw: bytes, known: Mapping[str, Known]) -> dict[str, str]:
     """The file's settings. Raises UsageError for text that is no TOML, or names or values that are no settings."""
     try:
-        table = tomllib.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as e:
+        table = parse(raw)
+    except TomlInvalid as e:
         raise UsageError(f"is not TOML: {e}", where=str(path), hint="correct it, or remove the file") from e
     for key, value in table.items():
         if key not in known:

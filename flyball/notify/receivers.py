@@ -17,13 +17,13 @@ secret_file = "records.secret"
 Its addresses are credentials (whoever knows a Slack webhook posts to it), so they are never printed whole.
 """
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from base.toml_files import TomlInvalid, load
 from flyball.exits import UsageError
 from flyball.notify.address import Address, AddressInvalid, parse
 from flyball.notify.topics import TOPICS, Topic
@@ -75,13 +75,9 @@ def receivers(setting: str) -> tuple[Receiver, ...]:
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            raw = file.read(_MAX_BYTES + 1)
-        if len(raw) > _MAX_BYTES:
-            raise UsageError("the file is larger than 1 MiB", where=str(path), hint=_HINT)
-        return tomllib.loads(raw.decode("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        raise UsageError(f"cannot be read: {e}", where=str(path), hint=_HINT) from e
+        return load(path, _MAX_BYTES)
+    except TomlInvalid as e:
+        raise UsageError(f"no file of receivers: {e}", where=str(path), hint=_HINT) from e
 
 
 def _receiver(path: Path, number: int, given: object) -> Receiver:

@@ -8,7 +8,6 @@ gib_hour = "0.0041"
 ```
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -16,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from base import toml_files
 from flyball.exits import UsageError
 
 MAX_BYTES = 64 * 1024
@@ -41,12 +41,10 @@ def load(path: Path | None) -> Prices:
     """The table of this file; without one the shipped example. Raises UsageError."""
     where = str(path) if path else "the shipped price table"
     try:
-        raw = path.read_bytes() if path else _shipped()
-        if len(raw) > MAX_BYTES:
-            raise UsageError("the file is larger than 64 KiB", where=where, hint=_HINT)
-        return _parsed(tomllib.loads(raw.decode("utf-8")), where)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        table = toml_files.load(path, MAX_BYTES) if path else toml_files.parse(_shipped())
+    except toml_files.TomlInvalid as e:
         raise UsageError(f"no price table: {e}", where=where, hint=_HINT) from e
+    return _parsed(table, where)
 
 
 def _shipped() -> bytes:

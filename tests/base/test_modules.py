@@ -7,6 +7,7 @@ from pathlib import Path
 BASE = Path(__file__).parents[2] / "base"
 MODULES = {
     "__init__", "addresses", "durations", "errors", "instants", "interrupts", "proxies", "quantities", "text",
+    "toml_files",
 }  # fmt: skip
 
 

@@ -14,11 +14,11 @@ sample = 'nginx_requests_total{namespace="$namespace",pod=~"$pods"$labels}'
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from base import toml_files
 from tools.errors import ToolError
 from tools.metrics.shipped_templates import FLEET, PRESETS
 from tools.metrics.templates import (
@@ -58,10 +58,8 @@ def load(path: Path | None) -> Templates:
 def _table(path: Path) -> dict[str, Any]:
     hint = "correct the file, or take the setting `metrics` out; docs/metrics.md shows one"
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise MetricsConfigInvalid("the file is larger than 1 MiB", where=str(path), hint=hint)
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return toml_files.load(path, MAX_BYTES)
+    except toml_files.TomlInvalid as error:
         raise MetricsConfigInvalid(str(error), where=str(path), hint=hint) from error
 
 
