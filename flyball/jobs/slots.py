@@ -52,24 +52,27 @@ class Slots:
 
     @contextmanager
     def heartbeat(self, path: Path, worker: str, lost: Callable[[], object]) -> Iterator[None]:
-        """See Jobs.heartbeat. A thread, so that arithmetic that holds up the loop loses no lease."""
-        ended = threading.Event()
-        beating = threading.Thread(target=self._beat, args=(path, worker, lost, ended), daemon=True)
-        beating.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            beating.join()
+        """See Jobs.heartbeat. A thread, so that arithmetic that holds up the loop loses no lease. Its connection is
+        opened before it: what cannot be renewed is not begun."""
+        with closing(JobStore(path, threads=True)) as store:
+            ended = threading.Event()
+            beating = threading.Thread(target=self._beat, args=(store, worker, lost, ended), daemon=True)
+            beating.start()
+            try:
+                yield
+            finally:
+                ended.set()
+                beating.join()
 
-    def _beat(self, path: Path, worker: str, lost: Callable[[], object], ended: threading.Event) -> None:
+    def _beat(
+        self, store: JobStore, worker: str, lost: Callable[[], object], ended: threading.Event
+    ) -> None:
         renewed_us, pause_s = self._clock.mono_us(), self._ttl_s / 3
-        with closing(JobStore(path)) as store:
-            while not ended.wait(pause_s):
-                late = self._clock.mono_us() - renewed_us > self._ttl_s * 1_000_000
-                if late:  # frozen or without a disk for so long: somebody else may be at work by now
-                    lost()
-                    return
-                with suppress(JobsUnavailable):
-                    self.renew(store, worker)
-                    renewed_us = self._clock.mono_us()
+        while not ended.wait(pause_s):
+            late = self._clock.mono_us() - renewed_us > self._ttl_s * 1_000_000
+            if late:  # frozen or without a disk for so long: somebody else may be at work by now
+                lost()
+                return
+            with suppress(JobsUnavailable):
+                self.renew(store, worker)
+                renewed_us = self._clock.mono_us()

@@ -14,6 +14,9 @@ VERSION = 1
 BUSY_S = 10.0
 """How long a statement waits for another process's transaction."""
 
+REPLACED = "stop the services and move the file away: what is due is queued again under the same ids"
+"""What helps against a file that is damaged."""
+
 Value = str | int | None
 Row = tuple[Value, ...]
 
@@ -86,7 +89,8 @@ class JobStore:
             raise self._unavailable(e) from e
 
     def _unavailable(self, error: Exception) -> JobsUnavailable:
-        hint = "see that the disk has room and the file belongs to you"
+        busy = isinstance(error, OSError | sqlite3.OperationalError)
+        hint = "see that the disk has room and the file belongs to you" if busy else REPLACED
         return JobsUnavailable(f"the jobs cannot be used: {error}", where=str(self.path), hint=hint)
 
     def close(self) -> None:

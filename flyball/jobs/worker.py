@@ -37,13 +37,13 @@ class Worker:
         """
         self._lapsed = False
         await self._jobs.reap(self._now_ms())
-        if await self._claimed_all():
-            loop = asyncio.get_running_loop()
-            with self._jobs.heartbeat(self.me, partial(loop.call_soon_threadsafe, self._lapse)):
-                await self._work_on(meanwhile)
+        loop = asyncio.get_running_loop()
+        with self._jobs.heartbeat(self.me, partial(loop.call_soon_threadsafe, self._lapse)):
+            await self._work_on(meanwhile)
 
     async def _work_on(self, meanwhile: Callable[[], Awaitable[None]] | None) -> None:
         try:
+            await self._claimed_all()
             while self._at_work:
                 await asyncio.wait(self._at_work, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
                 await self._end_done()
@@ -57,12 +57,11 @@ class Worker:
             await asyncio.gather(*self._at_work, return_exceptions=True)
             await self._end_done()
 
-    async def _claimed_all(self) -> bool:
-        """Begin what can be begun; whether anything is at work."""
+    async def _claimed_all(self) -> None:
+        """Begin what can be begun."""
         while (claimed := await self._jobs.claim(self.me, tuple(self._works), self._now_ms())) is not None:
             work = asyncio.ensure_future(self._works[claimed.run.job](claimed.run))
             self._at_work[work] = claimed
-        return bool(self._at_work)
 
     async def _heed(self) -> None:
         """Cancel what is no longer wanted, or no longer ours."""

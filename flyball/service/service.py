@@ -65,8 +65,8 @@ class Service:
         holding = await self._app.jobs.hold(self._lock, 1, self._me)
         if holding is None:
             raise ServiceBusy(await self._busy(), hint="it does what is due: flyball serve status")
-        rota = self._rota()
         try:
+            rota = self._rota()
             with self._app.jobs.heartbeat(self._me, lambda: None):
                 await rota.once()
         finally:

@@ -9,13 +9,18 @@ goes on while its heartbeat gets through nothing    cut off, queued again, and n
 """
 
 import asyncio
+import os
+import sqlite3
 from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+
+import pytest
 
 from audit.clock import SystemClock
 from base.errors import FlyballError
 from flyball.jobs.embedded import EmbeddedJobs
+from flyball.jobs.errors import JobsUnavailable
 from flyball.jobs.types import Run
 from flyball.jobs.worker import Work, Worker
 from tests.contract.jobs_harness import at, new
@@ -135,3 +140,39 @@ def test_a_heartbeat_keeps_a_run_whose_arithmetic_holds_up_the_loop(tmp_path: Pa
 
     run = runs_of(tmp_path, endless, "a", do=do)["a"]
     assert (run.state, run.why) == ("done", "kept")
+
+
+def test_nothing_is_begun_whose_lease_could_not_be_renewed(tmp_path: Path) -> None:
+    """No file may be opened any more: a thread that fails alone would leave the work to two."""
+
+    async def do(worker: Worker, jobs: EmbeddedJobs) -> None:
+        os.rename(tmp_path / "jobs.db", tmp_path / "kept.db")
+        (tmp_path / "jobs.db").mkdir()
+        with pytest.raises(JobsUnavailable):
+            await worker.run_due()
+        (tmp_path / "jobs.db").rmdir()
+        os.rename(tmp_path / "kept.db", tmp_path / "jobs.db")
+
+    run = runs_of(tmp_path, endless, "a", do=do)["a"]
+    assert (run.state, run.attempt) == ("queued", 0)
+
+
+@pytest.mark.parametrize("payload", ["{{", "[]", '{"agent": 7}', "[" * 100_000, ""])
+def test_a_row_that_is_none_is_said_with_what_helps(tmp_path: Path, payload: str) -> None:
+    async def do(worker: Worker, jobs: EmbeddedJobs) -> None:
+        with closing(sqlite3.connect(tmp_path / "jobs.db")) as db, db:
+            db.execute("UPDATE run SET payload = ?", (payload,))
+        with pytest.raises(JobsUnavailable, match="damaged") as no:
+            await worker.run_due()
+        assert "move the file away" in no.value.hint
+        with closing(sqlite3.connect(tmp_path / "jobs.db")) as db, db:
+            db.execute("UPDATE run SET payload = '{}'")
+
+    assert runs_of(tmp_path, endless, "a", do=do)["a"].state == "queued"
+
+
+def test_a_file_that_is_no_store_is_said_with_what_helps(tmp_path: Path) -> None:
+    (tmp_path / "jobs.db").write_bytes(b"nonsense" * 2000)
+    with pytest.raises(JobsUnavailable) as no:
+        EmbeddedJobs(tmp_path / "jobs.db", SystemClock())
+    assert "move the file away" in no.value.hint

@@ -55,3 +55,12 @@ def test_a_store_of_a_newer_version_is_said_at_the_start(home: Path) -> None:
     code, _, err = flyball(home, "serve", "--once")
     assert code == 7
     assert "the jobs are of version 99" in err
+
+
+def test_a_file_of_receivers_that_is_none_leaves_the_place_free(home: Path) -> None:
+    (home / "flyball.toml").write_text('notify = "notify.toml"\n')
+    (home / "notify.toml").write_text("receiver = " + "9" * 5000)
+    code, _, err = flyball(home, "serve", "--once", "--config", "flyball.toml")
+    assert (code, "no file of receivers" in err) == (2, True), err
+    (home / "notify.toml").write_text("")
+    assert flyball(home, "serve", "--once", "--config", "flyball.toml")[0] == 0
