@@ -58,7 +58,8 @@ class Jobs(Protocol):
 
     def heartbeat(self, worker: str, lost: Callable[[], object]) -> AbstractContextManager[None]:
         """Renew, from a thread of its own, all that the worker holds, until the block ends. `lost` is called once, in
-        that thread, where nothing could be renewed for as long as a lease lasts: the worker must stop. Raises JobsUnavailable at its beginning."""
+        that thread, where nothing could be renewed for as long as a lease lasts: the worker must stop.
+        Raises JobsUnavailable at its beginning."""
 
     async def close(self) -> None:
         """Let the store go."""

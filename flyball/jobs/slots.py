@@ -64,9 +64,7 @@ class Slots:
                 ended.set()
                 beating.join()
 
-    def _beat(
-        self, store: JobStore, worker: str, lost: Callable[[], object], ended: threading.Event
-    ) -> None:
+    def _beat(self, store: JobStore, worker: str, lost: Callable[[], object], ended: threading.Event) -> None:
         renewed_us, pause_s = self._clock.mono_us(), self._ttl_s / 3
         while not ended.wait(pause_s):
             late = self._clock.mono_us() - renewed_us > self._ttl_s * 1_000_000
