@@ -65,7 +65,7 @@ class NotificationsDuty:
     async def run(self, now_ms: int) -> None:
         """One pass over all receivers, beside each other. Raises what Log.commit raises."""
         self._next_ms = now_ms + EVERY_MS
-        ready = [line for line in self._lines if line.next_ms <= now_ms]
+        ready = [line for line in self._lines if not _waits(line, now_ms)]
         ends = await asyncio.gather(*(self._told(line) for line in ready), return_exceptions=True)
         for end in ends:
             if isinstance(end, BaseException):
@@ -129,3 +129,8 @@ class NotificationsDuty:
         line.failed, line.why = line.failed + 1, answer.why
         line.refused += answer.end == "refused"
         line.next_ms = self._c.now_ms() + min(FIRST_MS << min(line.failed - 1, 10), LONGEST_MS)
+
+
+def _waits(line: _Line, now_ms: int) -> bool:
+    """A pause is never longer than the longest: one that seems so was begun before the clock was set back."""
+    return 0 < line.next_ms - now_ms <= LONGEST_MS

@@ -269,3 +269,18 @@ def test_the_service_tells_only_where_somebody_is_to_be_told(tmp_path: Path) -> 
         assert "notifications" in [duty.name for duty in duties_of(replace(app, settings=settings))]
 
     told(tmp_path, work)
+
+
+def test_a_clock_that_is_set_back_makes_no_pause_longer(tmp_path: Path) -> None:
+    async def work(app: App, there: Receiving) -> None:
+        duty = await begun(app, there.as_receiver())
+        id = await something(app)
+        there.answers = [status(500), status(200)]
+        now = app.context.now_ms()
+        await duty.run(now)
+        await duty.run(now)
+        assert await sent(app) == []
+        await duty.run(now - 2 * 3_600_000)
+        assert await sent(app) == [id]
+
+    told(tmp_path, work)
