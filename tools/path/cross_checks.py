@@ -5,7 +5,7 @@ busy or stopped, and neither of the two is signed: one acts on them only where b
 |-----------------------------------------------|------------------------------------------------|
 | `attempt/`, `ended/`, `approval/`, `verify/`  | those of the request; `denied/` has one there  |
 | `busy/`, `changed/`, `verify/`                | those of the workload's newest live intent     |
-| `stop/`, `level/`, `retired/`                 | those of the kill switch, and of every agent   |
+| `stop/`, `level/`, `retired/`, `paused/`      | those of the kill switch, and of every agent   |
 
 The records of a request are proven by the signed tree as well: no edited vote, outcome or value from before is used.
 A record that was taken out of an index leads elsewhere than the integers, and so does an integer set by hand.
@@ -27,14 +27,17 @@ from policies.claim_keys import (
     DENIED,
     ENDED,
     LEVEL,
+    PAUSED,
     RETIRED,
     STOP,
     VERIFY,
 )
 
-SWITCHES = (STOP, LEVEL, RETIRED)
+SWITCHES = (STOP, LEVEL, RETIRED, PAUSED)
 """The families of integers that hold people's and policy's no to scopes and agents."""
-_TELL: tuple[Kind, ...] = ("killswitch", "agent.demoted", "agent.promoted", "agent.retired")
+_TELL: tuple[Kind, ...] = (
+    "killswitch", "agent.demoted", "agent.promoted", "agent.retired", "tune.paused", "tune.resumed",
+)  # fmt: skip
 
 
 class CrossChecks:

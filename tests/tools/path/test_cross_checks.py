@@ -29,7 +29,7 @@ from sandbox.api.faults import Fault, FaultKind
 from tests.kit.crash_rig import Rig, run
 from tests.kit.log_attacks import edit, execute, hide_from_index, put_in
 from tests.kit.logs import run as run_async
-from tools.path import kill_switch
+from tools.path import kill_switch, tuning_pause
 from tools.path.cross_checks import CrossChecks
 from tools.path.outcome import Applied, Unknown
 from tools.path.undo import proposal
@@ -191,6 +191,17 @@ def test_a_stop_is_not_given_back_by_hand(folder: Path, sql: str) -> None:
         await stop(rig)
         execute(log_of(rig), sql)
         await nothing_is_sent(rig, "stop/all is .*, the records that are found lead to 1")
+
+    after_one_action(folder, attack)
+
+
+@pytest.mark.parametrize("sql", ["UPDATE audit_claim SET value = 0 WHERE key = 'paused/all'",
+                                 "DELETE FROM audit_claim WHERE key = 'paused/all'"])  # fmt: skip
+def test_a_pause_is_not_ended_by_hand(folder: Path, sql: str) -> None:
+    async def attack(rig: Rig) -> None:
+        await tuning_pause.turn(rig.context, "all", rig.identity.by_hand(), pause=True)
+        execute(log_of(rig), sql)
+        await nothing_is_sent(rig, "paused/all is 0, the records that are found lead to 1")
 
     after_one_action(folder, attack)
 
