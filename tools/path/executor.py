@@ -16,7 +16,7 @@ from tools.path.attempts import AttemptRunner
 from tools.path.context import Context, denied
 from tools.path.endings import by_hand
 from tools.path.execution import ExecutionContext
-from tools.path.observe import take
+from tools.path.observe import take, with_what_it_takes
 from tools.path.outcome import Result
 from tools.path.refusals import lost_decision
 from tools.path.replay import replayed, taken_over
@@ -112,14 +112,15 @@ class Executor:
         return replace(await self._runner.judge(ctx, seen), permit=None)  # nothing is sent under it
 
     async def foresee(self, request: Request, workload: Workload) -> Decision:
-        """As `judge`, of a workload that was read for another purpose. For proposals only: what is carried out is
-        decided on a read of the path's own."""
+        """As `judge`, of a workload that was read for another purpose; what else the action's view is made of is
+        read. For proposals only: what is carried out is decided on a read of the path's own. Raises what
+        ClusterReader raises, and ArgumentsInvalid."""
         gate, now = await self._c.gate(), self._c.now_ms()
         spec, args = parsed(request)
-        read = replace(workload, seen_ms=now)
+        read = await with_what_it_takes(spec, args, replace(workload, seen_ms=now), self._c.reader)
         seen = take(spec, args, read, self._c.cluster, gate.snapshot.label_keys, now)
         seen = await self._c.surroundings.seen(
-            self._c.reader, self._c.metrics, gate.looks(request), seen, workload
+            self._c.reader, self._c.metrics, gate.looks(request), seen, read
         )
         return await self.judge(request, seen)
 

@@ -28,6 +28,16 @@ async def observe(
             hint="on " + ", ".join(spec.kinds),
         )
     workload = replace(await reader.read(target), seen_ms=now_ms)
+    workload = await with_what_it_takes(spec, args, workload, reader)
+    return take(spec, args, workload, cluster, label_keys, now_ms), workload
+
+
+async def with_what_it_takes(
+    spec: ActionSpec[Any], args: Any, workload: Workload, reader: ClusterReader
+) -> Workload:
+    """The workload with all that the action's view is made of: pods, HPA. Raises what ClusterReader raises, and
+    ArgumentsInvalid."""
+    target = workload.target
     if spec.pods(args):
         if not await reader.resizable():
             raise ArgumentsInvalid(
@@ -40,7 +50,7 @@ async def observe(
         workload = replace(workload, scaled_by=await reader.autoscaler(target))
     if spec.autoscaler(args):
         workload = await with_autoscaler(workload, reader)
-    return take(spec, args, workload, cluster, label_keys, now_ms), workload
+    return workload
 
 
 def with_pods(workload: Workload, pods: Sequence[Pod]) -> Workload:

@@ -107,11 +107,12 @@ class GovernedToolbox:
     async def room(self, call: TypedCall, workload: Workload) -> Room:
         """As the gate judges it by the given workload. Raises ArgumentsInvalid, UnknownTool, LogUnavailable."""
         request = await marked(self._c, self._typed(call))
-        said = await self._executor.foresee(request, workload)
-        gate = await self._c.gate()
-        refused = said.detail if said.verdict is VerdictKind.DENY else ""
-        named = names_kind(gate.snapshot, request, workload.labels)
-        return Room(refused, said.headroom, named)
+        named = names_kind((await self._c.gate()).snapshot, request, workload.labels)
+        try:
+            said = await self._executor.foresee(request, workload)
+        except (ArgumentsInvalid, NotFound, NeverHappened, ClusterUnavailable) as e:
+            return Room(e.what, (), named)  # this workload cannot be changed so: the path will say it
+        return Room(said.detail if said.verdict is VerdictKind.DENY else "", said.headroom, named)
 
     def _typed(self, call: TypedCall) -> Request:
         """Raises ArgumentsInvalid for what is not the action's own argument model, or not valid in it."""

@@ -104,8 +104,9 @@ class Toolbox(Protocol):
         """Carry out what code proposes through the very same path: the same gate, the same records."""
 
     async def room(self, call: TypedCall, workload: Workload) -> Room:
-        """What the gate would say of it, on the workload as the caller has just read it. Only asked: nothing is
-        read, recorded, claimed or written. Raises ArgumentsInvalid, UnknownTool."""
+        """What the gate would say of it, on the workload as the caller has just read it; its pods and its HPA are
+        read where the action's view holds them. Only asked: nothing is recorded, claimed or written. Raises
+        ArgumentsInvalid, UnknownTool."""
 
 
 @dataclass(frozen=True, slots=True)

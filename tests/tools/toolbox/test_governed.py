@@ -11,7 +11,19 @@ import pytest
 
 from flyball.cli.kit.output import safe
 from policies.types import Target
-from tests.kit.installation import LOCAL, OPS, App, allow, ask, deny, doc, installation, scale, target
+from tests.kit.installation import (
+    LOCAL,
+    OPS,
+    App,
+    allow,
+    ask,
+    deny,
+    doc,
+    installation,
+    scale,
+    target,
+    write_policy,
+)
 from tests.tools.rig import Rig, rig
 from tests.tools.workloads import pod, workload
 from tools.actions import registry
@@ -21,7 +33,7 @@ from tools.path.outcome import Applied, Failed, Refused, Result, Unknown
 from tools.path.requests import build
 from tools.toolbox.cards import card_of as _card
 from tools.toolbox.cards import printable
-from tools.toolbox.port import TypedCall
+from tools.toolbox.port import Room, TypedCall
 
 ENDS: dict[str, tuple[str, dict[str, Any], str]] = {
     "ok": ("describe_workload", {"workload": "deployment/web"}, "ok"),
@@ -295,5 +307,40 @@ def test_a_kind_is_named_for_the_person_too(tmp_path: Path) -> None:
     async def run() -> None:
         async with rig(tmp_path, [LOCAL, agents, mine, named("*")]) as one:
             assert (await one.toolbox.room(typed(one, 7), workload(replicas=5))).names_kind is False
+
+    asyncio.run(run())
+
+
+def test_room_of_an_autoscalers_floor_and_of_running_pods_is_asked_on_what_they_are(tmp_path: Path) -> None:
+    """A listed workload comes without its HPA and its pods: what the action's view holds is read. A workload of which
+    it cannot be read is answered for; the run goes on."""
+    rules = [
+        allow("floors", ["set_autoscaler_bounds"], limits={
+            "minReplicas": {"min": 1, "max": 3}, "maxReplicas": {"min": 1, "max": 12},
+            "targetPercent": {"min": 10, "max": 100},
+        }),
+        allow("cpu", ["set_resources"], limits={
+            **{f"cpu{part}": {"min": "50m", "max": "2"} for part in ("Request", "Limit")},
+            **{f"memory{part}": {"min": "1Mi", "max": "8Gi"} for part in ("Request", "Limit")},
+        }),
+    ]  # fmt: skip
+    policies = write_policy(tmp_path / "policies", [LOCAL, OPS, *rules])
+
+    async def room(app: App, name: str, tool: str, **args: Any) -> Room:
+        seen = {w.target.name: w for w in await app.context.reader.list_workloads("shop")}[name]
+        parsed = registry.parse(registry.action(tool).args, {"workload": f"deployment/{name}", **args})
+        call = TypedCall(tool, parsed, app.agent("agent:ops"), "shop", "dry_run", "r" * 12)
+        return await app.toolbox.room(call, seen)
+
+    async def run() -> None:
+        async with installation(tmp_path, policies) as app:
+            beyond = await room(app, "checkout", "set_autoscaler_bounds", min_replicas=4)
+            assert [(r.dimension, r.low, r.high) for r in beyond.ranges] == [("minReplicas", 1, 3)]
+            running = await room(
+                app, "web", "set_resources", container="app", cpu_request="30m", in_place=True
+            )
+            assert [r.dimension for r in running.ranges] == ["cpuRequest"]
+            none = await room(app, "web", "set_autoscaler_bounds", min_replicas=2)
+            assert "no HorizontalPodAutoscaler" in none.refused
 
     asyncio.run(run())
