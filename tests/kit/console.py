@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,14 +38,14 @@ class Console:
         }
         (folder / "home").mkdir(parents=True, exist_ok=True)
 
-    def start(self, *words: str) -> "subprocess.Popen[str]":
-        """Begin a command and do not wait for it."""
+    def start(self, *words: str, stderr: int | IO[str] = subprocess.PIPE) -> "subprocess.Popen[str]":
+        """Begin a command and do not wait for it. What runs long writes what it says to a file."""
         return subprocess.Popen(
             [sys.executable, "-m", "flyball", *words],
             env=self.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             cwd=self.folder,
         )

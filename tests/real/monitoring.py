@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 
 from tests.real.controlplane import ControlPlane
 from tests.real.processes import Processes, free_ports
+from tests.real.written import Scrapes, write
 
 SCRAPE_S = 1
 _RESOURCES = "pods,deployments,statefulsets,replicasets,horizontalpodautoscalers"
 _CONFIG = """global: {{scrape_interval: {scrape}s, scrape_timeout: {scrape}s}}
-storage: {{tsdb: {{retention: {{time: 1h}}}}}}
+storage: {{tsdb: {{retention: {{time: {keeps}}}, out_of_order_time_window: {keeps}}}}}
 scrape_configs:
 - {{job_name: kube-state-metrics, honor_labels: true, static_configs: [{{targets: ["127.0.0.1:{state}"]}}]}}
 - {{job_name: pods, honor_labels: true, static_configs: [{{targets: ["127.0.0.1:{exporter}"]}}]}}
@@ -23,11 +24,14 @@ scrape_configs:
 
 
 class Prometheus:
-    """One Prometheus and what it scrapes. They die with this process."""
+    """One Prometheus and what it scrapes. They die with this process. `keeps` (a duration) is how far back its
+    samples go, also those that are written to it."""
 
-    def __init__(self, plane: ControlPlane, folder: Path, binaries: dict[str, Path]) -> None:
+    def __init__(
+        self, plane: ControlPlane, folder: Path, binaries: dict[str, Path], keeps: str = "1h"
+    ) -> None:
         folder.mkdir(parents=True)
-        self._plane, self._folder, self._binaries = plane, folder, binaries
+        self._plane, self._folder, self._binaries, self._keeps = plane, folder, binaries, keeps
         self._processes = Processes(folder / "log")
         names = ("prometheus", "kube-state-metrics", "telemetry", "exporter")
         self._ports = dict(zip(names, free_ports(len(names)), strict=True))
@@ -40,7 +44,10 @@ class Prometheus:
         """Everything up and scraped, or DidNotStart with nothing left running."""
         try:
             config = _CONFIG.format(
-                scrape=SCRAPE_S, state=self._ports["kube-state-metrics"], exporter=self._ports["exporter"]
+                scrape=SCRAPE_S,
+                keeps=self._keeps,
+                state=self._ports["kube-state-metrics"],
+                exporter=self._ports["exporter"],
             )
             (self._folder / "prometheus.yml").write_text(config)
             self._processes.run("kube-state-metrics", *self._state_metrics())
@@ -83,6 +90,10 @@ class Prometheus:
     def close(self) -> None:
         self._processes.end_all()
 
+    def write(self, scrapes: Scrapes) -> None:
+        """Samples of before it began, stored when this returns."""
+        write(self._ports["prometheus"], scrapes)
+
     def value(self, query: str) -> float | None:
         """The one sample that a query has now, or None; for a test to wait on."""
         status, answer = self._get("/api/v1/query?" + urlencode({"query": query}))
@@ -117,5 +128,6 @@ class Prometheus:
             f"--config.file={self._folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self._folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self._ports['prometheus']}",
+            "--web.enable-remote-write-receiver",
             "--log.level=warn",
         ]

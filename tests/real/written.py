@@ -52,7 +52,7 @@ class Written:
             "--log.level=warn",
         ]
         self._processes.run("prometheus", str(binary), *words)
-        self._processes.wait("prometheus", lambda: self._ask("GET", "/-/ready", b"")[0] == 200)
+        self._processes.wait("prometheus", lambda: _ask(self._port, "GET", "/-/ready", b"")[0] == 200)
 
     @property
     def url(self) -> str:
@@ -60,23 +60,29 @@ class Written:
 
     def write(self, scrapes: Scrapes) -> None:
         """All of it, stored when this returns."""
-        status, said = self._ask("POST", "/api/v1/write", _snappy(_request(scrapes)))
-        assert status == 204, said
+        write(self._port, scrapes)
 
     def close(self) -> None:
         self._processes.end_all()
 
-    def _ask(self, method: str, path: str, body: bytes) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        headers = {
-            "Content-Type": "application/x-protobuf",
-            "Content-Encoding": "snappy",
-            "X-Prometheus-Remote-Write-Version": "0.1.0",
-        }
-        with closing(connection):
-            connection.request(method, path, body, headers if body else {})
-            answer = cast(Any, connection.getresponse())
-            return answer.status, answer.read().decode()
+
+def write(port: int, scrapes: Scrapes) -> None:
+    """All of it to the Prometheus on this port of this machine, stored when this returns."""
+    status, said = _ask(port, "POST", "/api/v1/write", _snappy(_request(scrapes)))
+    assert status == 204, said
+
+
+def _ask(port: int, method: str, path: str, body: bytes) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {
+        "Content-Type": "application/x-protobuf",
+        "Content-Encoding": "snappy",
+        "X-Prometheus-Remote-Write-Version": "0.1.0",
+    }
+    with closing(connection):
+        connection.request(method, path, body, headers if body else {})
+        answer = cast(Any, connection.getresponse())
+        return answer.status, answer.read().decode()
 
 
 def _request(scrapes: Scrapes) -> bytes:
