@@ -194,11 +194,11 @@ def test_what_is_nearly_as_cheap_is_a_tie() -> None:
 def test_35_what_may_not_be_chosen_is_no_tie() -> None:
     """Cooled, of a lower score, wanting a person, above the risk, memory; nor what saves too little, or nothing."""
     one = replace(observed(replicas=52), learned=Learned(cooled={"cooled": NOW + 1}, scores={"worse": -1}))
-    found = chosen(
-        one, to(one, 50), to(one, 50, "cooled"), to(one, 50, "worse"), memory(one, 50),
-        to(one, 50, "asks", needs_approval_hint=True), to(one, 51),
-    )  # fmt: skip
-    assert (found.proposed, found.ties) == (50, ())
+    asks = to(one, 50, "asks", needs_approval_hint=True)
+    found = chosen(one, to(one, 50), to(one, 50, "cooled"), to(one, 50, "worse"), asks, to(one, 51))
+    assert (found.strategy, found.proposed, found.ties) == ("told", 50, ())
+    assert chosen(one, asks, to(one, 50)).ties == (), "what is only recommended is no question"
+    assert chosen(one, to(one, 50), memory(one, 50)).ties == ()
     low = observed(replicas=6)
     assert chosen(low, to(low, 5), to(low, 3, "risky")).ties == ()
     kept = observed(replicas=4)
