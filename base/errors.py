@@ -1,6 +1,7 @@
 """The one base of our own errors. Each says what happened, where, and gives a hint; the original is chained."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 Effect = Literal["failed", "usage", "refused", "unavailable", "tampered", "in_doubt"]
 """What an error means for the caller: it failed; the question was wrong; policy said no; a needed part cannot be
@@ -27,3 +28,8 @@ class FlyballError(Exception):
     @property
     def problems(self) -> "tuple[FlyballError, ...]":
         return (self,)
+
+
+def words_of(finding: Mapping[str, Any]) -> str:
+    """What a validation found (an entry of pydantic's `errors()`), without the prefix of a ValueError of our own."""
+    return str(finding["msg"]).removeprefix("Value error, ")

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from base.errors import words_of
 from policies.document import Document, Path
 from policies.errors import PolicyError
 from policies.kinds import KINDS, Kind
@@ -35,7 +36,7 @@ def _problem(finding: Any, model: type[BaseModel], document: Document) -> Policy
         return PolicyError(f"{name} is unknown", where=where, hint=hint)
     if finding["type"] == "missing":
         return PolicyError(f"{name} is missing", where=where, hint=f"add `{path[-1]}`")
-    message = str(finding["msg"]).removeprefix("Value error, ")
+    message = words_of(finding)
     return PolicyError(f"{name}: {message[:1].lower()}{message[1:]}", where=where)
 
 

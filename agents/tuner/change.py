@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agents.errors import StrategyBroken
+from base.errors import words_of
 from base.quantities import format_bytes, format_millicores
 from tools.arguments import Args, AutoscalerBoundsArgs, ScaleArgs
 from tools.cluster_types import Autoscaler, Workload
@@ -93,7 +94,7 @@ def checked(model: type[Args], values: Mapping[str, Any]) -> Args:
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise StrategyBroken(f"{field}: {first['msg']}", where=str(values.get("workload"))) from e
+        raise StrategyBroken(f"{field}: {words_of(first)}", where=str(values.get("workload"))) from e
     except ArgumentsInvalid as e:
         raise StrategyBroken(e.what, where=str(values.get("workload"))) from e
 

@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from base.errors import words_of
 from base.toml_files import TomlInvalid, load
 from flyball.exits import UsageError
 from flyball.notify.address import Address, AddressInvalid, parse
@@ -87,7 +88,7 @@ def _receiver(path: Path, number: int, given: object) -> Receiver:
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         where = f"{path}: receiver {number}, {'.'.join(map(str, first['loc'])) or 'table'}"
-        raise UsageError(first["msg"], where=where, hint=_HINT) from None
+        raise UsageError(words_of(first), where=where, hint=_HINT) from None
     except AddressInvalid as e:
         raise UsageError(str(e), where=f"{path}: receiver {number}, url", hint=_HINT) from None
     if one.kind == "webhook" and one.secret_file is None:

@@ -93,6 +93,15 @@ def test_a_price_table_that_is_none_is_refused(
     assert "prices.toml" in done.err
 
 
+def test_a_price_table_that_is_not_there_is_told_without_an_errno(
+    tmp_path: Path, flyball: Flyball, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYBALL_PRICES", str(tmp_path / "none.toml"))
+    done = flyball("tune report --context sandbox")
+    assert (done.code, "Errno" in done.err) == (Exit.USAGE, False)
+    assert "none.toml: no price table: it cannot be read: No such file or directory" in done.err
+
+
 def test_the_shipped_table_says_that_it_is_an_example() -> None:
     assert prices.load(None).name == "example"
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from base.errors import words_of
 from policies.types import ActionInfo, Scalar
 from tools.actions import (
     changes,
@@ -74,7 +75,7 @@ def parse(model: type[Args], values: Mapping[str, Any]) -> Args:
         first = e.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:80]
         hint = "arguments: " + ", ".join(model.model_fields)
-        raise ArgumentsInvalid(first["msg"], where=where, hint=hint) from e
+        raise ArgumentsInvalid(words_of(first), where=where, hint=hint) from e
 
 
 def plain(args: Args) -> dict[str, Scalar]:

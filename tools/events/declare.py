@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from audit.errors import ClaimLost
 from audit.log import Entry
 from audit.record import Kind, Record
+from base.errors import words_of
 from policies.claim_keys import EVENT
 from policies.decision import Decision, VerdictKind
 from policies.gate import Gate
@@ -115,7 +116,7 @@ class Declarations:
             )
         except ValidationError as e:
             first = e.errors(include_url=False, include_input=False)[0]
-            raise ArgumentsInvalid(first["msg"], where=str(first["loc"][0])) from e
+            raise ArgumentsInvalid(words_of(first), where=str(first["loc"][0])) from e
 
     async def _judged(
         self,

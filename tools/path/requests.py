@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from base.errors import words_of
 from policies.types import Mode, Principal, Request
 from tools.actions import registry
 from tools.cluster.names import target
@@ -65,7 +66,7 @@ def build(
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         field = str(first["loc"][0])
-        raise ArgumentsInvalid(first["msg"], where=field, hint=_HINTS.get(field, "")) from e
+        raise ArgumentsInvalid(words_of(first), where=field, hint=_HINTS.get(field, "")) from e
 
 
 def parsed(request: Request) -> tuple[ActionSpec[Any], Any]:

@@ -20,6 +20,7 @@ def event(now_ms: int, **said: Any) -> "Event":
     `words`. Raises UsageError for what is none."""
     from pydantic import ValidationError
 
+    from base.errors import words_of
     from tools.events.types import Event
 
     try:
@@ -38,7 +39,7 @@ def event(now_ms: int, **said: Any) -> "Event":
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "event"
-        raise UsageError(first["msg"].removeprefix("Value error, "), where=where, hint=_HINT) from e
+        raise UsageError(words_of(first), where=where, hint=_HINT) from e
 
 
 _HINT = "a factor from above 1x up to 20x, at most 14 days; see flyball event add --help"
@@ -54,10 +55,16 @@ def handle(title: str) -> str:
 
 def factor(text: str, where: str) -> int:
     """`3x` or `2.5x` in millionths. Raises UsageError."""
+    from tools.events.types import MOST_PPM, ONE_PPM
+
     found = _FACTOR.fullmatch(text)
     if found is None:
         raise UsageError(f"`{text[:40]}` is not a factor", where=where, hint="write 3x or 2.5x")
-    return int(Decimal(found[1]) * 1_000_000)
+    ppm = int(Decimal(found[1]) * ONE_PPM)
+    if not ONE_PPM < ppm <= MOST_PPM:
+        most = MOST_PPM // ONE_PPM
+        raise UsageError(f"`{text}` is not above 1x and at most {most}x", where=where, hint="e.g. 3x")
+    return ppm
 
 
 def moment(text: str, where: str, now_ms: int) -> int:

@@ -93,6 +93,12 @@ def test_half_a_lease_is_a_slip(governed: Flyball, words: str) -> None:
     assert "envelope" in done.err or "lease" in done.err
 
 
+def test_a_range_upside_down_is_told_in_our_words(governed: Flyball) -> None:
+    done = governed("act set-envelope deploy/web --min-replicas 7 --max-replicas 3 --for 8h --yes")
+    assert done.code == Exit.USAGE
+    assert done.err.startswith("error: min_replicas is above max_replicas")
+
+
 def test_what_is_leased_is_listed_with_what_is_left_of_it(governed: Flyball) -> None:
     assert "nothing is leased" in governed("tune envelopes").err
     governed(f"{SET} --for 8h --yes")

@@ -38,8 +38,8 @@ def test_it_is_declared_listed_shown_and_ended(flyball: Flyball) -> None:
 
 @pytest.mark.parametrize(("words", "where"), [
     (["--to", "+8h"], "--at-least"), (["--at-least", "3x"], "--to"),
-    (["--to", "+8h", "--at-least", "1x"], "at_least_ppm"), (["--to", "+8h", "--at-least", "3"], "factor"),
-    (["--to", "+8h", "--at-least", "0.5x"], "at_least_ppm"), (["--to", "+8h", "--at-least", "99x"], "at_least_ppm"),
+    (["--to", "+8h", "--at-least", "1x"], "above 1x and at most"), (["--to", "+8h", "--at-least", "3"], "factor"),
+    (["--to", "+8h", "--at-least", "0.5x"], "not above 1x"), (["--to", "+8h", "--at-least", "99x"], "at most 20x"),
     (["--to", "+15d", "--at-least", "3x"], "14 days"), (["--to", "soon", "--at-least", "3x"], "moment"),
     (["--to", "2020-01-01T00:00", "--at-least", "3x"], "ends"),
     (["--to", "+8h", "--at-least", "3x", "-l", "tier in (a)"], "label"),
