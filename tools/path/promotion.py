@@ -48,7 +48,8 @@ async def proposed(context: Context, name: str, who: Principal, to: Autonomy | N
     after = to or above(before)
     most = _most(agent.spec)
     if LEVELS.index(after) <= LEVELS.index(before):
-        raise LevelRefused(f"{name} may go as far as `{before}` already", hint="flyball agent show")
+        what = f"promotion only raises, and the log already lets {name} go as far as `{before}`"
+        raise LevelRefused(what, hint=f"what holds it below that is policy: {_look(agent)}")
     if LEVELS.index(after) > LEVELS.index(most):
         raise LevelRefused(
             f"policy lets {name} go no further than `{most}` anywhere",
@@ -83,7 +84,7 @@ async def promote(context: Context, asked: Raise, who: Principal, reason: str) -
     try:
         (entry,) = await context.log.commit((record,), claims)
     except ClaimLost as e:
-        raise LevelRefused(f"the level of {name} was changed meanwhile", hint="flyball agent show") from e
+        raise LevelRefused(f"the level of {name} was changed meanwhile", hint=_look(asked.agent)) from e
     return entry
 
 
@@ -99,6 +100,10 @@ async def retire(context: Context, name: str, who: Principal, reason: str) -> En
     except ClaimLost as e:
         raise _retired(name) from e
     return entry
+
+
+def _look(agent: Agent) -> str:
+    return f"flyball agent show {agent.metadata.name}"
 
 
 async def _owned(context: Context, name: str, who: Principal) -> tuple[Agent, int]:

@@ -6,6 +6,7 @@ import typer
 
 from flyball.cli.govern import agent_level
 from flyball.cli.govern.stop import Why, scope_of
+from flyball.cli.kit.agent_names import known_agent
 from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, say, table
@@ -48,12 +49,8 @@ def show(opts: Options, name: Name) -> None:
     """Show one agent and what it did last. Example: flyball agent show tuner"""
 
     async def work(app: "App") -> None:
-        from flyball.exits import UsageError
-
         agents = await _agents(app)
-        key = f"agent:{name.removeprefix('agent:')}"
-        if key not in agents:
-            raise UsageError(f"policy names no `{key}`", hint="agents: " + ", ".join(sorted(agents)))
+        key = known_agent(name, agents)
         facts = _facts(app, agents[key], await _suspended(app), await _said(app))
         newest = await app.log.find(kinds=("action.intent", "policy.decision"), newest_first=True, limit=500)
         acts = [e for e in newest if e.record.actor.id == key][:5]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flyball.cli.govern.stop import Why
+from flyball.cli.kit.agent_names import known_agent
 from flyball.cli.kit.confirm import confirm
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, safe, say, table
@@ -30,17 +31,17 @@ def promote(opts: Options, name: Name, to: To = None, reason: Why = "", yes: Yes
     async def work(app: "App") -> None:
         from tools.path import promotion
 
-        who = app.identity.by_hand()
-        asked = await promotion.proposed(app.context, _named(name), who, _level(to))
+        who, agent = app.identity.by_hand(), await _known(app, name)
+        asked = await promotion.proposed(app.context, agent, who, _level(to))
         if not opts.json:
             _say_shadow(asked)
         if not yes and not (asked.shadow and asked.shadow.missing_days):
-            confirm(opts, f"{_named(name)}: {asked.before} -> {asked.after}", "Promote it? ")
+            confirm(opts, f"{agent}: {asked.before} -> {asked.after}", "Promote it? ")
         entry = await promotion.promote(app.context, asked, who, reason)
         if opts.json:
-            document({"kind": "Promotion", "agent": _named(name), "record": entry.seq, **_document(asked)})
+            document({"kind": "Promotion", "agent": agent, "record": entry.seq, **_document(asked)})
         else:
-            say(f"{_named(name)}  {asked.before} -> {asked.after}  record {entry.seq}")
+            say(f"{agent}  {asked.before} -> {asked.after}  record {entry.seq}")
 
     opts.run(work)
 
@@ -52,19 +53,20 @@ def retire(opts: Options, name: Name, reason: Why = "", yes: Yes = False) -> Non
     async def work(app: "App") -> None:
         from tools.path import promotion
 
+        agent = await _known(app, name)
         if not yes:
-            confirm(opts, f"{_named(name)} never acts again, whatever policy says", "Retire it? ")
-        entry = await promotion.retire(app.context, _named(name), app.identity.by_hand(), reason)
+            confirm(opts, f"{agent} never acts again, whatever policy says", "Retire it? ")
+        entry = await promotion.retire(app.context, agent, app.identity.by_hand(), reason)
         if opts.json:
-            document({"kind": "Retirement", "agent": _named(name), "record": entry.seq})
+            document({"kind": "Retirement", "agent": agent, "record": entry.seq})
         else:
-            say(f"{_named(name)}  retired  record {entry.seq}")
+            say(f"{agent}  retired  record {entry.seq}")
 
     opts.run(work, for_log=True)
 
 
-def _named(name: str) -> str:
-    return f"agent:{name.removeprefix('agent:')}"
+async def _known(app: "App", name: str) -> str:
+    return known_agent(name, (await app.context.gate()).snapshot.agents)
 
 
 def _level(to: str | None) -> "Autonomy | None":

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flyball.cli.kit.agent_names import agent_key, known_agent
 from flyball.cli.kit.options import Options, command
 from flyball.exits import UsageError
 
@@ -35,17 +36,15 @@ def scope_of(opts: Options, agent: str | None, cluster: bool) -> tuple["Place", 
         raise UsageError("--agent and --cluster are two scopes", hint="give one of them")
     place = log_place(opts.urgent_settings)
     if agent:
-        return place, _known(opts, place, f"agent:{agent.removeprefix('agent:')}")
+        return place, _known(opts, place, agent)
     if cluster and not place.context:
         raise UsageError("which cluster? the kubeconfig cannot be read", hint="name it: --context NAME")
     return place, f"cluster/{place.context}" if cluster else "all"
 
 
-def _known(opts: Options, place: "Place", scope: str) -> str:
+def _known(opts: Options, place: "Place", name: str) -> str:
     """An agent that policy does not name is a typing mistake; where no policy loads, any name may be stopped."""
     from flyball.open_log import agents_named
 
     agents = agents_named(opts.urgent_settings, place)
-    if agents is not None and scope not in agents:
-        raise UsageError(f"policy names no `{scope}`", hint="agents: " + ", ".join(sorted(agents)))
-    return scope
+    return agent_key(name) if agents is None else known_agent(name, agents)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flyball.cli.kit.agent_names import agent_key, known_agent
 from flyball.cli.kit.away import as_json
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import advise, document, say, table
@@ -43,8 +44,10 @@ def history(opts: Options, agent: AgentName = None, last: Last = 20) -> None:
     async def work(app: "App") -> None:
         from flyball.tuning_log import runs
 
-        named = f"agent:{agent.removeprefix('agent:')}" if agent else None
+        named = agent_key(agent) if agent else None
         found = await runs(app, named, last)
+        if not found and named:
+            known_agent(named, (await app.context.gate()).snapshot.agents)
         if opts.json:
             document({"kind": "TuneHistory", **as_json(app), "items": [run.document() for run in found]})
             return
@@ -66,23 +69,28 @@ async def _scheduled(app: "App") -> list[str]:
 async def _state(app: "App", name: str) -> dict[str, Any]:
     from flyball.jobs.cron import Cron
     from flyball.tuning_log import runs
+    from policies.agent_levels import level_of
+    from policies.claim_keys import LEVEL, RETIRED
     from tools.path.kill_switch import stopped
     from tools.path.tuning_pause import paused
 
+    said = await app.log.values((LEVEL.of(name), RETIRED.of(name)))
     spec = (await app.context.gate()).snapshot.agents[name].spec
     assert spec.schedule is not None
     halted = {one.scope for one in await stopped(app.context)} & {"all", name, f"cluster/{app.place.context}"}
     state = "stopped" if halted else "paused" if await paused(app.context, name) else "ready"
+    retired = bool(said[RETIRED.of(name)])
+    times = Cron(spec.schedule.cron, spec.schedule.zone)
     last = await runs(app, name, 1)
     return {
         "agent": name,
         "owner": spec.owner,
-        "autonomy": spec.autonomy_in(app.place.context, app.place.namespace),
+        "autonomy": level_of(spec, app.place.context, app.place.namespace, said[LEVEL.of(name)]),
         "cron": spec.schedule.cron,
         "zone": spec.schedule.zone,
-        "next_ms": Cron(spec.schedule.cron, spec.schedule.zone).next_after(app.context.now_ms()),
+        "next_ms": None if retired else times.next_after(app.context.now_ms()),
         "last": last[0].document() if last else None,
-        "state": state,
+        "state": "retired" if retired else state,
     }
 
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flyball.cli.govern.stop import Why
+from flyball.cli.kit.agent_names import agent_key, known_agent
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, say
-from flyball.exits import UsageError
 
 if TYPE_CHECKING:
     from flyball.wiring import App
@@ -45,8 +45,5 @@ def _turn(opts: Options, agent: str | None, reason: str, *, pause: bool) -> None
 
 
 async def _known(app: "App", name: str) -> str:
-    scope = f"agent:{name.removeprefix('agent:')}"
     agents = (await app.context.gate()).snapshot.agents
-    if agents and scope not in agents:
-        raise UsageError(f"policy names no `{scope}`", hint="agents: " + ", ".join(sorted(agents)))
-    return scope
+    return known_agent(name, agents) if agents else agent_key(name)

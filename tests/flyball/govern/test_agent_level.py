@@ -39,8 +39,11 @@ def test_without_its_shadow_it_is_refused_and_told_how_many_days_are_missing(fly
 
 def test_what_is_no_level_and_no_agent_is_told(flyball: Flyball) -> None:
     assert flyball("agent promote nightly --to boss --yes").code == Exit.USAGE
-    assert flyball("agent promote nobody --yes").code == Exit.REFUSED
-    assert flyball("agent promote plain --yes").code == Exit.REFUSED
+    for verb in ("promote", "retire"):  # a slip, told before any question
+        done = flyball(f"agent {verb} nobody")
+        assert (done.code, "agents: agent:nightly, " in done.err) == (Exit.USAGE, True)
+    done = flyball("agent promote plain --yes")
+    assert (done.code, "flyball agent show plain" in done.err) == (Exit.REFUSED, True)
 
 
 def test_retired_for_good_after_a_yes(flyball: Flyball) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.agents.conftest import Flyball
-from tests.flyball.tune.agents import policy
+from tests.flyball.tune.agents import SCHEDULE, policy
 
 
 @pytest.fixture
@@ -90,6 +90,17 @@ def test_the_agents_with_a_schedule(run: Callable[..., tuple[int, str, str]]) ->
     assert "agent:night" in run("tune", "status")[1]
 
 
+def test_the_level_that_is_told_is_the_one_that_holds(flyball: Flyball, tmp_path: Path) -> None:
+    """An agent in its shadow recommends, whatever its file allows; a retired one is never due."""
+    watched = SCHEDULE + "\n  promotion: {shadow: 7d}"
+    given = str(policy(tmp_path, schedule=watched))
+    (one,) = parsed(flyball("tune", "status", "-o", "json", "--policies", given)[1])["items"]
+    assert (one["autonomy"], one["state"]) == ("recommend", "ready")
+    assert flyball("agent", "retire", "night", "--yes", "--policies", given)[0] == 0
+    (one,) = parsed(flyball("tune", "status", "-o", "json", "--policies", given)[1])["items"]
+    assert (one["state"], one["next_ms"]) == ("retired", None)
+
+
 def test_pause_and_resume(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = run("tune", "pause", "night", "--reason", "a sale", "-o", "json")
     assert (code, parsed(out)["state"]) == (0, "paused"), err
@@ -107,6 +118,8 @@ def test_words_that_do_not_go_together(run: Callable[..., tuple[int, str, str]])
     code, _, err = run("tune", "run", "--agent", "night", "--strategy", "forecast", "--dry-run")
     assert (code, "its strategies" in err) == (2, True)
     code, _, err = run("tune", "pause", "dawn")
+    assert (code, "policy names no `agent:dawn`" in err) == (2, True)
+    code, _, err = run("tune", "history", "--agent", "dawn")
     assert (code, "policy names no `agent:dawn`" in err) == (2, True)
     code, _, err = run("tune", "run", "--agent", "dawn", "--dry-run")
     assert (code, "policy names no `agent:dawn`" in err) == (2, True)
