@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from flyball.cli.kit.options import Options, command
+from flyball.cli.kit.output import document, say
 from flyball.exits import Exit, Stop, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ Once = Annotated[bool, typer.Option("--once", help="Do what is due now, and end.
 @app.command()
 @command
 def serve(opts: Options, what: What = None, listen: Listen = None, once: Once = False) -> None:
-    """Run schedules, resolver and verification until stopped. Example: flyball serve --listen 127.0.0.1:8080"""
+    """Run schedules and all other duties until stopped. Example: flyball serve --listen 127.0.0.1:8080"""
     if what == "status":
         if listen is not None or once:
             raise UsageError("`status` only asks", hint="leave --listen and --once out")
@@ -44,7 +45,7 @@ def serve(opts: Options, what: What = None, listen: Listen = None, once: Once = 
 
     port = port_of(listen) if listen is not None else None
     log_lines(as_json=opts.json)
-    opts.run(_once if once else lambda app: _serve(app, port))
+    opts.run((lambda app: _once(opts, app)) if once else (lambda app: _serve(app, port)))
 
 
 async def _serve(app: "App", port: "Port | None") -> None:
@@ -74,11 +75,20 @@ async def _listen(stack: AsyncExitStack, app: "App", health: "Health", port: "Po
         await stack.enter_async_context(listening(port, health.public))
 
 
-async def _once(app: "App") -> None:
+async def _once(opts: Options, app: "App") -> None:
+    from flyball.service.happened import Tally
     from flyball.service.health import Health
     from flyball.service.service import Service
 
-    if await Service(app, Health(app)).once():  # said already, as it happened
+    tally = await Tally.begin(app)
+    problems = await Service(app, Health(app)).once()  # said already, as they happened
+    happened = await tally.count()
+    if opts.json:
+        told = {"happened": happened.document(), "problems": problems}
+        document({"kind": "ServedOnce", "context": app.place.context, **told})
+    else:
+        say(f"{app.place.context}  {happened if happened else 'nothing happened'}")
+    if problems:
         raise Stop(Exit.FAILED)
 
 

@@ -112,7 +112,9 @@ def test_status_tells_duties_and_what_is_not_ready(lived_in: Path) -> None:
 
 def test_once_does_what_is_due_and_ends_and_only_where_nobody_serves(lived_in: Path) -> None:
     code, out, err = flyball(lived_in, "serve", "--once")
-    assert (code, out) == (0, ""), err
+    assert (code, out) == (0, "sandbox  nothing happened\n"), err
+    told = json.loads(flyball(lived_in, "serve", "--once", "-o", "json")[1])
+    assert (told["kind"], told["happened"]["runs"], told["problems"]) == ("ServedOnce", 0, [])
     with served(lived_in) as one:
         one.line(ACTIVE)
         code, _, err = flyball(lived_in, "serve", "--once")
