@@ -38,7 +38,7 @@ def run(
     strategy: Name = "hpa-formula",
     agent: Agent = None,
 ) -> None:
-    """Scale workloads whose CPU is off its target, after one question. Example: flyball tune run -n shop"""
+    """Plan changes, ask once, and carry them out. Example: flyball tune run -n shop"""
     dry, chosen = mode(dry_run) == "dry_run", _strategy(strategy, cpu_percent)
     if agent and (strategy, cpu_percent) != ("hpa-formula", 80):
         raise UsageError(

@@ -188,7 +188,7 @@ def test_no_further_than_policy_and_no_step_that_is_none(tmp_path: Path) -> None
             await promoted(one, to="autonomous")
         await promoted(one)
         for to in ("approve", "recommend", "observe"):
-            with pytest.raises(LevelRefused, match="only raises, and the log already lets .* as far as `approve`"):
+            with pytest.raises(LevelRefused, match="only raises, and the log already lets"):
                 await promoted(one, to=to)
         with pytest.raises(LevelRefused, match="policy names no"):
             await proposed(one.context, "agent:nobody", one.identity.by_hand(), None)
