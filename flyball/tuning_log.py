@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from audit.record import Kind
+    from audit.record import Kind, Record
     from audit.store.read import Entry
     from flyball.wiring import App
 
 CAME: "tuple[Kind, ...]" = (
+    "policy.decision",
     "action.intent",
     "action.outcome",
     "action.settled",
@@ -85,8 +86,9 @@ async def weighings(app: "App", run_id: str) -> "list[Entry]":
 
 
 async def came_of(app: "App", run_id: str, target_key: str) -> "list[Entry]":
-    """The records of the run that tell what became of its proposal for one workload."""
-    return await app.log.find(kinds=CAME, run_id=run_id, resource_key=target_key)
+    """The records of the run that tell what became of its proposal for one workload; of decisions the refusals."""
+    found = await app.log.find(kinds=CAME, run_id=run_id, resource_key=target_key)
+    return [e for e in found if e.record.kind != "policy.decision" or _denied(e.record)]
 
 
 async def read_for(app: "App", run_id: str, target_key: str) -> "list[Entry]":
@@ -95,6 +97,17 @@ async def read_for(app: "App", run_id: str, target_key: str) -> "list[Entry]":
     keys = (target_key, f"{cluster}/{namespace}/namespace/{namespace}")
     found = await app.log.find(kinds=("tool.read",), run_id=run_id)
     return [e for e in found if e.record.resource is not None and e.record.resource.key in keys]
+
+
+def in_earnest(record: "Record") -> bool:
+    """Whether a decision is about a change that would have been made: a live one, or one of a scheduled run, whose
+    plan leaves out what its dry run was refused."""
+    principal = (record.request or {}).get("principal")
+    return record.mode == "live" or (isinstance(principal, dict) and principal.get("scheduled") is True)
+
+
+def _denied(record: "Record") -> bool:
+    return record.decision is not None and record.decision.verdict == "deny"
 
 
 async def _end(app: "App", run_id: str | None) -> "Entry | None":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from audit.timeline import wall_ms
+from flyball.tuning_log import in_earnest
 from tools.path.journal import parent_of
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _refusal(record: "Record") -> str:
     decision = record.decision
     if (
         record.actor.type != "agent"
-        or record.mode != "live"
+        or not in_earnest(record)
         or decision is None
         or decision.verdict != "deny"
     ):

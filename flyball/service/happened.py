@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from audit.record import Kind, Record
+from flyball.tuning_log import in_earnest
 from flyball.wiring import App
 
 
 @dataclass
 class Happened:
-    """How many runs ended, live changes were made, verdicts given, changes rolled back, live requests refused, and
-    questions asked of people."""
+    """How many runs ended, live changes were made, verdicts given, changes rolled back, requests refused (live ones,
+    and what scheduled runs wanted), and questions asked of people."""
 
     runs: int = 0
     changes: int = 0
@@ -46,7 +47,11 @@ def _changed(record: Record) -> str | None:
 
 def _judged(record: Record, verdict: str) -> str | None:
     same = record.decision is not None and record.decision.verdict == verdict
-    return record.request_id or record.id if same and record.mode != "dry_run" else None
+    return record.request_id or record.id if same else None
+
+
+def _refused(record: Record) -> str | None:
+    return _judged(record, "deny") if in_earnest(record) else None
 
 
 _COUNTS: Mapping[Kind, tuple[str, Callable[[Record], str | None]]] = {
@@ -54,7 +59,7 @@ _COUNTS: Mapping[Kind, tuple[str, Callable[[Record], str | None]]] = {
     "action.outcome": ("changes", _changed),
     "action.verified": ("verdicts", lambda record: record.id),
     "action.rolled_back": ("rolled_back", lambda record: record.id),
-    "policy.decision": ("refused", partial(_judged, verdict="deny")),
+    "policy.decision": ("refused", _refused),
     "plan.step": ("asked", partial(_judged, verdict="needs_approval")),
     "approval.requested": ("asked", lambda record: record.request_id or record.id),
 }

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 Run = Annotated[str, typer.Argument(help="The run, as `tune history` names it.")]
 Which = Annotated[str | None, typer.Argument(help="Only this workload, e.g. deploy/web or web.")]
-HEAD = ("STRATEGY", "CHANGE", "RISK", "SHORT", "COST/D", "SCORE", "WHY-NOT")
-ROWS = ("NAME", "STRATEGY", "CHANGE", "RISK", "COST/D", "RECORD", "WHY")
+HEAD = ("STRATEGY", "CHANGE", "RISK", "SHORT", "CORE-H/D", "SCORE", "WHY-NOT")
+ROWS = ("NAME", "STRATEGY", "CHANGE", "RISK", "CORE-H/D", "RECORD", "WHY")
 
 
 @command
@@ -122,15 +122,19 @@ def _figures(args: dict[str, Any]) -> str:
 
 
 def _read(entry: "Entry") -> str:
-    seen = entry.record.observation or {}
-    return str(seen.get("metric") or next(iter(seen), "looked"))
+    """Of metrics which, else the tool that read it."""
+    record = entry.record
+    return str((record.observation or {}).get("metric") or (record.labels or {}).get("action", "looked"))
 
 
 def _result(entry: "Entry") -> str:
     record = entry.record
     if record.outcome is not None:
         return record.outcome.status
-    return record.decision.verdict if record.decision is not None else ""
+    if record.decision is None:
+        return ""
+    verdict, detail = record.decision.verdict, record.decision.detail
+    return f"{verdict}: {detail}" if verdict == "deny" and detail else verdict
 
 
 def _arrow(before: int | None, after: int | None, shown: Any) -> str | None:

@@ -101,6 +101,23 @@ def test_the_level_that_is_told_is_the_one_that_holds(flyball: Flyball, tmp_path
     assert (one["state"], one["next_ms"]) == ("retired", None)
 
 
+def test_what_a_scheduled_run_was_refused_is_told_alike_everywhere(flyball: Flyball, tmp_path: Path) -> None:
+    """Its plan leaves out what the dry run was refused: that is no live request, and a refusal all the same."""
+    given = str(policy(tmp_path, schedule=SCHEDULE + "\n  strategy: [envelope]"))
+    assert flyball("sandbox", "reset", "--history", "8d")[0] == 0
+    code, out, err = flyball("sandbox", "advance", "16h", "--policies", given, "-o", "json")
+    assert code == 0, err
+    refused = parsed(out)["happened"]["refused"]
+    (one,) = parsed(flyball("tune", "history", "-o", "json", "--policies", given)[1])["items"]
+    report = parsed(flyball("tune", "report", "-o", "json", "--policies", given)[1])
+    assert refused == one["result"]["refused"] == sum(report["refused"].values()) > 0
+    code, out, err = flyball("tune", "explain", one["run_id"], "web", "--policies", given)
+    assert code == 0, err
+    assert "policy.decision deny: no rule lets agent:night set_envelope deployment/web" in out
+    assert ": cpu_usage" in out
+    assert ": list_workloads" in out
+
+
 def test_pause_and_resume(run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = run("tune", "pause", "night", "--reason", "a sale", "-o", "json")
     assert (code, parsed(out)["state"]) == (0, "paused"), err
