@@ -18,10 +18,16 @@ def said(one: Checked) -> str:
         left = f"; at that rate a month's is spent in {written(f['eta_s'], 2)}" if f["eta_s"] else ""
         return f"its error budget burns {rate} times as fast as it may, over {window}{left}"
     when = f"in {written(f['eta_s'], 2)}" if f["eta_s"] else "now"
-    between = " to ".join(dict.fromkeys(written(f[name], 2) for name in ("soonest_s", "latest_s")))
-    sure = f"{f['confidence_ppm'] / 10_000:.2f} % sure"
+    ends = dict.fromkeys(written(f[name], 2) for name in ("soonest_s", "latest_s"))
+    between = f" ({' to '.join(ends)})" if len(ends) > 1 else ""
     level, limit, slope = (_amount(one.what, f[name]) for name in ("level", "limit", "slope_per_h"))
-    return f"{_OF[one.what]} reaches {limit} {when} ({between}): {level} now, {slope} more an hour, {sure}"
+    sure = _sure(f["confidence_ppm"])
+    return f"{_OF[one.what]} reaches {limit} {when}{between}: {level} now, {slope} more an hour, {sure}"
+
+
+def _sure(ppm: int) -> str:
+    """Nothing that is foreseen is wholly sure."""
+    return f"{ppm / 10_000:.1f} % sure" if ppm <= 999_000 else "more than 99.9 % sure"
 
 
 def _amount(what: str, value: int) -> str:

@@ -147,7 +147,8 @@ def report_lines(report: Report) -> list[str]:
     compared = "no pinned checkpoint was compared"
     if report.pinned_records is not None:
         compared = f"pinned checkpoint agrees to {report.pinned_records - 1}"
-    evidence = f"  {report.checkpoints} checkpoints, {report.signatures} signatures verified; {compared}"
+    signatures = f"{report.signatures} signature{'s' * (report.signatures != 1)}"
+    evidence = f"  {report.checkpoints} checkpoints, {signatures} verified; {compared}"
     unlisted = [f"  and {report.unlisted} more"] if report.unlisted else []
     return [safe(first), safe(evidence), *_found(report.findings), *_noted(report.notes), *unlisted]
 

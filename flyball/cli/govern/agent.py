@@ -54,7 +54,9 @@ def show(opts: Options, name: Name) -> None:
         facts = _facts(app, agents[key], await _suspended(app), await _said(app))
         newest = await app.log.find(kinds=("action.intent", "policy.decision"), newest_first=True, limit=500)
         acts = [e for e in newest if e.record.actor.id == key][:5]
-        last = [{"record": e.seq, "at": e.record.ts, "kind": e.record.kind} for e in acts]
+        last = [
+            {"record": e.seq, "at": e.record.world_ts or e.record.ts, "kind": e.record.kind} for e in acts
+        ]
         if opts.json:
             document({"kind": "Agent", **as_json(app), **facts, "last": last})
             return

@@ -29,7 +29,7 @@ async def status(app: "App", *, json: bool) -> None:
     for line in table(_TITLES, [_row(one, now) for one in found]):
         say(line)
     for one in found:
-        _told(one)
+        _told(one, now)
 
 
 async def check(app: "App", *, json: bool) -> None:
@@ -51,13 +51,14 @@ def _counts(done: "Looked") -> str:
 def _row(one: "OpenFinding", now_ms: int) -> tuple[object, ...]:
     f, gone_s = one.finding, (now_ms - one.since_ms) // 1000
     eta = f.figures.get("eta_s")
-    left = None if eta is None else written(max(0, eta - gone_s), 2)
+    left = None if eta is None else written(eta - gone_s, 2) if eta > gone_s else "now"
     return f.what, str(f.target), f.target.namespace, left, age(gone_s), one.record
 
 
-def _told(one: "OpenFinding") -> None:
-    f = one.finding
-    say(f"{tone(f.what, 'bad')} {safe(str(f.target))}: {safe(f.said)}")
+def _told(one: "OpenFinding", now_ms: int) -> None:
+    """The sentence is as it was when the finding was opened."""
+    f, since = one.finding, age((now_ms - one.since_ms) // 1000)
+    say(f"{tone(f.what, 'bad')} {safe(str(f.target))}, found {since} ago: {safe(f.said)}")
     say(f"  {safe(f.advice)}")
     if f.tried:
         say(f"  dry run: {safe(f.tried)}")

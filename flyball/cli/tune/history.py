@@ -101,12 +101,14 @@ def _status_row(one: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _history_row(run: "LoggedRun") -> tuple[object, ...]:
+    from audit.timeline import wall_ms
+
     result = run.result
     if "error" in result:
         said = f"error:{str(result['error']).replace(' ', '-')[:60]}"
     else:
         said = ",".join(f"{count}-{status}" for status, count in result.items()) or "open"
-    started = run.started.record.world_ts or run.started.record.ts
+    started = _time(wall_ms(run.started.record.world_ts or run.started.record.ts))
     return run.run_id, run.agent, started, run.started.seq, said
 
 

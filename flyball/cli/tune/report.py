@@ -20,6 +20,7 @@ Html = Annotated[
     Path | None, typer.Option("--html", help="Write it as a page with plots into this file too.")
 ]
 MOST_NAMES = 5
+_VERDICTS = {"awaited": "not judged yet", "none": "not to be judged"}
 LEAST_S, MOST_S = 3600, 28 * 86_400
 
 
@@ -65,7 +66,7 @@ def lines(found: "Report") -> list[str]:
 def _head(found: "Report") -> list[str]:
     deeds = found.deeds
     agents = len({deed.agent for deed in deeds.changes})
-    verdicts = ", ".join(f"{n} {word}" for word, n in deeds.verdicts().items())
+    verdicts = ", ".join(f"{n} {_VERDICTS.get(word, word)}" for word, n in deeds.verdicts().items())
     refused = sum(deeds.refused.values())
     return [
         f"{found.place}  tuning report  {_day(found.since_ms)} to {_day(found.until_ms)}",

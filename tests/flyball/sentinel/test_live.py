@@ -231,6 +231,7 @@ def test_the_commands_tell_what_is_foreseen(flyball: Flyball) -> None:
     done = flyball("sentinel check")
     assert done.code == 0
     assert done.out.splitlines()[0].startswith("WHAT")
-    assert f"memory {WORKER}: memory of a pod reaches 512Mi in" in done.out
+    assert f"memory {WORKER}, found " in done.out
+    assert " ago: memory of a pod reaches 512Mi in " in done.out
     (one,) = flyball("sentinel status -o json").document["items"]
     assert (one["what"], one["target"], one["namespace"]) == ("memory", WORKER, "shop")
