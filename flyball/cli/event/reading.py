@@ -73,10 +73,13 @@ def moment(text: str, where: str, now_ms: int) -> int:
     try:
         if text.startswith("+"):
             return now_ms + seconds(text[1:]) * 1000
-        found = datetime.fromisoformat(text)
-    except (DurationInvalid, ValueError) as e:
+        return int(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)
+    except (
+        DurationInvalid,
+        ValueError,
+        OverflowError,
+    ) as e:  # the first and the last day overflow in some zones
         raise UsageError(f"`{text[:40]}` is not a moment", where=where, hint=_MOMENTS) from e
-    return int(found.astimezone(UTC).timestamp() * 1000)
 
 
 def _labels(text: str) -> dict[str, str]:

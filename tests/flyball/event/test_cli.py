@@ -41,6 +41,8 @@ def test_it_is_declared_listed_shown_and_ended(flyball: Flyball) -> None:
     (["--to", "+8h", "--at-least", "1x"], "above 1x and at most"), (["--to", "+8h", "--at-least", "3"], "factor"),
     (["--to", "+8h", "--at-least", "0.5x"], "not above 1x"), (["--to", "+8h", "--at-least", "99x"], "at most 20x"),
     (["--to", "+15d", "--at-least", "3x"], "14 days"), (["--to", "soon", "--at-least", "3x"], "moment"),
+    (["--to", "0001-01-01T00:00:00+14:00", "--at-least", "3x"], "moment"),
+    (["--to", "9999-12-31T23:59:59-14:00", "--at-least", "3x"], "moment"),
     (["--to", "2020-01-01T00:00", "--at-least", "3x"], "ends"),
     (["--to", "+8h", "--at-least", "3x", "-l", "tier in (a)"], "label"),
     (["--to", "+8h", "--at-least", "3x", "--at-most", "2x"], "least"),
