@@ -22,6 +22,8 @@ BEGUN_A_PASS = 10
 """Beginning one costs a third of a second of CPU; of a hundred the last are forecast after ten minutes."""
 MISSED = 30
 """After so many minutes in which nobody looked a forecast is begun anew."""
+AGAIN_MS = 3_600_000
+"""Who has too little history is asked about again after this long: their places are for those that have enough."""
 
 
 @dataclass(slots=True)
@@ -53,24 +55,28 @@ class LoopForecasts:
     def __init__(self, metrics: MetricsReader | None) -> None:
         self._metrics = metrics
         self._kept: dict[str, _Kept] = {}
+        self._short: dict[str, int] = {}
+        """When those that have too little history were asked about last."""
 
     async def wanted(self, heard: Sequence[Heard], now_ms: int) -> Mapping[Target, int]:
         """The pods that each should have in the next minute; none for those of which too little is known."""
         now_ms -= now_ms % MINUTE_MS
         here = {one.key: one for one in heard}
         self._kept = {key: kept for key, kept in self._kept.items() if key in here}
+        self._short = {key: at for key, at in self._short.items() if 0 <= now_ms - at < AGAIN_MS}
         self._listen(here, now_ms)
         await self._begin(here, now_ms)
         return {here[key].workload.target: kept.online.replicas for key, kept in self._kept.items()}
 
     def _listen(self, here: Mapping[str, Heard], now_ms: int) -> None:
-        """All that were heard last a minute ago together; who was not looked at for a while is begun anew."""
+        """All that were heard last a minute ago together; who was not looked at for a while is begun anew, and so is
+        who was heard at a time that a clock set back has still ahead."""
         from forecasting.demand.together import missed, observed
 
         late: dict[int, list[str]] = {}
         for key, kept in list(self._kept.items()):
             passed = (now_ms - kept.heard_ms) // MINUTE_MS
-            if _unlike(kept, here[key]) or passed > MISSED:
+            if _unlike(kept, here[key]) or not 0 <= passed <= MISSED:
                 del self._kept[key]
             elif passed > 0:
                 late.setdefault(passed, []).append(key)
@@ -82,23 +88,20 @@ class LoopForecasts:
 
     async def _begin(self, here: Mapping[str, Heard], now_ms: int) -> None:
         """Those that have none first, then the oldest."""
-        from forecasting.demand.together import begun
-        from forecasting.types import Shape
-
         chosen = [here[key] for key in self._due(here, now_ms)]
         history = await self._history(chosen, now_ms) if chosen else {}
         for one in chosen:
-            pod = requested_millicores(one.workload) or 0
-            past = history.get(one.workload.target, ())
-            if sum(value is not None for value in past) < LEAST_MINUTES:
+            if (past := history.get(one.workload.target)) is None:
                 continue
-            shape = Shape(pod / 1000, startup_s=STARTUP_S, maximum=100_000)
-            start_s = (now_ms - HISTORY_MS) // 1000
-            if (online := begun(past, start_s, shape, one.risk)) is not None:
-                self._kept[one.key] = _Kept(online, pod, one.risk, now_ms, now_ms)
+            if (kept := _begun(one, past, now_ms)) is None:
+                self._short[one.key] = now_ms
+            else:
+                self._kept[one.key] = kept
 
     def _due(self, here: Mapping[str, Heard], now_ms: int) -> list[str]:
-        sized = [key for key, one in here.items() if requested_millicores(one.workload)]
+        sized = [
+            key for key, one in here.items() if requested_millicores(one.workload) and key not in self._short
+        ]
         new = [key for key in sized if key not in self._kept]
         old = [key for key in sized if key in self._kept and now_ms - self._kept[key].begun_ms >= REFIT_MS]
         old.sort(key=lambda key: self._kept[key].begun_ms)
@@ -115,6 +118,19 @@ class LoopForecasts:
         except FlyballError:
             return {}
         return {target: series.values for target, series in found.items()}
+
+
+def _begun(one: Heard, past: Sequence[int | None], now_ms: int) -> _Kept | None:
+    """None where too little of the past is known."""
+    from forecasting.demand.together import begun
+    from forecasting.types import Shape
+
+    if sum(value is not None for value in past) < LEAST_MINUTES:
+        return None
+    pod = requested_millicores(one.workload) or 0
+    shape = Shape(pod / 1000, startup_s=STARTUP_S, maximum=100_000)
+    online = begun(past, (now_ms - HISTORY_MS) // 1000, shape, one.risk)
+    return None if online is None else _Kept(online, pod, one.risk, now_ms, now_ms)
 
 
 def _unlike(kept: _Kept, now: Heard) -> bool:

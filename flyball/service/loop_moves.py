@@ -52,7 +52,8 @@ class LoopMoves:
 
     def __init__(self, app: "App") -> None:
         self._app = app
-        self._later: dict[str, int] = {}
+        self._later: dict[str, tuple[int, int]] = {}
+        """When a workload was asked for, and from when on again: a clock set back before the first waits for neither."""
         self._bounds: dict[str, tuple[Bounds, int]] = {}
         self._sent_us: list[int] = []
 
@@ -74,17 +75,18 @@ class LoopMoves:
     async def to(self, standing: Standing, workload: Workload, now: int, step: Step, run_id: str) -> Moved:
         """Ask for it, unless it was refused lately. What keeps one workload from moving does not end the pass."""
         key, now_ms = workload.target.key, self._app.context.now_ms()
-        if now_ms < self._later.get(key, 0):
+        asked_ms, until_ms = self._later.get(key, (0, 0))
+        if asked_ms <= now_ms < until_ms:
             return Moved("waits-to-ask-again")
         await self._paced()
         try:
             result = await self._app.executor.execute(self._request(standing, workload, now, step, run_id))
         except ToolError:
-            self._later[key] = now_ms + LATER_MS
+            self._later[key] = now_ms, now_ms + LATER_MS
             return Moved("unavailable")
         self._bounds.pop(key, None)
         if (until := _again_ms(result, now_ms)) is not None:
-            self._later[key] = until
+            self._later[key] = now_ms, until
         return _told(result, step)
 
     def _request(self, standing: Standing, workload: Workload, now: int, step: Step, run_id: str) -> Request:

@@ -222,6 +222,21 @@ def test_what_is_refused_is_not_asked_for_each_minute(tmp_path: Path) -> None:
     within(tmp_path, work, [*POLICY[:4], *MOVES[1:], POLICY[-1]])
 
 
+def test_a_clock_that_is_set_back_makes_no_wait_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        await leased(app)
+        assert isinstance(await app.executor.execute(lease(app, None, None)), Applied)
+        told = await passes(app, duty, 2)
+        assert [code(one) for one in told] == ["denied-names", "waits-to-ask-again"]
+        now_ms = app.context.now_ms
+        monkeypatch.setattr(app.context, "now_ms", lambda: now_ms() - 7_200_000)
+        assert code((await passes(app, duty))[-1]) == "denied-names"
+
+    within(tmp_path, work, [*POLICY[:4], *MOVES[1:], POLICY[-1]])
+
+
 def test_the_same_pass_again_does_nothing_twice(tmp_path: Path) -> None:
     """As after a death in the middle of a pass: the same minute gives the same requests."""
 
