@@ -87,21 +87,21 @@ class Service:
 
     async def _work(self, holding: Holding) -> None:
         rota, loop = self._rota(), asyncio.get_running_loop()
-        await self._records.started(holding.token)
-        self._health.rota = rota
-        self._stand("active")
-        self._say(logging.INFO, f"active: {len(rota.turns)} duties on {self._app.place.context}")
-        try:
-            with self._app.jobs.heartbeat(self._me, partial(loop.call_soon_threadsafe, rota.lapse)):
+        with self._app.jobs.heartbeat(self._me, partial(loop.call_soon_threadsafe, rota.lapse)):
+            await self._records.started(holding.token)  # under the heartbeat: a slow disk must not cost the lease
+            self._health.rota = rota
+            self._stand("active")
+            self._say(logging.INFO, f"active: {len(rota.turns)} duties on {self._app.place.context}")
+            try:
                 if self._stop.is_set():
                     rota.stop()
                 await rota.run()
-        finally:
-            why = "it was asked to stop" if self._stop.is_set() else "its lease lapsed"
-            self._health.rota = None
-            self._stand("standby")
-            self._say(logging.INFO, f"no longer active: {why}")
-            await self._records.stopped(why)
+            finally:
+                why = "it was asked to stop" if self._stop.is_set() else "its lease lapsed"
+                self._health.rota = None
+                self._stand("standby")
+                self._say(logging.INFO, f"no longer active: {why}")
+                await self._records.stopped(why)
 
     def _rota(self) -> Rota:
         context = self._app.context

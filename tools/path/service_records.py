@@ -1,10 +1,13 @@
 """The records of what runs by itself: that a service began and ended, and which due time of a schedule had no run."""
 
+from audit.log import Entry
 from audit.record import Actor
 from base.text import storable
 from tools.path.context import Context
 
 _MAX_WHY = 1024
+_LOOK = 200
+"""So many of the newest words of services are looked at, over all clusters that share the log."""
 
 
 class ServiceRecords:
@@ -18,16 +21,20 @@ class ServiceRecords:
     async def started(self, token: int) -> None:
         """This process works from now on; `token` is the fencing token of its lease. Says whether the one before it
         ended without a word."""
-        newest = await self._c.log.find(
-            kinds=("service.started", "service.stopped"), newest_first=True, limit=1
-        )
-        killed = [entry for entry in newest if entry.record.kind == "service.started"]
-        why = f"the service of record {killed[0].seq} ended without a word" if killed else None
+        before = await self._newest()
+        killed = before is not None and before.record.kind == "service.started"
+        why = f"the service of record {before.seq} ended without a word" if before and killed else None
         labels = {"cluster": self._c.cluster.name}
         record = self._c.log.draft(
             "service.started", actor=self._service, labels=labels, args={"token": token}, reason=why
         )
         await self._c.log.commit((record,))
+
+    async def _newest(self) -> Entry | None:
+        """The newest word of a service on this cluster; those of other clusters share the log."""
+        kinds, mine = ("service.started", "service.stopped"), {"cluster": self._c.cluster.name}
+        found = await self._c.log.find(kinds=kinds, newest_first=True, limit=_LOOK)
+        return next((entry for entry in found if entry.record.labels == mine), None)
 
     async def stopped(self, why: str) -> None:
         """This process works no longer, after all that it had begun has ended."""
