@@ -150,7 +150,8 @@ class Log:
         return self._points.values(keys)
 
     async def prefixed(self, prefix: str) -> dict[str, int]:
-        """The stored integers at all keys that begin with `prefix`."""
+        """The stored integers at all keys that begin with `prefix`; 0 is what stands everywhere else, and left out:
+        what was once promised and is long settled must cost nothing."""
         return await self._read(self._reader.prefixed, prefix)
 
     async def entry(self, seq: int) -> Entry:

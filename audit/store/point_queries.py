@@ -41,7 +41,7 @@ class PointQueries:
         return dict.fromkeys(keys, 0) | dict(self._rows(for_each(sql.CLAIMS, len(keys)), keys))
 
     def prefixed(self, prefix: str) -> dict[str, int]:
-        """The integers at all keys that begin with `prefix`."""
+        """The integers at all keys that begin with `prefix`, but those that are 0."""
         return dict(self._rows(sql.CLAIMS_BETWEEN, between(prefix)))
 
     def find(

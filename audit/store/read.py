@@ -84,7 +84,7 @@ class Reader:
         return found
 
     def prefixed(self, prefix: str) -> dict[str, int]:
-        """The integers at all keys that begin with `prefix`."""
+        """The integers at all keys that begin with `prefix`, but those that are 0."""
         return dict(self._rows(sql.CLAIMS_BETWEEN, between(prefix)))
 
     def size(self) -> int:

@@ -106,7 +106,7 @@ ENTRIES_BY_REQUEST = (
 CLAIMS = 'SELECT audit_claim."key", audit_claim.value FROM audit_claim WHERE audit_claim."key" IN (?)'
 CLAIMS_BETWEEN = (
     'SELECT audit_claim."key", audit_claim.value FROM audit_claim WHERE audit_claim."key" >= ? AND '
-    'audit_claim."key" < ? ORDER BY audit_claim."key"'
+    'audit_claim."key" < ? AND audit_claim.value != 0 ORDER BY audit_claim."key"'
 )
 ROOT_AT = "SELECT audit_checkpoint.root FROM audit_checkpoint WHERE audit_checkpoint.size = ?"
 FIRST_NOTE_OVER = (

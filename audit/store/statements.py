@@ -4,7 +4,7 @@ Executing them through SQLAlchemy costs several times the CPU of the insert itse
 their text to the driver's own cursor.
 """
 
-from sqlalchemy import BindParameter, Insert, bindparam, func
+from sqlalchemy import BindParameter, Insert, bindparam, func, literal_column
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.elements import ClauseElement
 from sqlmodel import col, select
@@ -20,6 +20,7 @@ _start: BindParameter[int | str] = bindparam("start")
 _stop: BindParameter[int | str] = bindparam("stop")
 _entry = select(AuditEntry.seq, AuditEntry.body, AuditEntry.leaf_hash)
 _value = select(AuditClaim.key, AuditClaim.value)
+_given = col(AuditClaim.value) != literal_column("0")
 
 
 def _put() -> Insert:
@@ -53,7 +54,7 @@ POINTS: dict[str, ClauseElement] = {
     "ENTRY_BY_ID": _entry.where(col(AuditEntry.record_id) == bindparam("id")),
     "ENTRIES_BY_REQUEST": _entry.where(col(AuditEntry.request_id) == bindparam("request")).order_by(_seq),
     "CLAIMS": _value.where(_key.in_([bindparam("first")])),
-    "CLAIMS_BETWEEN": _value.where(_key >= _start, _key < _stop).order_by(_key),
+    "CLAIMS_BETWEEN": _value.where(_key >= _start, _key < _stop, _given).order_by(_key),
     "ROOT_AT": select(AuditCheckpoint.root).where(_size == bindparam("size")),
     "FIRST_NOTE_OVER": select(AuditCheckpoint.note).where(
         _size == select(func.min(_size)).where(_size > bindparam("seq")).scalar_subquery()

@@ -201,6 +201,7 @@ def test_an_action_reads_back_in_order(path: Path) -> None:
         assert kinds == ["action.intent", "action.outcome"]
         assert await log.values(["busy/web", "attempt/r3/0"]) == {"busy/web": 0, "attempt/r3/0": 1}
         assert await log.prefixed("attempt/") == {"attempt/r3/0": 1}
+        assert await log.prefixed("busy/") == {}, "what is 0 is as what was never stored"
 
     with_log(path, work)
 

@@ -241,7 +241,7 @@ def test_back_to_what_it_has_had_takes_no_shadow(tmp_path: Path) -> None:
         asked = await proposed(one.context, NAME, one.identity.by_hand(), None)
         assert (asked.before, asked.after, asked.shadow) == ("approve", "autonomous", None)
         await promoted(one)
-        assert (await level(one), await one.log.prefixed("rollbacks/")) == (4, {"rollbacks/agent:ops": 0})
+        assert (await level(one), await one.log.prefixed("rollbacks/")) == (4, {})
 
     within(tmp_path, work)
 
