@@ -66,8 +66,9 @@ async def resolve(address: Address) -> tuple[str, ...]:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    except OSError as e:
-        raise Unreachable(f"the name cannot be resolved: {e.strerror or e}") from e
+    except (OSError, UnicodeError) as e:  # the latter for a label that is empty or too long
+        why = e.strerror if isinstance(e, OSError) and e.strerror else e
+        raise Unreachable(f"the name cannot be resolved: {why}") from e
     ips = tuple(dict.fromkeys(str(info[4][0]) for info in found))
     if bad := next((ip for ip in ips if forbidden(ip)), None):
         raise Unreachable(f"it leads to {bad}, which is link-local or a metadata service")

@@ -180,6 +180,18 @@ def test_the_pause_grows_and_is_bounded(tmp_path: Path) -> None:
     told(tmp_path, work)
 
 
+def test_a_clock_that_is_set_back_makes_no_pause_longer(tmp_path: Path) -> None:
+    async def work(app: App, there: Receiving) -> None:
+        duty = await begun(app, there.as_receiver())
+        there.answers = [status(503)]
+        await something(app)
+        await duty.run(app.context.now_ms())
+        await duty.run(app.context.now_ms() - 7_200_000)
+        assert len(there.arrived) == 2
+
+    told(tmp_path, work)
+
+
 def test_killed_between_sending_and_the_cursor_it_is_sent_again_under_its_id(tmp_path: Path) -> None:
     async def work(app: App, there: Receiving) -> None:
         await begun(app, there.as_receiver())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from base.errors import FlyballError
-from flyball.notify.address import Address, AddressInvalid, parse
+from flyball.notify.address import Address, AddressInvalid, Unreachable, parse, resolve
 from flyball.notify.post import Caps, post
 from flyball.notify.receivers import Receiver, receivers
 from tests.base.test_addresses import METADATA
@@ -76,3 +76,9 @@ def test_an_error_never_repeats_the_address(monkeypatch: pytest.MonkeyPatch) -> 
     assert answer.end == "failed"
     assert "proxy" in answer.why
     assert "s3cr3t" not in answer.why
+
+
+@pytest.mark.parametrize("host", ["a..example.com", "a" * 64 + ".example.com"])
+def test_a_host_that_is_no_name_is_one_that_is_not_reached(host: str) -> None:
+    with pytest.raises(Unreachable, match="cannot be resolved"):
+        asyncio.run(resolve(parse(f"https://{host}/x")))
