@@ -8,7 +8,7 @@ from agents.tuner.forecast import HISTORY_S, unfit
 from agents.tuner.pod_size import requested_millicores
 from agents.tuner.sizing import event_percent
 from agents.tuner.strategy import Aim, Candidate, Figure, Observed, Reads
-from base.instants import utc_text
+from base.instants import utc_ms, utc_text
 from tools.arguments import SetEnvelopeArgs
 from tools.envelope_text import written
 
@@ -71,11 +71,16 @@ def leased(one: Observed, low: int, high: int, agent: str) -> Change:
 
 
 def _floor(one: Observed) -> int:
-    """What it goes back to: that of the lease before, for the numbers of now are the loop's; else those of now."""
+    """What it goes back to: that of the lease before, for the numbers of now are the loop's; else those of now.
+
+    An HPA's minimum is put back when a lease is over, and whoever raised it since does not have it lowered again.
+    """
     before = written(one.workload.annotations)
-    if before is not None:
-        return before.floor
-    return max(1, one.autoscaler.minimum if one.autoscaler else one.workload.replicas)
+    now = max(1, one.autoscaler.minimum if one.autoscaler else one.workload.replicas)
+    if before is None:
+        return now
+    over = one.at_ms >= utc_ms(before.until)
+    return max(before.floor, now) if over and one.autoscaler else before.floor
 
 
 def _pods(millicores: int, each: int) -> int:

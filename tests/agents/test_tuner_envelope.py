@@ -52,6 +52,19 @@ def test_leased_again_it_keeps_the_floor_from_before() -> None:
     assert asked(seen(workload=moved)).floor == 3
 
 
+@pytest.mark.parametrize(("until", "minimum", "floor"), [
+    (NOW + 1000, 6, 3), (NOW, 6, 6), (NOW, 2, 3),
+])  # fmt: skip
+def test_a_minimum_that_was_raised_since_the_lease_is_not_lowered(
+    until: int, minimum: int, floor: int
+) -> None:
+    """While the lease lasts the minimum is the loop's."""
+    text = TEXT.replace("2030-01-01T00:00:00Z", utc_text(until))
+    found = owned()
+    marked = replace(found.workload, annotations={"flyball.io/envelope": text})
+    assert asked(replace(found, workload=marked, autoscaler=replace(HPA, minimum=minimum))).floor == floor
+
+
 def test_live_events_make_room_above() -> None:
     plain, busy = asked(seen()), asked(seen(events=(Floor("black-friday", 300),)))
     assert (busy.max_replicas or 0) >= 3 * (plain.max_replicas or 0) - 3
