@@ -40,6 +40,8 @@ class Tuned:
     agent: AgentName = TUNER
     agent_run: bool = False
     """Whether it was an agent's run as its file says, and not a pass asked for by hand."""
+    later: int = 0
+    """How many changes more were wanted than a plan can hold: the next run asks for them."""
 
 
 async def tune(app: "App", strategy: "Strategy", run_id: str | None = None) -> Tuned:
@@ -68,20 +70,21 @@ async def tune(app: "App", strategy: "Strategy", run_id: str | None = None) -> T
 
 async def plan_as(app: "App", name: AgentName, run_id: str, *, scheduled: bool = False) -> Tuned:
     """One run of an agent as its policy file says: every strategy that fits, rehearsed; and the plan of what it would
-    change, without what it only recommends. Nothing is changed. `scheduled`: for the agent's owner, by its schedule;
+    change, without what it only recommends; at most MAX_STEPS at once. Nothing is changed. `scheduled`: for the agent's owner, by its schedule;
     else for the person of this process.
 
     Raises TuningPaused, UsageError where policy names no such agent, and what TunerPass.run raises.
     """
     from flyball.agent_run import agent_run, principal
+    from tools.plans.plan import MAX_STEPS
 
     await _not_paused(app, name)
     run = await agent_run(app, name)
     who = principal(app, run, name, run_id, scheduled=scheduled)
     done = await _pass_of(app, run, who, run_id)
     rows = [row for row in done.rows if _is_asked_for(row, run)]
-    plan = await _plan(app, rows, who, run_id, digest_of(["tune", run_id])[:32])
-    return Tuned(done, plan, agent=name, agent_run=True)
+    plan = await _plan(app, rows[:MAX_STEPS], who, run_id, digest_of(["tune", run_id])[:32])
+    return Tuned(done, plan, agent=name, agent_run=True, later=max(0, len(rows) - MAX_STEPS))
 
 
 async def tune_as(app: "App", name: AgentName, run_id: str) -> Tuned:
@@ -109,7 +112,9 @@ def told(tuned: Tuned) -> str:
     counts = [f"{count} {status}" for status, count in tuned.done.counts().items()]
     steps = Counter(step.status for step in tuned.carried.steps) if tuned.carried else Counter[str]()
     done = [f"{count} {status}" for status, count in sorted(steps.items())]
-    return ", ".join(counts) + (f"; plan {tuned.plan.handle}: {', '.join(done)}" if tuned.plan else "")
+    more = [f"left for the next run: {tuned.later}"] if tuned.later else []
+    plan = [f"plan {tuned.plan.handle}: {', '.join(done)}"] if tuned.plan else []
+    return "; ".join([", ".join(counts), *plan, *more])
 
 
 async def _pass_of(app: "App", run: "AgentRun", who: "Principal", run_id: str) -> "Pass":

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flyball.exits import UsageError
-from flyball.tuning_pass import Tuned, TuningPaused, plan_as, tune_as
+from flyball.tuning_pass import Tuned, TuningPaused, plan_as, told, tune_as
 from flyball.wiring import App
 from policies.types import AgentName
 from tests.flyball.tune.agents import opened, policy, sizes
@@ -54,6 +54,20 @@ def test_an_autonomous_agent_changes_what_its_rehearsal_chose(tmp_path: Path) ->
         ]
         requests = [one.request or {} for one in decided]
         assert all(r["expects"] and r["principal"]["scheduled"] for r in requests)
+
+    within(tmp_path, work)
+
+
+def test_more_changes_than_a_plan_can_hold_wait_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("plan", "plans"):
+        monkeypatch.setattr(f"tools.plans.{module}.MAX_STEPS", 1)
+
+    async def work(app: App) -> None:
+        found = await tune_as(app, NIGHT, RUN)
+        assert (found.later, len(found.plan.steps if found.plan else ())) == (1, 1)
+        assert told(found).endswith("1 applied; left for the next run: 1")
 
     within(tmp_path, work)
 
