@@ -70,8 +70,8 @@ async def tune(app: "App", strategy: "Strategy", run_id: str | None = None) -> T
 
 async def plan_as(app: "App", name: AgentName, run_id: str, *, scheduled: bool = False) -> Tuned:
     """One run of an agent as its policy file says: every strategy that fits, rehearsed; and the plan of what it would
-    change, without what it only recommends; at most MAX_STEPS at once. Nothing is changed. `scheduled`: for the agent's owner, by its schedule;
-    else for the person of this process.
+    change, without what it only recommends, and with no more steps than a plan can hold. Nothing is changed.
+    `scheduled`: for the agent's owner, by its schedule; else for the person of this process.
 
     Raises TuningPaused, UsageError where policy names no such agent, and what TunerPass.run raises.
     """

@@ -53,7 +53,7 @@ class LoopMoves:
     def __init__(self, app: "App") -> None:
         self._app = app
         self._later: dict[str, tuple[int, int]] = {}
-        """When a workload was asked for, and from when on again: a clock set back before the first waits for neither."""
+        """When a workload was asked for, and from when on again: with a clock set back before the first, at once."""
         self._bounds: dict[str, tuple[Bounds, int]] = {}
         self._sent_us: list[int] = []
 

@@ -88,7 +88,8 @@ class Service:
     async def _work(self, holding: Holding) -> None:
         rota, loop = self._rota(), asyncio.get_running_loop()
         with self._app.jobs.heartbeat(self._me, partial(loop.call_soon_threadsafe, rota.lapse)):
-            await self._records.started(holding.token)  # under the heartbeat: a slow disk must not cost the lease
+            # Under the heartbeat: a slow disk must not cost the lease.
+            await self._records.started(holding.token)
             self._health.rota = rota
             self._stand("active")
             self._say(logging.INFO, f"active: {len(rota.turns)} duties on {self._app.place.context}")

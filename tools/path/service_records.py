@@ -32,8 +32,10 @@ class ServiceRecords:
 
     async def _newest(self) -> Entry | None:
         """The newest word of a service on this cluster; those of other clusters share the log."""
-        kinds, mine = ("service.started", "service.stopped"), {"cluster": self._c.cluster.name}
-        found = await self._c.log.find(kinds=kinds, newest_first=True, limit=_LOOK)
+        found = await self._c.log.find(
+            kinds=("service.started", "service.stopped"), newest_first=True, limit=_LOOK
+        )
+        mine = {"cluster": self._c.cluster.name}
         return next((entry for entry in found if entry.record.labels == mine), None)
 
     async def stopped(self, why: str) -> None:

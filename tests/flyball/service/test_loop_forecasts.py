@@ -20,7 +20,7 @@ NOW = 1_790_000_000_000 // MINUTE_MS * MINUTE_MS
 
 
 class Source:
-    """A past of two weeks for each workload but those named `new-…`; `asked` is what it was asked for, pass by pass."""
+    """A past of two weeks for each workload but those named `new-…`; `asked` is what it was asked for, by pass."""
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
