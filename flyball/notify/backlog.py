@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from audit.record import Record
 from flyball.notify.message import Message, at_ms, message_of
 from flyball.notify.topics import WATCHED, Topic
 from policies.claim_keys import ENDED
@@ -23,13 +24,16 @@ class Backlog:
 
 
 async def backlog(context: Context, at: int, topics: frozenset[Topic], most: int) -> Backlog:
-    """At most `most` messages of these topics, from record `at` on."""
+    """At most `most` messages of these topics, from record `at` on. Of other clusters that share the log nothing is
+    told: their own services do that."""
     entries = await context.log.find(kinds=WATCHED, since_seq=at, limit=LOOK)
     live = [e.record.id for e in entries if e.record.kind == "action.intent" and e.record.mode == "live"]
     ended = await context.log.values([ENDED.of(id) for id in live]) if live else {}
     unended = {id for id in live if not ended[ENDED.of(id)]}
     found, now = list[Message](), context.now_ms()
     for entry in entries:
+        if not _here(entry.record, context.cluster.name):
+            continue
         if entry.record.kind == "action.intent":
             if entry.record.id not in unended:
                 continue
@@ -45,3 +49,8 @@ async def backlog(context: Context, at: int, topics: frozenset[Topic], most: int
 
 def _behind(at: int, seqs: Sequence[int]) -> int:
     return seqs[-1] + 1 if seqs else at
+
+
+def _here(record: Record, cluster: str) -> bool:
+    named = record.resource.cluster if record.resource else (record.labels or {}).get("cluster")
+    return named in (None, cluster)

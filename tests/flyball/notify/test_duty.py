@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from audit.drafts import SYSTEM
 from flyball.notify.backlog import DOUBT_MS
 from flyball.notify.cursor import Cursor
 from flyball.notify.duty import FIRST_MS, LONGEST_MS, TRIES, NotificationsDuty
@@ -23,10 +24,12 @@ from flyball.notify.post import Answer, Caps, post
 from flyball.notify.receivers import Receiver
 from flyball.service.duties import duties_of
 from flyball.settings import Value
+from policies.types import Target
 from tests.flyball.notify.receiver import Receiving, receiving, status
 from tests.kit.installation import App, ask, scale, within
 from tests.tools.events.test_types import event
 from tools.events.declare import Declarations
+from tools.path.journal import resource_of
 
 Work = Callable[[App, Receiving], Awaitable[None]]
 
@@ -176,6 +179,31 @@ def test_the_pause_grows_and_is_bounded(tmp_path: Path) -> None:
         for _ in range(20):
             await later(app, duty, LONGEST_MS)
         assert len(there.arrived) == 24
+
+    told(tmp_path, work)
+
+
+def test_of_other_clusters_that_share_the_log_nothing_is_told(tmp_path: Path) -> None:
+    async def work(app: App, there: Receiving) -> None:
+        duty = await begun(app, there.as_receiver())
+        log = app.context.log
+        args, where = {"first_ms": 1, "last_ms": 1}, {"agent": "agent:night"}
+        missed = [
+            log.draft("schedule.missed", actor=SYSTEM, args=args, labels={**where, "cluster": name})
+            for name in ("other", "sandbox")
+        ]
+        await log.commit(tuple(missed))
+        gone = Target(cluster="other", namespace="shop", kind="deployment", name="web")
+        seen = {"said": "", "figures": {}}
+        await log.commit(
+            (
+                log.draft(
+                    "finding.opened", actor=SYSTEM, resource=resource_of(gone, None, "uid"), observation=seen
+                ),
+            )
+        )
+        await later(app, duty)
+        assert there.ids == [missed[1].id]
 
     told(tmp_path, work)
 
