@@ -54,8 +54,7 @@ def test_only_an_older_log_needs_alembic(tmp_path: Path) -> None:
     with tarfile.open(ROOT / "tests/audit/data/state-0.1.tar.gz") as archive:
         archive.extractall(tmp_path / "state", filter="data")
     (tmp_path / "state" / "sandbox" / "audit.key").chmod(0o600)
-    assert _told(tmp_path / "state", "sandbox advance 1m")["sandbox advance 1m"][0] == 0
-    told = _told(tmp_path / "state", "act scale deploy/web --replicas 15 --yes")
-    assert [names for _, names in told.values()] == [["alembic", "sqlalchemy"]]
+    told = _told(tmp_path / "state", "sandbox advance 1m")  # opens the log: what is due runs meanwhile
+    assert list(told.values()) == [(0, ["alembic", "sqlalchemy"])]
     told = _told(tmp_path / "state", "act scale deploy/web --replicas 16 --yes")
     assert [names for _, names in told.values()] == [[]]
