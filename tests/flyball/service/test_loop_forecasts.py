@@ -41,7 +41,7 @@ class Source:
 
 
 def heard(*names: str) -> list[Heard]:
-    cpu = Number(Metric.CPU_USAGE, "m", 600, None, 60, 0, 1_000_000, 0)
+    cpu = Number(Metric.CPU_USAGE, "millicores", 600, "", NOW, 0, 0, 1_000_000)
     return [Heard(workload(name), cpu, 0.02) for name in names]
 
 
