@@ -208,18 +208,6 @@ def test_of_other_clusters_that_share_the_log_nothing_is_told(tmp_path: Path) ->
     told(tmp_path, work)
 
 
-def test_a_clock_that_is_set_back_makes_no_pause_longer(tmp_path: Path) -> None:
-    async def work(app: App, there: Receiving) -> None:
-        duty = await begun(app, there.as_receiver())
-        there.answers = [status(503)]
-        await something(app)
-        await duty.run(app.context.now_ms())
-        await duty.run(app.context.now_ms() - 7_200_000)
-        assert len(there.arrived) == 2
-
-    told(tmp_path, work)
-
-
 def test_killed_between_sending_and_the_cursor_it_is_sent_again_under_its_id(tmp_path: Path) -> None:
     async def work(app: App, there: Receiving) -> None:
         await begun(app, there.as_receiver())
