@@ -37,8 +37,8 @@ def page(found: "Report") -> str:
 
 def _numbers(found: "Report") -> str:
     facts = found.document()
-    head = f"<p>{escape(facts['since'])} to {escape(facts['until'])}: {facts['runs']} runs, "
-    head += f"{len(facts['changes'])} changes.</p>"
+    counts = f"runs: {facts['runs']}, changes: {len(facts['changes'])}"
+    head = f"<p>{escape(facts['since'])} to {escape(facts['until'])}; {counts}.</p>"
     rows = [
         (b["name"], b["core_hours"], b["cost"], b["violated_minutes"], b["changes"]) for b in facts["total"]
     ]

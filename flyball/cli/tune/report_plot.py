@@ -53,7 +53,7 @@ def _fill(axes: "Axes", course: "Course", deeds: "Deeds") -> None:
             axes.axvline(_at(deed.at_ms), color=colour, linestyle=style, linewidth=0.8)
     axes.xaxis_date()
     axes.set_ylabel("cores")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.25 * max(*(v or 0 for v in course.used), *(v or 0 for v in course.requested)) / 1000)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.plot([], [], color=_CHANGE, linestyle="--", label="change")
     axes.plot([], [], color=_BACK, linestyle=":", label="rolled back")
