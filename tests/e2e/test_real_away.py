@@ -31,7 +31,11 @@ def test_the_logs_part_works_with_a_frozen_apiserver(kube: Namespace, tmp_path: 
         assert [one["handle"] for one in _away(console, "pending", code=0)["items"]] == [handle]
         (doubt,) = _away(console, "audit", "in-doubt", code=5)["items"]
         assert doubt["record"] == status["in_doubt"][0]
-        assert {one["name"] for one in _away(console, "agent", "list", code=0)["items"]} == {"ops", "tuner"}
+        assert {one["name"] for one in _away(console, "agent", "list", code=0)["items"]} == {
+            "ops",
+            "sentinel",
+            "tuner",
+        }
         (change,) = _away(console, "changes", "deploy/web", code=0)["items"]
         assert (change["record"], change["status"], change["undo"]) == (doubt["record"], "in_doubt", None)
         assert console.run("get").code == 7
