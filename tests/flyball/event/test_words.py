@@ -82,6 +82,7 @@ def test_what_the_words_do_not_say_is_asked_for(field: str, said: str, told: Any
     assert live(flyball) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [
     whole(at_least="0.5x"), whole(at_least="1x"), whole(at_least="1000x"), whole(at_least="3"), whole(at_least=3),
     whole(ends="2027-03-04T00:00:00Z"), whole(ends="tomorrow"), whole(ends="2026-03-02T00:00:00Z"),

@@ -31,6 +31,7 @@ def test_a_night_and_the_morning_after(flyball: Flyball, morning: list[Done]) ->
     assert flyball("audit verify --context sandbox").code == Exit.DONE
 
 
+@pytest.mark.slow
 def test_the_person_agrees_in_the_morning(flyball: Flyball, morning: list[Done]) -> None:
     handle = flyball("pending -o json --context sandbox").document["plans"][0]["handle"]
     done = flyball(["approve", handle, "--yes", "--context", "sandbox"])
@@ -38,6 +39,7 @@ def test_the_person_agrees_in_the_morning(flyball: Flyball, morning: list[Done])
     assert flyball("get deploy/search -n shop -o json --context sandbox").document["replicas"] == 3
 
 
+@pytest.mark.slow
 def test_each_night_is_a_run(flyball: Flyball, morning: list[Done]) -> None:
     done = flyball("sandbox advance 1d --context sandbox -o json")
     assert done.document["happened"]["runs"] == 1

@@ -78,6 +78,7 @@ def test_a_policy_that_does_not_load_is_said_and_the_world_moves(flyball: Flybal
     assert "advanced 10m" in done.out
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_far_it_came_and_the_world_is_at_a_whole_step(home: Path, policies: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(home)}
     line = [sys.executable, "-m", "flyball", "sandbox", "advance", "60d", "--policies", str(policies)]

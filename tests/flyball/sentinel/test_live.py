@@ -225,6 +225,7 @@ def test_an_objective() -> None:
     assert (objective_ppm("0.999"), objective_ppm("0.99995")) == (999_000, 999_950)
 
 
+@pytest.mark.slow
 def test_the_commands_tell_what_is_foreseen(flyball: Flyball) -> None:
     assert flyball("sentinel status").code == 0
     assert flyball("sandbox advance 2d").code == 0

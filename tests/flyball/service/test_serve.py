@@ -63,6 +63,7 @@ def _active_of(one: Served, other: Served) -> Served:
     return one if one.process.pid == pid else other
 
 
+@pytest.mark.slow
 def test_a_frozen_one_steps_back_when_it_wakes(lived_in: Path) -> None:
     with served(lived_in) as first:
         first.line(ACTIVE)

@@ -20,6 +20,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_with_a_full_disk_it_steps_back_and_comes_again(home: Path) -> None:
     """It cannot renew its lease, so somebody else might be at work: it does nothing until it holds one again."""
     with served(home) as one:
@@ -36,6 +37,7 @@ def test_with_a_full_disk_it_steps_back_and_comes_again(home: Path) -> None:
     assert len(one.lines) < 20, one.lines
 
 
+@pytest.mark.slow
 def test_a_policy_that_does_not_load_is_not_ready_and_the_last_one_holds(home: Path) -> None:
     policies = home / "policies"
     assert flyball(home, "policy", "init", str(policies))[0] == 0

@@ -79,6 +79,7 @@ def test_nothing_that_anybody_may_have_written_is_sent(run: Run) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
     [

@@ -101,6 +101,7 @@ def test_the_level_that_is_told_is_the_one_that_holds(flyball: Flyball, tmp_path
     assert (one["state"], one["next_ms"]) == ("retired", None)
 
 
+@pytest.mark.slow
 def test_what_a_scheduled_run_was_refused_is_told_alike_everywhere(flyball: Flyball, tmp_path: Path) -> None:
     """Its plan leaves out what the dry run was refused: that is no live request, and a refusal all the same."""
     given = str(policy(tmp_path, schedule=SCHEDULE + "\n  strategy: [envelope]"))
