@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forecasting.backtest.score import ready, violated
 from forecasting.replicas.hpa import TUNED, Hpa
-from forecasting.types import Demand, Floats, Ints, Shape
+from forecasting.types import Bools, Demand, Floats, Ints, Shape, floats
 from forecasting.vertical.krr import Krr
 from forecasting.vertical.types import CpuRecommender
 from forecasting.vertical.vpa import Vpa
 
-Bools = NDArray[np.bool_]
 TARGET = 0.85
 STARTUP_S = 60
 STEP_S = 60
@@ -54,7 +52,7 @@ class Bill:
 def bills(past: Past) -> tuple[Bill, ...]:
     """What was, and what an HPA at 70 % with and without tuning, a VPA and a KRR would have been; empty where less
     than a day is known, or no request. Only minutes count in which all three figures are known."""
-    used, requested, pods = (_floats(values) for values in (past.used, past.requested, past.pods))
+    used, requested, pods = (floats(values) for values in (past.used, past.requested, past.pods))
     known = np.isfinite(used) & np.isfinite(requested) & np.isfinite(pods) & (pods > 0) & (requested > 0)
     here = known[past.played :]
     if known.sum() < 24 * PER_HOUR or not here.any():
@@ -108,7 +106,3 @@ def _bill(
     return Bill(
         name, float(requested[here].sum()) / 1000 / PER_HOUR, int(over.sum()), int(here.sum()), changed
     )
-
-
-def _floats(values: Sequence[int | None]) -> Floats:
-    return np.array([np.nan if value is None else value for value in values], np.float64)

@@ -17,6 +17,7 @@ Millicores = Sequence[int | None]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class Score:
     actions: int
 
 
+def floats(values: Sequence[int | None]) -> Floats:
+    """The same as numbers for arithmetic, NaN where one is missing."""
+    return np.array(values, dtype=np.float64)
+
+
 def in_cores(values: Millicores) -> Floats:
     """Cores, NaN where it is missing."""
-    return np.array(values, dtype=np.float64) / 1000
+    return floats(values) / 1000

@@ -6,8 +6,8 @@ import numpy as np
 
 from forecasting.sentinel.rule import DAY_S, Rule
 from forecasting.sentinel.series import Blocks, row_medians
-from forecasting.sentinel.windows import Bools, last_fall, ran_full, row_trends, shifted, thinned, windows
-from forecasting.types import Floats, Ints
+from forecasting.sentinel.windows import last_fall, ran_full, row_trends, shifted, thinned, windows
+from forecasting.types import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

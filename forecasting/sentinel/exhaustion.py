@@ -22,8 +22,7 @@ from forecasting.errors import ForecastError
 from forecasting.sentinel.estimates import Estimates, confirm, estimate
 from forecasting.sentinel.rule import DAY_S, RULE, Rule, fitted
 from forecasting.sentinel.series import Series, blocks
-from forecasting.sentinel.windows import Bools
-from forecasting.types import Ints
+from forecasting.types import Bools, Ints
 
 STEP_MAX_S = 7200
 

@@ -17,7 +17,7 @@ from forecasting.sentinel.burn import BURNS, Burning, burning
 from forecasting.sentinel.exhaustion import Finding, foreseen
 from forecasting.sentinel.rule import RULE
 from forecasting.sentinel.series import STALE_S, gridded
-from forecasting.types import Floats
+from forecasting.types import floats
 
 RESOLVE_S = 1800
 SCREEN_S = 7 * 3600
@@ -92,7 +92,7 @@ def budget(
     """Whether an error budget burns by one of the rules of forecasting.sentinel.burn, at the last step or at one of
     the last half hour. `errors_ppm` are shares of the requests, `rates` requests (in any unit) of the same steps.
     `screening` of the last SCREEN_S: open where a rule's short window burns, whatever its long one does."""
-    share, total = _floats(errors_ppm) / 1e6, _floats(rates)
+    share, total = floats(errors_ppm) / 1e6, floats(rates)
     known = np.isfinite(share) & np.isfinite(total)
     idle = np.isfinite(total) & (total == 0)  # of no requests there is no share
     share = np.where(idle, 0.0, share)
@@ -122,10 +122,6 @@ def _burnt(rule: Burning, ago_s: int) -> tuple[tuple[str, int], ...]:
         ("page", int(rule.rule.severity == "page")),
         ("ago_s", ago_s),
     )
-
-
-def _floats(values: Samples) -> Floats:
-    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
 
 LONGEST_S = max(rule.long_s for rule in BURNS)

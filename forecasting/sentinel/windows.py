@@ -1,13 +1,11 @@
 """Blocks of the past, row by row: the values up to each block, their trend, restarts among them."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forecasting.sentinel.series import row_medians
 from forecasting.sentinel.trend import Trend, trends
-from forecasting.types import Floats, Ints
+from forecasting.types import Bools, Floats, Ints
 
-Bools = NDArray[np.bool_]
 _CHUNK = 1024
 """Rows at once: all pairs of a row's values are held in memory."""
 

@@ -9,14 +9,11 @@ measured in full, nothing is lowered.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from forecasting.types import Demand, Floats
+from forecasting.types import Bools, Demand, Floats
 from forecasting.vertical.scoring_arms import chosen, costs
 from forecasting.vertical.types import DAY_S
 from forecasting.vertical.windows import HOUR_S, block_steps, blocks, same_time, seasonal, trailing
-
-Bools = NDArray[np.bool_]
 
 WINDOWS: tuple[tuple[int, tuple[float, ...]], ...] = (
     (3600, (1.0, 0.8)),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.types import Demand, Floats
+from forecasting.types import Demand, Floats, floats
 from forecasting.vertical.in_place import InPlace
 from forecasting.vertical.jvm import Jvm, floor
 from forecasting.vertical.memory import advise
@@ -35,7 +35,7 @@ class Usage:
 
     def per_pod(self) -> Floats:
         """The mean of a pod; NaN where either is missing or no pod is ready."""
-        total, ready = _floats(self.total), _floats(self.ready)
+        total, ready = floats(self.total), floats(self.ready)
         n = min(len(total), len(ready))
         total, ready = total[len(total) - n :], ready[len(ready) - n :]
         each: Floats = np.divide(total, ready, out=np.full(n, np.nan), where=ready > 0)
@@ -78,10 +78,6 @@ def memory(usage: Usage, limit: int, kills: Sequence[OomKill], jvm: Jvm | None) 
     peak = int(np.nanmax(each)) if np.isfinite(each).any() else 0
     start_s = usage.start_s + (len(usage.total) - len(each)) * usage.step_s
     return advise(Memory(each, limit, start_s, usage.step_s, tuple(kills), floor(jvm, peak)))
-
-
-def _floats(values: Sequence[int | None]) -> Floats:
-    return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
 def _highest(values: Floats, size: int) -> Floats:

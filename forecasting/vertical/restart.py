@@ -10,9 +10,8 @@ arm, to at most twice what it had. While figures are missing nothing is lowered.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from forecasting.types import Demand, Floats
+from forecasting.types import Bools, Demand, Floats
 from forecasting.vertical.in_place import lowerable
 from forecasting.vertical.scoring_arms import chosen, costs
 from forecasting.vertical.types import DAY_S
@@ -66,7 +65,7 @@ class _Walk:
 
     def __init__(self, demand: Demand, hour: int, changes: int) -> None:
         self._demand, self._hour, self._changes = demand, hour, changes
-        self._may: NDArray[np.bool_] = lowerable(demand)
+        self._may: Bools = lowerable(demand)
         self._made: list[int] = []
         self._now = float("nan")
         self._found = np.full(len(demand.values), np.nan)
