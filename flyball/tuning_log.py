@@ -88,7 +88,7 @@ async def weighings(app: "App", run_id: str) -> "list[Entry]":
 async def came_of(app: "App", run_id: str, target_key: str) -> "list[Entry]":
     """The records of the run that tell what became of its proposal for one workload; of decisions the refusals."""
     found = await app.log.find(kinds=CAME, run_id=run_id, resource_key=target_key)
-    return [e for e in found if e.record.kind != "policy.decision" or _denied(e.record)]
+    return [e for e in found if e.record.kind != "policy.decision" or judged(e.record, "deny")]
 
 
 async def read_for(app: "App", run_id: str, target_key: str) -> "list[Entry]":
@@ -106,8 +106,32 @@ def in_earnest(record: "Record") -> bool:
     return record.mode == "live" or (isinstance(principal, dict) and principal.get("scheduled") is True)
 
 
-def _denied(record: "Record") -> bool:
-    return record.decision is not None and record.decision.verdict == "deny"
+def was_changed(record: "Record") -> bool:
+    """Whether the end of an intent says that something was changed for good."""
+    done = record.outcome is not None and record.outcome.status in ("applied", "in_part")
+    return done and record.mode == "live"
+
+
+def judged(record: "Record", verdict: str) -> bool:
+    """Whether a decision was that."""
+    return record.decision is not None and record.decision.verdict == verdict
+
+
+def was_refused(record: "Record") -> bool:
+    """Whether a decision refused a change that would have been made."""
+    return in_earnest(record) and judged(record, "deny")
+
+
+def asked_of_a_person(record: "Record") -> bool:
+    """Whether the record is a question: of one change, or of a step of a plan."""
+    return record.kind == "approval.requested" or (
+        record.kind == "plan.step" and judged(record, "needs_approval")
+    )
+
+
+def told_apart(record: "Record") -> str:
+    """What makes several records of a request one: a step that waits may ask again."""
+    return record.request_id or record.id
 
 
 async def _end(app: "App", run_id: str | None) -> "Entry | None":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from audit.timeline import wall_ms
-from flyball.tuning_log import in_earnest
+from flyball.tuning_log import asked_of_a_person, told_apart, was_changed, was_refused
 from tools.path.journal import parent_of
 
 if TYPE_CHECKING:
@@ -63,14 +63,15 @@ async def deeds(app: "App", since_ms: int) -> Deeds:
         return [e for e in reversed(newest) if at_ms(e.record) >= since_ms and _here(e.record, uid)]
 
     weighed = await found(("tool.proposed",))
-    decided = [e.record for e in await found(("policy.decision",))]
+    decided = _by_agents(await found(("policy.decision",)))
+    asking = _by_agents(await found(("plan.step", "approval.requested")))
     left = _left(weighed)
     changes = await _changes(found)
     return Deeds(
         changes=changes,
         runs=len({e.record.run_id for e in weighed}),
-        refused=dict(Counter(said for record in decided if (said := _refusal(record))).most_common()),
-        asked=len({_question(e.record) for e in await found(_ASKING) if _asks(e.record)}),
+        refused=dict(Counter(_refusal(record) for record in decided if was_refused(record)).most_common()),
+        asked=len({told_apart(record) for record in asking if asked_of_a_person(record)}),
         left=left,
         touched=tuple(
             sorted(
@@ -81,17 +82,9 @@ async def deeds(app: "App", since_ms: int) -> Deeds:
 
 
 async def _changes(found: "Find") -> tuple[Deed, ...]:
-    ends = [e.record for e in await found(("action.outcome",)) if _applied(e.record)]
+    ends = [e.record for e in await found(("action.outcome",)) if was_changed(e.record)]
     applied = {parent_of(record, "intent") for record in ends}
-    said = [
-        e.record
-        for e in await found(
-            (
-                "action.verified",
-                "action.rolled_back",
-            )
-        )
-    ]
+    said = [e.record for e in await found(("action.verified", "action.rolled_back"))]
     verdicts = {parent_of(record, "intent") or "": _verdict(record) for record in said}
     intents = await found(("action.intent",))
     return tuple(_deed(e, verdicts) for e in intents if e.record.id in applied and _by_agent(e.record))
@@ -121,42 +114,19 @@ def _verdict(record: "Record") -> str:
     return str((record.labels or {}).get("verdict", ""))
 
 
-def _applied(record: "Record") -> bool:
-    return (
-        record.mode == "live"
-        and record.outcome is not None
-        and record.outcome.status in ("applied", "in_part")
-    )
-
-
 def _by_agent(record: "Record") -> bool:
     return record.actor.type == "agent" and parent_of(record, "undoes") is None
 
 
-_ASKING: "tuple[Kind, ...]" = ("plan.step", "approval.requested")
-
-
-def _asks(record: "Record") -> bool:
-    if record.kind == "plan.step" and (
-        record.decision is None or record.decision.verdict != "needs_approval"
-    ):
-        return False
-    return record.actor.type == "agent"
-
-
-def _question(record: "Record") -> str:
-    return record.request_id or record.id
+def _by_agents(entries: "Sequence[Entry]") -> "list[Record]":
+    """The records of what agents did, not people by hand."""
+    return [entry.record for entry in entries if entry.record.actor.type == "agent"]
 
 
 def _refusal(record: "Record") -> str:
+    """What refused it."""
     decision = record.decision
-    if (
-        record.actor.type != "agent"
-        or not in_earnest(record)
-        or decision is None
-        or decision.verdict != "deny"
-    ):
-        return ""
+    assert decision is not None
     return f"{decision.stage}: {decision.rule}" if decision.rule else decision.stage
 
 

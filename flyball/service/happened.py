@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 
 from audit.record import Kind, Record
-from flyball.tuning_log import in_earnest
+from flyball.tuning_log import asked_of_a_person, told_apart, was_changed, was_refused
 from flyball.wiring import App
 
 
@@ -41,17 +40,15 @@ class Happened:
 
 
 def _changed(record: Record) -> str | None:
-    done = record.outcome is not None and record.outcome.status in ("applied", "in_part")
-    return record.id if done and record.mode == "live" else None
-
-
-def _judged(record: Record, verdict: str) -> str | None:
-    same = record.decision is not None and record.decision.verdict == verdict
-    return record.request_id or record.id if same else None
+    return record.id if was_changed(record) else None
 
 
 def _refused(record: Record) -> str | None:
-    return _judged(record, "deny") if in_earnest(record) else None
+    return told_apart(record) if was_refused(record) else None
+
+
+def _asked(record: Record) -> str | None:
+    return told_apart(record) if asked_of_a_person(record) else None
 
 
 _COUNTS: Mapping[Kind, tuple[str, Callable[[Record], str | None]]] = {
@@ -60,8 +57,8 @@ _COUNTS: Mapping[Kind, tuple[str, Callable[[Record], str | None]]] = {
     "action.verified": ("verdicts", lambda record: record.id),
     "action.rolled_back": ("rolled_back", lambda record: record.id),
     "policy.decision": ("refused", _refused),
-    "plan.step": ("asked", partial(_judged, verdict="needs_approval")),
-    "approval.requested": ("asked", lambda record: record.request_id or record.id),
+    "plan.step": ("asked", _asked),
+    "approval.requested": ("asked", _asked),
 }
 """What of a kind is counted, and by what it is told apart: a run that carries out its plan ends twice, a step that
 waits may ask again."""
