@@ -54,8 +54,14 @@ class CachedReader:
         """On the grid, as the source's. Raises MetricsUnavailable where the source has to be asked and cannot be.
         A store that cannot be used costs time, nothing else."""
         asked = aligned(span)
+        stored = self._kept(self._key(metric, target, asked.step_s), asked)
+        return await self._completed(metric, target, asked, *stored)
+
+    async def _completed(
+        self, metric: Metric, target: Target, asked: Span, points: list[Point], chunks: Mapping[int, int]
+    ) -> Series:
+        """What is stored, with what it lacks asked for."""
         key = self._key(metric, target, asked.step_s)
-        points, chunks = self._kept(key, asked)
         for start, end in _runs(self._wanted(points, chunks, asked)):
             run = _part(asked, start, end)
             values = await self._fetched(metric, target, run)
@@ -80,9 +86,9 @@ class CachedReader:
         recent = [t for t, known in stored.items() if next(self._wanted(*known, asked), first) >= first]
         tail = _part(asked, first, asked.points)
         fresh = await self._reader.fleet_history(metric, recent, tail) if recent else {}
-        for target, (points, _) in stored.items():
+        for target, (points, chunks) in stored.items():
             if target not in fresh:
-                found[target] = await self.history(metric, target, asked)
+                found[target] = await self._completed(metric, target, asked, points, chunks)
                 continue
             newest = _on(tail, fresh[target], target)
             self._keep(self._key(metric, target, asked.step_s), tail, newest)

@@ -7,11 +7,10 @@ it stays when others change the bounds, and only another write of ours takes it 
 from typing import Any
 
 from audit.record import Record
-from base.text import harmless
 from tools.cluster.objects import unix_ms
 from tools.cluster_types import Autoscaler, Workload, fence_manager_of
 from tools.path.bounds_marks import fields_of
-from tools.path.evidence import Evidence, spec_of
+from tools.path.evidence import Evidence, spec_of, told_managers
 
 
 def of_autoscaler(workload: Workload, intent: Record, *, fenced: bool) -> Evidence | None:
@@ -46,5 +45,5 @@ def _facts(hpa: Autoscaler) -> dict[str, Any]:
         "autoscaler": hpa.name,
         "uid": hpa.uid,
         "resource_version": hpa.resource_version,
-        "managers": [harmless(f"{m.name} {m.operation} {m.at}", 192) for m in hpa.managers],
+        "managers": told_managers(hpa.managers),
     }

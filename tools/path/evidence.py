@@ -3,13 +3,14 @@
 A write is marked on whatever it wrote: the workload, or each of its pods.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from audit.record import Record
 from base.text import harmless
 from tools.actions import registry
-from tools.cluster_types import Pod, Workload
+from tools.cluster_types import Manager, Pod, Workload
 from tools.errors import ToolError
 from tools.path.rollback import pods_of, tool_of
 from tools.spec import ActionSpec, Args
@@ -123,8 +124,13 @@ def facts_of(workload: Workload) -> dict[str, Any]:
         "uid": workload.uid,
         "generation": workload.generation,
         "resource_version": workload.resource_version,
-        "managers": [harmless(f"{m.name} {m.operation} {m.at}", 192) for m in workload.managers],
+        "managers": told_managers(workload.managers),
     }
+
+
+def told_managers(managers: Sequence[Manager]) -> list[str]:
+    """Who wrote there and when, for a person: names are anybody's text."""
+    return [harmless(f"{one.name} {one.operation} {one.at}", 192) for one in managers]
 
 
 def _fields(workload: Workload, intent: Record) -> dict[str, Any]:

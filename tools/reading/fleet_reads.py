@@ -54,15 +54,15 @@ class FleetReads:
         """The pods of each workload that may be described; of one that is gone, none. Raises ClusterUnavailable and
         NeverHappened."""
         shown = [w.target for w in workloads if await self._may(w, DESCRIBE)]
-        request = [self._of(name, DESCRIBE) for name, _ in _namespaces(shown)]
-        if not request:
+        asked = [(self._of(name, DESCRIBE), targets) for name, targets in _namespaces(shown)]
+        if not asked:
             return {}
-        listed = await self._screening.fetched(request[0], self._c.reader.pods_of(shown))
+        listed = await self._screening.fetched(asked[0][0], self._c.reader.pods_of(shown))
         found = {target: listed.get(target.key, []) for target in shown}
         told: list[tuple[Request, dict[str, object]]] = []
-        for name, targets in _namespaces(shown):
+        for request, targets in asked:
             count = sum(len(found[target]) for target in targets)
-            told.append((self._of(name, DESCRIBE), {"pods": count, "shown": len(targets)}))
+            told.append((request, {"pods": count, "shown": len(targets)}))
         await self._screening.record_all(told)
         return found
 
