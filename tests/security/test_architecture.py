@@ -299,6 +299,8 @@ RULES = (
     rule("approve", lambda t: _attributes(t, r"(approvals|plan_votes)\.(approve|deny|vote)$"),
          "flyball.cli.change.approve flyball.cli.change.deny flyball.cli.chat.commands",
          "await app.approvals.approve(h, who)"),
+    rule("acts for an owner", lambda t: _attributes(t, r"\bidentity\.scheduled$"),
+         "flyball.agent_run flyball.service.loop_moves", "who = app.identity.scheduled(a, o, t, s)"),
     rule("out of the process", _leaves, "agents.models.transport flyball.notify.address flyball.notify.post"
          " flyball.service.manager"
          " tools.metrics.prometheus.access"
