@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from policies.claim_keys import ATTEMPT, CHANGED, CLOCK, FENCE, NONCE, POLICY_EPOCH
+from policies.counting import Counting, counting
 from policies.decision import Decision, VerdictKind
 from policies.evaluate import Evaluation, obligations
 from policies.guards import GUARD_KEYS, GUARDS, IDENTITY_GUARDS, PRE_READ_GUARDS, READ
@@ -66,6 +67,10 @@ class Gate:
             *(() if mark is None else (mark,)),
             *(dict.fromkeys(counted) if writes else ()),
         )
+
+    def counting(self, request: Request, now_ms: int) -> Counting | None:
+        """Those of `keys` that add up what was done before, and since when; None where policy counts nothing."""
+        return counting(self._snapshot, request, now_ms) if self._snapshot.writes(request.action) else None
 
     def looks(self, request: Request) -> frozenset[str]:
         """What a write's guards must know beside the object: `peers`, `alerts`, `rollouts` (see Observation)."""

@@ -32,6 +32,14 @@ def is_part(key: str) -> bool:
     return family is not None and not family.name_in(key).startswith(_TOTAL)
 
 
+def no_longer_held_ms(key: str) -> int:
+    """From when on (Unix ms of the world) nobody reads this integer of a part: its window, and a part more on either
+    side, have passed."""
+    family = SPENT if SPENT.has(key) else RADIUS
+    part, length_s, _ = family.name_in(key).split("/", 2)
+    return -(-(int(part) + PARTS + 3) * int(length_s) * 1000 // PARTS)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """`name` is what is counted, `family` where; the time is the world's, in Unix ms."""
@@ -47,6 +55,10 @@ class Window:
     def holds(self, part: int, now_ms: int) -> bool:
         """Whether what was spent in that part still counts."""
         return part >= self.part(now_ms) - PARTS
+
+    def begins_ms(self, now_ms: int) -> int:
+        """The beginning of the oldest part that `keys` names."""
+        return (self.part(now_ms) - PARTS - 1) * self.length_s * 1000 // PARTS
 
     def key(self, part: int) -> str:
         """The log's integer of a part."""

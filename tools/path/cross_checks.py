@@ -1,11 +1,13 @@
 """What the path decides on is asked twice. The log's indexes find records, its table of integers says what is spent,
 busy or stopped, and neither of the two is signed: one acts on them only where both say the same.
 
-| integers                                      | must be what these records lead to             |
-|-----------------------------------------------|------------------------------------------------|
-| `attempt/`, `ended/`, `approval/`, `verify/`  | those of the request; `denied/` has one there  |
-| `busy/`, `changed/`, `verify/`                | those of the workload's newest live intent     |
-| `stop/`, `level/`, `retired/`, `paused/`      | those of the kill switch, and of every agent   |
+| integers                                      | must be what these records lead to               |
+|-----------------------------------------------|--------------------------------------------------|
+| `attempt/`, `ended/`, `approval/`, `verify/`  | those of the request; `denied/` has one there    |
+| `busy/`, `changed/`, `verify/`                | those of the workload's newest live intent       |
+| `stop/`, `level/`, `retired/`, `paused/`      | those of the kill switch, and of every agent     |
+| `spent/`, `radius/`, `moved/`, `counted/`     | those of all changes within the time that counts |
+| `clock/`                                      | no earlier than that of that intent              |
 
 The records of a request are proven by the signed tree as well: no edited vote, outcome or value from before is used.
 A record that was taken out of an index leads elsewhere than the integers, and so does an integer set by hand.
@@ -24,6 +26,7 @@ from policies.claim_keys import (
     ATTEMPT,
     BUSY,
     CHANGED,
+    CLOCK,
     DENIED,
     ENDED,
     LEVEL,
@@ -32,6 +35,8 @@ from policies.claim_keys import (
     STOP,
     VERIFY,
 )
+from policies.counting import Counting
+from tools.path.recount import Recount
 
 SWITCHES = (STOP, LEVEL, RETIRED, PAUSED)
 """The families of integers that hold people's and policy's no to scopes and agents."""
@@ -48,6 +53,7 @@ class CrossChecks:
         self._switched: dict[str, int] = {}
         """What the records of the switches led to, as far as this process has read them."""
         self._next = 0
+        self._recount = Recount()
 
     async def request(self, request_id: str) -> list[Entry]:
         """The records of a request, in order: what was signed for; its integers are what they lead to."""
@@ -55,13 +61,16 @@ class CrossChecks:
         await self._log.prove(entries)
         return entries
 
-    async def before_write(self, key: str) -> None:
+    async def before_write(self, key: str, counting: Counting | None, *, simulated: bool) -> None:
         """The switches as below, and what is claimed of the workload `key`: it is what its newest live intent, and
-        how that ended, lead to."""
+        how that ended, lead to; and what guards count for the request is what was counted. `simulated`: the time of
+        the cluster is not that of the machine."""
 
         def ask(reads: Reads) -> None:
             self._switches(reads)
             _workload(reads, key)
+            if counting is not None:
+                _refuse(self._recount.contradiction(reads, counting, simulated=simulated))
 
         await self._log.at_one_moment(ask)
 
@@ -103,9 +112,9 @@ def _workload(reads: Reads, key: str) -> None:
     keys = {busy} if intent and changed not in lead else {busy, changed}
     keys |= {VERIFY.of(intent.record.id)} if intent else set()
     _agree(reads.values(sorted(keys)), lead, keys)
-    counters = [name for name in lead if STOP.has(name)]
+    counters = [name for name in lead if STOP.has(name) or CLOCK.has(name)]
     stored = reads.values(counters) if counters else {}
-    _agree(stored, lead, {name for name in counters if stored[name] < lead[name]})  # a counter only moves on
+    _agree(stored, lead, {name for name in counters if stored[name] < lead[name]})  # these only move on
 
 
 def newest_live_intent(reads: Reads, resource_key: str) -> Entry | None:
@@ -127,9 +136,14 @@ def newest_live_intent(reads: Reads, resource_key: str) -> Entry | None:
 def _agree(stored: Mapping[str, int], lead: Mapping[str, int], keys: Iterable[str]) -> None:
     for key in sorted(keys):
         has, says = stored.get(key, 0), lead.get(key, 0)
-        if has != says:
-            raise LogTampered(
-                f"the log's {key} is {has}, the records that are found lead to {says}",
-                where="the log",
-                hint="nothing was done; find what was changed: flyball audit verify",
-            )
+        _refuse((key, has, says) if has != says else None)
+
+
+def _refuse(contradiction: tuple[str, int, int] | None) -> None:
+    if contradiction is not None:
+        key, has, says = contradiction
+        raise LogTampered(
+            f"the log's {key} is {has}, the records that are found lead to {says}",
+            where="the log",
+            hint="nothing was done; find what was changed: flyball audit verify",
+        )

@@ -148,8 +148,10 @@ class Executor:
     async def _cleared(self, ctx: ExecutionContext) -> dict[str, int]:
         """The log's integers, which its records bear out; where an intent stands open on the workload, after it was
         looked into."""
-        await self._c.journal.checks.before_write(ctx.request.target.key)
-        values = await self._c.values(ctx.keys(self._c.now_ms()))
+        c, now = self._c, self._c.now_ms()
+        counting, simulated = ctx.gate.counting(ctx.request, now), c.clock.world_ms() is not None
+        await c.journal.checks.before_write(ctx.request.target.key, counting, simulated=simulated)
+        values = await c.values(ctx.keys(now))
         if values[ctx.busy] and ctx.live:  # the resolver fences, and a dry run has no effect
             await self.resolver.clear(ctx.request.target, ctx.held)
             values = await self._c.values(ctx.keys(self._c.now_ms()))
