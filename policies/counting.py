@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policies.claim_keys import COUNTED, MOVED, RADIUS, SPENT
+from policies.envelopes import moves_of
 from policies.guards.blast_radius import keys as radius_keys
 from policies.guards.blast_radius import windows as radius_windows
 from policies.guards.budget import candidates
-from policies.guards.budget import keys as budget_keys
 from policies.guards.flip import keys as flip_keys
 from policies.snapshot import Snapshot
 from policies.types import Request
@@ -30,12 +30,14 @@ class Counting:
 
 def counting(snapshot: Snapshot, request: Request, now_ms: int) -> Counting | None:
     """What is counted for the request by this policy; None where nothing is."""
-    guards = (budget_keys, radius_keys, flip_keys)
-    keys = dict.fromkeys(key for keys in guards for key in keys(snapshot, request, now_ms))
-    if not keys:
-        return None
+    guards = (radius_keys, flip_keys)
     windows = [one.window(request) for one in candidates(snapshot, request)]
     windows += radius_windows(snapshot, request)
+    windows += [moves_of(request.target)] if request.under is not None else []
+    noted = (key for keys in guards for key in keys(snapshot, request, now_ms))
+    keys = dict.fromkeys((*noted, *(key for window in windows for key in window.keys(now_ms))))
+    if not keys:
+        return None
     flips = (now_ms - rule.flip_ms for rule in snapshot.rules.values() if rule.flip_ms)
     since = min((*(window.begins_ms(now_ms) for window in windows), *flips), default=now_ms)
     return Counting(request.target.cluster, tuple(keys), since, now_ms)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from audit.errors import LogTampered
 from policies.claim_keys import ENVELOPE
 from policies.decision import Decision
 from policies.types import Claim
@@ -23,6 +24,7 @@ from tests.kit.envelopes import (
     undone,
 )
 from tests.kit.installation import App, allow, doc, installation, replicas, write_policy
+from tests.kit.log_attacks import execute
 from tools.path.attempts import AttemptRunner
 from tools.path.journal import actor_of, parent_of
 from tools.path.kill_switch import throw
@@ -127,6 +129,40 @@ def test_a_new_envelope_brings_no_new_moves(tmp_path: Path) -> None:
         assert isinstance(await moved(app, 5, (await leased(app)).intent), Applied)
 
     within(tmp_path, work, [*POLICY[:3], few, *POLICY[4:]])
+
+
+def stored(folder: Path, sql: str) -> None:
+    (log,) = folder.rglob("audit.db")
+    execute(log, sql)
+
+
+def test_an_older_lease_is_not_put_in_force_by_hand(tmp_path: Path) -> None:
+    """Somebody with a database shell makes the log's integer name a wider lease that another one has replaced."""
+
+    async def work(app: App) -> None:
+        wide, mark = (await leased(app, 3, 8)).intent, await integer(app)
+        await leased(app, 3, 5)
+        annotate(app, "3..8 until 2099-01-01T00:00:00Z, then at least 4, for agent:ops")
+        stored(tmp_path, f"UPDATE audit_claim SET value = {mark} WHERE key = '{KEY}'")
+        with pytest.raises(
+            LogTampered, match=f"the log's {KEY} is {mark}, the records that are found lead to"
+        ):
+            await moved(app, 7, wide)
+        assert await replicas(app) == 4
+
+    within(tmp_path, work)
+
+
+def test_moves_are_not_given_back_by_hand(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        under = (await leased(app)).intent
+        assert isinstance(await moved(app, 6, under), Applied)
+        pass_time(app, 60)
+        stored(tmp_path, "DELETE FROM audit_claim WHERE key LIKE 'spent/%/moves inside/%'")
+        with pytest.raises(LogTampered, match="moves inside"):
+            await moved(app, 5, under)
+
+    within(tmp_path, work)
 
 
 def test_a_forged_annotation_alone_is_no_envelope(tmp_path: Path) -> None:

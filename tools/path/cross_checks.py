@@ -8,6 +8,7 @@ busy or stopped, and neither of the two is signed: one acts on them only where b
 | `stop/`, `level/`, `retired/`, `paused/`      | those of the kill switch, and of every agent     |
 | `spent/`, `radius/`, `moved/`, `counted/`     | those of all changes within the time that counts |
 | `clock/`                                      | no earlier than that of that intent              |
+| `envelope/`                                   | that of the newest that leased, ended or used it |
 
 The records of a request are proven by the signed tree as well: no edited vote, outcome or value from before is used.
 A record that was taken out of an index leads elsewhere than the integers, and so does an integer set by hand.
@@ -15,11 +16,11 @@ Who changes both alike is found by `flyball audit verify`, which trusts neither.
 (`cooled/`, `score/`, `worse/`): it chooses among what policy allows, so nothing more is done for it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from audit.errors import LogTampered
 from audit.log import Entry, Log, Reads
-from audit.record import Kind
+from audit.record import Kind, Record
 from audit.replay import told
 from policies.claim_keys import (
     APPROVAL,
@@ -29,6 +30,7 @@ from policies.claim_keys import (
     CLOCK,
     DENIED,
     ENDED,
+    ENVELOPE,
     LEVEL,
     PAUSED,
     RETIRED,
@@ -61,14 +63,19 @@ class CrossChecks:
         await self._log.prove(entries)
         return entries
 
-    async def before_write(self, key: str, counting: Counting | None, *, simulated: bool) -> None:
+    async def before_write(
+        self, key: str, counting: Counting | None, *, under: bool, simulated: bool
+    ) -> None:
         """The switches as below, and what is claimed of the workload `key`: it is what its newest live intent, and
-        how that ended, lead to; and what guards count for the request is what was counted. `simulated`: the time of
-        the cluster is not that of the machine."""
+        how that ended, lead to; and what guards count for the request is what was counted. `under`: the request names
+        an envelope, so which one is in force counts too. `simulated`: the time of the cluster is not that of the
+        machine."""
 
         def ask(reads: Reads) -> None:
             self._switches(reads)
             _workload(reads, key)
+            if under:
+                _envelope(reads, key)
             if counting is not None:
                 _refuse(self._recount.contradiction(reads, counting, simulated=simulated))
 
@@ -117,16 +124,27 @@ def _workload(reads: Reads, key: str) -> None:
     _agree(stored, lead, {name for name in counters if stored[name] < lead[name]})  # these only move on
 
 
-def newest_live_intent(reads: Reads, resource_key: str) -> Entry | None:
-    """The last intent on a workload that could change it. Mostly it is the last of all; dry runs may have come after
-    it, so each further look reads eight times as many."""
+def _envelope(reads: Reads, key: str) -> None:
+    """Which envelope is in force is what the newest intent that leased, ended or used one leads to."""
+    mark, lead = ENVELOPE.of(key), dict[str, int]()
+    newest = newest_live_intent(reads, key, lambda record: any(c["key"] == mark for c in record.claims))
+    if newest is not None:
+        lead = told(e.record for e in reads.by_request(newest.record.request_id or ""))
+    _agree(reads.values((mark,)), lead, {mark})
+
+
+def newest_live_intent(
+    reads: Reads, resource_key: str, fits: Callable[[Record], bool] = lambda _: True
+) -> Entry | None:
+    """The last intent on a workload that could change it, of those that fit. Mostly it is the last of all; dry runs
+    may have come after it, so each further look reads eight times as many."""
     limit = 1
     while True:
         found = reads.find(
             kinds=("action.intent",), resource_key=resource_key, newest_first=True, limit=limit
         )
         for entry in found:
-            if entry.record.mode == "live":
+            if entry.record.mode == "live" and fits(entry.record):
                 return entry
         if len(found) < limit:
             return None

@@ -149,8 +149,12 @@ class Executor:
         """The log's integers, which its records bear out; where an intent stands open on the workload, after it was
         looked into."""
         c, now = self._c, self._c.now_ms()
-        counting, simulated = ctx.gate.counting(ctx.request, now), c.clock.world_ms() is not None
-        await c.journal.checks.before_write(ctx.request.target.key, counting, simulated=simulated)
+        await c.journal.checks.before_write(
+            ctx.request.target.key,
+            ctx.gate.counting(ctx.request, now),
+            under=ctx.request.under is not None,
+            simulated=c.clock.world_ms() is not None,
+        )
         values = await c.values(ctx.keys(now))
         if values[ctx.busy] and ctx.live:  # the resolver fences, and a dry run has no effect
             await self.resolver.clear(ctx.request.target, ctx.held)

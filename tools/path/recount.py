@@ -78,7 +78,8 @@ class Recount:
 def _first(reads: Reads, counting: Counting, simulated: bool) -> int:
     """The number of the first record that is to be counted: behind the newest intent of before the time that counts.
 
-    Intents are in the order of their cluster's clock (guard `clock`), and of the machine's where no world is simulated.
+    Intents are in the order of their cluster's clock (guard `clock`), and of the machine's where no world is
+    simulated.
     """
     limit = _PAGE
     while True:

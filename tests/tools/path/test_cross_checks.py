@@ -260,7 +260,7 @@ def test_a_log_of_0_1_does_not_contradict_itself(tmp_path: Path) -> None:
         for request_id in {e.record.request_id for e in entries if e.record.request_id}:
             assert await checks.request(request_id)
         for key in {e.record.resource.key for e in entries if e.record.resource}:
-            await checks.before_write(key, None, simulated=False)
+            await checks.before_write(key, None, under=True, simulated=False)
         assert any(STOP.has(name) for name in await log.prefixed(STOP.prefix))
         await log.close()
 

@@ -12,7 +12,6 @@ sent.
 """
 
 import random
-
 from pathlib import Path
 
 import pytest
@@ -248,5 +247,3 @@ def test_a_part_is_held_as_long_as_its_window(counted: Path) -> None:
         await nothing_is_sent(rig, "spent/")
 
     run(counted, work)
-
-
