@@ -167,6 +167,8 @@ class Workload:
     """Of its template: the labels that a node must have."""
     job: JobProgress | None = None
     """Of a Job; None of any other kind."""
+    mounts_claims: bool = False
+    """Whether its pods mount persistent volume claims, those of its own templates (StatefulSet) among them."""
 
     def condition(self, type: str) -> Condition | None:
         """That condition, if there is one."""

@@ -27,6 +27,7 @@ class Namespace:
         self.plane, self.name, self._folder = plane, name, folder
         self.api = plane.admin
         self._nodes: list[str] = []
+        self._volumes: list[str] = []
         self.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
 
     @property
@@ -42,6 +43,8 @@ class Namespace:
         self.api.delete(f"/api/v1/namespaces/{self.name}")
         for name in self._nodes:
             self.api.delete(f"/api/v1/nodes/{name}")
+        for name in self._volumes:
+            self.api.delete(f"/api/v1/persistentvolumes/{name}")
 
     def workload(
         self,
@@ -53,12 +56,13 @@ class Namespace:
         words: dict[str, str] | None = None,
         on: str | None = None,
         sidecar: str | None = None,
+        claim: str | None = None,
         **meta: Any,
     ) -> Json:
         """A Deployment or StatefulSet of one container `main` with requests and limits.
 
         `words` for the fake kubelet hold for every pod, `on` is a node of its own (see `node`), `sidecar` names a
-        native one with the same resources.
+        native one with the same resources, `claim` is what each pod mounts (see `claim`).
         """
         labels = {"app": name}
         container = {
@@ -69,6 +73,8 @@ class Namespace:
         pod: Json = {"containers": [container]}
         if sidecar:
             pod["initContainers"] = [{**container, "name": sidecar, "restartPolicy": "Always"}]
+        if claim:
+            pod["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]
         if on:
             pod |= {"nodeSelector": {"node": on}, "tolerations": [{"key": "only", "operator": "Exists"}]}
         annotations = {PREFIX + key: value for key, value in (words or {}).items()}
@@ -78,6 +84,20 @@ class Namespace:
             spec |= {"serviceName": name, "podManagementPolicy": "Parallel"}
         body = {"metadata": {"name": name, "labels": labels, **meta}, "spec": spec}
         return self.api.post(f"{self.apps}/{kind}s", body)
+
+    def claim(self, name: str, storage: str) -> None:
+        """A claim, and a volume for it; nothing is ever stored there."""
+        volume, modes = f"{self.name}-{name}", ["ReadWriteMany"]
+        of: Json = {"storageClassName": "", "accessModes": modes}
+        backed: Json = {
+            "capacity": {"storage": storage},
+            "hostPath": {"path": f"/invalid/{volume}"},
+            "claimRef": {"namespace": self.name, "name": name},
+        }
+        self.api.post("/api/v1/persistentvolumes", {"metadata": {"name": volume}, "spec": of | backed})
+        self._volumes.append(volume)
+        asked: Json = {"volumeName": volume, "resources": {"requests": {"storage": storage}}}
+        self.api.post(f"{self.core}/persistentvolumeclaims", {"metadata": {"name": name}, "spec": of | asked})
 
     def get(self, name: str, kind: str = "deployment") -> Json:
         return self.api.get(f"{self.apps}/{kind}s/{name}")

@@ -1,7 +1,8 @@
 """What the workloads of a namespace have to do, and each pod's share of it.
 
 A ConfigMap `demand` in the namespace says it, one workload a line: `deployment.web: 2400m/512Mi`, and behind
-that, where a test wants them, `rps=50 errors_ppm=20000 latency_us=250000 throttled_ppm=100000`. The workload's
+that, where a test wants them, `rps=50 errors_ppm=20000 latency_us=250000 throttled_ppm=100000 disk=1073741824
+holds=2147483648`. The workload's
 ready pods share it evenly; a pod that runs and is not ready uses nothing; one that does not run has no figure.
 """
 
@@ -19,7 +20,8 @@ CONFIGMAP = "demand"
 @dataclass(frozen=True)
 class Demand:
     """Of a whole workload: millicores, bytes, requests a second, parts per million of them that fail, the
-    longest latency in microseconds (they are spread evenly from zero to it), and of CFS periods throttled."""
+    longest latency in microseconds (they are spread evenly from zero to it), and of CFS periods throttled; bytes that
+    are used of each volume, and that it holds."""
 
     cpu: int
     memory: int
@@ -27,6 +29,8 @@ class Demand:
     errors_ppm: int = 0
     latency_us: int = 0
     throttled_ppm: int = 0
+    disk: int = 0
+    holds: int = 0
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,29 @@ class Cluster:
                 partial(lambda reason, t: 1 if at(t)[1] == reason else None, reason),
             )
 
+    def mounts(self, pod: str, claim: str, volume: str = "data", read_only: bool = False) -> None:
+        """A pod's volume of a claim, as kube-state-metrics has it."""
+        of = {"namespace": self.name, "pod": pod, "uid": f"uid-{pod}", "volume": volume}
+        series = "kube_pod_spec_volumes_persistentvolumeclaims"
+        self.put(f"{series}_info", {**of, "persistentvolumeclaim": claim}, self.times(), 1)
+        self.put(f"{series}_readonly", {**of, "persistentvolumeclaim": claim}, self.times(), int(read_only))
+
+    def volume(
+        self,
+        claim: str,
+        used: Callable[[int], float | None] | float,
+        capacity: Callable[[int], float | None] | float,
+        available: Callable[[int], float | None] | float | None = None,
+        times: list[int] | None = None,
+        node: str = "node-1",
+    ) -> None:
+        """A volume in bytes, as the kubelet of a node has it; a function takes Unix milliseconds. Without `available`
+        that is not exported."""
+        of = {"namespace": self.name, "persistentvolumeclaim": claim, "instance": node}
+        for part, value in (("used", used), ("capacity", capacity), ("available", available)):
+            if value is not None:
+                self.put(f"kubelet_volume_stats_{part}_bytes", of, times or self.times(), value)
+
     def serves(self, name: str, rate: float, times: list[int], **labels: str) -> None:
         count = lambda at: 1e6 + rate * (at - self.now_ms) / 1000  # noqa: E731 - a counter
         self.put(name, {"namespace": self.name, **labels}, times, count)

@@ -1,9 +1,10 @@
-"""What cAdvisor and the OpenTelemetry SDKs would export of the running pods: `python -m tests.real.exporter`.
+"""What kubelets, cAdvisor and OpenTelemetry's SDKs would export of the running pods: `python -m tests.real.exporter`.
 
     container_cpu_usage_seconds_total, container_memory_working_set_bytes, container_oom_events_total,
     container_cpu_cfs_periods_total, container_cpu_cfs_throttled_periods_total: as the kubelet's /metrics/cadvisor,
     once a container and once a pod (an empty `container`), as cAdvisor does
     http_server_request_duration_seconds_bucket, _sum and _count: OpenTelemetry's semantic conventions for HTTP
+    kubelet_volume_stats_used_bytes, _available_bytes, _capacity_bytes: as the kubelet's /metrics, of each claim
 
 Counters integrate each pod's share of its workload's demand over real time, from the pod's first sight on.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from tests.real.demand import Share, shares
 from tests.real.rest import Refused, Rest
+from tools.cluster.objects import claims_of
 
 PERIODS_A_SECOND = 10
 """The kernel's CFS period is 100 ms."""
@@ -69,7 +71,7 @@ class Meter:
         with self._lock:
             self._pass()
             lines = [line for share in self._shares for line in _lines(share, self._of(share))]
-        return "\n".join([*lines, ""])
+        return "\n".join([*dict.fromkeys(lines), ""])  # two pods of a node mount one claim once
 
     def _pass(self) -> None:
         now = time.monotonic()
@@ -93,6 +95,7 @@ def _lines(share: Share, counters: Counters) -> Iterator[str]:
         yield f"container_cpu_cfs_periods_total{{{labels}}} {counters.periods!r}"
         yield f"container_cpu_cfs_throttled_periods_total{{{labels}}} {counters.throttled!r}"
         yield f"container_oom_events_total{{{labels}}} {_killed(share)}"
+    yield from _volume_lines(share)
     if share.demand.latency_us:
         yield from _http_lines(pod, share.demand.latency_us / 1e6, counters)
 
@@ -107,6 +110,17 @@ def _http_lines(pod: str, longest_s: float, counters: Counters) -> Iterator[str]
         yield f'{_HTTP}_bucket{{{labels},le="+Inf"}} {count!r}'
         yield f"{_HTTP}_sum{{{labels}}} {count * longest_s / 2!r}"
         yield f"{_HTTP}_count{{{labels}}} {count!r}"
+
+
+def _volume_lines(share: Share) -> Iterator[str]:
+    """Of each claim that the pod mounts, by the node, as each kubelet is scraped by itself."""
+    meta, spec, demand = share.pod["metadata"], share.pod["spec"], share.demand
+    parts = {"used": demand.disk, "available": demand.holds - demand.disk, "capacity": demand.holds}
+    for claim in claims_of(spec) if demand.holds else ():
+        labels = (
+            f'namespace="{meta["namespace"]}",persistentvolumeclaim="{claim}",instance="{spec["nodeName"]}"'
+        )
+        yield from (f"kubelet_volume_stats_{part}_bytes{{{labels}}} {value}" for part, value in parts.items())
 
 
 def _killed(share: Share) -> int:

@@ -24,7 +24,7 @@ from tools.metrics.prometheus.client import Caps
 from tools.metrics.prometheus.reader import PrometheusMetrics
 from tools.metrics.shipped_templates import PRESETS
 from tools.metrics.templates import Template, Templates
-from tools.metrics.types import SPECS, Metric, Number, Series, Span
+from tools.metrics.types import OF_VOLUMES, SPECS, Metric, Number, Series, Span
 
 pytestmark = pytest.mark.real
 T = TypeVar("T")
@@ -97,14 +97,15 @@ def scene(
 ) -> Iterator[Scene]:
     """One for all queries: it takes as long as the window to be measured."""
     kube = Namespace(control_plane, "measured", tmp_path_factory.mktemp("measured"))
-    kube.workload("web", REPLICAS)
+    kube.claim("assets", "2Gi")
+    kube.workload("web", REPLICAS, claim="assets")
     kube.workload("queue", 2, kind="statefulset")
     kube.workload("bare", 1, resources={"requests": {}})
     kube.workload("meshed", 1, sidecar="proxy", words={"oom-kills": "proxy=1"})
     kinds = {"web": "deployment", "queue": "statefulset", "bare": "deployment", "meshed": "deployment"}
     for name, kind in kinds.items():
         kube.settled(name, kind)
-    kube.demand("web", f"{CPU}m", "384Mi", **LOAD)
+    kube.demand("web", f"{CPU}m", "384Mi", **LOAD, disk=1536 * MIB, holds=2048 * MIB)
     kube.demand("queue", "500m", "100Mi", kind="statefulset")
     here = f'namespace="{kube.name}"'
     _until(prometheus, f"count(container_cpu_usage_seconds_total{{{here},container!=''}})", REPLICAS + 2)
@@ -138,6 +139,8 @@ EXPECTED = {
     Metric.MEMORY_REQUESTS: REPLICAS * 64 * MIB,
     Metric.MEMORY_LIMITS: REPLICAS * 256 * MIB,
     Metric.ALERTS: 0,
+    Metric.DISK_USAGE: 1536 * MIB,
+    Metric.DISK_CAPACITY: 2048 * MIB,
 }
 """Of three pods: each figure follows from the load alone (latencies are spread evenly up to the longest)."""
 EXACT = {
@@ -150,6 +153,7 @@ EXACT = {
     Metric.MEMORY_REQUESTS,
     Metric.MEMORY_LIMITS,
     Metric.ALERTS,
+    *OF_VOLUMES,
 }
 
 

@@ -68,6 +68,15 @@ def workload(cluster: str, kind: str, obj: Object, ownership: Ownership) -> Work
         current=status.get("currentNumberScheduled", 0),
         node_selector=spec["template"]["spec"].get("nodeSelector") or {},
         job=_job(meta, spec, status) if kind == "job" else None,
+        mounts_claims=bool(spec.get("volumeClaimTemplates") or claims_of(spec["template"]["spec"])),
+    )
+
+
+def claims_of(pod_spec: Object) -> tuple[str, ...]:
+    """The persistent volume claims that a pod names in its spec, in its order."""
+    volumes = pod_spec.get("volumes") or ()
+    return tuple(
+        one["persistentVolumeClaim"]["claimName"] for one in volumes if one.get("persistentVolumeClaim")
     )
 
 

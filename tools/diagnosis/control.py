@@ -8,7 +8,7 @@ from tools.diagnosis.pods import STARTING, quote, worst
 from tools.diagnosis.startup import not_made
 from tools.diagnosis.types import Facts, Finding, Severity
 from tools.metrics.hints import shared
-from tools.metrics.types import Metric
+from tools.metrics.types import OF_EVERY, Metric
 
 LATELY_S = 7200
 AUTOSCALERS = ("horizontalpodautoscaler/", "scaledobject/")
@@ -137,7 +137,7 @@ def unmeasured(facts: Facts) -> Iterator[Finding]:
     without = {m: n.missing for m, n in facts.numbers.items() if n.v is None and n.missing != "not_served"}
     away = [part for part in sorted(facts.missing) if part not in set(Metric)]
     unknown = [m.value for m in Metric if m in without or m.value in facts.missing]
-    names = [*(["every metric"] if len(unknown) == len(Metric) else unknown), *away]
+    names = [*(["every metric"] if set(unknown) >= OF_EVERY else unknown), *away]
     if names:
         why = sorted({*(r.replace("_", " ") for r in without.values()), *shared(facts.missing)})
         yield Finding(

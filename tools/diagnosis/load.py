@@ -64,6 +64,17 @@ def memory_near_limit(facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def disk_nearly_full(facts: Facts) -> Iterator[Finding]:
+    """Close to where nothing more can be written."""
+    use = facts.share(Metric.DISK_USAGE, Metric.DISK_CAPACITY)
+    if use is not None and use >= NEAR_PPM:
+        used, holds = (figure(facts.numbers.get(m)) for m in (Metric.DISK_USAGE, Metric.DISK_CAPACITY))
+        yield Finding(
+            "disk-nearly-full", Severity.SUFFERING, f"its fullest volume is at {percent(use)}",
+            f"disk_usage {used} of {holds}", "metrics check {target}",
+        )  # fmt: skip
+
+
 def errors(facts: Facts) -> Iterator[Finding]:
     """Requests fail."""
     rate = facts.value(Metric.ERROR_RATE)

@@ -19,6 +19,7 @@ RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     control.rollout_held,
     pods.oom_killed,
     load.memory_near_limit,
+    load.disk_nearly_full,
     load.errors,
     load.saturated,
     load.throttled,

@@ -24,7 +24,7 @@ from tools.errors import (
     ReadRefused,
     ToolError,
 )
-from tools.metrics.types import Metric, Number, Series
+from tools.metrics.types import OF_VOLUMES, Metric, Number, Series
 from tools.spec import Reads
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ async def row(reads: Reads, target: Target, metrics: Sequence[Metric]) -> Row:
     """One workload with a few figures. Raises ReadRefused, NotFound, ClusterUnavailable."""
     missing = dict[str, str]()
     workload = await reads.workload(target)
-    numbers = await _numbers(reads, target, metrics, missing)
+    numbers = await _numbers(reads, target, had_by(workload, metrics), missing)
     scaler = None
     if (workload.owner or "").startswith("horizontalpodautoscaler/"):
         scaler = await _part("autoscaler", missing, lambda: reads.autoscaler(target), None)
@@ -69,7 +69,7 @@ async def facts(reads: Reads, target: Target, metrics: Sequence[Metric], *, sinc
         _part("events", missing, lambda: reads.events(target), list[ApiEvent]()),
         _part("autoscaler", missing, lambda: reads.autoscaler(target), None),
         _part("own changes", missing, lambda: reads.own_changes(target), list[Change]()),
-        _numbers(reads, target, metrics, missing),
+        _numbers(reads, target, had_by(workload, metrics), missing),
         _latency(reads, target, metrics),
     )
     return Facts(
@@ -83,6 +83,11 @@ async def facts(reads: Reads, target: Target, metrics: Sequence[Metric], *, sinc
         changes=timeline(own, workload, pods, events, since_ms),
         missing=missing,
     )
+
+
+def had_by(workload: Workload, metrics: Sequence[Metric]) -> Sequence[Metric]:
+    """Without the figures of volumes where it has none: they are not missing there."""
+    return [metric for metric in metrics if workload.mounts_claims or metric not in OF_VOLUMES]
 
 
 def diagnosis(found: Facts) -> list[Finding]:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from tools.metrics.types import SKEW_S, STALE_S, Metric, Number
+from tools.metrics.types import OF_VOLUMES, SKEW_S, STALE_S, Metric, Number
 
 _REQUESTS = (
     Metric.REQUEST_RATE,
@@ -17,6 +17,10 @@ _SERIES = {
     Metric.THROTTLED_RATIO: "cAdvisor has no CFS periods for containers without a CPU limit; else scrape cAdvisor",
     Metric.CPU_USAGE: "scrape the kubelets' /metrics/cadvisor",
     Metric.MEMORY_USAGE: "scrape the kubelets' /metrics/cadvisor",
+    **dict.fromkeys(
+        OF_VOLUMES,
+        "its pods mount no file system of a claim; else scrape the kubelets' /metrics, honor_labels: true",
+    ),
 }
 
 

@@ -13,6 +13,7 @@ What is needed of a Prometheus that is asked with these:
 - alerts: `ALERTS` as Prometheus writes it for its own rules, with the labels namespace and pod, or namespace and
   deployment or statefulset. Where none fires there is no series: that is 0 as long as kube-state-metrics' series of
   the workload are fresh. Rules that a Thanos Ruler or Mimir evaluates write it too.
+- volumes (tools/metrics/volumes.py): the kubelet's own /metrics, scraped with `honor_labels: true`.
 - preset `opentelemetry`: `http_server_request_duration_seconds` (`_bucket`, `_count`) with the labels namespace
   and pod of the scrape and `http_response_status_code` (OpenTelemetry's HTTP semantic conventions).
 - preset `istio`: `istio_requests_total`, `istio_request_duration_milliseconds` as the destination reports them,
@@ -50,6 +51,7 @@ from tools.metrics.coverage import (
 )
 from tools.metrics.templates import Template
 from tools.metrics.types import Metric
+from tools.metrics.volumes import volumes
 
 _ALIVE = f'and on ({POD}) (kube_pod_status_phase{{{OF},phase=~"Pending|Running"}} == 1)'
 _RAN = f'container!="",container!="POD",{OF}'
@@ -219,7 +221,7 @@ def _meshed() -> Covered:
     )
 
 
-_COMMON = _used() | _throttled() | _state()
+_COMMON = _used() | _throttled() | _state() | volumes()
 PRESETS: Mapping[str, Mapping[Metric, Template]] = MappingProxyType(
     {
         "opentelemetry": MappingProxyType(_COMMON | _opentelemetry()),

@@ -42,6 +42,8 @@ class Metric(StrEnum):
     MEMORY_REQUESTS = "memory_requests"
     MEMORY_LIMITS = "memory_limits"
     ALERTS = "alerts"
+    DISK_USAGE = "disk_usage"
+    DISK_CAPACITY = "disk_capacity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,15 @@ SPECS: Mapping[Metric, MetricSpec] = {
         MetricSpec(Metric.MEMORY_REQUESTS, "bytes", 1, "down", "memory requested by all pods"),
         MetricSpec(Metric.MEMORY_LIMITS, "bytes", 1, "down", "memory limit of all pods"),
         MetricSpec(Metric.ALERTS, "count", 1, "up", "alerts that fire on it or its pods"),
+        MetricSpec(Metric.DISK_USAGE, "bytes", 1, "up", "used of the fullest volume that its pods mount"),
+        MetricSpec(Metric.DISK_CAPACITY, "bytes", 1, "down", "what that volume holds"),
     )
 }
+
+OF_VOLUMES = frozenset({Metric.DISK_USAGE, Metric.DISK_CAPACITY})
+"""Figures that only a workload has whose pods mount persistent volume claims."""
+OF_EVERY = frozenset(Metric) - OF_VOLUMES
+"""Those that any workload may have."""
 
 GROUPS: Mapping[str, tuple[Metric, ...]] = {
     "requests": (Metric.CPU_REQUESTS, Metric.MEMORY_REQUESTS),

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from policies.types import digest_of
 from tools.cluster_types import LISTED, Workload
-from tools.diagnosis.snapshot import Row, why
+from tools.diagnosis.snapshot import Row, had_by, why
 from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, NotFound
 from tools.metrics.types import Metric, MetricsReader, Number
 from tools.reading.screening import Screening
@@ -55,11 +55,12 @@ class Overview:
         numbers = dict[Metric, Number]()
         now = self._c.now_ms()
         if (no := await self._no_figures(workload)) is None:
-            asked = [partial(self._metrics.latest, m, workload.target, now) for m in metrics]
+            had = had_by(workload, metrics)
+            asked = [partial(self._metrics.latest, m, workload.target, now) for m in had]
             found = await asyncio.gather(
-                *(asking.part(m.value, missing, ask, None) for m, ask in zip(metrics, asked, strict=True))
+                *(asking.part(m.value, missing, ask, None) for m, ask in zip(had, asked, strict=True))
             )
-            numbers = {m: n for m, n in zip(metrics, found, strict=True) if n is not None}
+            numbers = {m: n for m, n in zip(had, found, strict=True) if n is not None}
         else:
             missing |= dict.fromkeys((m.value for m in metrics), no)
         scaler = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flyball.cli.kit.output import safe
 from tools.metrics.hints import reason, shared
-from tools.metrics.types import Metric
+from tools.metrics.types import OF_EVERY, Metric
 
 if TYPE_CHECKING:
     from tools.diagnosis.snapshot import Row
@@ -30,7 +30,7 @@ def lines(rows: "Sequence[Row]") -> list[str]:
 def parts(missing: Mapping[str, str]) -> list[str]:
     """The parts of one workload that could not be read."""
     known = set(map(str, Metric))
-    every = known <= missing.keys()
+    every = missing.keys() >= OF_EVERY
     named = {
         ("all metrics" if every and part in known else part, why): [""]
         for why, names in shared(missing).items()

@@ -22,7 +22,14 @@ __all__ = ["ALL", "OVERVIEW", "WIDE", "PersonReads"]
 
 T = TypeVar("T")
 
-OVERVIEW = (Metric.CPU_USAGE, Metric.CPU_REQUESTS, Metric.MEMORY_USAGE, Metric.LATENCY_P95)
+OVERVIEW = (
+    Metric.CPU_USAGE,
+    Metric.CPU_REQUESTS,
+    Metric.MEMORY_USAGE,
+    Metric.DISK_USAGE,
+    Metric.DISK_CAPACITY,
+    Metric.LATENCY_P95,
+)
 WIDE = (*OVERVIEW, Metric.REQUEST_RATE, Metric.ERROR_RATE, Metric.THROTTLED_RATIO)
 QUIET_S = 1.0
 

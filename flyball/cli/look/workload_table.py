@@ -7,9 +7,9 @@ from flyball.cli.kit.output import abbreviated, age
 if TYPE_CHECKING:
     from tools.diagnosis.snapshot import Row
 
-HEAD = ("NAME", "READY", "UP-TO-DATE", "CPU", "CPU%", "MEM", "P95", "HPA", "OWNER", "AGE")
+HEAD = ("NAME", "READY", "UP-TO-DATE", "CPU", "CPU%", "MEM", "DISK", "P95", "HPA", "OWNER", "AGE")
 WIDE_HEAD = (*HEAD[:3], "AVAILABLE", *HEAD[3:], "RATE", "ERRORS", "THROTTLED", "CONTAINERS", "IMAGES")
-LESS = ("UP-TO-DATE", "P95", "HPA", "OWNER", "MEM", "CPU%")
+LESS = ("DISK", "UP-TO-DATE", "P95", "HPA", "OWNER", "MEM", "CPU%")
 """What a narrow terminal goes without, the first first."""
 
 
@@ -21,11 +21,13 @@ def columns(row: "Row", now: int, *, wide: bool) -> tuple[object, ...]:
 
     w, n = row.workload, row.numbers
     used = share(n, Metric.CPU_USAGE, Metric.CPU_REQUESTS)
+    full = share(n, Metric.DISK_USAGE, Metric.DISK_CAPACITY)
     ready, old = f"{w.ready}/{w.replicas}", age((now - unix_ms(w.created_at)) / 1000)
     figures = (
         figure(n.get(Metric.CPU_USAGE)),
         None if used is None else percent(used),
         figure(n.get(Metric.MEMORY_USAGE)),
+        None if full is None else percent(full),
         figure(n.get(Metric.LATENCY_P95)),
     )
     base = (str(w.target), ready, w.updated)

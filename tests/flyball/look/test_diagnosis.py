@@ -92,6 +92,11 @@ CASES: dict[str, tuple[Facts, Severity, str]] = {
         Severity.SUFFERING,
         "1.9Gi of 2Gi",
     ),
+    "disk-nearly-full": (
+        facts(numbers={Metric.DISK_USAGE: 9_728 * 2**20, Metric.DISK_CAPACITY: 10 * 2**30}),
+        Severity.SUFFERING,
+        "9.5Gi of 10Gi",
+    ),
     "errors": (facts(numbers={Metric.ERROR_RATE: 52_000}), Severity.SUFFERING, "5.2%"),
     "saturated": (
         facts(numbers={Metric.CPU_USAGE: 3_400, Metric.LATENCY_P95: 400_000}),

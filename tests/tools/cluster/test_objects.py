@@ -57,6 +57,21 @@ def test_what_the_api_leaves_out_is_not_guessed() -> None:
     assert (seen.labels, seen.managers) == ({}, ())
 
 
+@pytest.mark.parametrize(("volumes", "templates", "names"), [
+    (None, None, ()),
+    ([{"name": "tmp", "emptyDir": {}}], None, ()),
+    ([{"name": "scratch", "ephemeral": {"volumeClaimTemplate": {}}}], None, ()),
+    ([{"name": "data", "persistentVolumeClaim": {"claimName": "assets"}}], None, ("assets",)),
+    (None, [{"metadata": {"name": "data"}}], ()),
+])  # fmt: skip
+def test_whose_pods_mount_claims(volumes: Any, templates: Any, names: tuple[str, ...]) -> None:
+    obj = deployment()
+    obj["spec"]["template"]["spec"]["volumes"] = volumes
+    obj["spec"]["volumeClaimTemplates"] = templates
+    assert objects.workload("c", "statefulset", obj, Ownership()).mounts_claims is bool(names or templates)
+    assert objects.claims_of(obj["spec"]["template"]["spec"]) == names
+
+
 @pytest.mark.parametrize(("kind", "spec", "status", "found"), [
     ("deployment", {}, {}, ("RollingUpdate", 0, "")),
     ("deployment", {"strategy": {"type": "Recreate"}}, {}, ("Recreate", 0, "")),

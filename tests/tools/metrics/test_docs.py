@@ -38,8 +38,8 @@ def test_every_series_that_is_asked_for_is_listed() -> None:
     for by_metric in PRESETS.values():
         for metric in Metric:
             query = Templates(by_metric).query(metric, WEB).instant
-            asked |= set(re.findall(r"\b((?:container|kube|http|istio)_\w+)\{", query))
-    listed = set(re.findall(r"`((?:container|kube|http|istio)_\w+)`", PAGE))
+            asked |= set(re.findall(r"\b((?:container|kube|kubelet|http|istio)_\w+)\{", query))
+    listed = set(re.findall(r"`((?:container|kube|kubelet|http|istio)_\w+)`", PAGE))
     assert asked | {"kube_statefulset_status_replicas_ready"} <= listed
 
 

@@ -12,7 +12,8 @@ _CLASHING = re.compile(r"(?<![a-z_])(namespace|pod|container)(?=[=!])")
 """Labels that the scrape of kube-state-metrics' own pod has too (scrape/target.go prefixes the sample's)."""
 _MAY_BE_ABSENT = re.compile(
     r"up|kube_pod_init_container_.*|kube_pod_container_(resource_requests|resource_limits|"
-    r"status_last_terminated_reason)|container_cpu_cfs_.*"
+    r"status_last_terminated_reason)|container_cpu_cfs_.*|"
+    r"kubelet_volume_stats_.*|kube_pod_spec_volumes_.*|kube_persistentvolumeclaim_info"
 )
 """That nobody set or did anything is no fault of the source."""
 
