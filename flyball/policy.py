@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyball import __version__
 from flyball.exits import UsageError
@@ -12,6 +13,9 @@ from flyball.policy_cache import policy_cache
 from flyball.settings import Settings
 from policies.source import PolicySource
 from tools.actions import registry
+
+if TYPE_CHECKING:
+    from policies.unknown_names import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +75,14 @@ def policy_for(settings: Settings, clusters: Sequence[str]) -> PolicySource:
     can be asked anywhere. Raises PolicyInvalid, UsageError."""
     paths = policy_paths(settings)
     return PolicySource(paths.given, catalogue=registry.catalogue(), clusters=clusters, base=paths.base)
+
+
+def known_names() -> "Known":
+    """What a policy can name beside actions and clusters, for its lint."""
+    from agents.tuner.strategies import ALIASES, STRATEGIES
+    from policies.unknown_names import Known
+    from tools.cluster.kinds import LOOKED_AT
+    from tools.cluster_types import LISTED
+
+    kinds = (*LOOKED_AT, "event", "namespace", "secret")
+    return Known(strategies=(*STRATEGIES, *ALIASES), tuned=LISTED, kinds=kinds)

@@ -11,6 +11,7 @@ from policies.kinds import ActionPolicy, Agent, RoleBinding
 from policies.patterns import fits
 from policies.snapshot import Rule, Snapshot, Tainted, expand
 from policies.unattended import doubts_of_budget, doubts_of_pause
+from policies.unknown_names import Known, doubts_of_names
 from policies.voters import Doubt, doubts_of_agent, doubts_of_rule, quorums
 
 
@@ -24,15 +25,16 @@ class Finding:
     level: Literal["error", "info"] = "error"
 
 
-def lint(snapshot: Snapshot, only_voter: str | None = None) -> list[Finding]:
-    """Every finding, in the documents' order, but in a base that rules were added to. `only_voter`: see
-    policies.voters."""
+def lint(snapshot: Snapshot, only_voter: str | None = None, known: Known | None = None) -> list[Finding]:
+    """Every finding, but in a base that rules were added to. `only_voter`: see policies.voters; `known`: see
+    policies.unknown_names."""
     policies = [document for document in snapshot.documents if isinstance(document, ActionPolicy)]
     rows = {p.metadata.name: rows_of(p, snapshot.catalogue, snapshot.clusters) for p in policies}
     out = [finding for policy in policies for finding in _rule(snapshot, policy, rows)]
     for name, caps in snapshot.caps.items():
         out += _cores(name, caps, snapshot.origin.of("Ceiling", name))
-    out += [*_doubts(snapshot, policies, only_voter), *_roles(snapshot, policies)]
+    out += [*_doubts(snapshot, policies, only_voter), *_names(snapshot, known or Known())]
+    out += _roles(snapshot, policies)
     return [finding for finding in out if finding.where.rpartition(":")[0] not in snapshot.origin.base]
 
 
@@ -48,6 +50,13 @@ def _doubts(
         where = snapshot.origin.of("Agent", agent.metadata.name)
         found = (*doubts_of_agent(snapshot, agent, only_voter), *doubts_of_budget(snapshot, agent))
         yield from (_finding(doubt, where) for doubt in found)
+
+
+def _names(snapshot: Snapshot, known: Known) -> Iterator[Finding]:
+    """Names that nothing here has."""
+    for document in snapshot.documents:
+        where = snapshot.origin.of(document.kind, document.metadata.name)
+        yield from (_finding(doubt, where) for doubt in doubts_of_names(snapshot, document, known))
 
 
 def _finding(doubt: Doubt, where: str) -> Finding:

@@ -9,7 +9,7 @@ import pytest
 from flyball.cli.main import main
 from policies.loader import compile_texts
 from policies.rule_tests import run
-from tests.kit.policies import CATALOGUE, PEOPLE, rule, text
+from tests.kit.policies import CATALOGUE, PEOPLE, Doc, agent, rule, text
 
 MANUAL = Path(__file__).parents[2] / "docs" / "policy.md"
 
@@ -78,6 +78,43 @@ def test_failing_tests_findings_and_broken_files(tmp_path: Path, capsys: pytest.
     (tmp_path / "p.yaml").write_bytes(text([rule(), *PEOPLE]).replace(b"maxStep", b"maxstep"))
     assert main(["policy", "test", "--policies", str(tmp_path)]) == 2
     assert "did you mean 'maxStep'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"strategy": ["nope"]}, "nightly names the strategy nope, which is not there"),
+        ({"roles": ["scalre"]}, "no rule names the role scalre"),
+        (
+            {"scope": {"clusters": ["sandbox"], "namespaces": ["shop"], "kinds": ["pod"], "names": ["*"]}},
+            "kind pod",
+        ),
+    ],
+)
+def test_what_an_agent_names_and_nothing_has(
+    spec: Doc, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p.yaml").write_bytes(text([agent("nightly", **spec)]))
+    assert main(["policy", "lint", "--policies", str(tmp_path)]) == 1
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (rule(quiet=["alert"]), "'alerts'"),
+        (rule(require=[{"verify": "5m", "metric": "latency", "maxRatio": 2}]), "'latency_p95'"),
+        (agent("nightly", budgets={"delta": {"cpuRequests": "4/h"}}), "`cpuRequests` is not one of"),
+        (agent("nightly", schedule={"cron": "0 3 * * *", "misfire": "never"}), "'skip' or 'once'"),
+        (agent("nightly", autonomy={"*": "auto"}), "'autonomous'"),
+    ],
+)
+def test_words_of_a_closed_set_do_not_load(
+    broken: Doc, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p.yaml").write_bytes(text([broken, *PEOPLE]))
+    assert main(["policy", "lint", "--policies", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_the_manuals_policy_loads_and_its_tests_pass() -> None:

@@ -52,10 +52,11 @@ def _results_json(results: "Sequence[Result]", failed: "Sequence[Result]") -> di
 def lint(opts: Options, clusters: Clusters = None) -> None:
     """Find rules that load but are probably mistakes. Example: flyball policy lint --policies ./policies"""
     from flyball.identity import os_user
+    from flyball.policy import known_names
     from policies.lint import lint as findings_of
 
     snapshot = _snapshot(opts, clusters)
-    findings = findings_of(snapshot, only_voter=os_user())
+    findings = findings_of(snapshot, only_voter=os_user(), known=known_names())
     if opts.json:
         items = [{"level": f.level, "what": f.what, "where": f.where, "hint": f.hint} for f in findings]
         document({"kind": "PolicyFindings", "items": items})
