@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-What = Annotated[
-    Literal["status"] | None, typer.Argument(help="`status`: say how the service stands, and end.")
-]
 Listen = Annotated[
     str | None,
     typer.Option("--listen", help="Also answer /healthz and /readyz there: HOST:PORT.", metavar="HOST:PORT"),
@@ -29,14 +26,15 @@ Listen = Annotated[
 Once = Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")]
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 @command
-def serve(opts: Options, what: What = None, listen: Listen = None, once: Once = False) -> None:
+def serve(opts: Options, ctx: typer.Context, listen: Listen = None, once: Once = False) -> None:
     """Run schedules and all other duties until stopped. Example: flyball serve --listen 127.0.0.1:8080"""
-    if what == "status":
+    if ctx.invoked_subcommand is not None:
         if listen is not None or once:
-            raise UsageError("`status` only asks", hint="leave --listen and --once out")
-        _status(opts)
+            raise UsageError(f"`{ctx.invoked_subcommand}` only asks", hint="leave --listen and --once out")
+        # what stands before it counts for it too: `serve -n shop status`
+        ctx.default_map = {ctx.invoked_subcommand: {k: v for k, v in ctx.params.items() if v is not None}}
         return
     if once and listen is not None:
         raise UsageError("--once listens nowhere", hint="leave --listen out")
@@ -46,6 +44,21 @@ def serve(opts: Options, what: What = None, listen: Listen = None, once: Once = 
     port = port_of(listen) if listen is not None else None
     log_lines(as_json=opts.json)
     opts.run((lambda app: _once(opts, app)) if once else (lambda app: _serve(app, port)))
+
+
+@app.command()
+@command
+def status(opts: Options) -> None:
+    """Say how the services stand, and what each duty does. Example: flyball serve status"""
+    from flyball.cli.serve.show import show
+    from flyball.place import log_place
+    from flyball.service.ask import services
+
+    place = log_place(opts.settings)
+    found = asyncio.run(services(place.folder, place.context))
+    show(opts, place, found)
+    if not any(one["role"] == "active" for one in found):
+        raise Stop(Exit.UNAVAILABLE)
 
 
 async def _serve(app: "App", port: "Port | None") -> None:
@@ -90,15 +103,3 @@ async def _once(opts: Options, app: "App") -> None:
         say(f"{app.place.context}  {happened if happened else 'nothing happened'}")
     if problems:
         raise Stop(Exit.FAILED)
-
-
-def _status(opts: Options) -> None:
-    from flyball.cli.serve.show import show
-    from flyball.place import log_place
-    from flyball.service.ask import services
-
-    place = log_place(opts.settings)
-    found = asyncio.run(services(place.folder, place.context))
-    show(opts, place, found)
-    if not any(one["role"] == "active" for one in found):
-        raise Stop(Exit.UNAVAILABLE)
