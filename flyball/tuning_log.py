@@ -1,8 +1,10 @@
 """What the log holds of tuning runs: which there were, what each weighed, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from flyball.tuning_plans import plan_ends
 
 if TYPE_CHECKING:
     from audit.record import Kind, Record
@@ -23,10 +25,12 @@ CAME: "tuple[Kind, ...]" = (
 
 @dataclass(frozen=True, slots=True)
 class LoggedRun:
-    """A run as it was recorded; `ended` is None while it is under way, or where its process died."""
+    """A run as it was recorded; `ended` is None while it is under way, or where its process died. `plan` is how the
+    steps of its plan stand now (plan_ends)."""
 
     started: "Entry"
     ended: "Entry | None"
+    plan: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -57,6 +61,7 @@ class LoggedRun:
             "ended_at": (self.ended.record.world_ts or self.ended.record.ts) if self.ended else None,
             **{name: self.facts.get(name) for name in ("namespaces", "strategies", "choice", "risk_ppm")},
             "result": dict(self.result),
+            "plan": dict(self.plan),
         }
 
 
@@ -67,7 +72,7 @@ async def runs(app: "App", agent: str | None = None, limit: int = 20) -> list[Lo
         record = entry.record
         if "strategies" not in (record.args or {}) or agent not in (None, record.actor.id):
             continue
-        found.append(LoggedRun(entry, await _end(app, record.run_id)))
+        found.append(await _logged(app, entry))
         if len(found) == limit:
             break
     return found
@@ -77,7 +82,7 @@ async def one_run(app: "App", run_id: str) -> LoggedRun | None:
     """The tuning run of this id; None where the log has none."""
     found = await app.log.find(kinds=("run.started",), run_id=run_id)
     mine = [entry for entry in found if "strategies" in (entry.record.args or {})]
-    return LoggedRun(mine[-1], await _end(app, run_id)) if mine else None
+    return await _logged(app, mine[-1]) if mine else None
 
 
 async def weighings(app: "App", run_id: str) -> "list[Entry]":
@@ -134,7 +139,9 @@ def told_apart(record: "Record") -> str:
     return record.request_id or record.id
 
 
-async def _end(app: "App", run_id: str | None) -> "Entry | None":
-    """Its first end: applications of its plan end under the same id."""
-    ends = await app.log.find(kinds=("run.finished",), run_id=run_id, limit=1) if run_id else []
-    return ends[0] if ends else None
+async def _logged(app: "App", started: "Entry") -> LoggedRun:
+    """The run with its own end: applications of its plan end under the same id, and name the plan."""
+    run_id = started.record.run_id or ""
+    ends = await app.log.find(kinds=("run.finished",), run_id=run_id)
+    own = [entry for entry in ends if "plan" not in (entry.record.args or {})]
+    return LoggedRun(started, own[0] if own else None, await plan_ends(app, run_id))

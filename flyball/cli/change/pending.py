@@ -1,5 +1,6 @@
 """`flyball pending`: what waits for an approval."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,7 +12,7 @@ from flyball.cli.kit.output import document, note, say, table
 if TYPE_CHECKING:
     from flyball.wiring import App
     from tools.approvals.background import Background
-    from tools.plans.plan import WaitingPlan
+    from tools.plans.plan import PlanStep, WaitingPlan
 
 app = typer.Typer()
 
@@ -134,9 +135,15 @@ def _plan_row(waiting: "WaitingPlan", now: int, taint: str) -> tuple[object, ...
         where,
         "plan",
         f"{len(steps)}-of-{len(plan.steps)}-steps",
-        "",
+        _changes(steps),
         plan.principal.agent or plan.principal.on_behalf_of,
         taint,
         ",".join(roles),
         age((plan.votes_until_ms - now) / 1000),
     )
+
+
+def _changes(steps: "Sequence[PlanStep]") -> str:
+    """`search:6->3,+2-more`: the first of the changes that a vote is about."""
+    first = f"{steps[0].request.target.name}:{steps[0].diff}".replace(" ", "")
+    return first if len(steps) == 1 else f"{first},+{len(steps) - 1}-more"

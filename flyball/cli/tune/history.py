@@ -1,5 +1,6 @@
 """`flyball tune status|history`: the agents that run by a schedule, and the runs that the log holds."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from flyball.wiring import App
 
 AgentName = Annotated[str | None, typer.Option("--agent", help="Only this agent, e.g. night.")]
+_RUNS = ("RUN", "AGENT", "STARTED", "RECORD", "RESULT", "PLAN")
 Last = Annotated[int, typer.Option("--last", min=1, max=1000, help="So many of the newest runs.")]
 
 
@@ -39,7 +41,7 @@ def status(opts: Options) -> None:
 
 @command
 def history(opts: Options, agent: AgentName = None, last: Last = 20) -> None:
-    """List the newest tuning runs, and how each ended. Example: flyball tune history --agent night"""
+    """List tuning runs, how each ended, how its plan stands. Example: flyball tune history --agent night"""
 
     async def work(app: "App") -> None:
         from flyball.tuning_log import runs
@@ -54,7 +56,7 @@ def history(opts: Options, agent: AgentName = None, last: Last = 20) -> None:
         if not found:
             say("no tuning run yet")
             return
-        for line in table(("RUN", "AGENT", "STARTED", "RECORD", "RESULT"), [_history_row(r) for r in found]):
+        for line in table(_RUNS, [_history_row(r) for r in found]):
             say(line)
         advise(f"  look: flyball tune explain {found[0].run_id}")
 
@@ -103,13 +105,15 @@ def _status_row(one: dict[str, Any]) -> tuple[object, ...]:
 def _history_row(run: "LoggedRun") -> tuple[object, ...]:
     from audit.timeline import wall_ms
 
-    result = run.result
-    if "error" in result:
-        said = f"error:{str(result['error']).replace(' ', '-')[:60]}"
-    else:
-        said = ",".join(f"{count}-{status}" for status, count in result.items()) or "open"
+    failed = run.result.get("error")
+    said = f"error:{str(failed).replace(' ', '-')[:60]}" if failed is not None else _counts(run.result)
     started = _time(wall_ms(run.started.record.world_ts or run.started.record.ts))
-    return run.run_id, run.agent, started, run.started.seq, said
+    return run.run_id, run.agent, started, run.started.seq, said or "open", _counts(run.plan)
+
+
+def _counts(by_status: Mapping[str, Any]) -> str:
+    """`1-kept,2-simulated`."""
+    return ",".join(f"{count}-{status}" for status, count in by_status.items())
 
 
 def _time(at_ms: int | None) -> str | None:

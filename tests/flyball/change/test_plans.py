@@ -133,7 +133,7 @@ def test_pending_shows_one_line_and_one_yes_does_all(flyball: Flyball) -> None:
     lines = flyball("pending").out.splitlines()
     assert len(lines) == 2
     assert lines[1].split() == [
-        plan["handle"], "sandbox/shop", "plan", "1-of-3-steps", "-", "agent:tuner", "-", "local", "15m",
+        plan["handle"], "sandbox/shop", "plan", "1-of-3-steps", "web:4->17", "agent:tuner", "-", "local", "15m",
     ]  # fmt: skip
     (waiting,) = flyball("pending -o json").document["plans"]
     assert (waiting["open"], waiting["tainted_since"]) == ([2], None)

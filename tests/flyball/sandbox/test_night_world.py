@@ -26,6 +26,7 @@ def test_a_night_and_the_morning_after(flyball: Flyball, morning: list[Done]) ->
     assert "scale 6 -> 3" in undone
     assert "scale 3 -> 6 (undo)" in undone
     assert "1-of-3-steps" in waits
+    assert "search:" in waits
     assert "ROLLED-BACK  shop/deployment/exports" in told
     assert "LEFT-ALONE   shop/deployment/payments  owned-by-argocd" in told
     assert flyball("audit verify --context sandbox").code == Exit.DONE
@@ -37,6 +38,7 @@ def test_the_person_agrees_in_the_morning(flyball: Flyball, morning: list[Done])
     done = flyball(["approve", handle, "--yes", "--context", "sandbox"])
     assert done.code == Exit.DONE, done.err
     assert flyball("get deploy/search -n shop -o json --context sandbox").document["replicas"] == 3
+    assert flyball("tune history --context sandbox -o json").document["items"][0]["plan"] == {"applied": 3}
 
 
 @pytest.mark.slow

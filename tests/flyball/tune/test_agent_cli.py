@@ -66,6 +66,44 @@ def test_the_run_is_found_and_explained(run: Callable[..., tuple[int, str, str]]
         assert str(figure) in out
 
 
+@pytest.mark.parametrize(
+    ("later", "became"),
+    [
+        (("approve", "--yes"), {"applied": 2}),
+        (("deny", "--reason", "not now"), {"denied": 2}),
+        ((), {"passed": 2}),
+    ],
+)
+def test_what_became_of_its_plan_after_the_run_is_told(
+    flyball: Flyball, tmp_path: Path, later: tuple[str, ...], became: dict[str, int]
+) -> None:
+    given = ("--policies", str(policy(tmp_path, "approve")))
+    flyball("tune", "run", "--agent", "night", "--yes", *given)
+
+    def plan() -> dict[str, int]:
+        (one,) = parsed(flyball("tune", "history", "-o", "json", *given)[1])["items"]
+        found: dict[str, int] = one["plan"]
+        return found
+
+    assert plan() == {"waiting": 2}
+    (waits,) = parsed(flyball("pending", "-o", "json", *given)[1])["plans"]
+    if later:
+        code, _, err = flyball(later[0], waits["handle"], *later[1:], *given)
+        assert code == 0, err
+    else:
+        assert flyball("sandbox", "advance", "20m", *given)[0] == 0
+    assert plan() == became
+    shown = flyball("tune", "history", *given)[1].splitlines()
+    assert shown[0].split()[-2:] == ["RESULT", "PLAN"]
+    assert shown[1].split()[-1] == ",".join(f"{count}-{status}" for status, count in became.items())
+
+
+def test_a_plan_that_nobody_applied_is_told_as_that(run: Callable[..., tuple[int, str, str]]) -> None:
+    run("tune", "run", "--agent", "night", "--dry-run")
+    (one,) = parsed(run("tune", "history", "-o", "json")[1])["items"]
+    assert one["plan"] == {"not_applied": 2}
+
+
 def test_explaining_what_was_not_there(run: Callable[..., tuple[int, str, str]]) -> None:
     code, _, err = run("tune", "explain", "r-none")
     assert (code, "the log has no tuning run" in err) == (2, True)
