@@ -1,4 +1,4 @@
-"""`python -m tests.bench audit|cli|forecast|gate|path|serve|tune|world [-o table|json] [the bench's own options]`."""
+"""`python -m tests.bench NAME [-o table|json] [the bench's own options]`, NAME one of `NAMES`."""
 
 import argparse
 import importlib
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.bench.report import Row, document, table
 
-NAMES = ("audit", "cli", "forecast", "gate", "path", "serve", "tune", "world")
+NAMES = ("audit", "cli", "forecast", "gate", "path", "serve", "tune", "tuning_pass", "world")
 
 
 def main(argv: list[str]) -> int:
