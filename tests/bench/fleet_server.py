@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.bench.fleet_demand import PODS, texts_of
-from tests.bench.fleet_objects import Fleet, name_of, namespace_of, pods
+from tests.bench.fleet_objects import Fleet, name_of, namespace_of
 from tests.tools.metrics.fake_prometheus import answer, document
 
 _PART = re.compile(r'"flyball", "([\w:]+)"')
@@ -87,15 +87,8 @@ class Server:
         names = [name for name in self._fleet.namespaces if re.search(rf"\b{name}\b", query)]
         for number in (n for name in names for n in self._fleet.within(name)):
             labels = {"namespace": namespace_of(number)}
-            if '"workload"' in query:
-                for part in parts:
-                    named = {"flyball": part, **labels, "workload": name_of(number)}
-                    yield _one(named, _points(part, kind, number, 1, grid))
-                continue
-            for pod in pods(number):
-                for part in parts:
-                    named = {"flyball": part, **labels, "pod": pod}
-                    yield _one(named, _points(part, kind, number, PODS, grid))
+            named = {"flyball": "value", **labels, "workload": name_of(number)}
+            yield _one(named, _points("value", kind, number, 1, grid))
 
 
 def _one(labels: dict[str, str], points: bytes) -> bytes:

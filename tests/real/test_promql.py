@@ -577,19 +577,31 @@ def test_a_figure_that_is_low_is_partial(prometheus: Written, edge: str, lost: i
     assert lost < 2 or found.v is None
 
 
-@pytest.mark.parametrize("metric", [Metric.CPU_USAGE, Metric.MEMORY_USAGE])
+@pytest.mark.parametrize("metric", [Metric.CPU_USAGE, Metric.MEMORY_USAGE, Metric.REQUEST_RATE])
 def test_a_fleet_is_told_as_each_of_its_workloads(prometheus: Written, metric: Metric) -> None:
     """Every scene above, in one question: the same figures, and the same that are missing."""
     names = sorted(SCENES.keys() - {"two-clusters"})
     targets = [Target(cluster="real", namespace=name, kind="deployment", name="web") for name in names]
     now_ms, templates = SystemClock().wall_ms(), load(None)
-    span = Span(now_ms - 1200_000, now_ms, 60)
     found = asking(prometheus, lambda m: m.fleet_latest(metric, targets, now_ms), templates)
-    lines = asking(prometheus, lambda m: m.fleet_history(metric, targets, span), templates)
     for target in targets:
         alone = latest(prometheus, str(target.namespace), metric)
         assert (found[target].v is None) == (alone.v is None), (target.namespace, found[target], alone)
         assert abs((found[target].v or 0) - (alone.v or 0)) <= 1 + (alone.v or 0) // 100, target.namespace
+
+
+@pytest.mark.parametrize(
+    "metric", [Metric.CPU_USAGE, Metric.MEMORY_USAGE, Metric.REQUEST_RATE, Metric.REPLICAS]
+)
+def test_the_points_of_a_fleet_are_those_of_each_of_its_workloads(
+    prometheus: Written, metric: Metric
+) -> None:
+    names = sorted(SCENES.keys() - {"two-clusters"})
+    targets = [Target(cluster="real", namespace=name, kind="deployment", name="web") for name in names]
+    now_ms, templates = SystemClock().wall_ms(), load(None)
+    span = Span(now_ms - 1200_000, now_ms, 60)
+    lines = asking(prometheus, lambda m: m.fleet_history(metric, targets, span), templates)
+    for target in targets:
         line = history(prometheus, str(target.namespace), metric, 1200, 60)
         pairs = [*zip(lines[target].values[1:-1], line.values[1:-1], strict=True)]
         assert sum((a is None) != (b is None) for a, b in pairs) <= 1, (target.namespace, pairs)

@@ -14,7 +14,7 @@ from audit.clock import Clock
 from policies.types import Target, digest_of
 from tools.errors import MetricsUnavailable
 from tools.metrics.history import HistoryStore, HistoryUnavailable
-from tools.metrics.packing import Point
+from tools.metrics.packing import GAP, UNKNOWN, VALUE, Line
 from tools.metrics.spans import aligned
 from tools.metrics.types import SPECS, Metric, MetricsReader, Number, Series, Span
 
@@ -23,6 +23,12 @@ FILLABLE_MS = 24 * 3_600_000
 REASK_MS = 12 * 3_600_000
 _NEAR = 120
 """Points between two stretches to ask for below which they are asked for as one."""
+_EVEN = 60
+"""Of many workloads, stretches to ask for begin and end at such points of the span."""
+_FEW = 4
+"""A stretch that one of so many workloads lacks, or more, is asked for together."""
+Run = tuple[int, int]
+"""A stretch of a span: the index of its first point, and the one behind its last."""
 _logger = logging.getLogger(__name__)
 
 
@@ -39,7 +45,7 @@ class CachedReader:
     def __init__(self, reader: Source, store: HistoryStore, clock: Clock, cluster_uid: str) -> None:
         self._reader, self._store, self._clock, self._uid = reader, store, clock, cluster_uid
         self.source = reader.source
-        self._told = False
+        self._told, self._fingerprints = False, dict[Metric, str]()
 
     async def close(self) -> None:
         """Lets the store and the source go."""
@@ -54,20 +60,16 @@ class CachedReader:
         """On the grid, as the source's. Raises MetricsUnavailable where the source has to be asked and cannot be.
         A store that cannot be used costs time, nothing else."""
         asked = aligned(span)
-        stored = self._kept(self._key(metric, target, asked.step_s), asked)
-        return await self._completed(metric, target, asked, *stored)
+        line, runs = self._kept(self._key(metric, target, asked.step_s), asked)
+        for run in runs:
+            await self._alone(metric, target, line, asked, run)
+        return _series(metric, asked, line)
 
-    async def _completed(
-        self, metric: Metric, target: Target, asked: Span, points: list[Point], chunks: Mapping[int, int]
-    ) -> Series:
-        """What is stored, with what it lacks asked for."""
-        key = self._key(metric, target, asked.step_s)
-        for start, end in _runs(self._wanted(points, chunks, asked)):
-            run = _part(asked, start, end)
-            values = await self._fetched(metric, target, run)
-            self._keep(key, run, values)
-            _put(points, start, values)
-        return _series(metric, asked, points)
+    async def _alone(self, metric: Metric, target: Target, line: Line, asked: Span, run: Run) -> None:
+        part = _part(asked, *run)
+        values = _on(part, await self._reader.history(metric, target, part), target)
+        self._keep({self._key(metric, target, asked.step_s): values}, part)
+        line.put(run[0], values)
 
     async def fleet_latest(
         self, metric: Metric, targets: Sequence[Target], now_ms: int
@@ -78,56 +80,80 @@ class CachedReader:
     async def fleet_history(
         self, metric: Metric, targets: Sequence[Target], span: Span
     ) -> Mapping[Target, Series]:
-        """As `history`. The newest points, which all of them lack, are asked for together; who lacks more is asked
-        for alone: a long past costs as much either way, and it is asked for once."""
-        asked, found = aligned(span), dict[Target, Series]()
-        stored = {target: self._kept(self._key(metric, target, asked.step_s), asked) for target in targets}
-        first = max(0, asked.points - _NEAR)
-        recent = [t for t, known in stored.items() if next(self._wanted(*known, asked), first) >= first]
-        tail = _part(asked, first, asked.points)
-        fresh = await self._reader.fleet_history(metric, recent, tail) if recent else {}
-        for target, (points, chunks) in stored.items():
-            if target not in fresh:
-                found[target] = await self._completed(metric, target, asked, points, chunks)
+        """As `history`. What many of them lack is asked for together; who lacks something else than the others is
+        asked for alone, since an answer about many holds all of their namespaces."""
+        asked, lines, lacking = aligned(span), dict[Target, Line](), dict[Run, list[Target]]()
+        for target in targets:
+            lines[target], runs = self._kept(self._key(metric, target, asked.step_s), asked)
+            for run in runs:
+                lacking.setdefault(_coarse(run, asked.points), []).append(target)
+        for run, some in lacking.items():
+            if len(some) * _FEW >= len(targets):
+                await self._together(metric, some, lines, asked, run)
                 continue
-            newest = _on(tail, fresh[target], target)
-            self._keep(self._key(metric, target, asked.step_s), tail, newest)
-            _put(points, first, newest)
-            found[target] = _series(metric, asked, points)
-        return found
+            for target in some:
+                await self._alone(metric, target, lines[target], asked, run)
+        return {target: _series(metric, asked, line) for target, line in lines.items()}
 
-    async def _fetched(self, metric: Metric, target: Target, run: Span) -> tuple[int | None, ...]:
-        return _on(run, await self._reader.history(metric, target, run), target)
+    async def _together(
+        self, metric: Metric, some: Sequence[Target], lines: Mapping[Target, Line], asked: Span, run: Run
+    ) -> None:
+        part = _part(asked, *run)
+        found = await self._reader.fleet_history(metric, some, part)
+        values = {target: _on(part, found[target], target) for target in some}
+        self._keep({self._key(metric, t, asked.step_s): line for t, line in values.items()}, part)
+        for target, line in values.items():
+            lines[target].put(run[0], line)
 
     def _key(self, metric: Metric, target: Target, step_s: int) -> str:
-        return digest_of([self._uid, self._reader.fingerprint(metric), metric.value, target.path, step_s])
+        told = self._fingerprints.get(metric)
+        if told is None:
+            told = self._fingerprints[metric] = self._reader.fingerprint(metric)
+        return digest_of([self._uid, told, metric.value, target.path, step_s])
 
-    def _wanted(self, points: Sequence[Point], chunks: Mapping[int, int], span: Span) -> Iterator[int]:
-        """The indexes of the points that the source has to be asked for."""
-        now_ms, step_ms, asked_ms = self._clock.wall_ms(), span.step_s * 1000, 0
-        for index, point in enumerate(points):
-            age_ms = now_ms - (span.start_ms + index * step_ms)
+    def _wanted(self, line: Line, chunks: Mapping[int, int], span: Span) -> list[Run]:
+        """Stretches of the points that the source has to be asked for."""
+        now_ms, step_ms = self._clock.wall_ms(), span.step_s * 1000
+        fresh = min(span.points, max(0, (now_ms - SETTLE_MS - span.start_ms) // step_ms + 1))
+        if line.states.count(VALUE, 0, fresh) == fresh:
+            return [(fresh, span.points)] if fresh < span.points else []
+        if line.states.count(UNKNOWN, 0, fresh) == fresh:
+            return [(0, span.points)]
+        return [*_runs(self._each(line, chunks, span, fresh, now_ms))]
+
+    def _each(
+        self, line: Line, chunks: Mapping[int, int], span: Span, fresh: int, now_ms: int
+    ) -> Iterator[int]:
+        """The indexes of those points; those from `fresh` on may still change."""
+        asked_ms = 0
+        for index, state in enumerate(line.states[:fresh]):
+            age_ms = now_ms - (span.start_ms + index * span.step_s * 1000)
             asked_ms = chunks.get(index, asked_ms)
-            gap = point is None and (age_ms < FILLABLE_MS or now_ms - asked_ms >= REASK_MS)
-            if point == "?" or age_ms < SETTLE_MS or gap:
+            gap = state == GAP and (age_ms < FILLABLE_MS or now_ms - asked_ms >= REASK_MS)
+            if state == UNKNOWN or gap:
                 yield index
+        yield from range(fresh, span.points)
 
-    def _keep(self, key: str, run: Span, values: Sequence[int | None]) -> None:
+    def _keep(self, lines: Mapping[str, Sequence[int | None]], run: Span) -> None:
+        """What of them is settled, of each series of the run."""
         now_ms = self._clock.wall_ms()
         settled = (now_ms - SETTLE_MS - run.start_ms) // (run.step_s * 1000) + 1
         count = min(settled, run.points)
         if count > 0:
             try:
-                self._store.write(key, _part(run, 0, count), values[:count], now_ms)
+                some = {key: values[:count] for key, values in lines.items()}
+                self._store.write_all(some, _part(run, 0, count), now_ms)
             except HistoryUnavailable as error:
                 self._tell(error)
 
-    def _kept(self, key: str, span: Span) -> tuple[list[Point], dict[int, int]]:
+    def _kept(self, key: str, span: Span) -> tuple[Line, list[Run]]:
+        """What is stored, and what of it has to be asked for."""
         try:
-            return self._store.read(key, span)
+            line, chunks = self._store.read(key, span)
         except HistoryUnavailable as error:
             self._tell(error)
-            return ["?"] * span.points, {}
+            line, chunks = Line.unknown(span.points), {}
+        return line, self._wanted(line, chunks, span)
 
     def _tell(self, error: HistoryUnavailable) -> None:
         """Once a process: the figures are right without the store."""
@@ -144,15 +170,13 @@ def _on(run: Span, series: Series, target: Target) -> tuple[int | None, ...]:
     return series.values
 
 
-def _put(points: list[Point], start: int, values: Sequence[int | None]) -> None:
-    """What was answered over what was stored; a stored value is not replaced by a gap."""
-    for index, value in enumerate(values, start):
-        if value is not None or points[index] == "?":
-            points[index] = value
+def _series(metric: Metric, span: Span, line: Line) -> Series:
+    return Series(metric, SPECS[metric].unit, span, line.known())
 
 
-def _series(metric: Metric, span: Span, points: Sequence[Point]) -> Series:
-    return Series(metric, SPECS[metric].unit, span, tuple(p if isinstance(p, int) else None for p in points))
+def _coarse(run: Run, count: int) -> Run:
+    """The run with a little more at both ends, so that those that lack nearly the same lack the same."""
+    return run[0] // _EVEN * _EVEN, min(count, -(-run[1] // _EVEN) * _EVEN)
 
 
 def _part(span: Span, start: int, end: int) -> Span:
@@ -161,7 +185,7 @@ def _part(span: Span, start: int, end: int) -> Span:
     return Span(span.start_ms + start * step_ms, span.start_ms + (end - 1) * step_ms, span.step_s)
 
 
-def _runs(indexes: Iterator[int]) -> Iterator[tuple[int, int]]:
+def _runs(indexes: Iterator[int]) -> Iterator[Run]:
     """Stretches of indexes, those that lie near each other as one: a request costs more than a few points."""
     start = last = next(indexes, None)
     if start is None or last is None:

@@ -111,12 +111,14 @@ def at_once(now: str, count: str = "count") -> Covered:
     return Covered(f"{count}({CONTAINERS} and on ({CONTAINER}) ({now}))", f"{count}({CONTAINERS})")
 
 
-def over_pods(series: str) -> Covered:
-    """By pod. One that was asked nothing yet has no series; its scrape (`up`) shows that it is measured."""
+def over_pods(series: str, count: str = "count") -> Covered:
+    """By pod. One that was asked nothing yet has no series; its scrape (`up`) shows that it is measured. `count`: as
+    in `over_containers`."""
     up = f"up{{{OF}}}"
-    here = f"({PODS} and on (pod) ({_new(series)} or {up} == 1))"
-    then = f"({PODS} and on (pod) ({_fresh(series, series)} or ({up} == 1 and {_fresh(up, series)})))"
-    return Covered(f"count({here}) * {_whole(here, then, PODS)}", f"count({PODS})")
+    pods, on = (PODS, "on (pod)") if count == "count" else (f"(max {BY_POD} {READY})", f"on ({POD})")
+    here = f"({pods} and {on} ({_new(series)} or {up} == 1))"
+    then = f"({pods} and {on} ({_fresh(series, series)} or ({up} == 1 and {_fresh(up, series)})))"
+    return Covered(f"{count}({here}) * {_whole(here, then, pods, count)}", f"{count}({pods})")
 
 
 def of_window(series: str) -> str:

@@ -28,12 +28,12 @@ class PodOwners:
         self._by_name: dict[tuple[str, str, int], list[Target]] = {}
         self._others: dict[str, list[Target]] = {}
         for target in targets:
-            dashes = _DASHES.get(target.kind)
             namespace = target.namespace or ""
-            if dashes is None or len(target.name) > _CUT:
-                self._others.setdefault(namespace, []).append(target)
+            if stands_whole(target):
+                key = namespace, target.name, _DASHES[target.kind]
+                self._by_name.setdefault(key, []).append(target)
             else:
-                self._by_name.setdefault((namespace, target.name, dashes), []).append(target)
+                self._others.setdefault(namespace, []).append(target)
         self._patterns: dict[Target, re.Pattern[str]] = {}
 
     def of(self, pod: Pod) -> list[Target]:
@@ -72,6 +72,20 @@ def _sum(texts: Sequence[str]) -> str | None:
     if len(texts) < 2:
         return texts[0] if texts else None
     return str(sum((Decimal(text) for text in texts), Decimal(0)))
+
+
+def by_kind(targets: Iterable[Target]) -> list[tuple[str, list[Target]]]:
+    """The targets that `stands_whole`, by kind."""
+    found: dict[str, list[Target]] = {}
+    for target in targets:
+        if stands_whole(target):
+            found.setdefault(target.kind, []).append(target)
+    return list(found.items())
+
+
+def stands_whole(target: Target) -> bool:
+    """Whether the workload's name can be told from any of its pods' names."""
+    return target.kind in _DASHES and len(target.name) <= _CUT
 
 
 def by_namespace(targets: Sequence[Target], most: int) -> Iterator[list[str]]:

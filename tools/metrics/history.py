@@ -10,14 +10,14 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from tools.errors import ToolError
 from tools.metrics import history_sql as sql
-from tools.metrics.packing import Damaged, Point, pack, unpack
+from tools.metrics.packing import Damaged, Line, pack, unpack
 from tools.metrics.types import Span
 
 FORMAT = 1
@@ -54,20 +54,24 @@ class HistoryStore:
     def close(self) -> None:
         self._db.close()
 
-    def read(self, key: str, span: Span) -> tuple[list[Point], dict[int, int]]:
+    def read(self, key: str, span: Span) -> tuple[Line, dict[int, int]]:
         """The points of a span on the grid, and for each chunk (the index of its first point within the span)
         when it was last asked for. A chunk that is damaged is unknown."""
         return self._guarded(lambda: self._read(key, span))
 
     def write(self, key: str, span: Span, values: Sequence[int | None], now_ms: int) -> None:
         """Keep what was answered; a stored value is not replaced by a gap."""
-        self._guarded(lambda: self._write(key, span, values, now_ms))
+        self.write_all({key: values}, span, now_ms)
+
+    def write_all(self, lines: Mapping[str, Sequence[int | None]], span: Span, now_ms: int) -> None:
+        """The same of many series over one span, in one transaction."""
+        self._guarded(lambda: self._write(lines, span, now_ms))
         if now_ms - self._pruned_ms >= _PRUNE_MS:
             self._pruned_ms = now_ms
             self._guarded(lambda: self._prune(now_ms))
 
-    def _read(self, key: str, span: Span) -> tuple[list[Point], dict[int, int]]:
-        points: list[Point] = ["?"] * span.points
+    def _read(self, key: str, span: Span) -> tuple[Line, dict[int, int]]:
+        points = Line.unknown(span.points)
         asked: dict[int, int] = {}
         first, series = _index(span.start_ms, span), self._series(key)
         rows = self._db.execute(
@@ -82,20 +86,22 @@ class HistoryStore:
             asked[start] = asked_ms
         return points, asked
 
-    def _write(self, key: str, span: Span, values: Sequence[int | None], now_ms: int) -> None:
-        first = _index(span.start_ms, span)
+    def _write(self, lines: Mapping[str, Sequence[int | None]], span: Span, now_ms: int) -> None:
         with self._transaction():
-            self._db.execute(sql.ADD_SERIES, (key,))
-            series = self._series(key)
-            for slot, start, end in _slots(first, span.points):
-                found = self._db.execute(sql.CHUNK, (series, slot)).fetchone()
-                chunk: list[Point] = self._unpacked(series, slot, found[0]) if found else ["?"] * SLOT
-                for index in range(start, end):
-                    value, place = values[index], first + index - slot * SLOT
-                    if value is not None or chunk[place] == "?":
-                        chunk[place] = value
-                end_ms = (slot + 1) * SLOT * span.step_s * 1000
-                self._db.execute(sql.PUT_CHUNK, (series, slot, end_ms, now_ms, pack(chunk)))
+            for key, values in lines.items():
+                self._db.execute(sql.ADD_SERIES, (key,))
+                series = self._series(key)
+                for slot, start, end in _slots(_index(span.start_ms, span), span.points):
+                    chunk = self._merged(series, slot, span, start, values[start:end])
+                    end_ms = (slot + 1) * SLOT * span.step_s * 1000
+                    self._db.execute(sql.PUT_CHUNK, (series, slot, end_ms, now_ms, pack(chunk)))
+
+    def _merged(self, series: int, slot: int, span: Span, start: int, values: Sequence[int | None]) -> Line:
+        """The chunk with these values of the span, from its index `start` on."""
+        found = self._db.execute(sql.CHUNK, (series, slot)).fetchone()
+        chunk = self._unpacked(series, slot, found[0]) if found else Line.unknown(SLOT)
+        chunk.put(_index(span.start_ms, span) + start - slot * SLOT, values)
+        return chunk
 
     def _prune(self, now_ms: int) -> None:
         """What is older than the retention goes, then the oldest, until the file is small enough."""
@@ -116,13 +122,13 @@ class HistoryStore:
         row = self._db.execute(sql.SERIES, (key,)).fetchone()
         return int(row[0]) if row else -1
 
-    def _unpacked(self, series: int, slot: int, data: bytes) -> list[Point]:
+    def _unpacked(self, series: int, slot: int, data: bytes) -> Line:
         try:
             return unpack(data, SLOT)
         except Damaged as error:
             _logger.warning("a chunk of %s is damaged (%s): it is asked for again", self._path, error)
             self._db.execute(sql.DROP_CHUNK, (series, slot))
-            return ["?"] * SLOT
+            return Line.unknown(SLOT)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -1,8 +1,10 @@
 """From what a source says to a Number: rounded to the safer side, or missing with the reason."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from math import ceil, floor
 
 from tools.metrics.types import SKEW_S, SPECS, STALE_S, Metric, Missing, Number
 
@@ -77,3 +79,38 @@ def whole(metric: Metric, text: str) -> int | None:
         return None
     quiet = amount.quantize(_NOISE, ROUND_HALF_EVEN, context=_EXACT)
     return int(quiet.to_integral_value(_ROUNDING[spec.rounding], _EXACT))
+
+
+def wholes(metric: Metric, texts: Sequence[str]) -> list[int | None]:
+    """`whole` of each, by binary fractions where these leave no doubt about a figure. Raises TypeError for what is no
+    text."""
+    told, spec = ",".join(texts), SPECS[metric]
+    if not _is_plain(told):
+        return [whole(metric, text) for text in texts]
+    if "." not in told:
+        found = [int(text) * spec.scale for text in texts]
+        return [v if v <= MAX_V else None for v in found]
+    amounts = [float(text) * spec.scale for text in texts]
+    if max(amounts) >= _DOUBTLESS:
+        return [whole(metric, text) for text in texts]
+    up = spec.rounding == "up"
+    amounts = [amount - _HALF for amount in amounts] if up else [amount + _HALF for amount in amounts]
+    near = [ceil(amount) for amount in amounts] if up else [floor(amount) for amount in amounts]
+    return [
+        n if _APART < abs(n - amount) < 1 - _APART else whole(metric, text)
+        for n, amount, text in zip(near, amounts, texts, strict=True)
+    ]
+
+
+_HALF, _APART, _DOUBTLESS = 0.5e-6, 1e-7, 1e8
+"""Half of what counts as noise; so near to a whole number a fraction below _DOUBTLESS may lie on either side."""
+
+
+def _is_plain(told: str) -> bool:
+    """Whether texts with commas between are all of digits with at most a point among them: as Prometheus writes what
+    is neither negative nor infinite nor NaN."""
+    bare = told.isascii() and not told.encode().translate(None, b"0123456789.,")
+    return bare and _ODD.search(f",{told},") is None
+
+
+_ODD = re.compile(r",,|,\.|\.,|\.[0-9]*\.|[0-9]{310}")

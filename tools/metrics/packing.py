@@ -6,12 +6,13 @@ significant bytes of all first (bytes of one significance lie together, where th
 zlib's checksum finds a damaged chunk.
 """
 
+import re
 import struct
 import zlib
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate, chain, pairwise
-from typing import Literal
+from itertools import accumulate, chain, compress, pairwise
+from typing import Literal, cast
 
 VERSION = 1
 UNKNOWN, GAP, VALUE = 0, 1, 2
@@ -22,23 +23,80 @@ Point = int | None | Unknown
 _WIDTHS = ((1, "b"), (2, "h"), (4, "i"), (8, "q"))
 _LITTLE = struct.pack("=H", 1) == struct.pack("<H", 1)
 _MAX_BYTES = 1 << 20
+_RUNS, _HOLES = re.compile(rb"\x02+"), re.compile(rb"[^\x02]+")
+"""Points that have a value one after another, and points that have none."""
+_PRESENT = bytes(code == VALUE for code in range(256))
 
 
 class Damaged(ValueError):
     """The bytes are no chunk of this format."""
 
 
-def pack(points: Sequence[Point]) -> bytes:
+class Line:
+    """Points of one series, in order: of each its state, and its value where it has one."""
+
+    __slots__ = ("states", "values")
+
+    def __init__(self, states: bytearray, values: "array[int]") -> None:
+        self.states, self.values = states, values
+
+    @classmethod
+    def unknown(cls, count: int) -> "Line":
+        """Nothing of it was asked for."""
+        return cls(bytearray(count), array("q", bytes(8 * count)))
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> "Line":
+        """These points."""
+        states = bytearray(UNKNOWN if p == "?" else GAP if p is None else VALUE for p in points)
+        return cls(states, array("q", (p if isinstance(p, int) else 0 for p in points)))
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def __getitem__(self, at: slice) -> "Line":
+        return Line(self.states[at], self.values[at])
+
+    def __setitem__(self, at: slice, other: "Line") -> None:
+        self.states[at], self.values[at] = other.states, other.values
+
+    def put(self, start: int, values: Sequence[int | None]) -> None:
+        """What was answered over what was stored; a stored value is not replaced by a gap."""
+        if None not in values:
+            here = slice(start, start + len(values))
+            self.states[here] = bytes((VALUE,)) * len(values)
+            self.values[here] = array("q", cast(Sequence[int], values))
+            return
+        for index, value in enumerate(values, start):
+            if value is not None:
+                self.states[index], self.values[index] = VALUE, value
+            elif self.states[index] == UNKNOWN:
+                self.states[index] = GAP
+
+    def known(self) -> tuple[int | None, ...]:
+        """The values; None where there is none, whatever the reason."""
+        found: list[int | None] = [*self.values]
+        for hole in _HOLES.finditer(self.states):
+            found[hole.start() : hole.end()] = [None] * (hole.end() - hole.start())
+        return tuple(found)
+
+    def told(self) -> list[Point]:
+        """The points, as `of` takes them."""
+        pairs = zip(self.states, self.values, strict=True)
+        return [value if state == VALUE else None if state == GAP else "?" for state, value in pairs]
+
+
+def pack(line: Line) -> bytes:
     """Values are at most 2**53 in size, so that each difference fits in 8 bytes."""
-    states = bytes(UNKNOWN if p == "?" else GAP if p is None else VALUE for p in points)
-    values = [p for p in points if isinstance(p, int)]
+    values = [*compress(line.values, line.states.translate(_PRESENT))]
     deltas = [after - before for before, after in pairwise(values)]
     width, code = _fitting(deltas)
     first = struct.pack("<q", values[0] if values else 0)
-    return bytes((VERSION, width)) + zlib.compress(states + first + _planes(array(code, deltas), width), 6)
+    planes = _planes(array(code, deltas), width)
+    return bytes((VERSION, width)) + zlib.compress(bytes(line.states) + first + planes, 6)
 
 
-def unpack(data: bytes, count: int) -> list[Point]:
+def unpack(data: bytes, count: int) -> Line:
     """The `count` points of a chunk. Raises Damaged."""
     code = dict(_WIDTHS).get(data[1]) if len(data) > 2 and data[0] == VERSION else None
     if code is None:
@@ -56,9 +114,18 @@ def unpack(data: bytes, count: int) -> list[Point]:
     if len(states) != count or len(planes) != max(present - 1, 0) * width or max(states, default=0) > VALUE:
         raise Damaged("it is of another size")
     (first,) = struct.unpack("<q", body[count : count + 8])
-    deltas = _joined(planes, width, code)
-    values = accumulate(chain((first,), deltas))
-    return [next(values) if state == VALUE else None if state == GAP else "?" for state in states]
+    values = array("q", accumulate(chain((first,), _joined(planes, width, code))))[:present]
+    return Line(bytearray(states), values if present == count else _spread(states, values))
+
+
+def _spread(states: bytes, values: "array[int]") -> "array[int]":
+    """The values at the places that have one."""
+    found, read = array("q", bytes(8 * len(states))), 0
+    for run in _RUNS.finditer(states):
+        count = run.end() - run.start()
+        found[run.start() : run.end()] = values[read : read + count]
+        read += count
+    return found
 
 
 def _fitting(deltas: Sequence[int]) -> tuple[int, str]:

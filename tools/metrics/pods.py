@@ -43,6 +43,19 @@ def pattern(target: Target) -> str:
     )
 
 
+def any_pod(kind: str) -> str:
+    """A pattern of the pods of all workloads of a kind, with the workload's name as its first group; of those whose
+    names are too long to stand whole in their pods' names it is not one. Raises MetricsUnavailable."""
+    match kind:
+        case "deployment":
+            return f"(.+)-[{SAFE}]{{1,{HASH}}}-{_SUFFIX}"
+        case "statefulset":
+            return f"(.+)-{_ORDINAL}"
+        case "daemonset":
+            return f"(.+)-{_SUFFIX}"
+    raise MetricsUnavailable(f"the pods of {kind}s cannot be recognised by their names", where=kind)
+
+
 def _generated(base: str) -> str:
     """What generateName makes of the base."""
     return f"{literal(base[:GENERATED])}{_SUFFIX}"

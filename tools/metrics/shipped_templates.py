@@ -184,11 +184,19 @@ def _opentelemetry() -> dict[Metric, Template]:
     count, bucket = (f"http_server_request_duration_seconds_{part}{{{OF}}}" for part in ("count", "bucket"))
     failed = f'http_server_request_duration_seconds_count{{{OF},http_response_status_code=~"5.."}}'
     values = {
-        Metric.REQUEST_RATE: f"sum({_rate(count)})",
         Metric.ERROR_RATE: _share(failed, count),
         **{metric: _quantile(share, bucket) for metric, share in _QUANTILES.items()},
     }
-    return {metric: _template(value, count, over_pods(count)) for metric, value in values.items()}
+    return _requested() | {
+        metric: _template(value, count, over_pods(count)) for metric, value in values.items()
+    }
+
+
+def _requested(by: str = "") -> dict[Metric, Template]:
+    """What HTTP servers answer: of all together, or with `by` of each pod."""
+    total, counted = (f"{how} {by}".rstrip() for how in ("sum", "count"))
+    count = f"http_server_request_duration_seconds_count{{{OF}}}"
+    return {Metric.REQUEST_RATE: _template(f"{total}({_rate(count)})", count, over_pods(count, counted))}
 
 
 _TO = 'destination_workload="$workload",destination_workload_namespace="$namespace"$labels'
@@ -230,11 +238,17 @@ PRESETS: Mapping[str, Mapping[Metric, Template]] = MappingProxyType(
 )
 """By name; each holds a Template for every Metric."""
 
-FLEET: Mapping[Metric, Template] = MappingProxyType(
-    {
-        metric: Template(*(text.replace(OF, FLEET_OF) for text in template.texts))
-        for metric, template in _used(BY_POD).items()
-    }
+_READY = Template(
+    f"min by (namespace, $kind) (kube_${{kind}}_status_replicas_ready{{{FLEET_OF}}})",
+    f"kube_${{kind}}_status_replicas_ready{{{FLEET_OF}}}",
 )
-"""Of many workloads at once: the same figures by pod, of all pods of some namespaces. How often they are scraped is
-here taken from the best measured of all."""
+_ALL_PODS = {
+    metric: Template(*(text.replace(OF, FLEET_OF) for text in template.texts))
+    for metric, template in (_used(BY_POD) | _requested(BY_POD)).items()
+}
+_OF_ALL = {metric: _ALL_PODS[metric] for metric in _used()} | {Metric.REPLICAS: _READY}
+FLEET: Mapping[str, Mapping[Metric, Template]] = MappingProxyType(
+    {"opentelemetry": MappingProxyType(_OF_ALL | _ALL_PODS), "istio": MappingProxyType(_OF_ALL)}
+)
+"""By preset, of many workloads at once: the same figures by pod, or by workload, of all of some namespaces. How often
+they are scraped is here taken from the best measured of all."""

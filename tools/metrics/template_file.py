@@ -51,7 +51,7 @@ class MetricsConfigInvalid(ToolError):
 def load(path: Path | None) -> Templates:
     """The shipped templates, changed as the file says. Raises MetricsConfigInvalid with file and line or key."""
     if path is None:
-        return Templates(PRESETS[DEFAULT], fleet=FLEET)
+        return Templates(PRESETS[DEFAULT], fleet=FLEET[DEFAULT])
     return _Reading(path).templates(_table(path))
 
 
@@ -85,7 +85,7 @@ class _Reading:
             scrape_s=scrape_s,
             window_s=window_s,
             where=str(self._path),
-            fleet={metric: template for metric, template in FLEET.items() if metric not in read},
+            fleet={metric: template for metric, template in FLEET[preset].items() if metric not in read},
             replica_labels=self._names(table.get("replica_labels", list(REPLICA_LABELS)), "replica_labels"),
         )
 

@@ -9,7 +9,8 @@ Placeholders: $namespace, $workload, $kind, $pods (a pattern of the pods' names)
 (durations; a step is a fourth of a scrape), $window_s and $scrape_s (seconds), $samples (scrapes within a window),
 $labels (matchers that an operator adds), $replicas (labels that tell the replicas of a Prometheus apart); `${kind}`
 within a name, `$$` for a dollar. $namespace, $workload and $pods stand within double quotes. Templates of a fleet
-have $namespaces (a pattern of several) in place of the first four.
+have $namespaces (a pattern of several) in place of $namespace, $workload and $pods; they give a series a pod, or,
+where they name $kind, a series a workload, told by the label of that name.
 """
 
 import re
@@ -17,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from policies.types import Target, digest_of
-from tools.metrics.pods import literal, pattern
+from tools.metrics.pods import any_pod, literal, pattern
 from tools.metrics.types import Metric
 
 PLACEHOLDERS = frozenset(
@@ -36,7 +37,11 @@ PER_WINDOW = 4
 CLUSTER = "cluster"
 """The label by which a store of several clusters tells them apart (kubernetes-mixin, Thanos, Mimir)."""
 BY = ("namespace", "pod")
-"""The labels by which a fleet's answer tells its series apart."""
+"""The labels by which a fleet's answer tells its pods apart."""
+OWNED = ("namespace", "workload")
+"""The labels by which a fleet's points tell its workloads apart."""
+COVERED = "0.9"
+"""Of what is expected, so much must be measured for a point to count (numbers.COVERED_PPM)."""
 _SELECTOR = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\}')
 _PLACEHOLDER = re.compile(r"\$(?:(\$)|\{([a-z_]+)\}|([a-z_]+))")
 _LEADS = 300
@@ -108,6 +113,39 @@ class Templates:
             self.fleet[metric], self._filler(words, window_s), window_s, f" by ({', '.join(BY)}) "
         )
 
+    def fleet_points(self, metric: Metric, kind: str, namespaces: Sequence[str], step_s: int) -> str:
+        """The PromQL for points of all workloads of one kind in these namespaces, a series each with the labels of
+        OWNED: the figure alone, and only where enough of what it should rest on is measured. Raises KeyError for a
+        metric that is not among `fleet`, MetricsUnavailable for a kind whose pods cannot be named."""
+        window_s, template = self.over_s(metric, step_s), self.fleet[metric]
+        words = {"namespaces": escaped("|".join(literal(name) for name in namespaces)), "kind": kind}
+        fill = self._filler(words, window_s)
+        label, names = (kind, "(.+)") if self.by_workload(metric) else ("pod", escaped(any_pod(kind)))
+        value, sample, measured, expected = (fill(text) for text in template.texts)
+
+        def owned(how: str, text: str) -> str:
+            told = f'label_replace({text}, "{OWNED[1]}", "$1", "{label}", "{names}")'
+            return f"{how} by ({', '.join(OWNED)}) ({told})"
+
+        points = owned("sum", value)
+        if measured:
+            covered, due = owned("sum", measured), owned("sum", expected)
+            if "$window" in template.value:
+                begun = f"min by ({', '.join(BY)}) (min_over_time(timestamp({expected}){fill('[$window:$step]')}))"
+                covered = f"({covered} * {self._lived(owned('min', begun), window_s)} or {covered})"
+            points = f"({points} and {covered} >= {COVERED} * {due} - 1e-9)"
+        return _joined({"value": points, "clusters": _clusters(sample)})
+
+    def _lived(self, first: str, window_s: int) -> str:
+        """The share of the window that a workload was there for, as `coverage.kept` makes it of a number."""
+        lost, there = f"4 / {window_s // self.scrape_s}", self.scrape_s / 4
+        share = f"clamp_max((time() - {first} + {there:g}) / {window_s}, 1)"
+        return f"clamp((1 + {lost}) * {share} - {lost}, 0, 1)"
+
+    def by_workload(self, metric: Metric) -> bool:
+        """Whether a fleet's template gives series of workloads, not of pods."""
+        return "$kind" in self.fleet[metric].value or "${kind}" in self.fleet[metric].value
+
     def _query(self, template: Template, fill: Callable[[str], str], window_s: int, by: str = "") -> Query:
         value, sample, measured, expected = (fill(text) for text in template.texts)
         newest = f"max{by}(timestamp({sample} offset -{_LEADS}s)) or max{by}(timestamp({sample}))"
@@ -116,14 +154,12 @@ class Templates:
         if by and counted and over_time:
             steps = fill("[$window:$step]")
             counted["first"] = f"min{by}(min_over_time(timestamp({expected}){steps}))"
-        each = f"count by ({CLUSTER}) ({sample})"
-        told = f'label_replace({each}, "told", "1", "{CLUSTER}", ".+")'
-        counted["clusters"] = f"max(count by (told) ({told})) > 1"
+        counted["clusters"] = _clusters(sample)
         return Query(
             instant=_joined({"value": value, "newest": newest, **counted}),
             ranged=_joined({"value": value, **counted}),
             window_s=over_time,
-            clusters=_joined({"clusters": each}),
+            clusters=_joined({"clusters": _of_clusters(sample)}),
         )
 
     def series(self, metric: Metric, target: Target) -> Mapping[str, str]:
@@ -185,6 +221,16 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
 def placeholders(text: str) -> frozenset[str]:
     """The names of the placeholders that a text uses."""
     return frozenset(found[2] or found[3] for found in _PLACEHOLDER.finditer(text) if not found[1])
+
+
+def _of_clusters(sample: str) -> str:
+    return f"count by ({CLUSTER}) ({sample})"
+
+
+def _clusters(sample: str) -> str:
+    """How many clusters the series are of, where they are of several."""
+    told = f'label_replace({_of_clusters(sample)}, "told", "1", "{CLUSTER}", ".+")'
+    return f"max(count by (told) ({told})) > 1"
 
 
 PART = "flyball"

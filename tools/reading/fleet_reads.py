@@ -8,7 +8,7 @@ import hashlib
 from array import array
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from policies.types import Request, Target
 from tools.cluster.names import namespace_target
@@ -114,7 +114,10 @@ def _series_digest(found: Iterable[tuple[Target, Series]]) -> str:
     told = hashlib.sha256()
     for target, series in found:
         told.update(f"{target.path} {series.span.start_ms} {series.span.step_s}\n".encode())
-        points = array("q", (_GAP if value is None else value for value in series.values))
+        values: Sequence[int | None] = series.values
+        if None in values:
+            values = [_GAP if value is None else value for value in values]
+        points = array("q", cast(Sequence[int], values))
         if _BIG_ENDIAN:
             points.byteswap()
         told.update(points.tobytes())

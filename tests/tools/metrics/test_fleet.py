@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policies.types import Target
 from tests.tools.metrics.fake_fleet import FakeFleet
@@ -13,7 +15,8 @@ from tools.errors import MetricsUnavailable
 from tools.metrics.cached_reader import CachedReader
 from tools.metrics.fleet import PodOwners, by_namespace, together
 from tools.metrics.history import HistoryStore
-from tools.metrics.numbers import Measured
+from tools.metrics.numbers import Measured, whole, wholes
+from tools.metrics.prometheus.parts import points
 from tools.metrics.template_file import load
 from tools.metrics.types import Metric, Number, Series, Span
 
@@ -151,7 +154,7 @@ sample = 'own{namespace="$namespace",pod=~"$pods"}'
 def test_a_template_of_the_operators_own_is_asked_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "metrics.toml").write_text(OWN)
     templates = load(tmp_path / "metrics.toml")
-    assert [*templates.fleet] == [Metric.MEMORY_USAGE]
+    assert Metric.CPU_USAGE not in templates.fleet
     fleet = two()
     fleet.grow(NOW - 10 * MIN, NOW, 60, lambda _: "0.75")
 
@@ -163,25 +166,79 @@ def test_a_template_of_the_operators_own_is_asked_one_by_one(tmp_path: Path) -> 
     assert len(fleet.seen) == 2
 
 
-def test_what_is_stored_is_not_asked_for_again(tmp_path: Path) -> None:
-    """A workload that is new is asked for alone, once; then one question brings the newest points of all."""
-    fleet, clock = two(), SetClock()
-    fleet.grow(NOW - 600 * MIN, NOW + 60 * MIN, 60, lambda _: "0.75")
+@given(
+    st.sampled_from([Metric.CPU_USAGE, Metric.MEMORY_USAGE, Metric.REPLICAS]),
+    st.lists(
+        st.floats(0, 1e12).map(lambda v: f"{v:.17f}".rstrip("0").rstrip("."))
+        | st.integers(0, 10**17).map(str)
+        | st.builds(
+            lambda n, noise: f"{n / 1000 + noise:.17f}", st.integers(0, 10**6), st.floats(-1e-9, 1e-9)
+        )
+        | st.sampled_from(
+            ["0", "NaN", "+Inf", "-1", "1e3", "1_0", " 1", "", "5.", ".5", "1.2.3", "٣", "007"]
+        ),
+        max_size=30,
+    ),
+)
+def test_many_figures_are_rounded_as_each_alone(metric: Metric, texts: list[str]) -> None:
+    assert wholes(metric, texts) == [whole(metric, text) for text in texts]
 
-    async def ask(span: Span) -> Mapping[Target, Series]:
+
+def test_a_series_with_gaps_and_one_that_is_strange() -> None:
+    span, where = Span(NOW, NOW + 3 * MIN, 60), "there"
+    at = [NOW // 1000 + 60 * i for i in range(4)]
+
+    def read(pairs: object) -> list[int | None]:
+        return points(Metric.CPU_USAGE, {"values": pairs}, span, where)
+
+    assert read([[t, "0.25"] for t in at]) == [250] * 4
+    assert read([[at[3], "NaN"], [at[1], "0.5"]]) == [None, 500, None, None]
+    assert read([[at[0] + 0.0, "0.5"]]) == [500, None, None, None]
+    for strange in ([[at[0] + 1, "1"]], [[at[0], 1]], [[at[0]]], [[True, "1"]], "no", [[at[3] + 60, "1"]]):
+        with pytest.raises(MetricsUnavailable):
+            read(strange)
+
+
+def test_a_day_of_a_large_namespace_is_asked_for_in_pieces_and_put_together() -> None:
+    fleet = FakeFleet(NOW)
+    targets = [target(f"w{i}") for i in range(300)] + [target("db", "statefulset")]
+    fleet.pods = {("shop", f"w{i}-7d9f4c5b6-x2z4v"): f"0.{i + 1:03}" for i in range(300)} | {
+        ("shop", "db-0"): "7"
+    }
+    span = Span(NOW - 1439 * MIN, NOW, 60)
+    found = history(fleet, targets, span)
+    assert all(found[t].values == (i + 1,) * 1440 for i, t in enumerate(targets[:-1]))
+    assert found[targets[-1]].values == (7000,) * 1440
+    ranged = [one.form for one in fleet.seen if one.line.startswith("POST /api/v1/query_range ")]
+    assert len(ranged) == 4, "three for the Deployments, one for the StatefulSet"
+    assert all((int(f["end"]) - int(f["start"])) // 60 < 1440 for f in ranged)
+
+
+def test_what_is_stored_is_not_asked_for_again(tmp_path: Path) -> None:
+    """A day later one question brings what has come since, of all that lack the same; who lacks more is asked for
+    alone."""
+    fleet, clock = two(), SetClock()
+    fleet.grow(NOW - 600 * MIN, NOW + 600 * MIN, 60, lambda _: "0.75")
+    others = [target(f"w{i}") for i in range(8)]
+    fleet.pods |= {("shop", f"{t.name}-7d9f4c5b6-x2z4v"): "0.25" for t in others}
+
+    async def ask(targets: list[Target], span: Span) -> Mapping[Target, Series]:
         async with asking(fleet, clock=clock) as reader:
             cached = CachedReader(reader, HistoryStore(tmp_path / "metrics.db"), clock, "uid")
-            return await cached.fleet_history(Metric.CPU_USAGE, [WEB, API], span)
+            return await cached.fleet_history(Metric.CPU_USAGE, targets, span)
 
     async def run() -> None:
         async with fleet.up():
-            first = await ask(Span(NOW - 500 * MIN, NOW, 60))
+            first = await ask([WEB, *others], Span(NOW - 500 * MIN, NOW, 60))
+            assert asked("by (namespace, workload)") == 1
             fleet.seen.clear()
-            clock.now_ms = fleet.now_ms = NOW + MIN
-            again = await ask(Span(NOW - 499 * MIN, NOW + MIN, 60))
-        assert sum("by (namespace, pod)" in one.form["query"] for one in fleet.seen) == 1
-        assert len(fleet.seen) == 2  # and its clock
-        assert again[WEB].values[:300] == first[WEB].values[1:301] == (750,) * 300
-        assert (again[WEB].values[-1], again[API].values[-1]) == (750, 1500)
+            clock.now_ms = fleet.now_ms = NOW + 400 * MIN
+            again = await ask([WEB, API, *others], Span(NOW - 100 * MIN, NOW + 400 * MIN, 60))
+        assert (asked("by (namespace, workload)"), asked('namespace="pay"')) == (1, 1)
+        assert first[WEB].values == again[WEB].values == (750,) * 501
+        assert again[API].values[:400] == (750,) * 400
+
+    def asked(about: str) -> int:
+        return sum(about in one.form["query"] for one in fleet.seen)
 
     asyncio.run(run())

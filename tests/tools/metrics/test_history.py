@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.kit.effort import examples
 from tests.tools.metrics.kit import NOW
 from tools.metrics.history import APPLICATION, SLOT, HistoryStore, HistoryUnavailable
-from tools.metrics.packing import Damaged, Point, pack, unpack
+from tools.metrics.packing import Damaged, Line, Point, pack, unpack
 from tools.metrics.types import Span
 
 MIN = 60_000
@@ -32,27 +32,27 @@ def span(first: int, count: int, step_s: int = 60) -> Span:
 
 
 def kept(store: HistoryStore, key: str, where: Span) -> list[Point]:
-    return store.read(key, where)[0]
+    return store.read(key, where)[0].told()
 
 
 @given(points)
 def test_a_chunk_unpacks_to_what_was_packed(chunk: list[Point]) -> None:
-    assert unpack(pack(chunk), len(chunk)) == chunk
+    assert unpack(pack(Line.of(chunk)), len(chunk)).told() == chunk
 
 
 @given(points, st.data())
 def test_a_damaged_chunk_is_told_or_read_right(chunk: list[Point], data: st.DataObject) -> None:
     """Never another series: zlib's checksum covers all but the two bytes before it."""
-    packed = bytearray(pack(chunk))
+    packed = bytearray(pack(Line.of(chunk)))
     at = data.draw(st.integers(0, len(packed) - 1))
     packed[at] ^= data.draw(st.integers(1, 255))
     with suppress(Damaged):
-        assert unpack(bytes(packed), len(chunk)) == chunk
+        assert unpack(bytes(packed), len(chunk)).told() == chunk
 
 
 @given(points, st.integers(0, 400))
 def test_a_cut_chunk_is_told(chunk: list[Point], length: int) -> None:
-    packed = pack(chunk)
+    packed = pack(Line.of(chunk))
     if length < len(packed):
         with pytest.raises(Damaged):
             unpack(packed[:length], len(chunk))
@@ -202,7 +202,7 @@ def test_a_file_of_0_1_is_read_and_written_on(tmp_path: Path) -> None:
             CREATE INDEX oldest ON chunk(end_ms);"""
         )
         old.execute("INSERT INTO series(key) VALUES ('k')")
-        row = (1, NOW // MIN // SLOT, NOW + DAY, NOW, pack([7] * SLOT))
+        row = (1, NOW // MIN // SLOT, NOW + DAY, NOW, pack(Line.of([7] * SLOT)))
         old.execute("INSERT INTO chunk VALUES (?, ?, ?, ?, ?)", row)
     store = HistoryStore(path)
     assert kept(store, "k", span(0, 1)) == [7]

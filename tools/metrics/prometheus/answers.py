@@ -10,7 +10,7 @@ from typing import Any
 
 from tools.errors import MetricsUnavailable
 from tools.metrics.prometheus.failures import shown, strange
-from tools.metrics.templates import BY, PART
+from tools.metrics.templates import BY, OWNED, PART
 
 Sample = tuple[int, str]
 """Unix milliseconds, and the figure as text."""
@@ -24,23 +24,37 @@ def instant(document: Mapping[str, Any], where: str) -> dict[str, str]:
 
 def ranged(document: Mapping[str, Any], where: str) -> dict[str, list[Sample]]:
     """The samples of each part, oldest first. Raises MetricsUnavailable."""
-    return {part: _samples(series, where) for part, series in _series(document, "matrix", where).items()}
+    return {part: samples(series, where) for part, series in _series(document, "matrix", where).items()}
 
 
-def by_pod(
-    document: Mapping[str, Any], kind: str, where: str
-) -> dict[tuple[str, str], dict[str, list[Sample]]]:
-    """Of a fleet's answer (`kind`: vector or matrix) the samples of each part by namespace and pod; the part
-    `clusters`, which is of all together, stands under two empty names. Raises MetricsUnavailable."""
-    found: dict[tuple[str, str], dict[str, list[Sample]]] = {}
-    for labels, series in _labelled(document, kind, where):
+def by_workload(document: Mapping[str, Any], where: str) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Of a fleet's answer over a span the series by namespace and workload; `clusters` as in `by_pod`. What is of no
+    workload (pods that nobody of the kind owns) is left out. Raises MetricsUnavailable."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for labels, series in _labelled(document, "matrix", where):
+        part, owner = labels.get(PART), tuple(str(labels.get(name, "")) for name in OWNED)
+        if part not in ("value", "clusters"):
+            raise strange("the answer holds a series that was not asked for", where)
+        if part == "value" and not all(owner):
+            continue
+        if owner in found:
+            raise _many(part, labels, where)
+        found[owner[0], owner[1]] = series
+    return found
+
+
+def by_pod(document: Mapping[str, Any], where: str) -> dict[tuple[str, str], dict[str, Sample]]:
+    """Of a fleet's answer at one time the sample of each part by namespace and pod; the part `clusters`, which is of
+    all together, stands under two empty names. Raises MetricsUnavailable."""
+    found: dict[tuple[str, str], dict[str, Sample]] = {}
+    for labels, series in _labelled(document, "vector", where):
         part, pod = labels.get(PART), tuple(str(labels.get(name, "")) for name in BY)
         if part not in {*_PARTS, "first"} or (part != "clusters" and not all(pod)):
             raise strange("the answer holds a series that was not asked for", where)
         parts = found.setdefault((pod[0], pod[1]), {})
         if part in parts:
             raise _many(part, labels, where)
-        parts[part] = [_sample(series, where)] if kind == "vector" else _samples(series, where)
+        parts[part] = _sample(series, where)
     return found
 
 
@@ -112,7 +126,8 @@ def _sample(series: Mapping[str, Any], where: str) -> Sample:
     return _pair(series.get("value"), series, where)
 
 
-def _samples(series: Mapping[str, Any], where: str) -> list[Sample]:
+def samples(series: Mapping[str, Any], where: str) -> list[Sample]:
+    """Of a series over a span, oldest first. Raises MetricsUnavailable."""
     pairs = series.get("values")
     if not isinstance(pairs, list):
         raise _unreadable(series, where)

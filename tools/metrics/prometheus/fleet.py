@@ -1,16 +1,18 @@
-"""Many workloads in one question: figures by pod, put together here by workload (tools.metrics.fleet)."""
+"""Many workloads in one question: their newest figures by pod, put together here (tools.metrics.fleet); the points of
+a series put together by Prometheus, since those of each pod would be many times as many bytes."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from policies.types import Target
 from tools.errors import MetricsUnavailable
 from tools.metrics.coverage import kept
-from tools.metrics.fleet import Pod, PodOwners, by_namespace, grouped, together
-from tools.metrics.numbers import COVERED_PPM, Measured, number, whole
+from tools.metrics.fleet import Pod, PodOwners, by_kind, by_namespace, grouped, together
+from tools.metrics.numbers import Measured, number
 from tools.metrics.prometheus import answers
-from tools.metrics.prometheus.parts import count, moment, on_grid
+from tools.metrics.prometheus.parts import count, moment, points
+from tools.metrics.spans import chunks
 from tools.metrics.templates import Templates
 from tools.metrics.types import SPECS, Metric, Number, Series, Span
 
@@ -19,8 +21,12 @@ Ask = Callable[[str, Mapping[str, str], str], Awaitable[dict[str, Any]]]
 
 _ALL: Pod = ("", "")
 _NOTHING = together([])
-_POINTS = 4_000
-"""Workloads times points of one question: a pod's point takes some 100 bytes of an answer."""
+_PODS = 4_000
+"""Workloads of one question about the newest figures: those of a pod take some 500 bytes of an answer."""
+_POINTS = 200_000
+"""Points of one question: one takes some 25 bytes of an answer."""
+_LONGEST = 1440
+"""Points a series, of one question."""
 
 
 class Fleet:
@@ -31,80 +37,66 @@ class Fleet:
     ) -> None:
         self._ask, self._templates, self._where, self._warns = ask, templates, where, warns
 
+    def knows_latest(self, metric: Metric) -> bool:
+        """Whether there is a template for its newest figures: none where the operator has one of their own."""
+        return metric in self._templates.fleet and not self._templates.by_workload(metric)
+
     def knows(self, metric: Metric) -> bool:
-        """Whether there is a template for it: none where the operator has one of their own for the metric."""
+        """Whether there is one for its points."""
         return metric in self._templates.fleet
 
     async def latest(self, metric: Metric, targets: Sequence[Target], now_ms: int) -> dict[Target, Number]:
         """One figure each. Raises MetricsUnavailable."""
         found: dict[Target, Measured] = {}
         owners = PodOwners(targets)
-        for group in by_namespace(targets, _POINTS):
+        for group in by_namespace(targets, _PODS):
             query, subject = self._templates.fleet_query(metric, group), _subject(metric, group)
             document = await self._ask("query", {"query": query.instant}, subject)
-            pods = self._pods(document, "vector", subject)
+            pods = answers.by_pod(document, f"{self._where} ({subject})")
+            self._of_one_cluster(pods.pop(_ALL, None), subject)
             partial = self._warns(document, subject)
             for target, each in grouped(owners, pods).items():
-                texts = [{name: samples[-1][1] for name, samples in parts.items()} for parts in each]
-                at_ms = max(samples[-1][0] for parts in each for samples in parts.values())
+                texts = [{name: sample[1] for name, sample in parts.items()} for parts in each]
+                at_ms = max(sample[0] for parts in each for sample in parts.values())
                 found[target] = self._together(texts, query.window_s, at_ms, partial)
         return {target: number(metric, found.get(target, _NOTHING), now_ms) for target in targets}
 
     async def history(
         self, metric: Metric, targets: Sequence[Target], span: Span, now_ms: int
     ) -> dict[Target, Series]:
-        """On the grid of `span`; nothing ahead of `now_ms`. Raises MetricsUnavailable."""
-        owners, unit = PodOwners(targets), SPECS[metric].unit
-        values: dict[Target, list[int | None]] = {}
-        for group in by_namespace(targets, max(1, _POINTS // span.points)):
-            values |= await self._ranged(metric, owners, group, span, now_ms)
-        nothing = (None,) * span.points
-        return {
-            target: Series(metric, unit, span, tuple(values[target]) if target in values else nothing)
-            for target in targets
-        }
+        """On the grid of `span`; nothing ahead of `now_ms`. Of workloads whose names stand whole in their pods' (see
+        `by_kind`). Raises MetricsUnavailable."""
+        values: dict[Target, list[int | None]] = {target: [] for target in targets}
+        for kind, these in by_kind(targets):
+            for namespaces, some, piece in _questions(these, span):
+                found = await self._points(metric, kind, namespaces, piece, now_ms)
+                nothing = [None] * piece.points
+                for target in some:
+                    values[target] += found.get((target.namespace or "", target.name), nothing)
+        unit = SPECS[metric].unit
+        return {target: Series(metric, unit, span, tuple(line)) for target, line in values.items()}
 
-    async def _ranged(
-        self, metric: Metric, owners: PodOwners, group: Sequence[str], span: Span, now_ms: int
-    ) -> dict[Target, list[int | None]]:
-        query, subject = self._templates.fleet_query(metric, group, span.step_s), _subject(metric, group)
+    async def _points(
+        self, metric: Metric, kind: str, namespaces: Sequence[str], span: Span, now_ms: int
+    ) -> dict[tuple[str, str], list[int | None]]:
+        """By namespace and name."""
+        subject = _subject(metric, namespaces)
         form = {
+            "query": self._templates.fleet_points(metric, kind, namespaces, span.step_s),
             "start": str(span.start_ms // 1000),
             "end": str(span.end_ms // 1000),
             "step": str(span.step_s),
         }
-        document = await self._ask("query_range", {"query": query.ranged, **form}, subject)
-        pods = self._pods(document, "matrix", subject)
+        document = await self._ask("query_range", form, subject)
+        where = f"{self._where} ({subject})"
+        lines = answers.by_workload(document, where)
+        self._of_one_cluster(lines.pop(_ALL, None), subject)
         if self._warns(document, subject):
             return {}
-        lines = {
-            pod: {name: on_grid(samples, span, self._where) for name, samples in parts.items()}
-            for pod, parts in pods.items()
-        }
-        known = min(span.points, max(0, (now_ms - span.start_ms) // (span.step_s * 1000) + 1))
-        found: dict[Target, list[int | None]] = {}
-        for target, each in grouped(owners, lines).items():
-            found[target] = [
-                self._point(metric, each, i, span, query.window_s) if i < known else None
-                for i in range(span.points)
-            ]
-        return found
-
-    def _point(
-        self,
-        metric: Metric,
-        pods: Sequence[Mapping[str, list[str | None]]],
-        index: int,
-        span: Span,
-        window_s: int,
-    ) -> int | None:
-        """One point of a workload, None where it rests on too few of its pods."""
-        texts = [
-            {name: text for name, values in parts.items() if (text := values[index]) is not None}
-            for parts in pods
-        ]
-        found = self._together(texts, window_s, span.start_ms + index * span.step_s * 1000, False)
-        return None if found.text is None or found.coverage_ppm < COVERED_PPM else whole(metric, found.text)
+        known = max(0, (now_ms - span.start_ms) // (span.step_s * 1000) + 1)
+        ahead = max(0, span.points - known)
+        found = {owner: points(metric, line, span, where) for owner, line in lines.items()}
+        return {owner: [*line[: span.points - ahead], *[None] * ahead] for owner, line in found.items()}
 
     def _together(
         self, pods: Sequence[Mapping[str, str]], window_s: int, at_ms: int, partial: bool
@@ -130,18 +122,22 @@ class Fleet:
         lived = kept(min(1.0, lived_ms / (window_s * 1000)), window_s // self._templates.scrape_s)
         return replace(found, covered_ppm=int(found.covered_ppm * lived))
 
-    def _pods(
-        self, document: Mapping[str, Any], kind: str, subject: str
-    ) -> dict[Pod, dict[str, list[answers.Sample]]]:
-        pods = answers.by_pod(document, kind, f"{self._where} ({subject})")
-        if pods.pop(_ALL, None):
+    def _of_one_cluster(self, several: object, subject: str) -> None:
+        if several:
             raise MetricsUnavailable(
                 "its series are of several clusters",
                 where=f"{self._where} ({subject})",
                 hint='say which is meant, in the file of `metrics`: labels = { cluster = "…" }',
                 code="ManyClusters",
             )
-        return pods
+
+
+def _questions(targets: Sequence[Target], span: Span) -> Iterator[tuple[list[str], list[Target], Span]]:
+    """Namespaces, the targets in them, and stretches of the span in order: no question about too many points."""
+    for namespaces in by_namespace(targets, _POINTS // min(span.points, _LONGEST)):
+        some = [target for target in targets if (target.namespace or "") in namespaces]
+        for piece in chunks(span, max(1, min(_LONGEST, _POINTS // len(some)))):
+            yield namespaces, some, piece
 
 
 def _subject(metric: Metric, namespaces: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from audit.clock import Clock
 from policies.types import Target, digest_of
 from tools.errors import MetricsUnavailable
+from tools.metrics.fleet import stands_whole
 from tools.metrics.numbers import COVERED_PPM, Measured, number, whole
 from tools.metrics.prometheus import answers
 from tools.metrics.prometheus.absent import AbsentSeries
@@ -105,13 +106,7 @@ class PrometheusMetrics:
 
         Raises MetricsUnavailable, also where the clocks differ.
         """
-        whole_span = aligned(span)
-        if whole_span.points > MAX_POINTS:
-            raise MetricsUnavailable(
-                f"{whole_span.points} points are too many",
-                where=f"{metric} of {target.path}",
-                hint="larger steps",
-            )
+        whole_span = _bounded(metric, span, target.path)
         await self._same_time()
         query = self._templates.query(metric, target, span.step_s)
         values: list[int | None] = []
@@ -124,7 +119,7 @@ class PrometheusMetrics:
     ) -> Mapping[Target, Number]:
         """As `latest`, of all pods of the targets' namespaces in one question, put together by workload. Where the
         metric has a template of the operator's own, one question a workload. Raises MetricsUnavailable."""
-        if self._fleet.knows(metric):
+        if self._fleet.knows_latest(metric):
             return await self._fleet.latest(metric, targets, now_ms)
         return {target: await self.latest(metric, target, now_ms) for target in targets}
 
@@ -132,11 +127,12 @@ class PrometheusMetrics:
         self, metric: Metric, targets: Sequence[Target], span: Span
     ) -> Mapping[Target, Series]:
         """As `history`, likewise. Raises MetricsUnavailable."""
-        whole_span = aligned(span)
-        if not self._fleet.knows(metric) or whole_span.points > CHUNK_POINTS:
-            return {target: await self.history(metric, target, span) for target in targets}
-        await self._same_time()
-        return await self._fleet.history(metric, targets, whole_span, self._clock.wall_ms())
+        whole_span, found = _bounded(metric, span, "a fleet"), dict[Target, Series]()
+        told = [t for t in targets if stands_whole(t)] if self._fleet.knows(metric) else []
+        if told:
+            await self._same_time()
+            found = await self._fleet.history(metric, told, whole_span, self._clock.wall_ms())
+        return {t: found[t] if t in found else await self.history(metric, t, span) for t in targets}
 
     async def _piece(self, metric: Metric, target: Target, query: Query, span: Span) -> list[int | None]:
         form = {
@@ -234,3 +230,12 @@ class PrometheusMetrics:
                 self._warned[text] = None
                 _logger.warning("%s warns about %s: %s", self._access.address, about, text)
         return bool(said)
+
+
+def _bounded(metric: Metric, span: Span, of: str) -> Span:
+    """The span moved back onto the grid. Raises MetricsUnavailable."""
+    found = aligned(span)
+    if found.points > MAX_POINTS:
+        what, where = f"{found.points} points are too many", f"{metric} of {of}"
+        raise MetricsUnavailable(what, where=where, hint="larger steps")
+    return found
