@@ -12,14 +12,16 @@ from tools.toolbox.port import Room
 def aimed(found: Proposal, room: Room) -> Proposal:
     """The proposal as it is to be sent, with both figures where they differ.
 
-    No number is ever moved past where it stands, nor past what was wanted. Where no number would help (a freeze, no
-    rule at all) it stays: the path says why not.
+    No number is ever moved past where it stands, nor past what was wanted. What policy refuses whatever the number
+    (no rule at all) is kept as it is; what it refuses for now (a freeze, a cooldown) stays: the path says until when.
     """
     change = found.change
     if change is None:
         return found
     if found.target.kind == "statefulset" and not room.names_kind:
         return found.kept("statefulset-not-named", "no rule that allows it says `kinds: [statefulset]`")
+    if room.outright:
+        return found.kept("policy-keeps-it", room.refused)
     bounded = [move for move in change.moves if _ranges(move, room)]
     if not room.refused or not bounded:
         return found

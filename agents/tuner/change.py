@@ -58,6 +58,12 @@ class Change:
         return str(self.args.model_dump().get("workload"))
 
     @property
+    def sort(self) -> tuple[str, ...]:
+        """What it does, whatever its figures: the tool, and the arguments that are set to true (they make it another
+        action for policy)."""
+        return (self.action, *(name for name, value in self.args if value is True))
+
+    @property
     def pods(self) -> Move | None:
         """The move that counts pods, if it has one."""
         return next((move for move in self.moves if move.dimension in PODS), None)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from agents.tuner.choice import Slate
 from agents.tuner.proposal import Proposal, Weighed, taken
 from agents.tuner.rehearsal import Rehearsed, rehearse
 from agents.tuner.sizing import bounded
@@ -31,28 +32,29 @@ class LeastCost:
     name: str = "least-cost"
     reads: Reads = TWIN
 
-    def choose(
-        self, observed: Sequence[Observed], candidates: Sequence[Sequence[Candidate]]
-    ) -> list[Proposal]:
+    def weigh(self, observed: Sequence[Observed], candidates: Sequence[Sequence[Candidate]]) -> list[Slate]:
         """See Choice; every candidate is rehearsed."""
         steps = [[bounded(c) for c in each] for each in candidates]
         found = rehearse(observed, steps)
-        return [self._one(*of) for of in zip(observed, steps, found, strict=True)]
+        return [self._slate(*of) for of in zip(observed, steps, found, strict=True)]
 
-    def _one(self, one: Observed, candidates: Sequence[Candidate], seen: Rehearsed) -> Proposal:
-        weighed = [_weighed(one, *of) for of in zip(candidates, seen.played, strict=True)]
-        keep = next((w for w in weighed if w.candidate.strategy == "keep"), None) or weighed[0]
-        known = next((played.known_ppm for played in seen.played if played), 0)
-        weighed = [
-            w if w is keep else replace(w, why_not=self._against(one, w, keep, known)) for w in weighed
-        ]
+    def take(self, slate: Slate) -> Proposal:
+        """See Choice."""
+        weighed, keep = slate.weighed, _keep(slate.weighed)
         best = _needed(weighed, self._best(weighed, keep), keep)
-        found = _proposal(one, best, keep, weighed, seen)
+        found = _proposal(slate, best, keep, weighed)
         if found.hold or best is keep or _is_memory(best):
             return found
         cheapest = [replace(w, why_not="near-tie") if w is best else w for w in weighed]
-        each = [_proposal(one, w, keep, cheapest, seen) for w in self._near(weighed, best, keep)]
+        each = [_proposal(slate, w, keep, cheapest) for w in self._near(weighed, best, keep)]
         return replace(found, ties=tuple(tie for tie in each if not tie.hold))
+
+    def _slate(self, one: Observed, candidates: Sequence[Candidate], seen: Rehearsed) -> Slate:
+        weighed = [_weighed(one, *of) for of in zip(candidates, seen.played, strict=True)]
+        keep = _keep(weighed)
+        known = next((played.known_ppm for played in seen.played if played), 0)
+        told = [w if w is keep else replace(w, why_not=self._against(one, w, keep, known)) for w in weighed]
+        return Slate(one, tuple(told), seen.belief.doubts)
 
     def _against(self, one: Observed, w: Weighed, keep: Weighed, known_ppm: int) -> str:
         """Why it cannot be taken at all; empty: it can."""
@@ -85,6 +87,11 @@ class LeastCost:
         open_ = [w for w in weighed if w not in (best, keep) and not w.why_not and not _is_memory(w)]
         safe = [w for w in open_ if (w.risk_ppm or 0) <= self.risk_ppm and w.score >= best.score]
         return [w for w in safe if (w.cost_mch or 0) <= most]
+
+
+def _keep(weighed: Sequence[Weighed]) -> Weighed:
+    """What the others are held against."""
+    return next((w for w in weighed if w.candidate.strategy == "keep"), None) or weighed[0]
 
 
 def _needed(weighed: Sequence[Weighed], best: Weighed, keep: Weighed) -> Weighed:
@@ -122,14 +129,12 @@ def _rank(w: Weighed) -> tuple[int, int]:
     return w.cost_mch or 0, -w.score
 
 
-def _proposal(
-    one: Observed, best: Weighed, keep: Weighed, weighed: Sequence[Weighed], seen: Rehearsed
-) -> Proposal:
+def _proposal(slate: Slate, best: Weighed, keep: Weighed, weighed: Sequence[Weighed]) -> Proposal:
     told = [_told(w, best, keep) for w in weighed]
-    found = replace(taken(one.workload, best.candidate), alternatives=tuple(told))
+    found = replace(taken(slate.observed.workload, best.candidate), alternatives=tuple(told))
     if best is keep:
         return replace(found, why=_kept_why(weighed, keep))
-    hold = "" if _is_memory(best) else "; ".join(seen.belief.doubts)
+    hold = "" if _is_memory(best) else "; ".join(slate.doubts)
     if hold:
         hold = f"the twin is uncalibrated: {hold}"
     elif best.candidate.needs_approval_hint:

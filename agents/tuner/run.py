@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from agents.request_id import of_step
-from agents.tuner.aim import aimed
 from agents.tuner.asking import Asked, ask
+from agents.tuner.change import Change
 from agents.tuner.choice import Choice, FirstChange
 from agents.tuner.look import Looker, joined
+from agents.tuner.permitting import Permitting
 from agents.tuner.ports import Adviser, Alone, Knowledge, Nothing, Observer
 from agents.tuner.proposal import Proposal, skipped
 from agents.tuner.remit import Remit
@@ -84,27 +85,29 @@ class TunerPass:
     async def _rows(self, run_id: str, remit: Remit) -> tuple[Row, ...]:
         listed = [w for name in remit.namespaces for w in await self._observer.workloads(name)]
         found = sorted(filter(remit.selects, listed), key=lambda w: w.target.path)
+        permitting = Permitting(self._toolbox, self._choice, lambda of, to: self._typed(run_id, of, to))
         chosen = list[Proposal]()
         for start in range(0, len(found), BATCH):
-            chosen += self._chosen(await self._looker.look(found[start : start + BATCH], self._now_ms()))
+            looked = await self._looker.look(found[start : start + BATCH], self._now_ms())
+            chosen += await self._chosen(looked, permitting)
         plan = await self._adviser.advised(self._who, run_id, chosen)
         inside, taken = list[Proposal](), defaultdict[str | None, Counter[str]](Counter)
         for proposal, workload in zip(plan, found, strict=True):
             of_namespace = taken[workload.target.namespace]
-            inside.append(await self._inside(run_id, proposal, workload, of_namespace))
+            inside.append(await self._inside(permitting, proposal, workload, of_namespace))
             of_namespace.update(takes(inside[-1], workload))
         await self._recorder.weighed(self._who, run_id, [Weighing(p.target, weighing(p)) for p in inside])
         return tuple(await self._rehearsed(run_id, inside, remit))
 
-    def _chosen(self, looked: Sequence[Observed | Proposal]) -> list[Proposal]:
+    async def _chosen(self, looked: Sequence[Observed | Proposal], permitting: Permitting) -> list[Proposal]:
         """A line for each workload, in the order in which they were looked at."""
         asked = ask(self._strategies, looked)
         ready = [one for one in asked if isinstance(one, Asked)]
-        chosen = iter(self._choice.choose([a.observed for a in ready], [a.candidates for a in ready]))
-        return [next(chosen) if isinstance(one, Asked) else one for one in asked]
+        slates = iter(self._choice.weigh([a.observed for a in ready], [a.candidates for a in ready]))
+        return [await permitting.chosen(next(slates)) if isinstance(one, Asked) else one for one in asked]
 
     async def _inside(
-        self, run_id: str, found: Proposal, workload: Workload, taken: Mapping[str, int]
+        self, permitting: Permitting, found: Proposal, workload: Workload, taken: Mapping[str, int]
     ) -> Proposal:
         """The proposal within what budgets, quotas and policy allow."""
         if found.change is None:
@@ -113,15 +116,13 @@ class TunerPass:
             known = await self._observer.restraints(workload.target)
         except (ToolError, RecordInvalid) as e:
             return skipped(workload, "unreadable", e.what)
-        found = restrained(found, workload, known, taken)
-        if (call := self._call(run_id, found)) is not None:
-            found = aimed(found, await self._toolbox.room(call, workload))
-        return noted(found)
+        return noted(await permitting.inside(restrained(found, workload, known, taken), workload))
 
     async def _rehearsed(self, run_id: str, plan: Sequence[Proposal], remit: Remit) -> list[Row]:
         rows: list[Row] = []
         for proposal in plan:
-            call = self._call(run_id, proposal) if remit.tries(proposal.target) else None
+            change = proposal.change if remit.tries(proposal.target) else None
+            call = None if change is None else self._typed(run_id, proposal, change)
             rows.append(Row(proposal, None if call is None else await self._tried(call, proposal)))
             if interrupted():  # this one ran to its end; the next does not begin
                 raise asyncio.CancelledError
@@ -135,10 +136,8 @@ class TunerPass:
             text = json.dumps({"status": "failed", "error": e.what})
             return Answer(Card("failed", f"failed  {call.action} {proposal.target}  {e.what}", text), None)
 
-    def _call(self, run_id: str, proposal: Proposal) -> TypedCall | None:
-        """The dry run of a proposal; None where it is none."""
-        if (change := proposal.change) is None:
-            return None
+    def _typed(self, run_id: str, proposal: Proposal, change: Change) -> TypedCall:
+        """The dry run of a proposal's change."""
         return TypedCall(
             action=change.action,
             args=change.args,

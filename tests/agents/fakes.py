@@ -13,10 +13,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agents.tuner.choice import Choice
+from agents.tuner.proposal import Proposal
+from agents.tuner.strategy import Candidate, Observed
 from policies.types import Headroom, Principal
 from tools.cluster_types import Workload
 from tools.ports import Held
 from tools.toolbox.port import Answer, Call, Card, ModelCall, Room, TypedCall, Weighing
+
+
+def chosen_by(
+    choice: Choice, observed: Sequence[Observed], candidates: Sequence[Sequence[Candidate]]
+) -> list[Proposal]:
+    """What it takes where policy has nothing against any."""
+    return [choice.take(slate) for slate in choice.weigh(observed, candidates)]
+
 
 HUMAN = Principal(agent="agent:ops", on_behalf_of="human:anna", groups=("group:local",), session="s1")
 

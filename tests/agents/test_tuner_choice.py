@@ -10,6 +10,7 @@ from agents.tuner.change import Change, Move, checked, scaled
 from agents.tuner.least_cost import LeastCost
 from agents.tuner.proposal import Proposal
 from agents.tuner.strategy import Candidate, Floor, Learned, Observed
+from tests.agents.fakes import chosen_by
 from tests.agents.metrics import NOW
 from tests.agents.test_tuner_run import pod, workload
 from tests.agents.test_tuner_sizing import seen, series
@@ -33,7 +34,7 @@ def to(one: Observed, pods: int, strategy: str = "told", **more: Any) -> Candida
 
 def chosen(one: Observed, *candidates: Candidate, risk_ppm: int = 20_000) -> Proposal:
     keep = Candidate("keep", None, "kept-as-is", "as it is")
-    (found,) = LeastCost(risk_ppm).choose([one], [[keep, *candidates]])
+    (found,) = chosen_by(LeastCost(risk_ppm), [one], [[keep, *candidates]])
     return found
 
 
@@ -146,7 +147,7 @@ def test_what_its_strategy_would_not_do_alone_waits() -> None:
 def test_several_at_once_are_each_its_own() -> None:
     ones = [observed(), observed(replicas=3)]
     keep = Candidate("keep", None, "kept-as-is")
-    found = LeastCost(20_000).choose(ones, [[keep, to(ones[0], 4)], [keep, to(ones[1], 5)]])
+    found = chosen_by(LeastCost(20_000), ones, [[keep, to(ones[0], 4)], [keep, to(ones[1], 5)]])
     assert [p.proposed for p in found] == [4, 5]
 
 

@@ -12,6 +12,7 @@ from agents.tuner.hpa_formula import HpaFormula
 from agents.tuner.proposal import Proposal
 from agents.tuner.strategy import Aim, Observed
 from policies.types import Target
+from tests.agents.fakes import chosen_by
 from tests.agents.metrics import NOW, course, steady
 from tests.agents.test_tuner_run import APP, pod, workload
 from tools.cluster_types import Container, Pod, Resources
@@ -27,7 +28,9 @@ def proposed(cpu: Series | Course, pods: list[Pod] | None = None, replicas: int 
     series = cpu if isinstance(cpu, Series) else course(cpu)
     (found,) = ask([HpaFormula(Aim(80))], [Observed(workload("web", replicas), alive, series, NOW)])
     return (
-        FirstChange().choose([found.observed], [found.candidates])[0] if isinstance(found, Asked) else found
+        chosen_by(FirstChange(), [found.observed], [found.candidates])[0]
+        if isinstance(found, Asked)
+        else found
     )
 
 

@@ -117,6 +117,8 @@ class Executor:
         ClusterReader raises, and ArgumentsInvalid."""
         gate, now = await self._c.gate(), self._c.now_ms()
         spec, args = parsed(request)
+        if (no := await self._c.screened(gate, request)) is not None:
+            return no  # by names: there is nothing to read for it
         read = await with_what_it_takes(spec, args, replace(workload, seen_ms=now), self._c.reader)
         seen = take(spec, args, read, self._c.cluster, gate.snapshot.label_keys, now)
         seen = await self._c.surroundings.seen(

@@ -42,6 +42,8 @@ from tools.toolbox.port import Answer, Call, Card, Room, TypedCall
 from tools.toolbox.schema import decode, strict_schema
 
 UNDO = "undo"
+OUTRIGHT = frozenset({"names", "rules", "ownership", "envelope"})
+"""Stages whose no is about what is asked for: not about its figures, the moment, or how far the agent acts."""
 _AWAY = (NotFound, NeverHappened, ClusterUnavailable, MetricsUnavailable)
 """What a call fails with, told to the model as a card."""
 _UNDO_SUMMARY = "Put back what one of your own applied changes changed, by its record number."
@@ -112,7 +114,9 @@ class GovernedToolbox:
             said = await self._executor.foresee(request, workload)
         except (ArgumentsInvalid, NotFound, NeverHappened, ClusterUnavailable) as e:
             return Room(e.what, (), named)  # this workload cannot be changed so: the path will say it
-        return Room(said.detail if said.verdict is VerdictKind.DENY else "", said.headroom, named)
+        if said.verdict is not VerdictKind.DENY:
+            return Room("", said.headroom, named)
+        return Room(said.detail, said.headroom, named, outright=said.stage in OUTRIGHT)
 
     def _typed(self, call: TypedCall) -> Request:
         """Raises ArgumentsInvalid for what is not the action's own argument model, or not valid in it."""

@@ -80,11 +80,13 @@ class Answer:
 class Room:
     """What the gate would say of a typed call now. `refused` is why not (empty where it may be carried out, alone
     or with an approval), `ranges` what would be allowed in its place. `names_kind`: for each who asks, a rule that
-    allows it names the target's kind, instead of meaning all kinds."""
+    allows it names the target's kind, instead of meaning all kinds. `outright`: it is refused whatever its figures
+    are, and waiting would not help."""
 
     refused: str
     ranges: tuple[Headroom, ...]
     names_kind: bool
+    outright: bool = False
 
 
 class Toolbox(Protocol):

@@ -256,10 +256,11 @@ def typed(one: Rig, replicas: int) -> TypedCall:
     return TypedCall("scale", args, one.agent(), "shop", "dry_run", "r" * 12)
 
 
+LIMITS = {"replicas": {"min": 2, "max": 9, "maxStep": 3}}
+
+
 def named(*kinds: str) -> Any:
-    return allow(
-        "grow", ["scale"], target(kinds=list(kinds)), limits={"replicas": {"min": 2, "max": 9, "maxStep": 3}}
-    )
+    return allow("grow", ["scale"], target(kinds=list(kinds)), limits=LIMITS)
 
 
 def test_room_is_what_the_gate_would_say_and_leaves_nothing(tmp_path: Path) -> None:
@@ -275,6 +276,34 @@ def test_room_is_what_the_gate_would_say_and_leaves_nothing(tmp_path: Path) -> N
             assert "limits.replicas.min = 2" in low.refused
             assert [(r.dimension, r.low, r.high) for r in low.ranges] == [("replicas", 2, 8)]
             assert len(await one.context.log.find()) == before
+
+    asyncio.run(run())
+
+
+OBSERVES = doc("Agent", "ops", {"owner": "local", "roles": ["operator"], "autonomy": "observe"})
+
+
+@pytest.mark.parametrize(
+    ("agent", "rules", "replicas", "owner", "outright"),
+    [
+        (OPS, [allow("other", ["restart"])], 7, None, True),
+        (OPS, [named("deployment"), deny("never", ["scale"], target())], 7, None, True),
+        (OPS, [allow("labelled", ["scale"], target(labels={"tier": "x"}), limits=LIMITS)], 7, None, True),
+        (OPS, [named("deployment")], 7, "argocd/shop", True),
+        (OPS, [named("deployment")], 1, None, False),
+        (OPS, [named("deployment")], 7, None, False),
+        (OBSERVES, [named("deployment")], 7, None, False),
+    ],
+)
+def test_what_is_refused_whatever_its_figure_is_told_apart(
+    tmp_path: Path, agent: Any, rules: list[Any], replicas: int, owner: str | None, outright: bool
+) -> None:
+    """By a rule or by none, or for an owner: not for a limit, nor for how far the agent may act."""
+
+    async def run() -> None:
+        async with rig(tmp_path, [LOCAL, agent, *rules]) as one:
+            seen = workload(replicas=5, owner=owner)
+            assert (await one.toolbox.room(typed(one, replicas), seen)).outright is outright
 
     asyncio.run(run())
 
