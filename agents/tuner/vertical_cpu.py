@@ -1,11 +1,13 @@
 """CPU requests from the recommenders of forecasting.vertical: in place while pods run, or in the template.
 
 Raised by a twentieth or more at once; lowered only on days that are known whole, and at most halved at a time.
+Neither where the newest figures are missing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agents.tuner.sizing import doubtful
 from agents.tuner.strategy import Aim, Candidate, Figure, Observed, Reads
 from agents.tuner.vertical import container_of, resized, unfit, usage, with_limit
 from forecasting.vertical.live import IN_PLACE, WITH_RESTART, CpuAdvice, cpu
@@ -28,7 +30,7 @@ def _unfit(one: Observed) -> str | None:
         return (
             "hpa-on-utilisation"  # its scale point hangs on the request: flyball act set-resources says how
         )
-    return None
+    return doubtful(one)
 
 
 def _proposed(
@@ -79,7 +81,7 @@ class VerticalInPlace:
 
     aim: Aim
     name: str = field(default="vertical-in-place", init=False)
-    version: str = field(default="1", init=False)
+    version: str = field(default="2", init=False)
     reads: Reads = field(default=READS, init=False)
 
     def consider(self, observed: Observed) -> str | None:
@@ -99,7 +101,7 @@ class VerticalTemplate:
 
     aim: Aim
     name: str = field(default="vertical-template", init=False)
-    version: str = field(default="1", init=False)
+    version: str = field(default="2", init=False)
     reads: Reads = field(default=READS, init=False)
 
     def consider(self, observed: Observed) -> str | None:

@@ -87,7 +87,7 @@ def test_slack_is_lowered_by_half_at_most_and_only_on_whole_days(strategy: Strat
 
 @CPU
 @pytest.mark.parametrize(
-    "gap", [range(14 * DAY - 30, 14 * DAY), range(13 * DAY, 13 * DAY + 60)], ids=["newest", "day"]
+    "gap", [range(13 * DAY, 13 * DAY + 60), range(14 * DAY - 45, 14 * DAY - 12)], ids=["day", "last hour"]
 )
 def test_a_gap_lowers_nothing(strategy: Strategy, gap: range) -> None:
     found = proposed(strategy, observed(lambda i: None if i in gap else 400))
@@ -95,8 +95,15 @@ def test_a_gap_lowers_nothing(strategy: Strategy, gap: range) -> None:
 
 
 @CPU
-def test_nothing_measured_is_no_figure(strategy: Strategy) -> None:
-    assert proposed(strategy, observed(lambda _: None)).why == "no-metrics"
+@pytest.mark.parametrize("used", [400, 4 * 1500], ids=["slack", "too small"])
+@pytest.mark.parametrize(
+    ("minutes", "why"),
+    [(14 * DAY, "no-metrics"), (30, "no-metrics"), (6, "no-metrics"), (3, "missing-metrics")],
+)
+def test_without_the_newest_figures_it_is_left_alone(
+    strategy: Strategy, minutes: int, why: str, used: int
+) -> None:
+    assert strategy.consider(observed(lambda i: None if i >= 14 * DAY - minutes else used)) == why
 
 
 @CPU

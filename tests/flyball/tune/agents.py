@@ -33,6 +33,7 @@ spec:
   target: {{clusters: [sandbox], namespaces: [shop], names: ["*"]}}
   effect: allow
   limits: {{replicas: {{min: 1, max: {most}}}}}
+  quiet: {quiet}
 ...
 """
 SCHEDULE = 'schedule: {cron: "30 2 * * *", zone: Europe/Berlin}'
@@ -44,10 +45,11 @@ def policy(
     schedule: str = SCHEDULE,
     owner: str = "local",
     most: int = 20,
+    quiet: str = "[]",
 ) -> Path:
     """The file of the policy, written anew."""
     path = folder / "night.yaml"
-    path.write_text(NIGHT.format(autonomy=autonomy, schedule=schedule, owner=owner, most=most))
+    path.write_text(NIGHT.format(autonomy=autonomy, schedule=schedule, owner=owner, most=most, quiet=quiet))
     return path
 
 
