@@ -154,7 +154,7 @@ ENVELOPE = ClaimKey(
     "which request leased the range that the fast loop may move in, or ended it: the first 52 bits of its digest; "
     "0: there was none, or what it had moved is put back",
     ("equals", "set"),
-    "a write that is known never to have happened",
+    "a write that is known never to have happened; the loop, where the object is gone",
 )
 COOLED = ClaimKey(
     "cooled/",

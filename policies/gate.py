@@ -28,6 +28,8 @@ from policies.types import Approval, Claim, Observation, Principal, Request, Sit
 MAX_LIFE_MS = 60_000
 """A decision is acted on within this time, or made again."""
 
+ENVELOPE_RIGHT = "the envelope"
+"""What carries a floor that is put back where no rule says anything (policies.lapsed)."""
 _DUTIES = frozenset({"dryRun", "verify"})
 
 
@@ -222,8 +224,10 @@ def _allow(case: DecisionInput) -> Decision:
 
 
 def _carrying(case: DecisionInput) -> str:
-    """The first carrying rule by name that needs no price paid, else the first."""
+    """The first carrying rule by name that needs no price paid, else the first; the lease where no rule speaks."""
     carrying = case.evaluations[0].carrying
+    if not carrying:
+        return ENVELOPE_RIGHT
     for rule in carrying:
         if rule.approve is None or not rule.approve.priced:
             return rule.name

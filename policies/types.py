@@ -290,7 +290,7 @@ class Leased:
     object, for this agent and human, narrowed by what the object bears.
 
     `mark` is what the log's integer must be while it is the newest; `ended` says why it is over before `until_ms`,
-    empty where it is not; `votes` are those that were spent on it.
+    empty where it is not; `votes` are those that were spent on it, `most` the end of the range that was let pass.
     """
 
     low: int
@@ -300,6 +300,7 @@ class Leased:
     mark: int
     ended: str = ""
     votes: tuple[Approval, ...] = ()
+    most: int = 0
 
     def over(self, now_ms: int) -> bool:
         """Whether nothing may move in it any more: all that is left is to put its floor back."""

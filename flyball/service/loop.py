@@ -6,7 +6,7 @@ also by the first pass after a death. Arithmetic only, no model.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agents.tuner.loop import Range, Step, put_back, resting, step
@@ -20,7 +20,7 @@ from policies.kinds import Agent
 from policies.snapshot import Terms
 from policies.types import Leased, Target
 from tools.cluster_types import Workload
-from tools.errors import ToolError
+from tools.errors import NotFound, ToolError
 from tools.metrics.types import SPECS, Metric, Number
 from tools.path.leased import room
 from tools.path.loop_records import Looked, passed
@@ -95,11 +95,25 @@ class LoopDuty:
         for one in standing:
             workload = there.get(one.target.key)
             if workload is None or workload.uid != one.uid:
-                gone.append(Looked(one.target.key, "gone" if workload is None else "made-anew"))
+                gone.append(Looked(one.target.key, await self._gone(one, workload)))
                 continue
             left = None if one.over(now_ms) else room(one.args, workload)
             seats.append(_Seat(one, workload, left if left and now_ms < left[2] else None))
         return seats, gone
+
+    async def _gone(self, one: Standing, another: Workload | None) -> str:
+        """Why the lease has no object any more; it is closed then. What the list leaves out is looked for once."""
+        if another is None:
+            try:
+                await self._app.context.reader.read(one.target)
+            except NotFound:
+                await self._envelopes.close(one, "its workload is gone: there is no floor to put back")
+                return "gone"
+            except ToolError:
+                pass
+            return "unreadable"
+        await self._envelopes.close(one, "its workload was made anew: the lease was of the one before")
+        return "made-anew"
 
     async def _cpu(self, targets: Sequence[Target], now_ms: int) -> Mapping[Target, Number]:
         """Empty where the source cannot be asked: then nothing moves."""
@@ -135,8 +149,7 @@ class LoopDuty:
         now, terms = bounds.now, None
         if seat.room is not None:
             terms = await self._moves.terms(seat.standing, seat.workload, seat.leased)
-            if terms is None:
-                return Looked(key, "policy-leases-it-no-more", now, wanted, cpu.v)
+            seat = seat if terms is not None else replace(seat, room=None)
         step = _step(seat, _within(seat.leased, bounds, terms), now, wanted, cpu, paused=why == "paused")
         if step.to is not None and terms is not None and await self._moves.rests(seat.workload, terms):
             step = Step(None, "cooldown")

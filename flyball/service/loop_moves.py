@@ -9,6 +9,8 @@ from agents.tuner.skipped import scaled_by_hpa
 from policies.claim_keys import CHANGED
 from policies.decision import Decision
 from policies.envelopes import terms_of
+from policies.guards.autonomy import keys as level_keys
+from policies.lapsed import lapsed
 from policies.snapshot import Terms
 from policies.types import Leased, Principal, Request
 from tools.actions import registry
@@ -106,10 +108,16 @@ class LoopMoves:
         )
 
     async def terms(self, standing: Standing, workload: Workload, left: Leased) -> Terms | None:
-        """What policy says now of moves inside of this range; None where it would not lease it any more."""
-        gate = await self._app.context.gate()
+        """What policy says now of moves inside of this range; None where nothing may move in it any more."""
+        context = self._app.context
+        snapshot, now_ms = (await context.gate()).snapshot, context.now_ms()
         request = self._request(standing, workload, 0, Step(1, "asks"), "asks")
-        return terms_of(gate.snapshot, request, workload.labels, left, self._app.context.now_ms())
+        asked = (snapshot, request, workload.labels, left, now_ms)
+        return (
+            None
+            if lapsed(*asked, await context.values(level_keys(standing.args.agent)))
+            else terms_of(*asked)
+        )
 
     async def rests(self, workload: Workload, terms: Terms) -> bool:
         """Whether it was changed too lately: asked first, so that it is no refusal a minute."""

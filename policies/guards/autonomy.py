@@ -3,14 +3,15 @@
 Policy says it, and the log may say less: of an agent that was demoted, or is not promoted yet; one that is retired
 acts no more.
 
-A rollback within its deadline, and the floor of an envelope that is over, go by policy alone: whoever made it worse,
-or moved it, puts it back, demoted or retired meanwhile.
+A rollback within its deadline goes by policy alone: whoever made it worse puts it back, demoted or retired meanwhile.
+The floor of an envelope that is over goes by the lease (policies.lapsed): no level is asked.
 """
 
 from policies.agent_levels import level_of
 from policies.claim_keys import LEVEL, RETIRED
 from policies.fields import Autonomy
 from policies.inputs import DecisionInput, Refusal, ScreenInput
+from policies.lapsed import closes
 from policies.types import ApprovalNeed, Claim
 
 _EXPIRES_S = 900
@@ -27,9 +28,9 @@ def autonomy(ask: ScreenInput) -> Refusal | None:
     What the log says is claimed as it was seen, so that a demotion between decision and commit wins.
     """
     agent = ask.request.principal.agent
-    if agent is None:
+    if agent is None or closes(ask):
         return None
-    if not _puts_back(ask):
+    if not _rolls_back(ask):
         if ask.values[RETIRED.of(agent)]:
             return Refusal("autonomy", agent, f"{agent} is retired: nothing acts under that name")
         ask.claims += [Claim("equals", key, ask.values[key]) for key in keys(agent)]
@@ -50,7 +51,7 @@ def owner_approval(ask: ScreenInput) -> tuple[ApprovalNeed, ...]:
     """At level `approve`, each write needs the yes of the agent's owner; at any level where the owner is a person
     who is absent: who runs somebody else's agent does not let it act by itself."""
     agent = ask.request.principal.agent
-    if agent is None:
+    if agent is None or closes(ask):
         return ()
     spec = ask.snapshot.agents[agent].spec
     present = spec.owner in ("local", ask.request.principal.on_behalf_of)
@@ -61,15 +62,11 @@ def owner_approval(ask: ScreenInput) -> tuple[ApprovalNeed, ...]:
 
 def _level(ask: ScreenInput, agent: str) -> Autonomy:
     spec, target = ask.snapshot.agents[agent].spec, ask.request.target
-    if _puts_back(ask):
+    if _rolls_back(ask):
         return spec.autonomy_in(target.cluster, target.namespace)
     return level_of(spec, target.cluster, target.namespace, ask.values[LEVEL.of(agent)])
 
 
-def _puts_back(ask: ScreenInput) -> bool:
-    """Before the read the request's own word is taken; after it, what the path has found true. Of an envelope that is
-    over, its guard lets nothing through but the floor, once."""
-    if not isinstance(ask, DecisionInput):
-        return ask.request.undoes is not None or ask.request.under is not None
-    leased = ask.situation.leased
-    return ask.situation.rollback or (leased is not None and leased.over(ask.now_ms))
+def _rolls_back(ask: ScreenInput) -> bool:
+    """Before the read the request's own word is taken; after it, what the path has found true."""
+    return ask.situation.rollback if isinstance(ask, DecisionInput) else ask.request.undoes is not None

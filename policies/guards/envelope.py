@@ -11,6 +11,7 @@ from base.instants import utc_text
 from policies.claim_keys import ENVELOPE, first_bits
 from policies.envelopes import END, MOVED, SET, moves_of, terms_of
 from policies.inputs import DecisionInput, Refusal
+from policies.lapsed import over
 from policies.snapshot import Snapshot, Terms
 from policies.types import Claim, Delta, Leased, Request
 
@@ -56,19 +57,18 @@ def _under(case: DecisionInput) -> Refusal | None:
     if move is None or move.dimension not in MOVED or move.before is None or move.after is None:
         return Refusal("envelope", None, f"{case.request.action} is no move inside an envelope")
     case.covered = leased.votes
-    if leased.over(case.now_ms):
-        return _put_back(case, leased, move, key)
+    if why := over(case):
+        return _put_back(case, leased, move, key, why)
     return _move(case, leased, move)
 
 
-def _put_back(case: DecisionInput, leased: Leased, move: Delta, key: str) -> Refusal | None:
+def _put_back(case: DecisionInput, leased: Leased, move: Delta, key: str, why: str) -> Refusal | None:
     """The least number from before the lease, once. Replicas are only raised to it: nobody watches the demand any
     more; an HPA's floor is set to it, since the HPA does."""
     floor, before = leased.floor, move.before or 0
     allowed = {before, floor if move.dimension == "minReplicas" else max(before, floor)}
     if move.after not in allowed:
-        over = leased.ended or "its time is over"
-        return Refusal("envelope", None, f"{over}: only its floor, {floor}, can be put back")
+        return Refusal("envelope", None, f"{why}: only its floor, {floor}, can be put back")
     case.terms = Terms(cooldown_ms=0, moves=1, max_step=None)
     case.claims.append(Claim("set", key, 0))
     return None
@@ -81,8 +81,8 @@ def _move(case: DecisionInput, leased: Leased, move: Delta) -> Refusal | None:
             "envelope", None, f"{after} lies outside of the envelope, {leased.low} to {leased.high}"
         )
     case.terms = terms = terms_of(case.snapshot, case.request, case.labels, leased, case.now_ms)
-    if terms is None:
-        return Refusal("envelope", None, "policy would not lease this envelope any more: ask for a new one")
+    if terms is None:  # that is a lease that has lapsed: never without the guard's first question
+        return Refusal("envelope", None, "policy would not lease this envelope any more")
     if terms.max_step is not None and abs(after - before) > terms.max_step:
         return Refusal("envelope", None, f"envelope.maxStep = {terms.max_step}, not {before} to {after}")
     case.expires_ms = min(case.expires_ms, leased.until_ms)

@@ -71,5 +71,6 @@ def _refused(case: DecisionInput, found: Evaluation) -> Refusal | None:
 
 def _nothing(ask: ScreenInput, found: Evaluation) -> Refusal:
     """No rule that fits says more of such a session than `deny`."""
-    rule = found.fitting[0].name if found.fitting else found.matches.allows[0]
+    names = [rule.name for rule in found.fitting] or found.matches.allows
+    rule = names[0] if names else None
     return Refusal("taint", rule, f"{said(ask)}, and no rule lets {found.who} do this then")

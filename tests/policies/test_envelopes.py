@@ -132,7 +132,7 @@ def test_what_an_operator_may_get_wrong_does_not_load(spec: dict[str, Any], says
 
 
 def held(request: Request, **more: Any) -> Leased:
-    base = {"low": 3, "high": 7, "floor": 4, "until_ms": NOW + 3_600_000, "mark": 77}
+    base = {"low": 3, "high": 7, "floor": 4, "until_ms": NOW + 3_600_000, "mark": 77, "most": 7}
     return Leased(**{**base, **more})
 
 
@@ -200,7 +200,7 @@ def test_who_was_demoted_or_retired_puts_the_floor_back_and_moves_no_more(said: 
     back = moving(4, held(request, until_ms=NOW), before=3, spent=said)
     assert back.verdict == "allow", back.detail
     assert moving(5, held(request, until_ms=NOW), before=3, spent=said).stage == "envelope"
-    assert moving(5, held(request), spent=said).stage == "autonomy"
+    assert moving(5, held(request), spent=said).stage == "envelope"
     assert moving(4, None, before=3, spent=said).stage == "autonomy"
 
 

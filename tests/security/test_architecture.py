@@ -283,7 +283,7 @@ RULES = (
     rule("runs and model calls", lambda t: _drafts(t, "run.started", "run.finished", "model.call"),
          "tools.path.run_records", "log.draft('model.call', actor=a)"),
     rule("annotations", lambda t: _drafts(t, "annotation"),
-         "audit.drafts tools.path.run_records", "log.draft('annotation', actor=a)"),
+         "audit.drafts tools.path.journal tools.path.run_records", "log.draft('annotation', actor=a)"),
     rule("records of the path", lambda t: _drafts(
             t, "approval.requested", "approval.granted", "approval.denied", "policy.decision",
          "action.intent",

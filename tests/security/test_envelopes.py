@@ -312,7 +312,7 @@ def test_the_rules_of_the_move_itself_must_allow_it(tmp_path: Path) -> None:
     async def work(app: App) -> None:
         under = (await leased(app, 3, 8)).intent
         write_policy(tmp_path / "policies", [p for p in POLICY if p is not SCALES])
-        denied(await moved(app, 5, under), "no rule lets", "names")
+        denied(await moved(app, 5, under), "no rule lets", "rules")
 
     within(tmp_path, work)
 

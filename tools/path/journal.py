@@ -99,6 +99,10 @@ class Journal:
         """A resolver begins to look into an intent that works on pods; durable before it fences them off."""
         return self._of("tool.read", intent, actor, labels={"action": "resolve"})
 
+    def closed(self, intent: Record, actor: Actor, why: str) -> Record:
+        """Nothing is left to do of what an intent promised."""
+        return self._of("annotation", intent, actor, reason=why, labels={"action": "close"})
+
     def decision(
         self,
         request: Request,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from audit.log import Entry
-from audit.record import Record
+from audit.record import Record, Resource
 from base.instants import utc_ms
 from policies.claim_keys import APPROVAL, first_bits
 from policies.envelopes import SET
@@ -17,6 +17,7 @@ from tools.actions.set_envelope import leased
 from tools.arguments import SetEnvelopeArgs
 from tools.cluster_types import Workload
 from tools.envelope_text import written
+from tools.path.cross_checks import newest_live_intent
 from tools.path.journal import Journal
 from tools.path.rollback import applied_end, tool_of
 from tools.path.standing import votes
@@ -37,7 +38,8 @@ async def leased_to(
         return None, "it names no envelope"
     if (no := _anothers(intent.record, request, seen)) is not None:
         return None, no
-    found = _narrowed(intent.record, await _spent(journal, intent.record, entries), workload)
+    spent, most = await _spent(journal, intent.record, entries), await _granted(journal, intent)
+    found = _narrowed(intent.record, spent, workload, most)
     if await applied_end(journal, intent) is None:  # what it had found there can be put back all the same
         found = replace(found, ended="it was not applied")
     return found, ""
@@ -55,14 +57,37 @@ def _anothers(intent: Record, request: Request, seen: Observation) -> str | None
     return None
 
 
-def _narrowed(intent: Record, spent: tuple[Approval, ...], workload: Workload) -> Leased:
+async def _granted(journal: Journal, intent: Entry) -> int:
+    """The end of the range that policy let pass: of the lease, and where that was ended, of the one that ended; 0
+    where there is none."""
+    if args_of(intent.record).until is not None:
+        return args_of(intent.record).max_replicas or 0
+    where = intent.record.resource
+    assert where is not None
+    found = await journal.log.at_one_moment(
+        lambda reads: newest_live_intent(reads, where.key, lambda record: _leases(record, where))
+    )
+    if found is None or await applied_end(journal, found) is None:
+        return 0
+    await journal.checks.request(found.record.request_id or "")
+    return args_of(found.record).max_replicas or 0
+
+
+def _leases(record: Record, where: Resource) -> bool:
+    """Whether the intent leases a range of this very object."""
+    same = record.resource is not None and record.resource.uid == where.uid
+    return same and tool_of(record) == SET and args_of(record).until is not None
+
+
+def _narrowed(intent: Record, spent: tuple[Approval, ...], workload: Workload, most: int) -> Leased:
     args, mark = args_of(intent), first_bits(intent.request_digest or "")
     if args.until is None:
-        return Leased(0, 0, args.floor, 0, mark, "it was ended", spent)
+        return Leased(0, 0, args.floor, 0, mark, "it was ended", spent, most)
+    until_ms = utc_ms(args.until)
     if (left := room(args, workload)) is None:
-        return Leased(0, 0, args.floor, utc_ms(args.until), mark, "its annotation was taken away", spent)
+        return Leased(0, 0, args.floor, until_ms, mark, "its annotation was taken away", spent, most)
     low, high, until_ms = left
-    return Leased(low, high, args.floor, until_ms, mark, "", spent)
+    return Leased(low, high, args.floor, until_ms, mark, "", spent, most)
 
 
 def room(args: SetEnvelopeArgs, workload: Workload) -> tuple[int, int, int] | None:

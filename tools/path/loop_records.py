@@ -1,12 +1,15 @@
-"""The one record of a pass of the fast loop: what it came to, by code, with a digest of all that it went by."""
+"""The one record of a pass of the fast loop: what it came to, by code, with a digest of all that it went by; and that
+a lease is closed whose object is gone."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from audit.errors import ClaimLost
 from audit.log import Entry, Log
-from audit.record import Actor
-from policies.types import digest_of
+from audit.record import Actor, Record
+from policies.types import Claim, digest_of
 
 LOOP = Actor(type="system", id="flyball:loop")
 SHOWN = 200
@@ -44,3 +47,9 @@ async def passed(log: Log, run_id: str, looked: Sequence[Looked]) -> Entry:
     }
     record = log.draft("loop.pass", actor=LOOP, run_id=run_id, args=dict(detail))
     return (await log.commit((record,)))[-1]
+
+
+async def closed(log: Log, record: Record, key: str, mark: int) -> None:
+    """Record that a lease has no object any more; nothing where another one has taken its place at `key`."""
+    with suppress(ClaimLost):
+        await log.commit((record,), (Claim("equals", key, mark), Claim("set", key, 0)))

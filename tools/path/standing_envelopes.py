@@ -10,6 +10,7 @@ from policies.types import Target
 from tools.arguments import SetEnvelopeArgs
 from tools.path.context import Context
 from tools.path.leased import args_of, human_of
+from tools.path.loop_records import LOOP, closed
 from tools.path.rollback import applied_end, tool_of
 
 
@@ -51,6 +52,14 @@ class Envelopes:
             if known is None or not known[1].applied:
                 await self._look(key, mark)
         return [self._known[key][1] for key in sorted(self._known)]
+
+    async def close(self, one: Standing, why: str) -> None:
+        """Record that the object of a lease is gone for good: there is no floor to put back any more. Nothing where
+        the lease is not known to have been carried out, or another has taken its place. Raises LogUnavailable."""
+        mark = first_bits(one.intent.record.request_digest or "")
+        if one.applied:
+            record = self._c.journal.closed(one.intent.record, LOOP, why)
+            await closed(self._c.log, record, ENVELOPE.of(one.target.key), mark)
 
     async def _look(self, key: str, mark: int) -> None:
         name = ENVELOPE.name_in(key)

@@ -20,7 +20,7 @@ from base.instants import utc_text
 from flyball.service.loop import LoopDuty
 from policies.claim_keys import ENVELOPE
 from tests.kit.envelopes import LEASES, OTHER, annotate, lease, pass_time
-from tests.kit.installation import LOCAL, OPS, App, allow, installation, replicas, write_policy
+from tests.kit.installation import LOCAL, OPS, App, allow, doc, installation, replicas, write_policy
 from tools.actions import registry
 from tools.path.journal import parent_of
 from tools.path.kill_switch import throw
@@ -151,6 +151,66 @@ def test_what_is_over_is_put_back_once_also_by_another_process(tmp_path: Path, h
     within(tmp_path, work)
 
 
+AWAY = {
+    "agent out of policy": [LOCAL, LEASES, *MOVES],
+    "agent that only observes": [
+        LOCAL,
+        doc("Agent", "ops", {**OPS["spec"], "autonomy": "observe"}),
+        LEASES,
+        *MOVES,
+    ],
+    "nobody has rights": [OPS, OTHER, LEASES, *MOVES],
+    "no rule for its moves": [LOCAL, OPS, OTHER],
+    "its lease is not policy's any more": [LOCAL, OPS, OTHER, *MOVES],
+}
+
+
+@pytest.mark.parametrize("how", [*AWAY, "retired"])
+def test_where_policy_has_become_silent_the_floor_is_put_back_at_once(tmp_path: Path, how: str) -> None:
+    """By the right of the lease, as whom it was leased to, long before its time is over, and by the next process."""
+
+    async def work(app: App, duty: LoopDuty) -> None:
+        under = await leased(app, "web", 2, 6, floor=5)
+        if how == "retired":
+            await retire(app.context, "agent:ops", app.identity.by_hand(), "")
+        else:
+            write_policy(tmp_path / "policies", [*AWAY[how], allow("reads", ["read"])])
+        told = await passes(app, LoopDuty(app))
+        assert code(told[-1]) == "put-back", told
+        assert (await replicas(app), await stands(app)) == (5, 0)
+        intent = (await app.log.find(kinds=("action.intent",), newest_first=True, limit=1))[0].record
+        assert (intent.actor.id, parent_of(intent, "under")) == ("agent:ops", under.intent)
+
+    within(tmp_path, work)
+
+
+NO = {
+    "deny": doc("ActionPolicy", "never", {"roles": ["everyone"], "actions": ["scale"], "effect": "deny",
+            "target": {"clusters": ["*"], "namespaces": ["*"], "names": ["*"]}}),
+    "ceiling": doc("Ceiling", "low", {"target": {"clusters": ["*"], "namespaces": ["*"], "names": ["*"]},
+               "limits": {"replicas": {"max": 4}}}),
+    "freeze": doc("Freeze", "now", {"scope": {"clusters": ["*"]}, "windows": [
+              {"from": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}], "override": "group:nobody"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", [*NO, "stopped", "above the range"])
+def test_what_says_no_holds_for_the_floor_too(tmp_path: Path, how: str) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        await leased(app, "web", 2, 6, floor=7 if how == "above the range" else 5)
+        if how == "stopped":
+            await throw(app.context, "agent:ops", app.identity.by_hand(), "")
+        no = [NO[how]] if how in NO else []
+        write_policy(tmp_path / "policies", [LOCAL, LEASES, *no, allow("reads", ["read"])])
+        told = await passes(app, LoopDuty(app))
+        expected = {"deny": "denied-names", "stopped": "stopped", "above the range": "denied-rules"}
+        assert code(told[-1]) == expected.get(how, f"denied-{how}"), told
+        assert await replicas(app) == 4
+        assert await stands(app)
+
+    within(tmp_path, work)
+
+
 def test_a_stop_ends_the_moves_within_one_pass_and_asks_for_nothing(tmp_path: Path) -> None:
     async def work(app: App, duty: LoopDuty) -> None:
         await leased(app)
@@ -192,6 +252,11 @@ def test_mode_off_and_a_workload_made_anew_are_left_alone(tmp_path: Path) -> Non
         assert code((await passes(app, duty))[-1]) == "mode-off"
         app.world.delete(key)
         assert code((await passes(app, duty))[-1]) == "gone"
+        assert await stands(app) == 0
+        (closed,) = await app.log.find(kinds=("annotation",))
+        assert "there is no floor to put back" in (closed.record.reason or "")
+        count = len(await passes(app, duty))
+        assert len(await passes(app, duty)) == count
 
     within(tmp_path, work)
 
@@ -216,7 +281,7 @@ def test_what_is_refused_is_not_asked_for_each_minute(tmp_path: Path) -> None:
     async def work(app: App, duty: LoopDuty) -> None:
         await leased(app)
         told = await passes(app, duty, 5)
-        assert [code(one) for one in told].count("denied-names") == 1
+        assert [code(one) for one in told].count("denied-rules") == 1
         assert code(told[-1]) == "waits-to-ask-again"
 
     within(tmp_path, work, [*POLICY[:4], *MOVES[1:], POLICY[-1]])
@@ -227,12 +292,12 @@ def test_a_clock_that_is_set_back_makes_no_wait_longer(
 ) -> None:
     async def work(app: App, duty: LoopDuty) -> None:
         await leased(app)
-        assert isinstance(await app.executor.execute(lease(app, None, None)), Applied)
+        assert isinstance(await app.executor.execute(lease(app, None, None, floor=9)), Applied)
         told = await passes(app, duty, 2)
-        assert [code(one) for one in told] == ["denied-names", "waits-to-ask-again"]
+        assert [code(one) for one in told] == ["denied-rules", "waits-to-ask-again"]
         now_ms = app.context.now_ms
         monkeypatch.setattr(app.context, "now_ms", lambda: now_ms() - 7_200_000)
-        assert code((await passes(app, duty))[-1]) == "denied-names"
+        assert code((await passes(app, duty))[-1]) == "denied-clock"
 
     within(tmp_path, work, [*POLICY[:4], *MOVES[1:], POLICY[-1]])
 
