@@ -10,7 +10,7 @@ from dataclasses import asdict
 from agents.request_id import of_step
 from agents.tuner.asking import Asked, ask
 from agents.tuner.change import Change
-from agents.tuner.choice import Choice, FirstChange
+from agents.tuner.choice import Choice, FirstChange, Slate
 from agents.tuner.look import Looker, joined
 from agents.tuner.permitting import Permitting
 from agents.tuner.ports import Adviser, Alone, Knowledge, Nothing, Observer
@@ -89,7 +89,8 @@ class TunerPass:
         chosen = list[Proposal]()
         for start in range(0, len(found), BATCH):
             looked = await self._looker.look(found[start : start + BATCH], self._now_ms())
-            chosen += await self._chosen(looked, permitting)
+            slates = await asyncio.to_thread(self._weighed, looked)  # seconds of arithmetic: others go on
+            chosen += [await permitting.chosen(one) if isinstance(one, Slate) else one for one in slates]
         plan = await self._adviser.advised(self._who, run_id, chosen)
         inside, taken = list[Proposal](), defaultdict[str | None, Counter[str]](Counter)
         for proposal, workload in zip(plan, found, strict=True):
@@ -99,12 +100,12 @@ class TunerPass:
         await self._recorder.weighed(self._who, run_id, [Weighing(p.target, weighing(p)) for p in inside])
         return tuple(await self._rehearsed(run_id, inside, remit))
 
-    async def _chosen(self, looked: Sequence[Observed | Proposal], permitting: Permitting) -> list[Proposal]:
+    def _weighed(self, looked: Sequence[Observed | Proposal]) -> list[Slate | Proposal]:
         """A line for each workload, in the order in which they were looked at."""
         asked = ask(self._strategies, looked)
         ready = [one for one in asked if isinstance(one, Asked)]
         slates = iter(self._choice.weigh([a.observed for a in ready], [a.candidates for a in ready]))
-        return [await permitting.chosen(next(slates)) if isinstance(one, Asked) else one for one in asked]
+        return [next(slates) if isinstance(one, Asked) else one for one in asked]
 
     async def _inside(
         self, permitting: Permitting, found: Proposal, workload: Workload, taken: Mapping[str, int]

@@ -1,9 +1,11 @@
 """A pass: busy goes up | idle goes down | owned, off, rolling out, paused, at 0 stay | it aims inside the policy |
-nothing is written | ids repeat with the run | trouble with one is not trouble with all, but without metrics it ends
+nothing is written | ids repeat with the run | trouble with one is not trouble with all, but without metrics it ends |
+arithmetic holds up nobody
 """
 
 import asyncio
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from agents.errors import StrategyBroken, StrategyUnknown
 from agents.tuner.change import Change, scaled
+from agents.tuner.choice import FirstChange, Slate
 from agents.tuner.hpa_formula import HpaFormula
 from agents.tuner.remit import Remit
 from agents.tuner.result import Pass
@@ -145,6 +148,34 @@ def test_a_proposal_carries_its_run_its_precondition_and_its_figures() -> None:
     assert (call.run_id, call.namespace, call.mode) == ("r-1", "shop", "dry_run")
     assert call.principal.agent == "agent:tuner"
     assert call.reason == "cpu 120 % of requests at least, for 10 minutes; target 80 %"
+
+
+def test_while_it_weighs_whatever_else_goes_on_is_not_held_up() -> None:
+    """Health, heartbeats and the fast loop are on the same event loop: here one of them ends the weighing."""
+    begun, answered = threading.Event(), threading.Event()
+
+    class Long(FirstChange):
+        def weigh(self, *given: Any) -> list[Slate]:
+            begun.set()
+            assert answered.wait(10), "the event loop stood still"
+            return super().weigh(*given)
+
+    observer = FakeObserver({"web": [1_200] * 4}, [workload("web")])
+    tuner = TunerPass(
+        FakeToolbox(replicas={"deployment/web": 4}), observer, FakeRecorder(), strategies=(HPA,), principal=WHO,
+        clock=FixedClock(), choice=Long(),
+    )  # fmt: skip
+
+    async def health() -> None:
+        while not begun.is_set():
+            await asyncio.sleep(0)
+        answered.set()
+
+    async def both() -> Pass:
+        found, _ = await asyncio.gather(tuner.run("r-1", SHOP), health())
+        return found
+
+    assert [row.status for row in asyncio.run(both()).rows] == ["simulated"]
 
 
 def test_the_same_run_asks_under_the_same_ids_another_run_does_not() -> None:
