@@ -112,6 +112,7 @@ class World:
             self._advance(txn, (past_s - _SETTLING_S) * 1000, progress)
             put(txn, filter(_is_new, wanted))
             self._advance(txn, _SETTLING_S * 1000)
+            self._show(txn)
 
     def load(self, documents: Iterable[Json]) -> list[Key]:
         """Add or change objects as `kubectl apply` would; returns what was touched. All of it or nothing.
@@ -141,7 +142,15 @@ class World:
                 "the world's time cannot go back", hint="flyball sandbox reset begins a new world"
             )
         with self.store.write() as txn:
-            return self._advance(txn, seconds * 1000, progress)
+            now_ms = self._advance(txn, seconds * 1000, progress)
+            if not self.is_driven:
+                self._show(txn)
+            return now_ms
+
+    def _show(self, txn: Transaction) -> None:
+        """Bring what only people look at up to date, after an advance or at the end of many."""
+        if self._engine is not None and self._engine.holds(txn):
+            self._engine.show()
 
     def _advance(self, txn: Transaction, span_ms: int, progress: Progress | None = None) -> int:
         """From event to event, so that what follows from one sees the time at which it happened."""
@@ -175,8 +184,7 @@ class World:
 
     def now_ms(self) -> int:
         """The world's time in Unix milliseconds."""
-        with self.store.read() as txn:
-            return txn.number("now_ms")
+        return self.store.number("now_ms")
 
     def cluster_uid(self) -> str:
         with self.store.read() as txn:
@@ -188,12 +196,15 @@ class World:
 
     @contextmanager
     def driven(self) -> Iterator[None]:
-        """While it lasts, whoever waits on this world's clock lets its time pass and does not wait."""
+        """While it lasts, whoever waits on this world's clock lets its time pass and does not wait; the figures in an
+        HPA's status are those of its last decision until it is over (what an HPA decides is never late)."""
         self.is_driven = True
         try:
             yield
         finally:
             self.is_driven = False
+            with self.store.write() as txn:
+                self._show(txn)
 
     def clock(self, real: Clock | None = None) -> "WorldClock":
         """A clock for the packages that work in this world."""

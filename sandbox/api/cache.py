@@ -102,6 +102,8 @@ class Objects:
 
     def flush(self) -> None:
         """Write down what changed; the caller commits."""
+        if not self._dirty:
+            return
         gone = sorted(key for key in self._dirty if key in self._absent)
         kept = sorted(self._dirty.difference(gone))
         self._db.executemany("DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", gone)

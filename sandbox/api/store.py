@@ -168,10 +168,11 @@ class Transaction:
         self._objects = Objects(self.db, self._pods.put)
 
     def flush(self) -> None:
-        """Write down what changed; the store commits it."""
-        rows = ((key, str(self._meta[key])) for key in sorted(self._set))
-        self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
-        self._set.clear()
+        """Write down what changed; the store commits it. A look writes nothing."""
+        if self._set:
+            rows = ((key, str(self._meta[key])) for key in sorted(self._set))
+            self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+            self._set.clear()
         self._objects.flush()
 
 
@@ -198,6 +199,16 @@ class Store:
                 self._inherited.append(self._db)
             self._db, self._pid, self._kept = _connect(self.path), os.getpid(), None
         return self._db
+
+    def number(self, key: str) -> int:
+        """The integer at `key` (see Transaction.number), without a transaction of its own where nobody else has
+        committed: a clock is asked many times a second of the world."""
+        with self._lock:
+            db, kept = self._connection(), self._kept
+            if kept is not None and _version_of(db) == self._version:
+                return kept.number(key)
+        with self.read() as txn:
+            return txn.number(key)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -231,7 +242,7 @@ class Store:
     def _current(self, db: sqlite3.Connection) -> Transaction:
         """SQLite's data_version moves with the commits of other connections, and with theirs only; asking for it
         begins the snapshot that the transaction reads."""
-        version = int(db.execute("PRAGMA data_version").fetchone()[0])
+        version = _version_of(db)
         if self._kept is None or self._version != version:
             self._kept, self._version = Transaction(db), version
         self._kept.begin()
@@ -241,6 +252,10 @@ class Store:
         if self._db is not None and self._pid == os.getpid():
             self._db.close()
         self._db = self._kept = None
+
+
+def _version_of(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA data_version").fetchone()[0])
 
 
 def _connect(path: Path) -> sqlite3.Connection:

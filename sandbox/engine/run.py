@@ -87,16 +87,31 @@ class Engine:
         self._refresh({k for one in touched for k in self._concerned(one)}, from_ms)
 
     def finish(self) -> None:
-        """Settle all ticks up to the end, and store history and state."""
+        """Settle all ticks up to the end, and store history and state; the HPAs' figures follow by `show`."""
         for track in self._tracks.values():
             track.settle(self._end)
         for track in (*self._ended, *self._tracks.values()):
             _record(self._txn, track)
         self._ended.clear()
-        self._refresh_autoscalers()
+        remember(self._txn, self._watches())
+        self._memories = {}
         saved = {"/".join(t.key): state for t in self._tracks.values() if (state := _state(t))}
         self._txn.set_meta(STATE, json.dumps(saved, sort_keys=True, separators=(",", ":")))
+        self._txn.drain_touched()
+
+    def show(self) -> None:
+        """Bring the figures of the HPAs up to date: those of the last sync, which is at the last tick."""
+        for track in self._tracks.values():
+            if track.watch is None or track.shown is None:
+                continue
+            scene, at = track.shown
+            last = int(scene.times[at])
+            if track.watch.asked_ms != last:
+                refresh(self._txn, track.watch.key, track.watch.ask(scene, at), last)
         self._txn.drain_touched()  # figures of our own: nobody's life depends on them
+
+    def _watches(self) -> list[Watch]:
+        return [track.watch for track in self._tracks.values() if track.watch is not None]
 
     def _act(self, api: ApiServer, track: Track) -> None:
         block = track.block
@@ -119,26 +134,13 @@ class Engine:
         standing = (watch.active, watch.limited)
         was_active = watch.active
         watch.note(decision, api.now_ms)
-        # What changes nothing is not written: its figures follow at the end of the advance.
+        # What changes nothing is not written: its figures follow (`show`).
         if (
             decision.rescale
             or standing != (watch.active, watch.limited)
             or api.get(watch.key).get("status") is None
         ):
             carry_out(api, watch.key, track.key, decision, was_active=was_active)
-
-    def _refresh_autoscalers(self) -> None:
-        """The figures of the last sync, which is at the last tick."""
-        watched = [(t.shown, t.watch) for t in self._tracks.values() if t.watch is not None]
-        for shown, watch in watched:
-            if shown is None:
-                continue
-            scene, at = shown
-            last = int(scene.times[at])
-            if watch.asked_ms != last:
-                refresh(self._txn, watch.key, watch.ask(scene, at), last)
-        remember(self._txn, [watch for _, watch in watched])
-        self._memories = {}
 
     def _plan(self, track: Track) -> None:
         """Look ahead, and wake when the stretch ends."""

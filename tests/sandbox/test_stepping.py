@@ -3,15 +3,17 @@
 import json
 import random
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
 
+from forecasting.hpa.controller import Decision
 from sandbox.api.apiserver import ApiServer, Write
 from sandbox.api.errors import ApiError, SandboxError
 from sandbox.api.store import Json, Key, Store
 from sandbox.controllers.workloads import settle
+from sandbox.engine.autoscaling import Scene, Watch
 from sandbox.world import World
 from tests.kit.effort import rounds
 from tests.sandbox.test_engine import everything, roomy
@@ -126,6 +128,50 @@ def test_a_world_that_stays_open_is_the_one_that_is_opened_again_each_time(tmp_p
         assert remembered(worlds[name].store) == stored(worlds[name].store), name
     assert everything(worlds["open"]) == everything(worlds["again"])
     assert everything(worlds["shared"]) == everything(worlds["again"])
+
+
+def test_a_world_that_was_driven_is_the_one_that_was_advanced(tmp_path: Path) -> None:
+    """Figures that nobody looked at meanwhile are there in the end."""
+    worlds = {}
+    for name in ("advanced", "driven"):
+        worlds[name] = world = World(tmp_path / name)
+        world.reset(cluster_uid=UID, seed=3)
+        roomy(world)
+        with world.driven() if name == "driven" else nullcontext():
+            lived(world, plan(3, rounds(40, 120)), None, again=False)
+        assert remembered(world.store) == stored(world.store), name
+    assert everything(worlds["driven"]) == everything(worlds["advanced"])
+
+
+def test_in_a_driven_world_no_figure_is_worked_out_that_nobody_reads(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, ask = [], Watch.ask
+
+    def counted(watch: Watch, scene: Scene, at: int) -> Decision:
+        asked.append(watch.key.name)
+        return ask(watch, scene, at)
+
+    world.advance(3600)
+    monkeypatch.setattr(Watch, "ask", counted)
+    with world.driven():
+        for _ in range(8):
+            world.advance(15)
+        assert not asked, "nothing was to be decided"
+    assert asked == ["checkout"]
+
+
+def test_the_time_is_that_of_whoever_moved_it(world: World) -> None:
+    """Asked without a transaction, as long as nobody else has committed."""
+    other, begun = World(world.folder), world.now_ms()
+    assert other.now_ms() == begun
+    other.advance(60)
+    assert world.now_ms() == begun + 60_000
+    with pytest.raises(KeyboardInterrupt), world.store.write() as txn:
+        txn.set_meta("now_ms", 5)
+        raise KeyboardInterrupt
+    assert world.now_ms() == begun + 60_000
+    other.close()
 
 
 def test_what_an_error_left_in_memory_is_forgotten(world: World) -> None:
