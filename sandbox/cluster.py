@@ -63,7 +63,7 @@ class SimulatedCluster:
             held = [kind for kind in kinds if kind in WORKLOADS]
             found = [(kind, obj) for kind in held for obj in txn.all(kind, namespace)]
             return [
-                self.parse(txn, kind, obj, named=False)
+                self._stored(txn, kind, obj, named=False)
                 for kind, obj in found
                 if matches(selector, obj["metadata"].get("labels") or {})
             ]
@@ -71,7 +71,7 @@ class SimulatedCluster:
     async def read(self, target: Target) -> Workload:
         key = key_for(target)
         with self._asking(key), self.world.store.read() as txn:
-            return self.parse(txn, target.kind, _found(txn, key))
+            return self._stored(txn, target.kind, _found(txn, key), named=True)
 
     async def root_owner(self, target: Target) -> Target:
         """Follows `controller: true`; an owner that the world does not hold is named, not followed."""
@@ -109,14 +109,14 @@ class SimulatedCluster:
         key = key_for(target)
         with self._asking(key), self.world.store.read() as txn:
             _found(txn, key)
-            hpa = aimed_at(target, txn.all("horizontalpodautoscaler", key.namespace))
+            hpa = aimed_at(target, _aimed_at(txn, key))
             return None if hpa is None else self.parse_autoscaler(txn, target, hpa)
 
     async def autoscalers(self, target: Target) -> list[Autoscaler]:
         key = key_for(target)
         with self._asking(key), self.world.store.read() as txn:
             _found(txn, key)
-            aimed = all_aimed_at(target, txn.all("horizontalpodautoscaler", key.namespace))
+            aimed = all_aimed_at(target, _aimed_at(txn, key))
             return [self.parse_autoscaler(txn, target, one) for one in aimed]
 
     def parse_autoscaler(self, txn: Transaction, target: Target, hpa: Object) -> Autoscaler:
@@ -148,12 +148,22 @@ class SimulatedCluster:
             return [objects.pod_usage(one) for one in samples]
 
     def parse(self, txn: Transaction, kind: str, obj: Json, *, named: bool = True) -> Workload:
-        """An object of the world as the port has it; its controller by name where it is `named`."""
+        """An object as it is in the world, or as a write answered, as the port has it; its controller by name where it
+        is `named`."""
         meta = obj["metadata"]
         target = Target(cluster=self.name, namespace=meta["namespace"], kind=kind, name=meta["name"])
-        autoscalers = txn.all("horizontalpodautoscaler", meta["namespace"])
+        autoscalers = _aimed_at(txn, Key(kind, meta["namespace"], meta["name"]))
         above = Above(_controller(txn, meta, named=named))
         return objects.workload(self.name, kind, obj, ownership_of(target, obj, [], autoscalers, above))
+
+    def _stored(self, txn: Transaction, kind: str, obj: Json, *, named: bool) -> Workload:
+        """As `parse`, of a stored object: again where it, or what is aimed at it, was written."""
+        meta = obj["metadata"]
+        if objects.controller_of(meta) is not None:
+            return self.parse(txn, kind, obj, named=named)
+        key = Key(kind, meta["namespace"], meta["name"])
+        beside = tuple(map(_version, _aimed_at(txn, key)))
+        return txn.derived_of(f"workload of {self.name}", key, lambda: self.parse(txn, kind, obj), beside)
 
     @contextmanager
     def _asking(self, key: Key, on: Call = "read") -> Iterator[None]:
@@ -170,15 +180,31 @@ class SimulatedCluster:
 
 
 def _parsed_pods(txn: Transaction, workload: Key) -> list[Pod]:
-    """A workload's own pods; parsed again where any pod was written."""
-    known = txn.derived("parsed pods", "pod", _no_pods)
-    if workload not in known:
-        known[workload] = [objects.pod(one) for one in pods_of(txn, workload)]
-    return list(known[workload])
+    """A workload's own pods; each is parsed again where it was written."""
+    return [_parsed_pod(txn, one) for one in pods_of(txn, workload)]
 
 
-def _no_pods(_: list[Json]) -> dict[Key, list[Pod]]:
-    return {}
+def _parsed_pod(txn: Transaction, pod: Json) -> Pod:
+    key = Key("pod", pod["metadata"]["namespace"], pod["metadata"]["name"])
+    return txn.derived_of("parsed pod", key, lambda: objects.pod(pod))
+
+
+def _aimed_at(txn: Transaction, workload: Key) -> list[Json]:
+    """The HPAs whose reference has that name."""
+    by_name = txn.derived("autoscalers by aim", "horizontalpodautoscaler", _by_aim)
+    return by_name.get((workload.namespace, workload.name), [])
+
+
+def _by_aim(autoscalers: list[Json]) -> dict[tuple[str, str], list[Json]]:
+    found: dict[tuple[str, str], list[Json]] = {}
+    for one in autoscalers:
+        aim = one["spec"]["scaleTargetRef"].get("name", "")
+        found.setdefault((one["metadata"]["namespace"], aim), []).append(one)
+    return found
+
+
+def _version(obj: Json) -> tuple[str, str]:
+    return obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
 
 
 def _controller(txn: Transaction, meta: Json, *, named: bool) -> str | None:

@@ -10,6 +10,8 @@ OPEN_MS = 5_000
 """While an intent stands open it is looked at again after this long."""
 IDLE_MS = 60_000
 """Where nothing is known to be due: how long a sweep waits before it looks again."""
+WORLD_TICK_MS = 15_000
+"""What pods use is settled this often in a simulated world: between two ticks no harm begins."""
 
 
 class ResolverDuty:
@@ -40,6 +42,7 @@ class VerifierDuty:
 
     def __init__(self, app: App) -> None:
         self._verifier, self._next_ms = app.verifier, 0
+        self._tick_ms = 1 if app.world is None else WORLD_TICK_MS
 
     def due_ms(self, now_ms: int) -> int:  # noqa: ARG002
         return self._next_ms
@@ -49,4 +52,4 @@ class VerifierDuty:
         self._next_ms = now_ms + OPEN_MS
         async for verified in self._verifier.sweep():
             LOG.info("%s: record %d is %s", self.name, verified.intent.seq, verified.verdict.word)
-        self._next_ms = await self._verifier.next_ms()
+        self._next_ms = -(-await self._verifier.next_ms() // self._tick_ms) * self._tick_ms

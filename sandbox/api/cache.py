@@ -29,7 +29,7 @@ _DUE = "SELECT due_ms, namespace, name, kind FROM objects WHERE due_ms IS NOT NU
 
 class Objects:
     """Objects by kind; `touched` are the keys put or deleted since it was last emptied, `changes` counts
-    puts and deletes of each kind.
+    puts and deletes of each kind, `written` is what it was at an object's last.
 
     `seen` is called with each object that is read from the file.
     """
@@ -44,6 +44,7 @@ class Objects:
         self._timers: _Timers | None = None
         self.touched: set[Key] = set()
         self.changes: dict[str, int] = {}
+        self.written: dict[Key, int] = {}
 
     def get(self, key: Key) -> Json | None:
         found = self._kinds.get(key.kind, {}).get(key)
@@ -79,18 +80,14 @@ class Objects:
             self._reorder(key)
         here[key] = body
         self._absent.discard(key)
-        self._dirty.add(key)
-        self.touched.add(key)
-        self.changes[key.kind] = self.changes.get(key.kind, 0) + 1
+        self._wrote(key)
         self.timers.set(key, due_ms)
 
     def delete(self, key: Key) -> None:
         if self._kinds.get(key.kind, {}).pop(key, None) is not None:
             self._reorder(key)
         self._absent.add(key)
-        self._dirty.add(key)
-        self.touched.add(key)
-        self.changes[key.kind] = self.changes.get(key.kind, 0) + 1
+        self._wrote(key)
         self.timers.set(key, None)
 
     @property
@@ -110,6 +107,11 @@ class Objects:
         self._db.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", map(self._row, kept))
         self._absent.difference_update(gone)  # the file says so now
         self._dirty.clear()
+
+    def _wrote(self, key: Key) -> None:
+        self._dirty.add(key)
+        self.touched.add(key)
+        self.changes[key.kind] = self.written[key] = self.changes.get(key.kind, 0) + 1
 
     def _row(self, key: Key) -> tuple[str, str, str, int | None, str]:
         return (*key, self.timers.of(key), text(self._kinds[key.kind][key]))

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -51,6 +51,7 @@ class Transaction:
         self.db = db
         self.memo: dict[Any, Any] = {}
         self._derived: dict[str, tuple[int, Any]] = {}
+        self._of_one: dict[tuple[str, Key], tuple[object, Any]] = {}
         self._meta: dict[str, str | int | None] = {}
         self._set: set[str] = set()
         self._pods = Indices()
@@ -118,6 +119,15 @@ class Transaction:
         made: T = found[1]
         return made
 
+    def derived_of(self, name: str, key: Key, make: Callable[[], T], beside: Hashable = None) -> T:
+        """What `make` makes of one object, under a name of its own, once for as long as that is neither put nor deleted
+        and `beside`, which stands for whatever else it follows from, is equal."""
+        now, found = (self._objects.written.get(key, 0), beside), self._of_one.get((name, key))
+        if found is None or found[0] != now:
+            found = self._of_one[name, key] = (now, make())
+        made: T = found[1]
+        return made
+
     def pods_of(self, workload: Key) -> list[Json]:
         """A workload's own pods, in name order."""
         self._objects.load("pod", workload.namespace)
@@ -163,7 +173,7 @@ class Transaction:
         """Empty the world; the file and its format stay."""
         for name in _NAMES:
             self.db.execute(f"DELETE FROM {name}")  # noqa: S608
-        self.memo, self._derived, self._meta, self._set = {}, {}, {}, set()
+        self.memo, self._derived, self._of_one, self._meta, self._set = {}, {}, {}, {}, set()
         self._pods = Indices()
         self._objects = Objects(self.db, self._pods.put)
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,15 @@ from forecasting.hpa.controller import Decision
 from sandbox.api.apiserver import ApiServer, Write
 from sandbox.api.errors import ApiError, SandboxError
 from sandbox.api.store import Json, Key, Store
+from sandbox.cluster import SimulatedCluster
 from sandbox.controllers.workloads import settle
 from sandbox.engine.autoscaling import Scene, Watch
 from sandbox.world import World
 from tests.kit.effort import rounds
+from tests.sandbox.actors import run, shop
 from tests.sandbox.test_engine import everything, roomy
 from tests.sandbox.test_world import UID
+from tools.cluster import objects
 
 WEB = Key("deployment", "shop", "web")
 CHECKOUT = Key("deployment", "shop", "checkout")
@@ -202,3 +206,38 @@ def test_a_step_reads_nothing_that_nobody_touched(world: World) -> None:
     world.advance(60)
     assert asked, "the trace sees the step"
     assert not [one for one in asked if "FROM objects" in one]
+
+
+def test_what_was_read_before_is_parsed_again_only_where_it_was_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+    workload, pod = objects.workload, objects.pod
+
+    def counted(of: Callable[..., Any]) -> Callable[..., Any]:
+        def parse(*given: Any) -> Any:
+            parsed.append(next(one for one in given if isinstance(one, dict))["metadata"]["name"])
+            return of(*given)
+
+        return parse
+
+    monkeypatch.setattr(objects, "workload", counted(workload))
+    monkeypatch.setattr(objects, "pod", counted(pod))
+    cluster = SimulatedCluster(world)
+
+    def looked() -> set[str]:
+        parsed.clear()
+        found = run(cluster.list_workloads(None))
+        run(cluster.pods_of([one.target for one in found]))
+        return set(parsed)
+
+    assert "web" in looked()
+    assert not looked(), "nothing was written"
+    scaled(WEB, 5)(world)
+    (new,) = looked() - {"web"}
+    assert new.startswith("web-"), "one pod more"
+    roomy(world, minReplicas=3)
+    assert looked() == {"checkout"}, "who keeps its replicas may be another"
+    with suppress(ApiError):
+        scaled(WEB, -1)(world)
+    assert (run(cluster.read(shop("web"))).replicas, run(cluster.read(shop("web"))).owner) == (5, None)

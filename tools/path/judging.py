@@ -18,7 +18,7 @@ from tools.path.fast_burn import fast_burn_since
 from tools.path.rollback import applied_end
 from tools.path.verdict import Verdict, judge
 from tools.path.verification import Promise, promise_of
-from tools.path.vitals import Vitals, figures, vitals
+from tools.path.vitals import Vitals, figures, images_of, vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +48,22 @@ class Promised:
         """When the change was made."""
         return self.due_ms - self.promise.after_s * 1000
 
-    def harm(self, workload: Workload, pods: Sequence[Pod], now_ms: int) -> tuple[str, ...]:
-        """What its pods show that does not wait for the deadline; nothing where another image or another writer may
-        have done it."""
+    def alarms(self, workload: Workload, pods: Sequence[Pod], now_ms: int) -> tuple[str, ...]:
+        """What its pods show that does not wait for the deadline, whoever did it."""
         elapsed_s = max(1, (now_ms - self.since_ms) // 1000)
-        now = vitals(workload, pods, min(elapsed_s, self.promise.after_s), now_ms, {})
-        return alarms(self.promise.before, now) if self._alone(workload, pods, now) else ()
+        return alarms(
+            self.promise.before, vitals(workload, pods, min(elapsed_s, self.promise.after_s), now_ms, {})
+        )
+
+    def harm(self, workload: Workload, pods: Sequence[Pod], now_ms: int) -> tuple[str, ...]:
+        """The same; nothing where another image or another writer may have done it."""
+        found = self.alarms(workload, pods, now_ms)
+        return found if found and self.alone(workload, pods) else ()
 
     def alone(self, workload: Workload, pods: Sequence[Pod]) -> bool:
         """Whether what is seen can be the change's doing: the fields and the images are as it left them."""
-        return self._alone(workload, pods, vitals(workload, pods, 1, 0, {}))
-
-    def _alone(self, workload: Workload, pods: Sequence[Pod], now: Vitals) -> bool:
         superseded = self.change.progress(workload, pods).state == "superseded"
-        return not superseded and now.images == self.promise.before.images
+        return not superseded and images_of(workload) == self.promise.before.images
 
 
 async def promised_by(context: Context, intent: Entry, due_ms: int) -> Promised:

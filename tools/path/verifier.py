@@ -20,6 +20,7 @@ from tools.path.demotion import counted
 from tools.path.judging import Judgement, Judging, promised_by
 from tools.path.learning import lesson_claims
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
+from tools.path.owed import Owed
 from tools.path.put_back import Execute, PutBack, Tried
 from tools.path.verdict import Verdict
 from tools.path.verification import promise_of, promises
@@ -93,6 +94,7 @@ class Verifier:
         self._c, self._put_back = context, PutBack(context, execute)
         self._judging = Judging(context)
         self._watched = Watched(context, self._judging)
+        self._owed = Owed(context.log)
         self._intents: dict[str, Entry] = {}
         """Those of what was owed at the last look, by id: a record never changes, and what a verdict rests on is held
         against the signed tree when it is given."""
@@ -100,8 +102,8 @@ class Verifier:
     async def awaited(self) -> list[Awaited]:
         """What is owed on this cluster under this name of it, the next due first. Raises LogTampered where what is
         owed was never promised."""
-        owed = (await self._c.log.prefixed(VERIFY.prefix)).items()
-        found = [await self._awaited(key, due_ms) for key, due_ms in owed if due_ms]
+        owed = (await self._owed.values(self._c.now_ms())).items()
+        found = [await self._awaited(key, due_ms) for key, due_ms in owed]
         self._intents = {one.intent.record.id: one.intent for one in found}
         return sorted((one for one in found if self._here(one.intent)), key=lambda one: one.due_ms)
 

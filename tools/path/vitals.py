@@ -79,11 +79,16 @@ def vitals(
         replicas=workload.replicas,
         restarted=len(ended),
         oom_killed=sum(pod.last_exit == "OOMKilled" for pod in ended),
-        images=tuple(container.image for container in workload.containers),
+        images=images_of(workload),
         metrics=metrics,
         crashing=sum(pod.waiting == "CrashLoopBackOff" for pod in alive),
         without_room=sum(_finds_no_room(pod, now_ms) for pod in alive),
     )
+
+
+def images_of(workload: Workload) -> tuple[str, ...]:
+    """What its containers run."""
+    return tuple(container.image for container in workload.containers)
 
 
 def _finds_no_room(pod: Pod, now_ms: int) -> bool:

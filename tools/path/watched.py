@@ -7,6 +7,7 @@ from policies.types import Target
 from tools.cluster_types import Pod, Workload
 from tools.errors import NotFound, ToolError
 from tools.path.context import Context
+from tools.path.fast_burn import may_burn
 from tools.path.judging import Judging, Promised, promised_by
 from tools.ports import ClusterReader
 
@@ -36,23 +37,33 @@ class Watched:
         except ToolError:
             return []
         self._forget({one.intent.id: one for _, one in open_ones})
-        return [seq for seq, one in open_ones if await self._harmed(one, seen)]
+        there = [(seq, one) for seq, one in open_ones if one.change.target.key in seen]
+        burning = await self._burning([one for _, one in there])
+        return [
+            seq for seq, one in there if one.intent.id in burning or await self._harmed(one, seen)
+        ]
 
     async def _harmed(self, one: Promised, seen: Seen) -> bool:
-        if (found := seen.get(one.change.target.key)) is None:
+        """Nothing more is read of the many whose pods are well."""
+        workload, pods = seen[one.change.target.key]
+        if not one.alarms(workload, pods, self._c.now_ms()):
             return False
         try:
-            workload = await one.change.whole(found[0])
+            return one.alone(await one.change.whole(workload), pods)
         except ToolError:
             return False
-        return bool(one.harm(workload, found[1], self._c.now_ms())) or await self._burns(one)
 
-    async def _burns(self, one: Promised) -> bool:
-        now_ms, id = self._c.now_ms(), one.intent.id
-        if now_ms - self._burn_asked.get(id, one.since_ms) < BURN_MS:
-            return False
-        self._burn_asked[id] = now_ms
-        return bool(await self._judging.burns(one))
+    async def _burning(self, there: Sequence[Promised]) -> set[str]:
+        """Ids of those whose errors burn their budget, once a minute each."""
+        now_ms = self._c.now_ms()
+        asked = [one for one in there if now_ms - self._burn_asked.get(one.intent.id, one.since_ms) >= BURN_MS]
+        self._burn_asked |= {one.intent.id: now_ms for one in asked}
+        may = await may_burn(self._c.metrics, list(dict.fromkeys(one.change.target for one in asked)), now_ms)
+        return {
+            one.intent.id
+            for one in asked
+            if one.change.target.key in may and await self._judging.burns(one)
+        }
 
     async def _promise(self, entry: Entry, due_ms: int) -> Promised:
         known = self._promised.get((entry.record.id, due_ms))

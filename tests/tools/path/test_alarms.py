@@ -28,7 +28,7 @@ from tests.tools.rig import WEB, Rig
 from tests.tools.workloads import pod, workload
 from tools.cluster_types import Condition, Pod
 from tools.errors import ClusterUnavailable, MetricsUnavailable
-from tools.metrics.types import Metric
+from tools.metrics.types import SPECS, Metric, Number, OneByOne, Series, Span
 from tools.path.outcome import Applied
 from tools.path.vitals import GRACE_MS
 from tools.path.watched import read_all
@@ -158,7 +158,7 @@ BURNT = tuple([0] * 56 + [0] * 5 + [300_000] * 60)
 def test_errors_that_burn_fast(tmp_path: Path, line: tuple[int | None, ...], undone: bool) -> None:
     async def work(one: Rig) -> None:
         await changed(one)
-        one.metrics.lines = {Metric.ERROR_RATE: line}
+        one.context.metrics = Errors(line, one.context.now_ms() - 3_600_000)
         await early(one, 295)
         becomes(one)
         found = await swept(one)
@@ -166,6 +166,21 @@ def test_errors_that_burn_fast(tmp_path: Path, line: tuple[int | None, ...], und
         if undone:
             assert "errors burn their budget" in found[0].verdict.why
             assert isinstance(found[0].rollback, Applied)
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize(("share", "asked"), [(0, [6]), (10_000, [6]), (300_000, [6, 65])])
+def test_the_hour_before_is_asked_for_where_the_last_minutes_are_bad_enough(
+    tmp_path: Path, share: int, asked: list[int]
+) -> None:
+    async def work(one: Rig) -> None:
+        await changed(one)
+        becomes(one)
+        one.context.metrics = errors = Errors([share] * 121, one.context.now_ms() - 3_600_000)
+        await early(one, 295)
+        assert await swept(one) == []
+        assert errors.asked == asked
 
     within(tmp_path, work)
 
@@ -222,7 +237,26 @@ class Away:
     async def latest(self, *_: object) -> Any:
         raise MetricsUnavailable("away", where="it")
 
-    history = latest
+    history = fleet_history = latest
+
+
+class Errors(OneByOne):
+    """Shares of failed requests (ppm), one a minute from `begin_ms` on; each question is counted."""
+
+    source = "errors"
+
+    def __init__(self, line: Sequence[int | None], begin_ms: int) -> None:
+        self._line, self._begin_ms = line, begin_ms
+        self.asked: list[int] = []
+
+    async def latest(self, metric: Metric, target: Target, now_ms: int) -> Number:
+        raise MetricsUnavailable("only its history is known", where="it")
+
+    async def history(self, metric: Metric, target: Target, span: Span) -> Series:
+        self.asked.append(span.points)
+        first = [(span.start_ms - self._begin_ms) // 60_000 + i for i in range(span.points)]
+        values = [self._line[i] if 0 <= i < len(self._line) else None for i in first]
+        return Series(metric, SPECS[metric].unit, span, tuple(values))
 
 
 class Listing:
