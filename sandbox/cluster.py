@@ -148,8 +148,8 @@ class SimulatedCluster:
             return [objects.pod_usage(one) for one in samples]
 
     def parse(self, txn: Transaction, kind: str, obj: Json, *, named: bool = True) -> Workload:
-        """An object as it is in the world, or as a write answered, as the port has it; its controller by name where it
-        is `named`."""
+        """An object as it is in the world, or as a write answered, as the port has it; its controller by name where
+        it is `named`."""
         meta = obj["metadata"]
         target = Target(cluster=self.name, namespace=meta["namespace"], kind=kind, name=meta["name"])
         autoscalers = _aimed_at(txn, Key(kind, meta["namespace"], meta["name"]))

@@ -120,8 +120,8 @@ class Transaction:
         return made
 
     def derived_of(self, name: str, key: Key, make: Callable[[], T], beside: Hashable = None) -> T:
-        """What `make` makes of one object, under a name of its own, once for as long as that is neither put nor deleted
-        and `beside`, which stands for whatever else it follows from, is equal."""
+        """What `make` makes of one object, under a name of its own, once for as long as that is neither put nor
+        deleted and `beside`, which stands for whatever else it follows from, is equal."""
         now, found = (self._objects.written.get(key, 0), beside), self._of_one.get((name, key))
         if found is None or found[0] != now:
             found = self._of_one[name, key] = (now, make())

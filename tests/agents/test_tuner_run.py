@@ -155,10 +155,12 @@ def test_while_it_weighs_whatever_else_goes_on_is_not_held_up() -> None:
     begun, answered = threading.Event(), threading.Event()
 
     class Long(FirstChange):
-        def weigh(self, *given: Any) -> list[Slate]:
+        def weigh(
+            self, observed: Sequence[Observed], candidates: Sequence[Sequence[Candidate]]
+        ) -> list[Slate]:
             begun.set()
             assert answered.wait(10), "the event loop stood still"
-            return super().weigh(*given)
+            return super().weigh(observed, candidates)
 
     observer = FakeObserver({"web": [1_200] * 4}, [workload("web")])
     tuner = TunerPass(

@@ -29,7 +29,7 @@ async def may_burn(source: MetricsReader | None, targets: Sequence[Target], now_
 
 
 def _enough(series: Series) -> bool:
-    """Whether the last five minutes burn too fast, ending now or, as another grid of minutes may have it, just before."""
+    """Whether the last five minutes burn too fast, ending now or, as another grid of minutes has it, just before."""
     shares = _shares(series)
     return any(share > 0 for share in shares) and any(_rate(part) for part in (shares[1:], shares[:-1]))
 

@@ -1,7 +1,7 @@
 """The verdicts and rollbacks that are owed, as VERIFY holds them, found without a look at all that ever were.
 
-A key stays when it is settled, at 0, and each look at the whole family passes it. So that is done at first and now and
-then; in between only what the log's new records set is new.
+A key stays when it is settled, at 0, and each look at the whole family passes it. So that is done at first and now
+and then; in between only what the log's new records set is new.
 """
 
 from audit.log import Entry, Log, Reads

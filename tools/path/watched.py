@@ -39,9 +39,7 @@ class Watched:
         self._forget({one.intent.id: one for _, one in open_ones})
         there = [(seq, one) for seq, one in open_ones if one.change.target.key in seen]
         burning = await self._burning([one for _, one in there])
-        return [
-            seq for seq, one in there if one.intent.id in burning or await self._harmed(one, seen)
-        ]
+        return [seq for seq, one in there if one.intent.id in burning or await self._harmed(one, seen)]
 
     async def _harmed(self, one: Promised, seen: Seen) -> bool:
         """Nothing more is read of the many whose pods are well."""
@@ -56,13 +54,13 @@ class Watched:
     async def _burning(self, there: Sequence[Promised]) -> set[str]:
         """Ids of those whose errors burn their budget, once a minute each."""
         now_ms = self._c.now_ms()
-        asked = [one for one in there if now_ms - self._burn_asked.get(one.intent.id, one.since_ms) >= BURN_MS]
+        asked = [
+            one for one in there if now_ms - self._burn_asked.get(one.intent.id, one.since_ms) >= BURN_MS
+        ]
         self._burn_asked |= {one.intent.id: now_ms for one in asked}
         may = await may_burn(self._c.metrics, list(dict.fromkeys(one.change.target for one in asked)), now_ms)
         return {
-            one.intent.id
-            for one in asked
-            if one.change.target.key in may and await self._judging.burns(one)
+            one.intent.id for one in asked if one.change.target.key in may and await self._judging.burns(one)
         }
 
     async def _promise(self, entry: Entry, due_ms: int) -> Promised:
