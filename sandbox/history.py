@@ -3,7 +3,7 @@
 A row of the table holds one workload for four hours. Each metric's minutes are differences in the smallest
 integer that holds them, deflated; what was not measured is a mask, never a zero. Rows older than KEPT_DAYS go.
 The newest minutes, up to a half hour, are rows of their own, so that a minute costs no packing. The times are the
-world's.
+world's. Metrics are only ever added at the end: of what an earlier version wrote they are missing.
 """
 
 import struct
@@ -121,7 +121,12 @@ def _tail(txn: Transaction, key: Key, first: int, last: int) -> list[tuple[int, 
         f"SELECT minute, body FROM history_tail WHERE {_OF} AND minute BETWEEN ? AND ? ORDER BY minute",  # noqa: S608
         (*key, first, last),
     )
-    return [(minute, np.frombuffer(body, dtype=np.int64)) for minute, body in rows]
+    return [(minute, _wide(np.frombuffer(body, dtype=np.int64))) for minute, body in rows]
+
+
+def _wide(row: Ints) -> Ints:
+    """A minute with every column: an earlier version had fewer, the first of today's."""
+    return np.pad(row, (0, len(COLUMNS) - len(row)), constant_values=MISSING)
 
 
 def _fold(txn: Transaction, key: Key, first: int, rows: Ints) -> None:
@@ -181,17 +186,21 @@ def _packed(column: Ints) -> bytes:
 def _unpack(body: bytes) -> tuple[int, Ints]:
     start, count = _HEAD.unpack_from(body)
     columns, at = [], _HEAD.size
-    for _ in COLUMNS:
+    while at < len(body):
         values, at = _part(body, at, count)
         columns.append(values)
-    return start, np.stack(columns, axis=1)
+    missing = np.full(count, MISSING, dtype=np.int64)
+    return start, np.stack([*columns, *[missing] * (len(COLUMNS) - len(columns))], axis=1)
 
 
 def _column(body: bytes, wanted: int) -> tuple[int, Ints]:
     start, count = _HEAD.unpack_from(body)
     at = _HEAD.size
     for _ in range(wanted):
-        at += _PART.size + _PART.unpack_from(body, at)[2]
+        if at < len(body):
+            at += _PART.size + _PART.unpack_from(body, at)[2]
+    if at >= len(body):
+        return start, np.full(count, MISSING, dtype=np.int64)
     return start, _part(body, at, count)[0]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sandbox.api import autoscaler_rules, capacity, ownership, quota, resize_rules, validate
+from sandbox.api import autoscaler_rules, capacity, claim_rules, ownership, quota, resize_rules, validate
 from sandbox.api.errors import ApiError, conflict, invalid, not_found
 from sandbox.api.kinds import KINDS, WORKLOADS, key_of, rfc3339
 from sandbox.api.merge import merged
@@ -187,6 +187,8 @@ class ApiServer:
 def _findings(key: Key, body: Json, old: Json | None = None) -> validate.Causes:
     if key.kind in WORKLOADS:
         return validate.findings(body, old)
+    if key.kind == claim_rules.CLAIM:
+        return claim_rules.findings(body, old)
     return autoscaler_rules.findings(body) if key.kind == autoscaler_rules.AUTOSCALER else []
 
 

@@ -43,6 +43,7 @@ _ALL = (
     Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets", True),
     Kind("ResourceQuota", "v1", "resourcequotas", True),
     Kind("LimitRange", "v1", "limitranges", True),
+    Kind("PersistentVolumeClaim", "v1", "persistentvolumeclaims", True),
     Kind("Event", "v1", "events", True),
     Kind("Change", "sandbox.flyball.io/v1", "changes", True),
     Kind("Load", "sandbox.flyball.io/v1", "loads", True),

@@ -14,6 +14,7 @@ from base.quantities import (
     parse,
     whole_bytes,
 )
+from sandbox.api import claim_rules
 from sandbox.api.containers import LISTS
 from sandbox.api.store import Json
 
@@ -45,6 +46,7 @@ def findings(body: Json, old: Json | None = None) -> Causes:
         + _strategy(spec.get("strategy"))
         + _update_strategy(spec.get("updateStrategy"))
     )
+    found += claim_rules.of_templates(spec, old["spec"] if old is not None else None)
     template = _object(spec.get("template"))
     selector = _object(_object(spec.get("selector")).get("matchLabels"))
     labels = _object(_object(template.get("metadata")).get("labels"))
@@ -59,7 +61,22 @@ def findings(body: Json, old: Json | None = None) -> Causes:
     pod, path = _object(template.get("spec")), "spec.template.spec"
     if pod.get("initContainers") is not None:
         found += containers(pod["initContainers"], f"{path}.initContainers")
+    found += _volumes(pod.get("volumes"), f"{path}.volumes")
     return found + containers(pod.get("containers"), f"{path}.containers")
+
+
+def _volumes(value: Any, path: str) -> Causes:
+    """Names, and the claims that are named."""
+    if not isinstance(value or [], list):
+        return [(path, "Invalid value: must be a list")]
+    found: Causes = []
+    for i, one in enumerate(value or []):
+        if not _object(one).get("name"):
+            found.append((f"{path}[{i}].name", _REQUIRED))
+        claim = _object(one).get("persistentVolumeClaim")
+        if claim is not None and not isinstance(_object(claim).get("claimName"), str):
+            found.append((f"{path}[{i}].persistentVolumeClaim.claimName", _REQUIRED))
+    return found
 
 
 def replicas(value: Any) -> Causes:

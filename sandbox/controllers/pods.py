@@ -16,6 +16,7 @@ from sandbox.api.kinds import ALPHABET, KINDS, rfc3339
 from sandbox.api.ownership import Owner, leaves, render
 from sandbox.api.resize_rules import qos, with_requests
 from sandbox.api.store import Json, Key, Transaction
+from sandbox.controllers import claims
 from sandbox.controllers.kubelet import oom_kill as oom_kill
 from sandbox.controllers.pod_status import is_ready as is_ready
 
@@ -83,8 +84,10 @@ def create_pod(api: ApiServer, key: Key, workload: Json, ordinal: int | None = N
     if plan.annotations:
         metadata["annotations"] = plan.annotations
     status = {"phase": "Pending", "qosClass": plan.qos}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": plan.spec, "status": status}
+    spec = claims.with_claims(plan.spec, workload, name)
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
     quota.admit(api.txn, pod)
+    claims.ensure(api, key.namespace, workload, name)
     at = Key("pod", key.namespace, name)
     api.store(at, pod)
     return at

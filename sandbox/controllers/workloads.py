@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 from sandbox.api import quota
 from sandbox.api.apiserver import ApiServer
+from sandbox.api.claim_rules import CLAIM
 from sandbox.api.errors import ApiError
 from sandbox.api.indices import workload_of
 from sandbox.api.kinds import WORKLOADS, rfc3339, stored_at
 from sandbox.api.ownership import Owner, reported
 from sandbox.api.store import Json, Key
-from sandbox.controllers import changes, events, kubelet, nodes, resizing, rollouts
+from sandbox.controllers import changes, claims, events, kubelet, nodes, resizing, rollouts
 from sandbox.controllers.pod_status import is_ready
 from sandbox.controllers.pods import create_pod, pods_of, refusal, replicaset_of, version_of
 from sandbox.controllers.rollouts import version_in
@@ -40,6 +41,8 @@ def settle(api: ApiServer, key: Key) -> None:
         changes.planned(api, key)
     elif key.kind == "resourcequota":
         workloads = _quota_changed(api, key)
+    elif key.kind == CLAIM:
+        claims.bind(api, key)
     for one in sorted(workloads):
         _follow(api, one)
     changes.watch(api, key)

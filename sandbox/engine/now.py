@@ -12,6 +12,7 @@ from sandbox.serving.demand import demand
 from sandbox.serving.pods import states_of
 from sandbox.serving.queue import Group, groups_of, serve
 from sandbox.serving.samples import sampled, seed_text
+from sandbox.serving.volumes import fullest, volumes_of
 from tools.cluster.objects import unix_ms
 from tools.metrics.types import Metric
 
@@ -27,7 +28,8 @@ def figure(txn: Transaction, key: Key, load: Load, metric: Metric, at_ms: int) -
     served = serve(load, groups, demand(load, seed, times), saved(txn, key).get("before", 0))
     serving = sum(len(g.pods) for g in groups)
     if metric not in _SAMPLED:
-        row = record.rows(load, pods, groups, served, times)[0]
+        full = fullest(load, seed, volumes_of(txn, key.namespace, pods), times)
+        row = record.rows(load, pods, groups, served, times, full)[0]
         value = int(row[COLUMNS.index(metric)])
         return (None if value == MISSING else value), 1, 1
     expected = sum(p.ready_ms is not None for p in pods)

@@ -12,10 +12,19 @@ from sandbox.serving.queue import TICK_S, Group, Served, cpu_of, latency_us, mem
 from tools.metrics.types import Metric
 
 
-def rows(load: Load, pods: Sequence[PodState], groups: Sequence[Group], served: Served, times: Ints) -> Ints:
-    """The metrics at those ticks; restarts and OOM kills are 0 here, who counts them adds them."""
+def rows(
+    load: Load,
+    pods: Sequence[PodState],
+    groups: Sequence[Group],
+    served: Served,
+    times: Ints,
+    full: tuple[Ints, Ints] | None,
+) -> Ints:
+    """The metrics at those ticks; restarts and OOM kills are 0 here, who counts them adds them. `full` is its
+    fullest volume (`volumes.fullest`)."""
     table = np.full((len(times), len(COLUMNS)), MISSING, dtype=np.int64)
-    for metric, values in _columns(load, pods, groups, served, times).items():
+    disk = dict(zip((Metric.DISK_USAGE, Metric.DISK_CAPACITY), full or (), strict=False))
+    for metric, values in (_columns(load, pods, groups, served, times) | disk).items():
         if values is not None:
             table[:, COLUMNS.index(metric)] = values
     return table

@@ -15,6 +15,7 @@ from forecasting.hpa.rules import Memory
 from forecasting.hpa.spec import parsed as spec_of
 from sandbox import history
 from sandbox.api.apiserver import ApiServer
+from sandbox.api.claim_rules import CLAIM
 from sandbox.api.kinds import WORKLOADS, key_of
 from sandbox.api.store import Json, Key, Transaction
 from sandbox.controllers.pods import oom_kill, workload_of
@@ -27,6 +28,7 @@ from sandbox.load.manifest import Load, load_of
 from sandbox.serving.pods import PodState, state_of
 from sandbox.serving.queue import TICK_MS
 from sandbox.serving.samples import seed_text
+from sandbox.serving.volumes import Volume, volumes_of
 
 _KEPT = ("left", "before", "restarts", "kills")
 """Of a track's state, what lasts between advances."""
@@ -163,6 +165,8 @@ class Engine:
             return [home] if home is not None else []
         if key.kind in AIMED:
             return self._aims.changed(self._txn, key)
+        if key.kind == CLAIM:
+            return [home for home, track in self._tracks.items() if track.mounts(key)]
         return []
 
     def _refresh(self, keys: set[Key], from_ms: int) -> None:
@@ -174,16 +178,13 @@ class Engine:
                 self._forget(key)
             elif track is None:
                 self._begin(key, from_ms)
-            elif track.renew(self._load(key), self._pods(key), self._replicas(key), self._watch(key)):
+            elif track.renew(*self._seen(key)):
                 self._plan(track)
 
     def _begin(self, key: Key, from_ms: int) -> None:
         saved = self._saved.get("/".join(key), {})
         first = -(-from_ms // TICK_MS) * TICK_MS
-        track = Track(
-            key, seed_text(self._txn, key), self._load(key), self._pods(key), self._replicas(key),
-            self._watch(key), first,
-        )  # fmt: skip
+        track = Track(key, seed_text(self._txn, key), *self._seen(key), first)
         for name in _KEPT:
             setattr(track, name, saved.get(name, 0))
         self._tracks[key] = track
@@ -194,6 +195,12 @@ class Engine:
         self._wakes.pop(key, None)
         if track is not None:
             self._ended.append(track)
+
+    def _seen(self, key: Key) -> tuple[Load, tuple[PodState, ...], int, Watch | None, tuple[Volume, ...]]:
+        """What its track is computed from."""
+        pods = self._pods(key)
+        volumes = volumes_of(self._txn, key.namespace, pods)
+        return load_of(self._txn, key), pods, self._replicas(key), self._watch(key), volumes
 
     def _pods(self, key: Key) -> tuple[PodState, ...]:
         return tuple(self._state(key, pod) for pod in self._txn.pods_of(key))
@@ -231,9 +238,6 @@ class Engine:
         if track is not None and track.watch is not None and track.watch.key == autoscaler:
             return track.watch.memory
         return self._memories.get(f"{autoscaler.namespace}/{autoscaler.name}", Memory())
-
-    def _load(self, key: Key) -> Load:
-        return load_of(self._txn, key)
 
 
 def _record(txn: Transaction, track: Track) -> None:

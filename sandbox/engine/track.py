@@ -13,6 +13,7 @@ from sandbox.load.manifest import Load
 from sandbox.serving.demand import demand
 from sandbox.serving.pods import PodState
 from sandbox.serving.queue import TICK_MS, Group, Served, cpu_of, groups_of, memory_of, serve
+from sandbox.serving.volumes import Volume, fullest
 from tools.metrics.types import Metric
 
 _TICKS_MIN, TICKS_MAX = 32, 4096
@@ -44,6 +45,7 @@ class Track:
     pods: tuple[PodState, ...]
     replicas: int
     watch: Watch | None
+    volumes: tuple[Volume, ...]
     next_ms: int
     left: int = 0
     before: int = 0
@@ -69,6 +71,10 @@ class Track:
             times, served = times[: at + 1], cut(served, 0, at + 1)
         self.block, self.minutes = Block(times, groups, served, full, at is not None), None
         return self.block
+
+    def mounts(self, claim: Key) -> bool:
+        """Whether a pod of it mounts that claim."""
+        return claim.namespace == self.key.namespace and any(claim.name in pod.claims for pod in self.pods)
 
     def scene(self, groups: tuple[Group, ...], served: Served, times: Ints) -> Scene:
         """The workload over those ticks, as an autoscaler looks at it."""
@@ -123,20 +129,29 @@ class Track:
             return
         if self.minutes is None:
             served, times = cut(block.served, skip, len(block.times), step), block.times[skip::step]
-            self.minutes = record.rows(self.load, self.pods, block.groups, served, times)
+            full = fullest(self.load, self.seed, self.volumes, times)
+            self.minutes = record.rows(self.load, self.pods, block.groups, served, times, full)
         table = self.minutes[low:high].copy()
         table[0, _RESTARTS], table[0, _OOM_KILLS] = self.restarts, self.kills
         self.restarts = self.kills = 0
         self.rows.append((int(block.times[skip]) // MINUTE_MS + low, table))
 
-    def renew(self, load: Load, pods: tuple[PodState, ...], replicas: int, watch: Watch | None) -> bool:
+    def renew(
+        self,
+        load: Load,
+        pods: tuple[PodState, ...],
+        replicas: int,
+        watch: Watch | None,
+        volumes: tuple[Volume, ...],
+    ) -> bool:
         """Take over what changed, once all earlier ticks are settled; False where nothing did."""
         same_watch = (watch and (watch.key, watch.spec)) == (self.watch and (self.watch.key, self.watch.spec))
-        if same_watch and (load, pods, replicas) == (self.load, self.pods, self.replicas):
+        same = (load, pods, replicas, volumes) == (self.load, self.pods, self.replicas, self.volumes)
+        if same_watch and same:
             return False
         was = {p.name: p.restarts for p in self.pods}
         self.restarts += sum(max(0, p.restarts - was.get(p.name, 0)) for p in pods)
-        self.load, self.pods, self.replicas, self.block = load, pods, replicas, None
+        self.load, self.pods, self.replicas, self.volumes, self.block = load, pods, replicas, volumes, None
         self.watch = self.watch if same_watch else watch
         return True
 

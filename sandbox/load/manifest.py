@@ -27,6 +27,8 @@ DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 IDLE = (5, 32 << 20)
 """Millicores and bytes of a container that has nothing to do."""
+IDLE_DISK = 16 << 20
+"""Bytes that a file system uses in which nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class Load:
     """Demand of one workload: `cpu` mean millicores in all, shares in ppm, times of day in ms, `memory` bytes
     a pod, `per_core` bytes for each core that a pod uses, `leak` bytes an hour and pod, `startup_s` seconds from
     start to ready, `service_us` CPU microseconds a request (None: work that does not come as requests), `timeout_s`
-    how long a request waits before it fails, `series` a recorded demand (packed), `created_ms` when it was made."""
+    how long a request waits before it fails, `disk` bytes used of a new volume, `fills` bytes an hour and volume,
+    `series` a recorded demand (packed), `created_ms` when it was made."""
 
     cpu: int | None = None
     swing: int = 0
@@ -87,6 +90,8 @@ class Load:
     timeout_s: int = 10
     per_core: int = 0
     metrics: tuple[Disturbance, ...] = ()
+    disk: int = IDLE_DISK
+    fills: int = 0
     created_ms: int = 0
 
 
@@ -268,4 +273,6 @@ FIELDS: Mapping[str, tuple[str, Any]] = {
     "timeout": ("timeout_s", _positive(seconds)),
     "memoryPerCore": ("per_core", _positive(asked_bytes)),
     "metrics": ("metrics", _disturbances),
+    "disk": ("disk", _positive(asked_bytes)),
+    "fills": ("fills", _positive(asked_bytes)),
 }

@@ -7,7 +7,7 @@ from typing import Any
 from base.quantities import millicores, whole_bytes
 from sandbox.api.containers import lasting
 from sandbox.api.store import Json, Key, Transaction
-from tools.cluster.objects import unix_ms
+from tools.cluster.objects import claims_of, unix_ms
 
 _ms = lru_cache(maxsize=65_536)(unix_ms)
 _cpu, _memory = lru_cache(maxsize=4096)(millicores), lru_cache(maxsize=4096)(whole_bytes)
@@ -22,7 +22,8 @@ class PodState:
     `ready_ms` is when it became ready (None: it is not), `changed_ms` when its readiness last changed,
     `running_ms` when its first container started (None: it does not run). Limits and requests of the first
     container are those that its node has given it (containerStatuses' resources), else what the spec asks for;
-    `*_all` are sums over all containers and native sidecars. `others` is how many more containers there are.
+    `*_all` are sums over all containers and native sidecars. `others` is how many more containers there are, `claims`
+    are those that it mounts.
     """
 
     name: str
@@ -43,6 +44,7 @@ class PodState:
     restarts: int
     cpu_requested: int
     memory_requested: int
+    claims: tuple[str, ...] = ()
 
     @property
     def cap(self) -> int:
@@ -93,6 +95,7 @@ def state_of(pod: Json) -> PodState:
         restarts=sum(one.get("restartCount", 0) for one in _statuses(status)),
         cpu_requested=_some(asked, "cpu") or 0,
         memory_requested=_some(asked, "memory") or 0,
+        claims=claims_of(pod["spec"]),
     )
 
 

@@ -25,6 +25,7 @@ from tests.sandbox.test_world import UID
 from tools.metrics.types import Metric, Span
 
 MINUTE = 60_000
+WIDTH = len(history.COLUMNS)
 KINDS = ("deployment", "statefulset", "horizontalpodautoscaler", "load", "pod", "event", "replicaset")
 
 
@@ -284,7 +285,9 @@ def test_history_is_what_was_measured_at_the_time(world: World) -> None:
 @examples(30, 300)
 @given(
     columns=st.lists(
-        st.lists(st.just(-1) | st.integers(0, 2**45), min_size=15, max_size=15), min_size=1, max_size=300
+        st.lists(st.just(-1) | st.integers(0, 2**45), min_size=WIDTH, max_size=WIDTH),
+        min_size=1,
+        max_size=300,
     ),
     split=st.integers(1, 299),
     first=st.integers(0, 2000),
@@ -303,3 +306,20 @@ def test_what_is_stored_is_read_again(
                 history.read(txn, key, metric, first, first + len(rows) - 1).tolist() == rows[:, i].tolist()
             )
     world.close()
+
+
+@pytest.mark.parametrize("minutes", [5, 290], ids=["of-their-own", "packed"])
+def test_a_metric_that_an_earlier_version_did_not_know_is_missing(
+    world: World, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    key, known = Key("deployment", "shop", "older"), history.COLUMNS
+    rows = np.arange(minutes * 2 * WIDTH, dtype=np.int64).reshape(-1, WIDTH)
+    with world.store.write() as txn:
+        with monkeypatch.context() as earlier:
+            earlier.setattr(history, "COLUMNS", known[:-2])
+            history.append(txn, key, 1000, rows[:minutes, :-2])
+        history.append(txn, key, 1000 + minutes, rows[minutes:])
+        for i, metric in enumerate(known):
+            found = history.read(txn, key, metric, 1000, 999 + 2 * minutes).tolist()
+            older = rows[:minutes, i].tolist() if i < WIDTH - 2 else [history.MISSING] * minutes
+            assert found == older + rows[minutes:, i].tolist()
