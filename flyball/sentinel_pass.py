@@ -83,12 +83,24 @@ class _Pass:
         from agents.sentinel.words import said
         from tools.findings.types import Finding
 
-        helps = advice(one.what, seen)
+        helps = advice(one, seen, await self._claims(one))
         tried = await self._tried(one, helps)
         figures = dict(one.foreseen.figures)
         finding = Finding(one.what, one.target, said(one), figures, helps.reason, helps.command, tried)
         entry = await self._findings.open(finding, self._who, self._run)
         return [entry.seq] if entry else []
+
+    async def _claims(self, one: "Checked") -> tuple[str, ...]:
+        """Which claims its pods mount, where that is asked; none where its pods may not be seen."""
+        from tools.errors import ToolError
+
+        if one.what != "disk":
+            return ()
+        try:
+            pods = await self._app.toolbox.reads(self._who, self._run).pods(one.target)
+        except ToolError:
+            return ()
+        return tuple(sorted({claim for pod in pods for claim in pod.claims}))
 
     async def _resolve(self, known: "OpenFinding", why: str) -> list[int]:
         entry = await self._findings.resolve(known, self._who, self._run, why)

@@ -217,6 +217,8 @@ class Pod:
     resource_version: str = ""
     generation: int = 0
     qos: str = ""
+    claims: tuple[str, ...] = ()
+    """The persistent volume claims that its spec names."""
     resources: Resources = Resources()
     """Requests and limits of the pod as a whole (`spec.resources`, Kubernetes 1.34), beside its containers' own."""
     actual: tuple[Container, ...] = ()

@@ -1,11 +1,16 @@
 """What would help against a finding: one action of the catalogue, or a reasoned no. Never applied by itself."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.sentinel.checks import Seen
+from agents.sentinel.checks import Checked, Seen
+from base.quantities import format_bytes
 from policies.types import Scalar
-from tools.findings.types import What
+
+_GIB = 1 << 30
+_NAMED = 4
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +24,18 @@ class Advice:
     reason: str
 
 
-def advice(what: What, seen: Seen) -> Advice:
-    """What would help against `what`, of the workload as it was seen."""
-    match what:
+def advice(found: Checked, seen: Seen, claims: Sequence[str] = ()) -> Advice:
+    """What would help against what was found, of the workload as it was seen; `claims` are those that its pods
+    mount."""
+    match found.what:
         case "memory":
             return _restart(seen)
         case "saturation":
             return _more(seen)
         case "slo_burn":
             return _none(seen, "an error budget burns for a cause that no number of pods tells: find it")
+        case "disk":
+            return _larger(seen, found.foreseen.figure("limit") or 0, claims)
 
 
 def _restart(seen: Seen) -> Advice:
@@ -57,6 +65,25 @@ def _more(seen: Seen) -> Advice:
     wanted: dict[str, Scalar] = {"workload": name, "replicas": more, "current_replicas": now}
     return Advice(
         "scale", wanted, f"flyball act scale {name} --replicas {more} {_where(seen)}", f"it has {now} pods"
+    )
+
+
+def _larger(seen: Seen, holds: int, claims: Sequence[str]) -> Advice:
+    """No action of ours makes a volume larger: what a person can do. A name that is none of Kubernetes' is not put
+    into a line that somebody may paste into a shell."""
+    names = [name for name in claims if _NAME.fullmatch(name)]
+    more = format_bytes(-(-holds * 3 // 2 // _GIB) * _GIB or _GIB)
+    size = f'{{"spec":{{"resources":{{"requests":{{"storage":"{more}"}}}}}}}}'
+    claim = names[0] if len(names) == 1 else "CLAIM"
+    which = (
+        f" (its claims: {', '.join(names[:_NAMED])}{', …' if len(names) > _NAMED else ''})" if names else ""
+    )
+    reason = (
+        f"nothing that Flyball does makes a volume larger or empties it{which}: delete what is not needed there, or, "
+        "where its StorageClass has allowVolumeExpansion, ask for more storage"
+    )
+    return Advice(
+        None, {}, f"kubectl patch pvc {claim} -n {seen.workload.target.namespace} -p '{size}'", reason
     )
 
 

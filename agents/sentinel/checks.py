@@ -1,8 +1,9 @@
-"""What is looked for, of one workload: memory, saturation, error budget. Pure: figures in, conclusions out."""
+"""What is looked for, of one workload: memory, saturation, error budget, disk. Pure: figures in, conclusions out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from forecasting.sentinel.filling import filling
 from forecasting.sentinel.live import LONGEST_S, Foreseen, Samples, budget, exhaustion, per_pod
 from policies.types import Target
 from tools.cluster_types import Autoscaler, Container, Workload
@@ -16,8 +17,14 @@ BURN_S = LONGEST_S + 3600
 GROUPS: Mapping[tuple[What, ...], tuple[tuple[Metric, ...], int]] = {
     ("memory", "saturation"): ((Metric.MEMORY_USAGE, Metric.CPU_USAGE, Metric.REPLICAS), TREND_S),
     ("slo_burn",): ((Metric.ERROR_RATE, Metric.REQUEST_RATE), BURN_S),
+    ("disk",): ((Metric.DISK_USAGE, Metric.DISK_CAPACITY), TREND_S),
 }
 """Checks that rest on the same metrics, and how far back (seconds) a longer look goes."""
+
+
+def concerns(whats: tuple[What, ...], workload: Workload) -> bool:
+    """Whether these checks can say anything of the workload: of one without a volume there is no disk to fill."""
+    return "disk" not in whats or workload.mounts_claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,22 @@ def _saturation(seen: Seen) -> Foreseen:
     return _exhaustion(seen, used, used.values, limit * pods)
 
 
+def _disk(seen: Seen) -> Foreseen:
+    """What is used of the fullest volume, against what that holds."""
+    found = _together(seen, Metric.DISK_USAGE, Metric.DISK_CAPACITY)
+    if found is None:
+        return _nothing(found, "")
+    used, holds = found
+    return filling(
+        used.values,
+        holds.values,
+        used.span.start_ms // 1000,
+        STEP_S,
+        seen.now_ms // 1000,
+        screening=seen.screening,
+    )
+
+
 def _budget(seen: Seen) -> Foreseen:
     found = _together(seen, Metric.ERROR_RATE, Metric.REQUEST_RATE)
     if found is None:
@@ -87,6 +110,7 @@ CHECKS: Mapping[What, Callable[[Seen], Foreseen]] = {
     "memory": _memory,
     "saturation": _saturation,
     "slo_burn": _budget,
+    "disk": _disk,
 }
 
 

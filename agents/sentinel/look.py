@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agents.sentinel.checks import GROUPS, STEP_S, Checked, Seen, checked
+from agents.sentinel.checks import GROUPS, STEP_S, Checked, Seen, checked, concerns
 from forecasting.sentinel.live import SCREEN_S
 from policies.types import Target
 from tools.cluster_types import Autoscaler, Workload
@@ -49,7 +49,7 @@ async def look(observer: Observer, namespaces: Sequence[str], objective_ppm: int
         return [Looked(seen, checked(seen, *whats)) for seen in each]
 
     for whats, (_, longer_s) in GROUPS.items():
-        first = await group(whats, found, SCREEN_S)
+        first = await group(whats, [w for w in found if concerns(whats, w)], SCREEN_S)
         doubtful = [
             one.seen.workload for one in first if any(c.foreseen.state == "open" for c in one.checked)
         ]

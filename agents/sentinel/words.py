@@ -7,6 +7,7 @@ from base.quantities import rounded_bytes
 _OF = {
     "memory": "memory of a pod",
     "saturation": "CPU of all its pods",
+    "disk": "its fullest volume",
 }
 
 
@@ -17,6 +18,9 @@ def said(one: Checked) -> str:
         rate, window = f"{f['burn_milli'] / 1000:.3g}", written(f["window_s"], 1)
         left = f"; at that rate a month's is spent in {written(f['eta_s'], 2)}" if f["eta_s"] else ""
         return f"its error budget burns {rate} times as fast as it may, over {window}{left}"
+    if "slope_per_h" not in f:
+        level, limit = (_amount(one.what, f[name]) for name in ("level", "limit"))
+        return f"{_OF[one.what]} is full: {level} of {limit}"
     when = f"in {written(f['eta_s'], 2)}" if f["eta_s"] else "now"
     ends = dict.fromkeys(written(f[name], 2) for name in ("soonest_s", "latest_s"))
     between = f" ({' to '.join(ends)})" if len(ends) > 1 else ""
@@ -31,6 +35,6 @@ def _sure(ppm: int) -> str:
 
 
 def _amount(what: str, value: int) -> str:
-    if what == "memory":
+    if what in ("memory", "disk"):
         return rounded_bytes(value)
     return f"{value}m"

@@ -154,6 +154,7 @@ def pod(obj: Object) -> Pod:
         resource_version=meta.get("resourceVersion", ""),
         generation=meta.get("generation", 0),
         qos=status.get("qosClass", ""),
+        claims=claims_of(spec),
         resources=resources(spec.get("resources") or {}),
         actual=given(obj),
         resize=state,

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from policies.types import Target
 
-What = Literal["memory", "saturation", "slo_burn"]
+What = Literal["memory", "saturation", "slo_burn", "disk"]
 WHATS: tuple[What, ...] = get_args(What)
 
 

@@ -48,14 +48,20 @@ MAY = [LOCAL, OPS, SENTRY, READ, allow("restarts", ["restart"], target())]
 
 
 def looked(folder: Path, work: Callable[[App], Awaitable[None]], policy: Sequence[Any] = MAY) -> None:
-    """On a world in which `worker` has leaked for two days."""
+    """On a world in which `worker` has leaked for two days, and has volumes enough."""
 
     async def run(app: App) -> None:
         assert app.world is not None
+        app.world.load([claim(f"spool-worker-{ordinal}", "1Ti") for ordinal in (0, 1)])
         app.world.advance(2 * DAY_S)
         await work(app)
 
     within(folder, run, write_policy(folder / "policy", policy))
+
+
+def claim(name: str, storage: str) -> dict[str, Any]:
+    spec = {"resources": {"requests": {"storage": storage}}}
+    return {"kind": "PersistentVolumeClaim", "metadata": {"name": name, "namespace": "shop"}, "spec": spec}
 
 
 async def opened(app: App) -> list[tuple[str, str]]:
@@ -142,7 +148,7 @@ def test_metrics_that_are_away_neither_open_nor_resolve(
             patched.setattr(SimulatedMetrics, "fleet_history", away, raising=False)
             for _ in range(6):
                 app.world.advance(300)
-                assert (await look_once(app)).unknown == 18
+                assert (await look_once(app)).unknown == 19
         assert len(await opened(app)) == before
         assert await count(app, "finding.resolved") == 0
         await look_once(app)
@@ -234,5 +240,9 @@ def test_the_commands_tell_what_is_foreseen(flyball: Flyball) -> None:
     assert done.out.splitlines()[0].startswith("WHAT")
     assert f"memory {WORKER}, found " in done.out
     assert " ago: memory of a pod reaches 512Mi in " in done.out
-    (one,) = flyball("sentinel status -o json").document["items"]
-    assert (one["what"], one["target"], one["namespace"]) == ("memory", WORKER, "shop")
+    assert f"disk {WORKER}, found " in done.out
+    assert " ago: its fullest volume is full: 10Gi of 10Gi" in done.out
+    items = flyball("sentinel status -o json").document["items"]
+    assert sorted((one["what"], one["target"], one["namespace"]) for one in items) == [
+        ("disk", WORKER, "shop"), ("memory", WORKER, "shop"),
+    ]  # fmt: skip
