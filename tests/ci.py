@@ -25,7 +25,10 @@ BESIDE: tuple[Command, ...] = (
     ("./dev", "mutate", "guards"),
     ("./dev", "test", "--all", "-n", "auto", "--dist", "worksteal", "-m", "not real"),
 )
-REAL: tuple[Command, ...] = (("./dev", "test", "--all", "--real", "-m", "real"),)
+REAL: tuple[Command, ...] = (
+    ("./dev", "test", "--all", "--real", "-n", "2", "--dist", "loadgroup", "-m", "real"),
+)
+"""Two workers: the night, which mostly waits, has a control plane of its own beside that of the others."""
 
 
 class BuildFailed(Exception):

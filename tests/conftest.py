@@ -50,13 +50,14 @@ def _no_file_of_a_person(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The real tests share one control plane: they go to one worker, and begin first, for they take longest."""
+    """The real tests share one control plane: they go to one worker, but for those of a group of their own, and begin
+    first, for they take longest."""
     for item in items:
         if item.get_closest_marker("real"):
-            if _wanted(config):
-                item.add_marker(pytest.mark.xdist_group("real"))
-            else:
+            if not _wanted(config):
                 item.add_marker(pytest.mark.skip(reason=_REAL))
+            elif not item.get_closest_marker("xdist_group"):
+                item.add_marker(pytest.mark.xdist_group("real"))
         elif item.get_closest_marker("slow") and not effort.everything():
             item.add_marker(pytest.mark.skip(reason=_SLOW))
     items.sort(key=lambda item: item.get_closest_marker("real") is None)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,12 @@ class Namespace:
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
         self.api.apply(f"{self.core}/configmaps/{demand.CONFIGMAP}", body, manager=f"demand-{kind}-{name}")
 
+    def demands(self, lines: Mapping[str, str]) -> None:
+        """The same of many Deployments, a line each as demand.py reads it, in one write: nothing else has any."""
+        data = {f"deployment.{name}": line for name, line in lines.items()}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": demand.CONFIGMAP}, "data": data}
+        self.api.apply(f"{self.core}/configmaps/{demand.CONFIGMAP}", body, manager="demand")
+
     def pods(self, name: str) -> list[Json]:
         """The workload's pods by its label, oldest first, without those that are being deleted."""
         found = self.api.get(f"{self.core}/pods", labelSelector=f"app={name}")["items"]
@@ -149,7 +155,7 @@ class Namespace:
     def unmeasured(self, pod: str) -> None:
         """Have nobody measure a pod any more, and its last sample forgotten."""
         self.tell(pod, metrics="none")
-        time.sleep(2 * node.FEED_S)  # what was under way when it was told has been written
+        time.sleep(2 * self.plane.pace.feed_s)  # what was under way when it was told has been written
         with suppress(Refused):
             self.api.delete(f"{crds.METRICS}/namespaces/{self.name}/pods/{pod}")
 

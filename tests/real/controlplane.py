@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.real import crds
 from tests.real.node import NODES
+from tests.real.pace import QUICK, Pace
 from tests.real.pki import Authority
 from tests.real.processes import Processes, free_ports
 from tests.real.rest import Rest
@@ -32,7 +33,12 @@ current-context: {context}
 class ControlPlane:
     """One control plane in one folder. Its processes die with this one, unless `detached`."""
 
-    def __init__(self, folder: Path, binaries: dict[str, Path], detached: bool = False) -> None:
+    pace = QUICK
+
+    def __init__(
+        self, folder: Path, binaries: dict[str, Path], detached: bool = False, pace: Pace = QUICK
+    ) -> None:
+        self.pace = pace
         self.folder, self._binaries = folder, binaries
         self._processes = Processes(folder / "log", detached)
         self._ports = dict(zip(("etcd", "peer", "apiserver"), free_ports(3), strict=True))
@@ -60,7 +66,7 @@ class ControlPlane:
             self._processes.wait("kube-apiserver", self._serves_crds)
             for name in ("kube-controller-manager", "kube-scheduler"):
                 self._processes.run(name, *self._controller(name))
-            nodes = ("-m", "tests.real.node", str(self.folder / "nodes.kubeconfig"))
+            nodes = ("-m", "tests.real.node", str(self.folder / "nodes.kubeconfig"), str(self.pace.feed_s))
             self._processes.run("nodes", sys.executable, *nodes)
             self._processes.wait("kube-controller-manager", self._has_default_account)
             self._processes.wait("nodes", self._has_nodes)
@@ -155,7 +161,7 @@ class ControlPlane:
             f"--root-ca-file={self._pki.ca}",
             "--kube-api-qps=200",
             "--kube-api-burst=400",
-            "--horizontal-pod-autoscaler-sync-period=1s",
+            f"--horizontal-pod-autoscaler-sync-period={self.pace.sync_s}s",
         ]
 
     def _is_ready(self) -> bool:

@@ -25,7 +25,6 @@ PERIODS_A_SECOND = 10
 """The kernel's CFS period is 100 ms."""
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """The boundaries that the semantic conventions advise."""
-_LOOK_S = 0.25
 _HTTP = "http_server_request_duration_seconds"
 
 
@@ -130,8 +129,8 @@ def _killed(share: Share) -> int:
     return int(first["restartCount"]) if reason == "OOMKilled" else 0
 
 
-def serve(kubeconfig: Path, port: int) -> None:
-    """Run until the process ends."""
+def serve(kubeconfig: Path, port: int, look_s: float) -> None:
+    """Run until the process ends; who runs is looked at every `look_s` seconds."""
     meter = Meter(Rest(kubeconfig))
 
     class Handler(BaseHTTPRequestHandler):
@@ -152,8 +151,8 @@ def serve(kubeconfig: Path, port: int) -> None:
             meter.look()
         except (Refused, OSError) as error:
             print(f"look: {error!r}", flush=True)
-        time.sleep(_LOOK_S)
+        time.sleep(look_s)
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]))
+    serve(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

@@ -15,9 +15,10 @@ from tests.real.cluster import Namespace, eventually
 from tests.real.crds import METRICS, SCALABLE
 from tests.real.kubelet import PREFIX
 from tests.real.node import sample
+from tests.real.pace import QUICK
 from tests.real.rest import Json, Refused
 
-SYNC_S = 1
+SYNC_S = QUICK.sync_s
 """--horizontal-pod-autoscaler-sync-period of the control plane; its other flags are as shipped."""
 
 

@@ -1,4 +1,4 @@
-"""kube-state-metrics, the exporter, and a Prometheus that scrapes both every second, beside a control plane."""
+"""kube-state-metrics, the exporter, and a Prometheus that scrapes both, beside a control plane."""
 
 import contextlib
 import http.client
@@ -10,10 +10,11 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from tests.real.controlplane import ControlPlane
+from tests.real.pace import QUICK, Pace
 from tests.real.processes import Processes, free_ports
 from tests.real.written import Scrapes, write
 
-SCRAPE_S = 1
+SCRAPE_S = QUICK.scrape_s
 _RESOURCES = "pods,deployments,statefulsets,replicasets,horizontalpodautoscalers"
 _CONFIG = """global: {{scrape_interval: {scrape}s, scrape_timeout: {scrape}s}}
 storage: {{tsdb: {{retention: {{time: {keeps}}}, out_of_order_time_window: {keeps}}}}}
@@ -28,10 +29,16 @@ class Prometheus:
     samples go, also those that are written to it."""
 
     def __init__(
-        self, plane: ControlPlane, folder: Path, binaries: dict[str, Path], keeps: str = "1h"
+        self,
+        plane: ControlPlane,
+        folder: Path,
+        binaries: dict[str, Path],
+        keeps: str = "1h",
+        pace: Pace = QUICK,
     ) -> None:
         folder.mkdir(parents=True)
         self._plane, self._folder, self._binaries, self._keeps = plane, folder, binaries, keeps
+        self._pace = pace
         self._processes = Processes(folder / "log")
         names = ("prometheus", "kube-state-metrics", "telemetry", "exporter")
         self._ports = dict(zip(names, free_ports(len(names)), strict=True))
@@ -44,14 +51,14 @@ class Prometheus:
         """Everything up and scraped, or DidNotStart with nothing left running."""
         try:
             config = _CONFIG.format(
-                scrape=SCRAPE_S,
+                scrape=self._pace.scrape_s,
                 keeps=self._keeps,
                 state=self._ports["kube-state-metrics"],
                 exporter=self._ports["exporter"],
             )
             (self._folder / "prometheus.yml").write_text(config)
             self._processes.run("kube-state-metrics", *self._state_metrics())
-            words = (str(self._plane.kubeconfig), str(self._ports["exporter"]))
+            words = (str(self._plane.kubeconfig), str(self._ports["exporter"]), str(self._pace.look_s))
             self._processes.run("exporter", sys.executable, "-m", "tests.real.exporter", *words)
             self.start()
             self._processes.wait("prometheus", self._scrapes)

@@ -1,50 +1,57 @@
-"""What an unattended night on the real control plane meets: workloads with a past, the policy of its agent, and a
-service that is killed and started again."""
+"""What an unattended night on the real control plane meets: workloads with a past and a demand that goes on,
+and the policy of their agent."""
 
-import random
-import subprocess
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kit.console import Console
 from tests.kit.installation import LOCAL, Doc, allow, doc, write_policy
-from tests.real.balance import records
-from tests.real.cluster import Namespace, eventually
+from tests.real.cluster import Namespace
+from tests.real.course import Course
 from tests.real.hpa import cpu
 from tests.real.hpa_cases import NOW
 
-PATIENCE_S = 240
+PATIENCE_S = 600
 """On a busy machine."""
-RUN_S = 60
-"""From one due time to what its run has changed, at most."""
-JUDGED_S = 50
-"""When a change is judged: longer than the window of the figures, shorter than the minute to the next run."""
+JUDGED_S = 90
+"""When a change is judged: longer than the window of the figures."""
+SLOW_US = 800_000
+MOVED_S = 5
+"""How often demand moves."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """What a night's workload is: `cores` at the mean of its demand, the pods it begins with, the HPA's target."""
+    """What a night's workload is: `cores` at the mean of its demand, the pods it begins with, the HPA's target. One
+    that has a latency is slow as soon as it has fewer pods than it began with."""
 
     name: str
     cores: float
     pods: int
     percent: int | None = None
     latency_us: int = 0
+    rises: bool = False
+
+    @property
+    def course(self) -> Course:
+        return Course(self.name, self.rises)
 
     def deploy(self, kube: Namespace) -> None:
-        """Its demand is there from its first pod on; its HPA, if it has one, looks from now on."""
-        self.ask(kube)
+        """Its demand is there before its first pod; its HPA, if it has one, looks from now on."""
         kube.workload(self.name, self.pods)
         if self.percent is not None:
             self._autoscaled(kube, self.percent)
 
-    def ask(self, kube: Namespace, share: float = 1, latency_us: int | None = None) -> None:
-        """Its demand from now on, as a share of the mean."""
-        seen = {"rps": 20, "latency_us": latency_us or self.latency_us} if self.latency_us else {}
-        kube.demand(self.name, f"{round(self.cores * 1000 * share)}m", **seen)
+    def line(self, since_s: float, harmed: bool) -> str:
+        """Its demand that many seconds after the test began (see demand.py)."""
+        slow = SLOW_US if harmed else self.latency_us
+        seen = f" rps=20 latency_us={slow}" if self.latency_us else ""
+        return f"{round(self.cores * 1000 * self.course.share(since_s))}m/256Mi{seen}"
 
     def _autoscaled(self, kube: Namespace, percent: int) -> None:
         """Its floor is where it stands; downwards it moves at once."""
@@ -54,17 +61,36 @@ class Service:
         kube.api.post(path, {"metadata": {"name": self.name}, "spec": spec})
 
 
-@dataclass(frozen=True)
-class Serving:
-    """One `flyball serve`, and what it says on stderr."""
+class Tide:
+    """The demand of a fleet: there from now on (`began_s`, Unix seconds), moving along its courses once the fleet is
+    deployed."""
 
-    process: "subprocess.Popen[str]"
-    path: Path
+    def __init__(self, kube: Namespace, fleet: Sequence[Service]) -> None:
+        self._kube, self._fleet, self.began_s = kube, fleet, time.time()
+        self._ended = threading.Event()
+        self._move(harmed=False)
 
-    def said(self) -> str:
-        said = self.path.read_text()
-        assert self.process.poll() is None, said
-        return said
+    @contextmanager
+    def moving(self) -> Iterator["Tide"]:
+        """In a thread of its own; at the end raises what kept it from moving."""
+        with ThreadPoolExecutor(1) as pool:
+            going = pool.submit(self._go)
+            try:
+                yield self
+            finally:
+                self._ended.set()
+            going.result()
+
+    def _go(self) -> None:
+        while not self._ended.wait(MOVED_S):
+            self._move(any(self._is_harmed(one) for one in self._fleet if one.latency_us))
+
+    def _move(self, harmed: bool) -> None:
+        since_s = time.time() - self.began_s
+        self._kube.demands({one.name: one.line(since_s, harmed) for one in self._fleet})
+
+    def _is_harmed(self, one: Service) -> bool:
+        return bool(self._kube.get(one.name)["spec"]["replicas"] < one.pods)
 
 
 def policies(folder: Path, namespace: str, fleet: Sequence[Service]) -> Path:
@@ -111,51 +137,3 @@ def _night(where: Doc) -> Doc:
             "risk": "2%",
         },
     )
-
-
-class Watchman:
-    """`flyball serve`, killed again and again: the next one waits as standby already."""
-
-    def __init__(self, console: Console, seed: int) -> None:
-        self._console, self._chance = console, random.Random(seed)
-        self.kills = 0
-        self._started = 0
-        self._now = self._start()
-
-    def kill(self) -> None:
-        """Once it is active: at a seeded moment, or (one of three) right after its next intent, which it is given
-        time for."""
-        self._active()
-        aimed, before = self.kills % 3 == 2, self._intents()
-        until = time.monotonic() + (RUN_S if aimed else self._chance.uniform(0.3, 5))
-        while time.monotonic() < until and not (aimed and self._intents() > before):
-            time.sleep(0.02)
-        successor = self._start()
-        self._end()
-        self._now, self.kills = successor, self.kills + 1
-
-    def end(self) -> int:
-        """Stop the last one in order; its exit code."""
-        self._active()
-        self._now.process.terminate()
-        return self._now.process.wait(timeout=PATIENCE_S)
-
-    def close(self) -> None:
-        self._end()
-
-    def _start(self) -> Serving:
-        path = self._console.folder / f"serve-{self._started}.log"
-        self._started += 1
-        with path.open("w") as log:
-            return Serving(self._console.start("serve", stderr=log), path)
-
-    def _end(self) -> None:
-        self._now.process.kill()
-        self._now.process.wait()
-
-    def _active(self) -> None:
-        now = self._now
-        eventually(lambda: "active: " in now.said(), f"{now.process.pid} to be active", PATIENCE_S)
-
-    def _intents(self) -> int:
-        return len(records(self._console, ("action.intent",)))

@@ -19,19 +19,18 @@ from tests.real.rest import Json, Refused, Rest
 NODES = ("node-a", "node-b", "node-c")
 CPU = "16"
 """Of each of NODES, all of it allocatable."""
-FEED_S = 1
-"""How often every pod is sampled."""
 WINDOW_S = 2
 """Over which a sample is taken: a pod counts from its first whole window on, so this is how long tests wait."""
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
-def serve(kubeconfig: Path) -> None:
-    """Run until the process ends; an apiserver that is away for a while is waited for."""
+def serve(kubeconfig: Path, feed_s: float) -> None:
+    """Run until the process ends, and sample every pod every `feed_s` seconds; an apiserver that is away for a while
+    is waited for."""
     api = Rest(kubeconfig)
     for name in NODES:
         register(api, name)
-    for task, pause in ((_beat, 10), (_feed, FEED_S)):
+    for task, pause in ((_beat, 10), (_feed, feed_s)):
         threading.Thread(target=_repeat, args=(task, api, pause), daemon=True).start()
     _repeat(lambda api: Pods(api).run(), api, 0.2)
 
@@ -170,4 +169,4 @@ def _path(obj: Json) -> str:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), float(sys.argv[2]))

@@ -43,24 +43,24 @@ class Written:
         folder.mkdir(parents=True)
         (folder / "prometheus.yml").write_text("storage: {tsdb: {out_of_order_time_window: 6h}}\n")
         self._processes = Processes(folder / "log")
-        (self._port,) = free_ports(1)
+        (self.port,) = free_ports(1)
         words = [
             f"--config.file={folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{self._port}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
             "--web.enable-remote-write-receiver",
             "--log.level=warn",
         ]
         self._processes.run("prometheus", str(binary), *words)
-        self._processes.wait("prometheus", lambda: _ask(self._port, "GET", "/-/ready", b"")[0] == 200)
+        self._processes.wait("prometheus", lambda: _ask(self.port, "GET", "/-/ready", b"")[0] == 200)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def write(self, scrapes: Scrapes) -> None:
         """All of it, stored when this returns."""
-        write(self._port, scrapes)
+        write(self.port, scrapes)
 
     def close(self) -> None:
         self._processes.end_all()
