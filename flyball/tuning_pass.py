@@ -4,6 +4,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from base.errors import FlyballError
@@ -11,6 +12,7 @@ from flyball.exits import UsageError
 from policies.types import AgentName, digest_of
 
 if TYPE_CHECKING:
+    from agents.tuner.change import Change
     from agents.tuner.result import Pass, Row
     from agents.tuner.strategy import Strategy
     from flyball.agent_run import AgentRun
@@ -83,8 +85,9 @@ async def plan_as(app: "App", name: AgentName, run_id: str, *, scheduled: bool =
     who = principal(app, run, name, run_id, scheduled=scheduled)
     done = await _pass_of(app, run, who, run_id)
     rows = [row for row in done.rows if _is_asked_for(row, run)]
-    plan = await _plan(app, rows[:MAX_STEPS], who, run_id, digest_of(["tune", run_id])[:32])
-    return Tuned(done, plan, agent=name, agent_run=True, later=max(0, len(rows) - MAX_STEPS))
+    fitting = _fitting(rows, MAX_STEPS)
+    plan = await _plan(app, fitting, who, run_id, digest_of(["tune", run_id])[:32])
+    return Tuned(done, plan, agent=name, agent_run=True, later=len(rows) - len(fitting))
 
 
 async def tune_as(app: "App", name: AgentName, run_id: str) -> Tuned:
@@ -137,6 +140,12 @@ async def _pass_of(app: "App", run: "AgentRun", who: "Principal", run_id: str) -
     return await tuner.run(run_id, await run.remit(app))
 
 
+def _fitting(rows: "list[Row]", most: int) -> "list[Row]":
+    """The first of them whose steps are no more than `most`; two that belong together are never parted."""
+    steps = accumulate(len(_changes(row)) for row in rows)
+    return [row for row, so_far in zip(rows, steps, strict=True) if so_far <= most]
+
+
 def _is_asked_for(row: "Row", run: "AgentRun") -> bool:
     """Whether the change is more than a recommendation, and its dry run did not end it."""
     found = row.proposal
@@ -179,31 +188,42 @@ async def _plan(
 ) -> "Plan | None":
     """What these rows would change, by what their dry runs have seen: nothing is looked at twice. Under the same
     `plan_id` again what is asked for again is the same request."""
-    requests = [_live(app, row, who, run_id) for row in rows]
-    if not requests:
+    asked = [(_live(app, row, change, who, run_id), row, change) for row in rows for change in _changes(row)]
+    if not asked:
         return None
-    answers = {request.id: row.answer for request, row in zip(requests, rows, strict=True)}
+    requests = [request for request, _, _ in asked]
+    answers = {request.id: row.answer for request, row, change in asked if change is row.proposal.change}
+    pairs = {
+        above.id: base.id for (base, _, first), (above, _, change) in pairwise(asked) if change.first is first
+    }
     seen = {id: answer.result for id, answer in answers.items() if answer and answer.result}
     why = f"tuning pass {run_id}"
-    return await app.approvals.plans.propose(requests, who, why, id=plan_id, run_id=run_id, rehearsed=seen)
+    return await app.approvals.plans.propose(
+        requests, who, why, id=plan_id, run_id=run_id, rehearsed=seen, pairs=pairs
+    )
 
 
-def _live(app: "App", row: "Row", who: "Principal", run_id: str) -> "Request":
+def _changes(row: "Row") -> "list[Change]":
+    """What the row asks for, in the order in which it has to be done."""
+    change = row.proposal.change
+    return [one for one in (change.first if change else None, change) if one is not None]
+
+
+def _live(app: "App", row: "Row", change: "Change", who: "Principal", run_id: str) -> "Request":
+    """`strategy` and the effect that it expects go with the change itself, not with what has to be done before it."""
     from agents.request_id import of_step
     from tools.path.requests import build
 
-    change = row.proposal.change
-    if change is None:
-        raise ValueError(f"nothing is proposed for {row.proposal.target}")
+    own = change is row.proposal.change
     return build(
         change.action,
         change.args,
-        id=of_step(run_id, "plan", row.proposal.target),
+        id=of_step(run_id, "plan" if own else "first", row.proposal.target),
         principal=who,
         cluster=app.place.context,
         namespace=row.proposal.target.namespace or app.place.namespace,
         mode="live",
         reason=row.proposal.reason,
-        strategy=row.proposal.strategy or None,
-        expects=row.proposal.expects,
+        strategy=(row.proposal.strategy or None) if own else None,
+        expects=row.proposal.expects if own else None,
     )

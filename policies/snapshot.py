@@ -131,6 +131,11 @@ class Snapshot:
         info = self.catalogue.get(action)
         return info is None or info.access == "write"
 
+    def is_neutral(self, action: str) -> bool:
+        """Whether it changes only how something is said (ActionInfo.neutral)."""
+        info = self.catalogue.get(action)
+        return info is not None and info.neutral
+
     def as_of(self, now_ms: int) -> "Snapshot":
         """The same policy without the bindings that have ended by `now_ms`."""
         roles, table, until = _compile(self.documents, self.catalogue, self.clusters, now_ms)
@@ -178,10 +183,15 @@ def _digest(documents: Sequence[Kind], catalogue: Mapping[str, ActionInfo], clus
         {
             "format": _FORMAT,
             "documents": [doc.model_dump(mode="json", exclude={"tests"}) for doc in documents],
-            "catalogue": [[i.name, i.access, sorted(i.dimensions)] for _, i in sorted(catalogue.items())],
+            "catalogue": [_entry(info) for _, info in sorted(catalogue.items())],
             "clusters": list(clusters),
         }
     )
+
+
+def _entry(info: ActionInfo) -> list[object]:
+    """What the digest covers of an action."""
+    return [info.name, info.access, sorted(info.dimensions), *(["neutral"] if info.neutral else [])]
 
 
 def _compile(

@@ -82,6 +82,8 @@ class ActionInfo:
     name: str
     access: Literal["read", "write"]
     dimensions: tuple[str, ...] = ()
+    neutral: bool = False
+    """It changes how something is said and nothing that it does: the next change need not wait for it."""
 
 
 class Scope(Wire):

@@ -3,7 +3,7 @@
 A model's call is parsed into the very same ones; an action that only models call keeps its own in its file.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -61,6 +61,16 @@ class ScaleArgs(Args):
     replicas: Annotated[int, Field(ge=0, le=100_000, description="the wanted number of pods")]
     current_replicas: Annotated[
         int | None, Field(ge=0, le=100_000, description="only if it has this many now; or null")
+    ]
+
+
+class KeepScalePointArgs(Args):
+    """In which unit the workload's HPA has its CPU target; the number follows, at the same scale point."""
+
+    workload: WorkloadName
+    unit: Annotated[
+        Literal["cpu", "percent"],
+        Field(description="cpu: CPU of a pod, whatever it requests; percent: a share of its requests"),
     ]
 
 

@@ -146,6 +146,8 @@ class Workload:
     """Its HPA, where the action works on that (ActionSpec.autoscaler); None where nobody looked."""
     scaled_by: "Autoscaler | None" = None
     """The HPA that scales it, where the action has to know (ActionSpec.scaled_by); None where nobody looked."""
+    seen_pods: "tuple[Pod, ...] | None" = None
+    """Its pods, where the action has to know them (ActionSpec.sees_pods); None where nobody looked."""
     seen_ms: int = 0
     """When it was read for an action (the world's Unix ms); 0 elsewhere."""
     resources_owner: str | None = None
@@ -330,6 +332,8 @@ class Autoscaler:
     managers: tuple[Manager, ...] = ()
     owner: str | None = None
     metrics: tuple[Mapping[str, Any], ...] = ()
+    target_cpu: int | None = None
+    """The CPU of a pod that it aims at, in millicores, whatever the requests; None where it aims at another one."""
 
     def marked(self, intent: str) -> bool:
         """Whether this intent's write is on it. The mark is an annotation of that field manager, so that it stays

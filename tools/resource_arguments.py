@@ -101,11 +101,25 @@ class SetResourcesArgs(Args):
         ),
     ]
 
+    scale_point_held: Annotated[
+        bool | None,
+        Field(
+            description="true: with cpu_request under an HPA whose CPU target is CPU of a pod by then "
+            "(keep_scale_point); else null"
+        ),
+    ]
+
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         self.wanted()
         if self.hpa_target is not None and self.cpu_request is None:
             raise ArgumentsInvalid("it goes with cpu_request only", where="hpa_target", hint="leave it out")
+        if self.scale_point_held and (self.cpu_request is None or self.hpa_target is not None):
+            raise ArgumentsInvalid(
+                "it goes with cpu_request, and without hpa_target",
+                where="scale_point_held",
+                hint="leave one of them out",
+            )
         if self.restart_containers and (not self.in_place or self.lower_memory_limit):
             raise ArgumentsInvalid(
                 "it goes with in_place, and without lower_memory_limit: it covers that",

@@ -20,6 +20,13 @@ class ScalePoint:
         """At how much CPU a pod it stands; rounded down, so that it is never told too high."""
         return self.percent * self.requests // 100
 
+    @staticmethod
+    def percent_of(millicores: int, requests: int) -> int:
+        """The percentage of `requests` that stands at so much CPU: the very one that came to it where there is one,
+        else rounded down, so that it is never later."""
+        up = -(-100 * millicores // requests)
+        return up if ScalePoint(up, requests).millicores == millicores else 100 * millicores // requests
+
     def kept(self, requests: int) -> int:
         """The percentage of other requests that keeps it: rounded down, for then the HPA scales too early rather
         than too late. 0: none of at least 1 % does."""

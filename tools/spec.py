@@ -69,11 +69,16 @@ class ActionSpec(Generic[A]):
     """The command that does the same by hand, for when Flyball cannot."""
     rbac: tuple[RbacRule, ...]
     pods: Callable[[A], bool] = lambda _: False
+    sees_pods: Callable[[A], bool] = lambda _: False
+    """Whether it has to know the pods, which it leaves alone; then `workload.seen_pods` is there."""
     autoscaler: Callable[[A], bool] = lambda _: False
     scaled_by: Callable[[A], bool] = lambda _: False
     """Whether it has to know the HPA, which it leaves alone; then `deltas` finds it in `workload.scaled_by`."""
     only_pods: frozenset[str] = frozenset()
     """Those of `actions` that never touch the workload itself: who keeps it does not keep them."""
+    ready: Callable[[A, Workload], None] = lambda _, __: None
+    """Raises ArgumentsInvalid where another change has to be made first; asked right before a live write, not of a
+    dry run or a plan, where that change may be a step before it."""
     restarts: Callable[[A], int] = lambda _: 0
     """In how many running pods it restarts a container on purpose: a verdict on it does not count those."""
     settled: Callable[[A, Workload, Sequence[Pod]], RolloutProgress] = rolled_out

@@ -9,12 +9,12 @@ from pydantic import ValidationError
 from agents.errors import StrategyBroken
 from base.errors import words_of
 from base.quantities import format_bytes, format_millicores
-from tools.arguments import Args, AutoscalerBoundsArgs, ScaleArgs
+from tools.arguments import Args, AutoscalerBoundsArgs, KeepScalePointArgs, ScaleArgs
 from tools.cluster_types import Autoscaler, Workload
 from tools.errors import ArgumentsInvalid
 from tools.resource_arguments import VALUES
 
-SCALE, SET_BOUNDS = "scale", "set_autoscaler_bounds"
+SCALE, SET_BOUNDS, KEEP_POINT = "scale", "set_autoscaler_bounds", "keep_scale_point"
 PODS = ("replicas", "minReplicas")
 """Dimensions that count pods: what budgets and quotas bound."""
 _SHORT: Mapping[str, str] = {"minReplicas": "floor", "maxReplicas": "max", "targetPercent": "target"}
@@ -51,6 +51,8 @@ class Change:
     action: str
     args: Args
     moves: tuple[Move, ...] = ()
+    first: "Change | None" = None
+    """What has to be done before it, and is put back where it is not done then."""
 
     @property
     def workload(self) -> str:
@@ -85,7 +87,7 @@ class Change:
         )
         values = {m.field: m.argument for m in moves if m.dimension in numbers}
         args = checked(type(self.args), self.args.model_dump() | values)
-        return Change(self.action, args, moves)
+        return Change(self.action, args, moves, self.first)
 
 
 def _text(move: Move) -> str:
@@ -117,3 +119,9 @@ def floored(workload: Workload, hpa: Autoscaler, floor: int) -> Change:
     values = {"workload": str(workload.target), "min_replicas": floor, "current_min_replicas": hpa.minimum}
     move = Move("minReplicas", "min_replicas", hpa.minimum, floor)
     return Change(SET_BOUNDS, checked(AutoscalerBoundsArgs, values), (move,))
+
+
+def held_in_cpu(workload: Workload) -> Change:
+    """The CPU target of its HPA as CPU of a pod, at the same scale point. Raises StrategyBroken."""
+    values = {"workload": str(workload.target), "unit": "cpu"}
+    return Change(KEEP_POINT, checked(KeepScalePointArgs, values))

@@ -41,9 +41,14 @@ class Permitting:
             barred.add(found.change, whole_sort=room.outright)
 
     async def inside(self, found: Proposal, workload: Workload) -> Proposal:
-        """The proposal as policy allows it, or kept with its words. Raises what `chosen` raises."""
+        """The proposal as policy allows it, or kept with its words: what comes first has to be allowed as well.
+        Raises what `chosen` raises."""
         if found.change is None:
             return found
+        if found.change.first is not None:
+            first = await self._room(found, found.change.first, workload)
+            if first.refused:
+                return found.kept("policy-keeps-it", first.refused)
         return aimed(found, await self._room(found, found.change, workload))
 
     async def _room(self, found: Proposal, change: Change, workload: Workload) -> Room:

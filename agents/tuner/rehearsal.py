@@ -58,7 +58,15 @@ def _play(one: Observed, change: Change | None) -> "Play | None":
     before = {move.dimension: move.before or 0 for move in change.moves} if change else {}
     request = max(1, each + to.get("cpuRequest", 0) - before.get("cpuRequest", 0))
     low, high, percent = _range(one, change, to)
-    return Play(low, high, percent, request, request)
+    return Play(low, high, _as_share(one, percent, each, request), request, request)
+
+
+def _as_share(one: Observed, percent: int | None, each: int, request: int) -> int | None:
+    """The HPA's target as a share of what a pod would request: its scale point stays where the request changes."""
+    cpu = one.autoscaler.target_cpu if one.autoscaler else None
+    if cpu is None and (percent is None or each == request):
+        return percent
+    return max(1, (percent * each if cpu is None and percent else 100 * (cpu or 0)) // request)
 
 
 def _range(one: Observed, change: Change | None, to: Mapping[str, int]) -> tuple[int, int, int | None]:

@@ -4,9 +4,10 @@ Metrics are of whole workloads, so a workload whose pods run several containers 
 is would be a guess.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from agents.tuner.change import Change, Move, checked
+from agents.tuner.change import Change, Move, checked, held_in_cpu
 from agents.tuner.strategy import Observed
 from forecasting.vertical.live import Usage
 from tools.cluster_types import Container, Resources
@@ -36,17 +37,51 @@ def usage(total: Series, ready: Series) -> Usage:
     return Usage(total.values, ready.values, total.span.start_ms // 1000, total.span.step_s)
 
 
+def aims_at_share(one: Observed) -> bool:
+    """Whether its HPA divides by the CPU requests, so that another request would move its scale point."""
+    return one.autoscaler is not None and one.autoscaler.target_percent is not None
+
+
+def keeps_scale_point(one: Observed) -> bool:
+    """Whether its HPA's scale point can be held while the requests change: the share is that of all containers, pods
+    request alike, and it is a millicore at least."""
+    hpa = one.autoscaler
+    if hpa is None or any(_of_one_container(metric) for metric in hpa.metrics):
+        return hpa is None
+    if hpa.target_percent is None:
+        return True
+    alive = [pod.containers for pod in one.pods if not pod.deleting and pod.phase in ("Running", "Pending")]
+    requested = {requests_of(each) for each in alive} | {requests_of(one.workload.containers)}
+    return len(requested) == 1 and hpa.target_percent * (requested.pop() or 0) >= 100
+
+
+def requests_of(containers: Sequence[Container]) -> int | None:
+    """CPU of all containers together, in millicores; None where one asks for nothing."""
+    known = [each.resources.cpu_request for each in containers if each.resources.cpu_request is not None]
+    return sum(known) if len(known) == len(containers) else None
+
+
+def _of_one_container(metric: Mapping[str, Any]) -> bool:
+    """Such a metric divides by the requests of a container, and cannot be held so."""
+    resource = metric.get("containerResource") or {}
+    return resource.get("name") == "cpu" and "averageUtilization" in (resource.get("target") or {})
+
+
 def resized(one: Observed, wanted: Mapping[str, int], *, in_place: bool) -> Change:
-    """The change to these amounts (millicores and bytes, by argument). Raises StrategyBroken."""
+    """The change to these amounts (millicores and bytes, by argument); where an HPA divides by the CPU requests,
+    after one that holds its scale point. Raises StrategyBroken."""
     container = container_of(one)
     values: dict[str, object] = {"workload": str(one.workload.target), "container": container.name}
     values |= {name: VALUES[name].text(amount) for name, amount in wanted.items()}
-    args = checked(SetResourcesArgs, values | {"in_place": in_place or None})
+    holds = "cpu_request" in wanted and aims_at_share(one)
+    args = checked(
+        SetResourcesArgs, values | {"in_place": in_place or None, "scale_point_held": holds or None}
+    )
     moves = [
         Move(VALUES[name].dimension, name, getattr(container.resources, name), amount)
         for name, amount in wanted.items()
     ]
-    return Change(SET_RESOURCES, args, tuple(moves))
+    return Change(SET_RESOURCES, args, tuple(moves), held_in_cpu(one.workload) if holds else None)
 
 
 def with_limit(now: Resources, resource: str, request: int) -> dict[str, int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from agents.tuner.sizing import doubtful
 from agents.tuner.strategy import Aim, Candidate, Figure, Observed, Reads
-from agents.tuner.vertical import container_of, resized, unfit, usage, with_limit
+from agents.tuner.vertical import container_of, keeps_scale_point, resized, unfit, usage, with_limit
 from forecasting.vertical.live import IN_PLACE, WITH_RESTART, CpuAdvice, cpu
 from forecasting.vertical.types import CpuRecommender
 from tools.metrics.types import Metric
@@ -26,11 +26,7 @@ def _unfit(one: Observed) -> str | None:
         return why
     if container_of(one).resources.cpu_request is None:
         return "no-cpu-request"
-    if one.autoscaler is not None and one.autoscaler.target_percent is not None:
-        return (
-            "hpa-on-utilisation"  # its scale point hangs on the request: flyball act set-resources says how
-        )
-    return doubtful(one)
+    return doubtful(one) if keeps_scale_point(one) else "hpa-on-utilisation"
 
 
 def _proposed(
@@ -85,7 +81,7 @@ class VerticalInPlace:
     reads: Reads = field(default=READS, init=False)
 
     def consider(self, observed: Observed) -> str | None:
-        """Several containers, an owner, an HPA on utilisation, or a resize that restarts."""
+        """Several containers, an owner, an HPA whose scale point cannot be held, or a resize that restarts."""
         if why := _unfit(observed):
             return why
         return "resize-restarts" if "cpu" in container_of(observed).restarts_on else None

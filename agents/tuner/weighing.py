@@ -56,7 +56,12 @@ def _advice(found: Proposal) -> dict[str, object]:
 def _change(change: Change | None) -> dict[str, object]:
     if change is None:
         return {}
-    return {"action": change.action, "text": change.text, "args": change.args.model_dump(mode="json")}
+    shown: dict[str, object] = {
+        "action": change.action,
+        "text": change.text,
+        "args": change.args.model_dump(mode="json"),
+    }
+    return shown | ({"first": _change(change.first)} if change.first else {})
 
 
 def _known(**values: object) -> dict[str, object]:

@@ -11,7 +11,8 @@ def cooldown(case: DecisionInput) -> Refusal | None:
     """The longest cooldown of the fitting rules, or inside an envelope its own; a rollback is exempt.
 
     Without one the change is noted all the same, for a rule that has one later. What moves nothing is no change:
-    it neither waits nor makes the next one wait (and the path sends nothing of it).
+    it neither waits nor makes the next one wait (and the path sends nothing of it). What is neutral waits, and makes
+    nothing wait: it belongs to the change that follows it.
     """
     if not case.seen.moves:
         return None
@@ -22,6 +23,8 @@ def cooldown(case: DecisionInput) -> Refusal | None:
         left = -(-(gap - (now - last)) // 1000)
         why = f"changed {(now - last) // 1000}s ago: wait {left}s more"
         return Refusal("cooldown", rule, why, retry_ms=next_second(last + gap))
+    if case.snapshot.is_neutral(case.request.action):
+        return None
     if gap:
         case.claims.append(Claim("min_gap", name, now, gap))
     else:

@@ -120,13 +120,28 @@ def test_the_limit_goes_along_where_it_must(limit: int, after: bool) -> None:
 
 
 HPA = Autoscaler("web", 2, 10, 4, 4, 60, 70, True, True, False, ())
+OF_ONE = {
+    "type": "ContainerResource",
+    "containerResource": {"name": "cpu", "container": "app", "target": {"averageUtilization": 70}},
+}
+OTHER = Pod(
+    "web-0", "Running", True, "n1", (Container("app", "web:1", Resources(cpu_request=999)),), 1, 0, False
+)
 SIDE = Container("proxy", "proxy:1", Resources(cpu_request=100))
 
 
 @pytest.mark.parametrize(
     ("one", "in_place", "template", "memory"),
     [
-        (observed(autoscaler=HPA), "hpa-on-utilisation", "hpa-on-utilisation", None),
+        (observed(autoscaler=HPA), None, None, None),
+        (observed(autoscaler=replace(HPA, metrics=(OF_ONE,))), *["hpa-on-utilisation"] * 2, None),
+        (observed(autoscaler=HPA, pods=(OTHER,)), *["hpa-on-utilisation"] * 2, None),
+        (
+            observed(autoscaler=replace(HPA, target_percent=None, target_cpu=700), pods=(OTHER,)),
+            None,
+            None,
+            None,
+        ),
         (observed(resources_owner="verticalpodautoscaler/web"), *["owned-by-verticalpodautoscaler/web"] * 3),
         (observed(controller="foo/bar"), *["owned-by-foo/bar"] * 3),
         (observed(template_owner="argocd"), None, "owned-by-argocd", None),
@@ -139,12 +154,45 @@ SIDE = Container("proxy", "proxy:1", Resources(cpu_request=100))
             None,
         ),
     ],
-    ids=["hpa", "vpa", "controller", "argocd", "unset", "sidecar", "restarts"],
+    ids=[
+        "hpa",
+        "of one container",
+        "pods differ",
+        "held already",
+        "vpa",
+        "controller",
+        "argocd",
+        "unset",
+        "sidecar",
+        "restarts",
+    ],
 )
 def test_what_does_not_fit_says_why(
     one: Observed, in_place: str | None, template: str | None, memory: str | None
 ) -> None:
     assert [s.consider(one) for s in (IN_PLACE, TEMPLATE, MEMORY)] == [in_place, template, memory]
+
+
+@CPU
+def test_under_an_hpa_on_utilisation_its_scale_point_is_held_first(strategy: Strategy) -> None:
+    """Its target becomes CPU of a pod, and the new requests say that they count on it."""
+    change = proposed(strategy, observed(lambda _: 4 * 1500, autoscaler=HPA)).change
+    assert change is not None
+    assert change.first is not None
+    assert (change.first.action, change.first.args.model_dump()) == (
+        "keep_scale_point", {"workload": "deployment/web", "unit": "cpu"},
+    )  # fmt: skip
+    assert change.args.model_dump()["scale_point_held"] is True
+    assert change.to({"cpuRequest": 1100}).first == change.first
+
+
+@CPU
+def test_without_one_on_utilisation_nothing_is_held(strategy: Strategy) -> None:
+    held = replace(HPA, target_percent=None, target_cpu=700)
+    for hpa in (None, held):
+        change = proposed(strategy, observed(lambda _: 4 * 1500, autoscaler=hpa)).change
+        assert change is not None
+        assert (change.first, change.args.model_dump()["scale_point_held"]) == (None, None)
 
 
 def killed(i: int, limit: int, hours_ago: int) -> Pod:

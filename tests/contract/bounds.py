@@ -8,7 +8,7 @@ from policies.types import Mode, Target
 from tests.contract.harness import ClusterUnderTest, Hand, made
 from tests.contract.suite import case
 from tests.kit.manifests import Json
-from tools.cluster_types import Autoscaler, Patch, Precondition
+from tools.cluster_types import Autoscaler, Patch, Precondition, Workload
 from tools.errors import DefiniteConflict, NeverHappened
 
 PODS = {
@@ -20,6 +20,19 @@ PODS = {
 def cpu(percent: int) -> Json:
     target = {"type": "Utilization", "averageUtilization": percent}
     return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+
+
+def cpu_of_a_pod(value: str) -> Json:
+    return {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "AverageValue", "averageValue": value}},
+    }
+
+
+def resized(workload: Workload, cpu: str) -> Json:
+    """The template with another CPU request."""
+    container = {"name": workload.containers[0].name, "resources": {"requests": {"cpu": cpu}}}
+    return {"spec": {"template": {"spec": {"containers": [container]}}}}
 
 
 def hpa(name: str = "web", *, of: str = "web", low: int = 1, high: int = 4, metrics: Any = ()) -> Json:
@@ -81,6 +94,33 @@ async def bounds__takes(c: ClusterUnderTest) -> None:
     assert not seen.marked(intent)
     (mine,) = (one for one in after.managers if one.name == f"flyball-{intent}")
     assert {"metadata.annotations", "spec.metrics", "spec.minReplicas"} <= {*mine.fields}
+
+
+@case
+async def bounds__in_cpu(c: ClusterUnderTest) -> None:
+    """The target as CPU of a pod, and back: one list of metrics in place of the other."""
+    target, seen = await scaled(c, metrics=(cpu(50),))
+    after = await write(c, target, seen, {"metrics": [cpu_of_a_pod("125m")]})
+    assert (after.target_percent, after.target_cpu) == (None, 125)
+    back = await write(c, target, after, {"metrics": [cpu(50)]})
+    assert (back.target_percent, back.target_cpu) == (50, None)
+
+
+@case
+async def bounds__new_requests_move_no_pod_of_one_in_cpu(c: ClusterUnderTest) -> None:
+    """What it is for: with the target as CPU of a pod the requests may halve, and no pod comes or goes for it."""
+    target, seen = await scaled(c, high=8, metrics=(cpu(90),))
+    await c.load(target, 99)  # 90 % of what they request: it stands at its target
+    workload = await c.reader.read(target)
+    await write(c, target, seen, {"metrics": [cpu_of_a_pod("99m")]})
+    await c.patch_as("somebody", target, resized(workload, "50m"))
+
+    async def rolled_out() -> bool:
+        now = await c.reader.read(target)
+        assert now.replicas == workload.replicas, "no pod more and none fewer, all along"
+        return now.observed_generation == now.generation and now.updated == now.ready == workload.replicas
+
+    await c.until(rolled_out)
 
 
 @case

@@ -79,6 +79,16 @@ spec:
 ---
 apiVersion: flyball/v1
 kind: ActionPolicy
+metadata: {{name: scale-points}}
+spec:
+  roles: [operator]
+  actions: [keep_scale_point]
+  target: {{clusters: [{cluster}], namespaces: [{namespace}], names: ["*"]}}
+  effect: allow
+  require: [dryRun]
+---
+apiVersion: flyball/v1
+kind: ActionPolicy
 metadata: {{name: restarts}}
 spec:
   roles: [operator]

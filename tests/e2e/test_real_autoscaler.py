@@ -1,6 +1,7 @@
 """The HPA of the real controller-manager moves a workload, on metrics.k8s.io; our tools see it, and keep out."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,30 @@ def test_its_scale_point_stays_where_requests_grow(kube: Namespace, console: Con
                        "--cpu-limit", "400m", "--hpa-target", kept, "--yes", code=0)  # fmt: skip
     assert done["status"] == "applied"
     assert hpa(kube)["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == int(kept) < 50
+
+
+def test_no_pod_comes_or_goes_where_requests_change_after_the_hold(kube: Namespace, console: Console) -> None:
+    """Its target as CPU of a pod, then twice the requests by a rollout: the real controller, whose sync is 15 s,
+    keeps its two pods through three syncs; and it adds pods at the CPU where it did before."""
+    autoscaled(kube)
+    kube.demand("web", "100m")  # 50m of a pod: 50 % of 100m
+    eventually(lambda: hpa(kube).get("status", {}).get("currentMetrics"), "its first figures", 60)
+    held = console.ask("act", "keep-scale-point", "deploy/web", "--unit", "cpu", "--yes", code=0)
+    target = hpa(kube)["spec"]["metrics"][0]["resource"]["target"]
+    assert target == {"type": "AverageValue", "averageValue": "50m"}
+    grown = console.ask("act", "set-resources", "deploy/web", "--container", "main", "--cpu-request", "200m",
+                        "--cpu-limit", "400m", "--scale-point-held", "--yes", code=0)  # fmt: skip
+    until = time.monotonic() + 45
+    while time.monotonic() < until:
+        assert kube.get("web")["spec"]["replicas"] == 2
+        time.sleep(0.5)
+    kube.demand("web", "200m")
+    eventually(lambda: kube.get("web")["spec"]["replicas"] == 4, "it to add pods at 50m still", 60)
+    console.ask("undo", str(grown["record"]), "--yes", code=0)
+    kube.settled("web")
+    back = console.ask("undo", str(held["record"]), "--yes", code=0)
+    assert back["status"] == "applied"
+    assert hpa(kube)["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 50
 
 
 def test_it_without_metrics_is_told_as_not_working(kube: Namespace, console: Console) -> None:

@@ -246,6 +246,18 @@ def test_what_moves_nothing_neither_waits_nor_begins_a_cooldown() -> None:
         assert CHANGED in {claim.key for claim in decide(snapshot, other).claims}
 
 
+def test_what_is_neutral_waits_and_lets_nothing_wait() -> None:
+    """It belongs to the change after it: else a rule's cooldown would part the two."""
+    info = ActionInfo("keep_scale_point", "write", neutral=True)
+    waiting = rule(actions=["keep_scale_point"], limits=None, cooldown="5m")
+    snapshot = policy(waiting, *PEOPLE, catalogue=(*CATALOGUE, info))
+    request = ask(action="keep_scale_point", tool="keep_scale_point")
+    assert decide(snapshot, request, seen(request, deltas=()), found={CHANGED: NOW - 1}).stage == "cooldown"
+    free = decide(snapshot, request, seen(request, deltas=()), found={CHANGED: NOW - 300_000})
+    assert free.verdict == "allow"
+    assert CHANGED not in {claim.key for claim in free.claims}
+
+
 def test_a_rollback_is_exempt_from_cooldown_and_freeze_and_nothing_else() -> None:
     frozen = doc(
         "Freeze",

@@ -125,7 +125,8 @@ def test_no_tool_approves_stops_or_writes_policy(tmp_path: Path) -> None:
         return {s["function"]["name"] for s in app.toolbox.schemas()}  # type: ignore[attr-defined]
 
     found = within(tmp_path, names)
-    writes = {"scale", "set_resources", "restart", "set_envelope", "set_autoscaler_bounds", "undo"}
+    bounds = {"set_autoscaler_bounds", "keep_scale_point"}
+    writes = {"scale", "set_resources", "restart", "set_envelope", "undo"} | bounds
     reads = {"list_workloads", "describe_workload", "read_metrics", "get_events", "changes", "why"}
     assert found == writes | reads
 

@@ -151,6 +151,7 @@ def _calls() -> list[tuple[str, dict[str, Any]]]:
         "restart": {**READ},
         "set_envelope": {**READ, **LEASE},
         "set_autoscaler_bounds": {**READ, "min_replicas": 3},
+        "keep_scale_point": {**READ, "unit": "cpu"},
         "set_resources": {**READ, "container": "app", "cpu_request": "600m"},
     }
     assert set(usual) == {*registry.READS, *registry.ACTIONS}

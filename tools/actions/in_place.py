@@ -62,6 +62,7 @@ def inverse(args: SetResourcesArgs, before: Mapping[str, Any]) -> dict[str, Scal
     """What brings every pod back, where all had the same values."""
     back: dict[str, Scalar] = {"workload": args.workload, "container": before["container"], "in_place": True}
     back |= {"restart_containers": args.restart_containers, "hpa_target": args.hpa_target}
+    back["scale_point_held"] = args.scale_point_held
     lowers = None
     for name in VALUES:
         back[name] = None

@@ -11,6 +11,7 @@ from tools.actions import (
     changes,
     describe_workload,
     get_events,
+    keep_scale_point,
     list_workloads,
     read_metrics,
     restart,
@@ -31,6 +32,7 @@ ACTIONS: Mapping[str, ActionSpec[Any]] = {
         restart.SPEC,
         set_envelope.SPEC,
         set_autoscaler_bounds.SPEC,
+        keep_scale_point.SPEC,
     )
 }
 READS: Mapping[str, ReadSpec[Any]] = {

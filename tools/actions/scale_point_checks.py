@@ -1,9 +1,10 @@
 """What is refused of set_resources where an HPA scales by the CPU requests: to move its scale point unsaid."""
 
 from base.quantities import format_millicores
+from tools.actions.requested_cpu import known_sum, total
 from tools.actions.resized_pods import resizes
 from tools.actions.resource_args import container_of
-from tools.cluster_types import Container, Resources, Workload
+from tools.cluster_types import Resources, Workload
 from tools.errors import ArgumentsInvalid
 from tools.resource_arguments import SetResourcesArgs
 from tools.scale_point import ScalePoint
@@ -13,7 +14,7 @@ def check(args: SetResourcesArgs, workload: Workload) -> None:
     """Raises ArgumentsInvalid where the HPA would add pods at another CPU than now and the call does not say so, or
     comes before the HPA's lower target that belongs to it."""
     hpa = workload.scaled_by
-    if args.cpu_request is None or hpa is None or hpa.target_percent is None:
+    if args.cpu_request is None or args.scale_point_held or hpa is None or hpa.target_percent is None:
         return
     before, after = _requests(args, workload)
     if not before or not after or before == after:
@@ -30,11 +31,22 @@ def check(args: SetResourcesArgs, workload: Workload) -> None:
         )
 
 
+def held(args: SetResourcesArgs, workload: Workload) -> None:
+    """Raises ArgumentsInvalid where the call counts on the HPA's target being CPU of a pod, and it is not yet."""
+    hpa = workload.scaled_by
+    if args.scale_point_held and hpa is not None and hpa.target_percent is not None:
+        raise ArgumentsInvalid(
+            f"it aims at {hpa.target_percent}% of the CPU requests still",
+            where=f"horizontalpodautoscaler/{hpa.name}",
+            hint=f"first: flyball act keep-scale-point {args.workload} --unit cpu",
+        )
+
+
 def _requests(args: SetResourcesArgs, workload: Workload) -> tuple[int | None, int | None]:
     """The CPU requests that the HPA divides by, now and then, in millicores: of the template, or of all its pods."""
     if not args.in_place:
         changed = container_of(args, workload.containers)
-        return _total(workload.containers), _total(
+        return total(workload.containers), total(
             workload.containers, changed.name, args.wanted()["cpu_request"]
         )
     pods = workload.pods or ()
@@ -42,19 +54,9 @@ def _requests(args: SetResourcesArgs, workload: Workload) -> tuple[int | None, i
         return None, None
     after = {one.pod.name: one.after.cpu_request for one in resizes(args, workload)}
     name = container_of(args, workload.containers).name
-    was = [_total(pod.containers) for pod in pods]
-    then = [_total(pod.containers, name, after.get(pod.name)) for pod in pods]
-    return _sum(was), _sum(then)
-
-
-def _total(containers: tuple[Container, ...], changed: str = "", to: int | None = None) -> int | None:
-    """Of one pod; None where a container asks for nothing."""
-    return _sum([to if to and one.name == changed else one.resources.cpu_request for one in containers])
-
-
-def _sum(amounts: list[int | None]) -> int | None:
-    known = [one for one in amounts if one is not None]
-    return sum(known) if len(known) == len(amounts) else None
+    was = [total(pod.containers) for pod in pods]
+    then = [total(pod.containers, name, after.get(pod.name)) for pod in pods]
+    return known_sum(was), known_sum(then)
 
 
 def _moves(now: ScalePoint, after: int) -> str:

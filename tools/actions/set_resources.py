@@ -60,6 +60,7 @@ def _inverse(args: SetResourcesArgs, view: Mapping[str, Any]) -> dict[str, Scala
         return in_place.inverse(args, view)
     back: dict[str, Scalar] = dict.fromkeys(SetResourcesArgs.model_fields)
     back |= {"workload": args.workload, "container": view["container"], "hpa_target": args.hpa_target}
+    back["scale_point_held"] = args.scale_point_held
     for name in args.wanted():
         if view[name] is None:
             raise ArgumentsInvalid(
@@ -106,7 +107,7 @@ def _settled(args: SetResourcesArgs, workload: Workload, pods: Sequence[Pod]) ->
 
 SPEC = ActionSpec(
     name="set_resources",
-    version="4",
+    version="5",
     summary="Set CPU and memory requests and limits of a container: in the template (a rollout that lasts), or "
     "in place in the running pods (until they are replaced; a restart only where their resizePolicy asks for it).",
     example="flyball act set-resources deploy/web -n shop --cpu-request 250m",
@@ -136,4 +137,5 @@ SPEC = ActionSpec(
     only_pods=frozenset({LOWERS, RESTARTS}),
     restarts=lambda args: 1 if args.restart_containers else 0,
     settled=_settled,
+    ready=scale_point_checks.held,
 )

@@ -239,7 +239,18 @@ def autoscaler(obj: Object, owner: str | None = None) -> Autoscaler:
         managers=managers(obj["metadata"]),
         owner=owner,
         metrics=tuple(spec.get("metrics") or ()),
+        target_cpu=_cpu_of_a_pod(spec.get("metrics") or ()),
     )
+
+
+def _cpu_of_a_pod(metrics: Iterable[Object]) -> int | None:
+    """The target of the resource metric `cpu` in millicores, where it is CPU of a pod."""
+    for one in metrics:
+        resource = one.get("resource") or {}
+        if one.get("type") == "Resource" and resource.get("name") == "cpu":
+            value = (resource.get("target") or {}).get("averageValue")
+            return None if value is None else millicores(str(value))
+    return None
 
 
 def _cpu_percent(metrics: Iterable[Object], part: str) -> int | None:

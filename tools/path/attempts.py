@@ -105,6 +105,8 @@ class AttemptRunner:
     ) -> Result | None:
         """Rehearse where policy asks for it, then intent, write and outcome; None after a definite conflict."""
         try:
+            if ctx.live:
+                ctx.spec.ready(ctx.args, attempt.workload)
             patches = ctx.spec.patches(ctx.args, attempt.workload)
         except (DefiniteConflict, ArgumentsInvalid) as e:  # its own precondition: looking again does not help
             return await self._failed(ctx, e, ledger, attempt)

@@ -4,20 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from audit.record import Record
-from tools.arguments import BOUNDS
 from tools.cluster_types import Autoscaler, manager_of
 
 _FIELDS: Mapping[str, str] = {
     "min_replicas": "spec.minReplicas",
     "max_replicas": "spec.maxReplicas",
     "target_percent": "spec.metrics",
+    "target_cpu": "spec.metrics",
+    "unit": "spec.metrics",
 }
 """Where managedFields has what can be set, by the argument's name."""
 
 
 def fields_of(args: Mapping[str, Any]) -> frozenset[str]:
     """The fields that a call with these arguments writes; a view holds the same names."""
-    return frozenset(_FIELDS[name] for name in BOUNDS if args.get(name) is not None)
+    return frozenset(field for name, field in _FIELDS.items() if args.get(name) is not None)
 
 
 def still_ours(hpa: Autoscaler, intent: Record) -> bool:

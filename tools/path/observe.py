@@ -46,6 +46,9 @@ async def with_what_it_takes(
                 hint="leave --in-place out: the template is changed, by a rollout (Kubernetes 1.33 has resize)",
             )
         workload = with_pods(workload, await reader.pods(target))
+    if spec.sees_pods(args):
+        pods = await reader.pods(target)
+        workload = replace(workload, seen_pods=with_pods(workload, pods).pods)
     if spec.scaled_by(args):
         workload = replace(workload, scaled_by=await reader.autoscaler(target))
     if spec.autoscaler(args):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from policies.types import Approval, Principal, Request
@@ -11,6 +11,7 @@ from tools.path.context import Context
 from tools.path.outcome import Applied, Failed, Pending, Refused, Result, Simulated, Unknown
 from tools.path.requests import request_id
 from tools.path.standing import Final, InDoubt, New
+from tools.path.undo import proposal
 from tools.plans.needs import Need, needs_now
 from tools.plans.plan import Plan, PlanStep, StepDone, StepStatus, StopOn
 from tools.plans.preview import Preview
@@ -18,6 +19,8 @@ from tools.plans.preview import Preview
 TRIES = 3
 """How often a step is begun again whose process died before it had any effect."""
 
+_ENDED_WITHOUT = frozenset({"refused", "failed"})
+"""Ends of a step that is not done, and is not done later either."""
 _STOPS: dict[StopOn, frozenset[StepStatus]] = {
     "doubt": frozenset({"in_doubt", "unavailable"}),
     "failure": frozenset({"in_doubt", "unavailable", "failed", "in_part"}),
@@ -58,10 +61,19 @@ class Walk:
 
     def stands_on(self, step: PlanStep) -> PlanStep | None:
         """The step under this one that has to be done first and is not; None where nothing is missing."""
-        below = [done for done in self.done if done.step.chain == step.chain]
-        if step.verdict != "later" or not below or below[-1].status in ("applied", "unchanged"):
+        below = [done for done in self.done if self._is_under(done.step, step)]
+        if not below or below[-1].status in ("applied", "unchanged"):
             return None
         return below[-1].step
+
+    def base(self, step: PlanStep) -> StepDone | None:
+        """How the step that it stands on ended in this application; None where it stands on none."""
+        return next((done for done in self.done if done.step.number == step.stands_on), None)
+
+    def _is_under(self, below: PlanStep, step: PlanStep) -> bool:
+        if step.stands_on:
+            return below.number == step.stands_on
+        return step.verdict == "later" and below.chain == step.chain
 
 
 class StepRunner:
@@ -81,11 +93,51 @@ class StepRunner:
                     return StepDone(step, "not_tried", f"step {first.number} has to be done first")
                 if not await self.voted(step, standing.votes):
                     return StepDone(step, "waiting", "it waits for an approval")
+                if (above := await self._unvoted_above(walk.plan, step)) is not None:
+                    return StepDone(
+                        step, "waiting", f"it goes with step {above.number}, which waits for an approval"
+                    )
             return _done(step, await self._execute(step))
         except (ClusterUnavailable, ClusterMismatch) as e:
             return StepDone(step, "unavailable", e.what)
         except ToolError as e:  # its workload is another process's just now, say: the next try may do it
             return StepDone(step, "failed", e.what)
+
+    async def settled(self, walk: Walk, done: StepDone) -> StepDone:
+        """The step as it ended; where it was refused or has failed, with what became of the one under it: that is put
+        back, as who made it, with the right of way of an undo. Raises LogUnavailable."""
+        base = walk.base(done.step)
+        if base is None or done.status not in _ENDED_WITHOUT or not isinstance(base.result, Applied):
+            return done
+        if base.status != "applied":
+            return done
+        return replace(done, detail=f"{done.detail}; {await self._put_back(walk.plan, base.result)}")
+
+    async def _put_back(self, plan: Plan, made: Applied) -> str:
+        """In words for a person."""
+        told = f"record {made.record}"
+        try:
+            undo = await proposal(
+                self._c,
+                made.record,
+                id=request_id(plan.id, "put back", made.request.id),
+                principal=plan.principal,
+                mode="live",
+                reason=f"undo of {told}: the step that stands on it was not done",
+                run_id=plan.run_id,
+            )
+            ended = _done_word(await self._path.execute(undo))
+        except ToolError as e:
+            ended = e.what
+        return f"{told} was put back" if ended == "applied" else f"{told} stays ({ended})"
+
+    async def _unvoted_above(self, plan: Plan, step: PlanStep) -> PlanStep | None:
+        """A step that stands on this one and waits for votes: neither is begun then."""
+        for above in plan.carried_by(step):
+            standing = await self._c.journal.standing(above.request)
+            if isinstance(standing.state, New) and not await self.voted(above, standing.votes):
+                return above
+        return None
 
     async def unvoted(self, plan: Plan) -> tuple[PlanStep, ...]:
         """The steps that still wait for votes."""
@@ -138,6 +190,15 @@ class StepRunner:
                 return False
             case never:
                 assert_never(never)
+
+
+def _done_word(result: Result) -> str:
+    """How an undo ended: `applied`, or why not."""
+    if isinstance(result, Applied):
+        return "applied"
+    return next(
+        (str(text) for name in ("detail", "what", "why") if (text := getattr(result, name, ""))), "it waits"
+    )
 
 
 def _count(need: Need) -> int:

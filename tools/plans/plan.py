@@ -62,6 +62,8 @@ class PlanStep(Wire):
     """Who must agree: rule, role, count, local, expires_s (see ApprovalNeed)."""
     policy: str = ""
     """The digest of the policy that said so; empty where the gate was not asked, and in older logs."""
+    stands_on: int = 0
+    """The number of the step that is done first and put back where this one is not done then; 0: of none."""
 
     @property
     def chain(self) -> tuple[str, str]:
@@ -73,7 +75,8 @@ class PlanStep(Wire):
         """What the plan's digest covers of it; the session, too, is covered: it is the plan's own."""
         said = [self.verdict, self.stage, self.rule, self.detail, list(self.needs)]
         by = [self.policy] if self.policy else []  # a plan of an older log keeps its digest
-        return [self.number, self.request.digest, self.view_digest, self.diff, *said, *by]
+        on = [{"stands_on": self.stands_on}] if self.stands_on else []  # likewise
+        return [self.number, self.request.digest, self.view_digest, self.diff, *said, *by, *on]
 
 
 class Plan(Wire):
@@ -110,6 +113,10 @@ class Plan(Wire):
     def hopeless(self) -> bool:
         """Whether every step was refused at planning: there is nothing to offer, and nothing to ask."""
         return len(self.having("deny")) == len(self.steps)
+
+    def carried_by(self, step: PlanStep) -> tuple[PlanStep, ...]:
+        """The steps that stand on this one."""
+        return tuple(one for one in self.steps if one.stands_on == step.number)
 
     def having(self, verdict: PlanVerdict) -> tuple[PlanStep, ...]:
         """The steps of which the gate said this."""

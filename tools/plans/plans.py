@@ -66,11 +66,14 @@ class Plans:
         id: str | None = None,
         run_id: str | None = None,
         rehearsed: Mapping[str, Result] | None = None,
+        pairs: Mapping[str, str] | None = None,
     ) -> Plan:
         """Look at each request as it stands now (nothing is written) and record the plan, whole.
 
         `rehearsed` is what came just now of the dry run of a request, by that request's id: what was seen there
-        is not looked at once more. Proposed again under the same `id`, the newest proposal is the plan.
+        is not looked at once more. `pairs` are the requests that stand on an earlier one, by their ids: that one is
+        done first, and put back where the other is refused or fails then. Proposed again under the same `id`, the
+        newest proposal is the plan.
 
         Raises ArgumentsInvalid for no request, too many, or of another person; ClusterUnavailable,
         ClusterMismatch, LogUnavailable.
@@ -79,7 +82,7 @@ class Plans:
         cluster, plan_id = await self._c.pinned(), id or self._c.nonce()
         run = run_id or f"r-{plan_id[:12]}"
         asked = [await tainted(self._c, request) for request in requests]
-        steps = await self._previews.steps(plan_id, run, asked, rehearsed or {})
+        steps = await self._previews.steps(plan_id, run, asked, rehearsed or {}, pairs or {})
         at_ms = self._c.now_ms()
         plan = Plan(
             id=plan_id,
@@ -161,7 +164,7 @@ class Plans:
         await self._begin(recorded, by, left_out)
         walk = Walk(plan, left_out, stop_on, unattended=by.agent is not None)
         for step in plan.steps:
-            done = await self._tried(walk, step)
+            done = await self._steps.settled(walk, await self._tried(walk, step))
             walk.add(done)
             told(done)
             if interrupted():  # this step's write ran to its end; the next does not begin

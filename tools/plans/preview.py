@@ -44,9 +44,15 @@ class PreviewRunner:
         self._c, self._path = context, path
 
     async def steps(
-        self, plan_id: str, run_id: str, requests: Sequence[Request], rehearsed: Mapping[str, Result]
+        self,
+        plan_id: str,
+        run_id: str,
+        requests: Sequence[Request],
+        rehearsed: Mapping[str, Result],
+        pairs: Mapping[str, str],
     ) -> tuple[PlanStep, ...]:
-        """The requests as steps, in their order; what was rehearsed (by the request's id) is not looked at twice.
+        """The requests as steps, in their order; what was rehearsed (by the request's id) is not looked at twice, and
+        what stands on an earlier one (`pairs`, by their ids) goes with it.
 
         Raises ClusterUnavailable and LogUnavailable.
         """
@@ -66,7 +72,7 @@ class PreviewRunner:
                 tasks = [group.create_task(one(n, request)) for n, request in enumerate(requests, 1)]
         except* (ToolError, AuditError) as found:
             raise _first(found) from found
-        return _untangled([task.result() for task in tasks])
+        return _together(_untangled([task.result() for task in tasks]), _bases(requests, pairs))
 
     async def _rehearsed(self, number: int, request: Request, found: Result | None) -> PlanStep | None:
         """The step by its dry run; None where that says too little, or was about something else."""
@@ -162,6 +168,29 @@ def _untangled(steps: Sequence[PlanStep]) -> tuple[PlanStep, ...]:
             bases[step.chain] = step
         kept.append(step)
     return tuple(kept)
+
+
+def _bases(requests: Sequence[Request], pairs: Mapping[str, str]) -> Mapping[int, int]:
+    """By a step's number that of the one that it stands on."""
+    numbers = {request.id: number for number, request in enumerate(requests, 1)}
+    return {numbers[above]: numbers[base] for above, base in pairs.items()}
+
+
+def _together(steps: Sequence[PlanStep], bases: Mapping[int, int]) -> tuple[PlanStep, ...]:
+    """Each with the number of the one that it stands on; where one of the two is refused, neither is done."""
+    denied = {step.number for step in steps if step.verdict == "deny"}
+    found = []
+    for step in steps:
+        base = bases.get(step.number, 0)
+        partners = [base, *(above for above, on in bases.items() if on == step.number)]
+        no = next((n for n in partners if n in denied), None)
+        kept = (
+            step
+            if no is None or step.number in denied
+            else _denied(step, f"it goes with step {no}, which is refused")
+        )
+        found.append(kept.model_copy(update={"stands_on": base}) if base else kept)
+    return tuple(found)
 
 
 def _denied(step: PlanStep, why: str) -> PlanStep:

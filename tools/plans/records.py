@@ -122,7 +122,7 @@ def _step_record(journal: Journal, plan: Plan, step: PlanStep, head: Record) -> 
         view_digest=step.view_digest,
         decision=said,
         approval={"needs": [dict(need) for need in step.needs]} if step.needs else None,
-        labels={"diff": step.diff},
+        labels={"diff": step.diff} | ({"stands_on": str(step.stands_on)} if step.stands_on else {}),
         parents=(Parent(rel="plan", id=head.id),),
     )
 
@@ -140,4 +140,5 @@ def _step(record: Record) -> PlanStep:
         detail=(said.detail or "") if said else LATER,
         needs=tuple(approval.get("needs", ())),
         policy=(said.policy_sha256 or "") if said else "",
+        stands_on=int((record.labels or {}).get("stands_on", "0")),
     )

@@ -81,6 +81,7 @@ def autoscaler(found: Autoscaler | None) -> dict[str, Any] | None:
         "desired": found.desired,
         "cpu_percent": found.cpu_percent,
         "target_percent": found.target_percent,
+        "target_cpu_millicores": found.target_cpu,
         "able": found.able,
         "active": found.active,
         "limited": found.limited,

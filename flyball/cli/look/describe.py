@@ -80,6 +80,7 @@ def _head(facts: "Facts") -> Iterator[str]:
         limited = "" if not hpa.limited else ", at its bound"
         broken = "" if hpa.able and hpa.active else ", not working"
         cpu = "" if hpa.cpu_percent is None else f", cpu {hpa.cpu_percent}% of {hpa.target_percent}%"
+        cpu = cpu if hpa.target_cpu is None else f", aims at {hpa.target_cpu}m CPU of a pod"
         bounds = f"{hpa.minimum}-{hpa.maximum}, has {hpa.current}, desired {hpa.desired}"
         yield f"  autoscaler  {safe(hpa.name)} {bounds}{cpu}{limited}{broken}"
         if (limited or broken) and hpa.reasons:

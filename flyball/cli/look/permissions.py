@@ -9,7 +9,7 @@ from policies.explain import headroom_text
 from policies.quantities import LEASE, of_container
 from policies.questions import Question, judge
 from policies.types import ActionInfo, Request
-from tools.actions import registry, set_autoscaler_bounds
+from tools.actions import keep_scale_point, registry, set_autoscaler_bounds
 from tools.actions.resource_args import amount_of
 from tools.arguments import BOUNDS
 from tools.cluster_types import Container, Workload
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _SHORT_S = 60
 """A lease that every rule lets be asked for that lets any."""
 _WORDS = {VerdictKind.ALLOW: "yes", VerdictKind.NEEDS_APPROVAL: "with-approval", VerdictKind.DENY: "no"}
+
+OF_AN_HPA = (set_autoscaler_bounds.SPEC.name, keep_scale_point.SPEC.name)
+"""Tools that write to the workload's HPA."""
 
 
 async def may(app: "App", workload: Workload) -> list[dict[str, str]]:
@@ -66,7 +69,7 @@ async def _asked(
     )
     if (no := await app.context.screened(gate, request)) is not None:
         return "no", "no rule lets you" if (no.stage, no.rule) == ("names", None) else _told(no)
-    if spec.name == set_autoscaler_bounds.SPEC.name and workload.autoscaler is None:
+    if spec.name in OF_AN_HPA and workload.autoscaler is None:
         return "no", "it has no HPA"
     touched = replace(workload, pods=()) if info.name in spec.only_pods else workload
     if (owner := spec.owner(touched)) is not None:

@@ -61,6 +61,7 @@ def arguments(action: str, one: Workload) -> dict[str, Any]:
     }
     if one.autoscaler is not None:
         given["set_autoscaler_bounds"] = {"min_replicas": one.autoscaler.minimum}
+        given["keep_scale_point"] = {"unit": "cpu"}
         given["lower_autoscaler_max"] = {"max_replicas": one.autoscaler.maximum, "lower_max": True}
     return {"workload": str(one.target), **given[action]}
 
@@ -101,7 +102,7 @@ def test_the_three_ways_to_ask_agree(tmp_path: Path) -> None:
             one = replace(found, autoscaler=await app.context.reader.autoscaler(found.target))
             told = {row["action"]: row["permissions"] for row in await may(app, one)}
             for tool, spec in registry.ACTIONS.items():
-                if tool == "set_autoscaler_bounds" and one.autoscaler is None:
+                if tool in ("set_autoscaler_bounds", "keep_scale_point") and one.autoscaler is None:
                     assert {told[info.name] for info in spec.actions} == {"no"}
                     continue
                 for info in spec.actions:

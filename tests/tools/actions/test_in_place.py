@@ -136,6 +136,7 @@ def test_undo_puts_each_pod_back_where_all_were_alike() -> None:
         "workload": "deploy/web", "container": "app", "cpu_request": "500m", "cpu_limit": None,
         "memory_request": None, "memory_limit": "512Mi", "in_place": True, "lower_memory_limit": True,
         "restart_containers": None, "hpa_target": None,
+        "scale_point_held": None,
     }  # fmt: skip
 
 

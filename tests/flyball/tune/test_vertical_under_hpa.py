@@ -1,0 +1,63 @@
+"""New CPU requests under an HPA on utilisation, from the strategy to the pods: one plan of two steps, its scale point
+held first, and while the rollout runs and after it the simulated HPA moves no pod for it."""
+
+from pathlib import Path
+
+from agents.tuner.strategies import strategies
+from agents.tuner.strategy import Aim
+from flyball.tuning_pass import apply_plan, tune
+from policies.types import Target
+from tests.kit.installation import LOCAL, App, allow, doc, within, write_policy
+from tools.scale_point import ScalePoint
+
+CHECKOUT = Target(cluster="sandbox", namespace="shop", kind="deployment", name="checkout")
+TUNER = doc("Agent", "tuner", {"owner": "local", "roles": ["operator"], "autonomy": "autonomous"})
+CPU = {
+    **{f"cpu{part}": {"min": "50m", "max": "2"} for part in ("Request", "Limit")},
+    **{f"memory{part}": {"min": "1Mi", "max": "8Gi"} for part in ("Request", "Limit")},
+}
+WHERE = {"clusters": ["sandbox"], "namespaces": ["shop"], "names": ["checkout"]}
+READ = allow("read", ["read"], {"clusters": ["sandbox"], "namespaces": ["shop"], "names": ["*"]})
+RESIZE = allow("resize", ["set_resources"], WHERE, limits=CPU, cooldown="1h")
+HOLD = allow("hold", ["keep_scale_point"], WHERE, cooldown="1h")
+
+
+def test_the_plan_holds_the_scale_point_and_no_pod_comes_or_goes(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        assert app.world is not None
+        (before,) = await app.context.reader.autoscalers(CHECKOUT)
+        was = await app.context.reader.read(CHECKOUT)
+        request = was.containers[0].resources.cpu_request
+        assert before.target_percent
+        assert request
+        (strategy,) = strategies(("vertical-template",), Aim())
+        tuned = await tune(app, strategy, "r-vertical-01")
+        row = next(row for row in tuned.done.rows if row.proposal.target == CHECKOUT)
+        assert (row.proposal.why, row.status) == ("cpu-too-small", "simulated")
+        assert tuned.plan is not None
+        assert [(s.request.tool, s.verdict, s.stands_on) for s in tuned.plan.steps] == [
+            ("keep_scale_point", "allow", 0), ("set_resources", "allow", 1),
+        ]  # fmt: skip
+        assert [s.request.strategy for s in tuned.plan.steps] == [None, "vertical-template"]
+        carried = await apply_plan(app, tuned.plan)
+        assert [done.status for done in carried.steps] == ["applied", "applied"]
+        for _ in range(12):
+            app.world.advance(15)
+            assert (await app.context.reader.read(CHECKOUT)).replicas == was.replicas
+        (after,) = await app.context.reader.autoscalers(CHECKOUT)
+        assert after.target_cpu == ScalePoint(before.target_percent, request).millicores
+        assert (await app.context.reader.read(CHECKOUT)).updated == was.replicas, "the rollout is over"
+
+    within(tmp_path, work, write_policy(tmp_path / "policies", [LOCAL, TUNER, READ, RESIZE, HOLD]))
+
+
+def test_without_a_rule_for_the_hold_policy_keeps_it(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        (strategy,) = strategies(("vertical-template",), Aim())
+        tuned = await tune(app, strategy, "r-vertical-02")
+        row = next(row for row in tuned.done.rows if row.proposal.target == CHECKOUT)
+        assert (row.proposal.change, row.proposal.why) == (None, "policy-keeps-it")
+        assert "keep_scale_point" in row.proposal.notes[0]
+        assert tuned.plan is None
+
+    within(tmp_path, work, write_policy(tmp_path / "policies", [LOCAL, TUNER, READ, RESIZE]))
