@@ -35,6 +35,17 @@ class Deed:
     diff: str
     strategy: str
     verdict: str
+    why: str = ""
+    """What the verdict rests on, in words; of what was put back, why it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How often something refused a change, of which workloads, and its newest words."""
+
+    times: int
+    names: Sequence[str]
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Deeds:
 
     changes: tuple[Deed, ...] = ()
     runs: int = 0
-    refused: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, Refusals] = field(default_factory=dict)
     asked: int = 0
     left: Mapping[str, Sequence[str]] = field(default_factory=dict)
     touched: tuple[str, ...] = ()
@@ -70,7 +81,7 @@ async def deeds(app: "App", since_ms: int) -> Deeds:
     return Deeds(
         changes=changes,
         runs=len({e.record.run_id for e in weighed}),
-        refused=dict(Counter(_refusal(record) for record in decided if was_refused(record)).most_common()),
+        refused=_refused([record for record in decided if was_refused(record)]),
         asked=len({told_apart(record) for record in asking if asked_of_a_person(record)}),
         left=left,
         touched=tuple(
@@ -85,14 +96,17 @@ async def _changes(found: "Find") -> tuple[Deed, ...]:
     ends = [e.record for e in await found(("action.outcome",)) if was_changed(e.record)]
     applied = {parent_of(record, "intent") for record in ends}
     said = [e.record for e in await found(("action.verified", "action.rolled_back"))]
-    verdicts = {parent_of(record, "intent") or "": _verdict(record) for record in said}
+    verdicts = dict[str, tuple[str, str]]()
+    for record in said:
+        verdicts[parent_of(record, "intent") or ""] = _verdict(record), _why(record)
     intents = await found(("action.intent",))
     return tuple(_deed(e, verdicts) for e in intents if e.record.id in applied and _by_agent(e.record))
 
 
-def _deed(entry: "Entry", verdicts: Mapping[str, str]) -> Deed:
+def _deed(entry: "Entry", verdicts: Mapping[str, tuple[str, str]]) -> Deed:
     record, labels = entry.record, entry.record.labels or {}
     where, promised = record.resource, (record.observation or {}).get("verify") is not None
+    verdict, why = verdicts.get(record.id, ("awaited" if promised else "none", ""))
     return Deed(
         record=entry.seq,
         at_ms=at_ms(record),
@@ -103,7 +117,8 @@ def _deed(entry: "Entry", verdicts: Mapping[str, str]) -> Deed:
         action=labels.get("tool", ""),
         diff=labels.get("diff", ""),
         strategy=labels.get("strategy", ""),
-        verdict=verdicts.get(record.id, "awaited" if promised else "none"),
+        verdict=verdict,
+        why=why,
     )
 
 
@@ -114,6 +129,10 @@ def _verdict(record: "Record") -> str:
     return str((record.labels or {}).get("verdict", ""))
 
 
+def _why(record: "Record") -> str:
+    return str((record.observation or {}).get("why", ""))
+
+
 def _by_agent(record: "Record") -> bool:
     return record.actor.type == "agent" and parent_of(record, "undoes") is None
 
@@ -121,6 +140,23 @@ def _by_agent(record: "Record") -> bool:
 def _by_agents(entries: "Sequence[Entry]") -> "list[Record]":
     """The records of what agents did, not people by hand."""
     return [entry.record for entry in entries if entry.record.actor.type == "agent"]
+
+
+def _refused(records: "Sequence[Record]") -> dict[str, Refusals]:
+    """By what refused it, the most frequent first."""
+    by: dict[str, list[Record]] = {}
+    for record in records:
+        by.setdefault(_refusal(record), []).append(record)
+    found = {
+        what: Refusals(len(each), _names(each), (each[-1].decision.detail or "") if each[-1].decision else "")
+        for what, each in by.items()
+    }
+    return dict(sorted(found.items(), key=lambda one: (-one[1].times, one[0])))
+
+
+def _names(records: "Sequence[Record]") -> tuple[str, ...]:
+    """The workloads that they are about, as namespace/kind/name."""
+    return tuple(sorted({r.resource.key.split("/", 1)[1] for r in records if r.resource}))
 
 
 def _refusal(record: "Record") -> str:

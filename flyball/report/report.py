@@ -14,7 +14,33 @@ if TYPE_CHECKING:
     from forecasting.savings import Bill
 
 NODES = "freed requests become money only where nodes leave; nodes are not looked at"
-BASELINE = "hpa-70"
+ACTUAL = "actual"
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a peer would have requested more (core-hours), and violated more (minutes); negative: less."""
+
+    peer: str
+    freed: float
+    spared: int
+
+    def sentence(self, prices: "Prices") -> str:
+        """Requests and minutes, and apart from them what the requests would be worth."""
+        freed = f"{abs(self.freed):.1f} core-hours of requests {'freed' if self.freed >= 0 else 'more'}"
+        slo = f"{abs(self.spared)} SLO minutes {'fewer' if self.spared >= 0 else 'more'}"
+        money = f"{abs(prices.of_cores(self.freed))} {prices.currency}"
+        left = "saved only where nodes leave" if self.freed >= 0 else "dearer where nodes come"
+        return f"against {self.peer}: {freed}, {slo}; {money} {left}"
+
+    def document(self, prices: "Prices") -> dict[str, Any]:
+        """`freed_core_hours` are requests, `worth` is their money where nodes leave for it, and nobody has looked."""
+        return {
+            "peer": self.peer,
+            "freed_core_hours": f"{self.freed:.2f}",
+            "worth_where_nodes_leave": str(prices.of_cores(self.freed)),
+            "violated_minutes_fewer": self.spared,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +63,14 @@ class Report:
             "runs": self.deeds.runs,
             "changes": [_change(deed) for deed in self.deeds.changes],
             "verdicts": dict(self.deeds.verdicts()),
-            "refused": dict(self.deeds.refused),
+            "refused": {
+                by: {"times": one.times, "workloads": list(one.names), "why": one.said}
+                for by, one in self.deeds.refused.items()
+            },
             "asked": self.deeds.asked,
             "left_alone": {why: list(names) for why, names in self.deeds.left.items()},
             "prices": {"name": self.prices.name, "currency": self.prices.currency},
+            "against": [one.document(self.prices) for one in self.against()],
             "total": [self._bill(bill) for bill in self.costs.total()],
             "workloads": {
                 f"{c.target.namespace}/{c.target}": [self._bill(bill) for bill in c.bills]
@@ -49,6 +79,18 @@ class Report:
             "missing": dict(self.costs.missing),
             "note": NODES,
         }
+
+    def against(self) -> "list[Against]":
+        """What was other than each peer would have made it; none where nothing is known."""
+        bills = self.costs.total()
+        actual = next((bill for bill in bills if bill.name == ACTUAL), None)
+        if actual is None:
+            return []
+        return [
+            Against(bill.name, bill.core_hours - actual.core_hours, bill.violated - actual.violated)
+            for bill in bills
+            if bill.name != ACTUAL
+        ]
 
     def _bill(self, bill: "Bill") -> dict[str, Any]:
         return {
@@ -82,4 +124,5 @@ def _change(deed: "Deed") -> Mapping[str, Any]:
         "change": deed.diff,
         "strategy": deed.strategy or None,
         "verdict": deed.verdict,
+        "why": deed.why or None,
     }

@@ -109,3 +109,30 @@ def test_the_shipped_table_says_that_it_is_an_example() -> None:
 def test_a_log_without_tuning_says_so(flyball: Flyball) -> None:
     told = json.loads(flyball("tune report --context sandbox -o json").out)
     assert (told["changes"], told["runs"], told["total"]) == ([], 0, [])
+
+
+def test_it_says_why_in_words_and_tells_requests_from_money(flyball: Flyball, tmp_path: Path) -> None:
+    """What was refused: by what, of which workload, in which words. What was left alone: why. What was freed, and
+    apart from it what that is worth, against every peer."""
+    assert flyball("tune run --yes --context sandbox").code == Exit.DONE
+    flyball("tune run --cpu-percent 20 --yes --context sandbox")
+    told = flyball("tune report --since 1d --context sandbox -o json").document
+    for by, one in told["refused"].items():
+        assert one["times"] >= 1 <= len(one["workloads"]), by
+        assert one["why"], by
+    assert told["left_alone"]["owned-by-argocd"] == ["shop/deployment/payments"]
+    peers = [one["peer"] for one in told["against"]]
+    assert peers == [bill["name"] for bill in told["total"][1:]]
+    actual, peer = told["total"][0], told["total"][1]
+    freed = float(peer["core_hours"]) - float(actual["core_hours"])
+    assert float(told["against"][0]["freed_core_hours"]) == pytest.approx(freed, abs=0.02)
+    page = tmp_path / "report.html"
+    said = flyball(f"tune report --since 1d --context sandbox --html {page}").out
+    for name in peers:
+        assert re.search(
+            rf"against {name}: \d+\.\d core-hours of requests (freed|more), \d+ SLO minutes (fewer|more); "
+            r"\d+\.\d+ USD (saved only where nodes leave|dearer where nodes come)",
+            said,
+        ), said
+        assert f"<li>against {name}: " in page.read_text()
+    assert "in words" in page.read_text() or not told["refused"]

@@ -67,7 +67,7 @@ def _head(found: "Report") -> list[str]:
     deeds = found.deeds
     agents = len({deed.agent for deed in deeds.changes})
     verdicts = ", ".join(f"{n} {_VERDICTS.get(word, word)}" for word, n in deeds.verdicts().items())
-    refused = sum(deeds.refused.values())
+    refused = sum(one.times for one in deeds.refused.values())
     return [
         f"{found.place}  tuning report  {_day(found.since_ms)} to {_day(found.until_ms)}",
         f"{_counted(deeds.runs, 'run')}; {_counted(len(deeds.changes), 'change')} by {_counted(agents, 'agent')}"
@@ -77,7 +77,7 @@ def _head(found: "Report") -> list[str]:
 
 
 def _bills(found: "Report") -> list[str]:
-    from flyball.report.report import BASELINE, NODES
+    from flyball.report.report import NODES
 
     total = {bill.name: bill for bill in found.costs.total()}
     if not total:
@@ -88,28 +88,23 @@ def _bills(found: "Report") -> list[str]:
     cost = {name: f"{prices.of_cores(bill.core_hours)} {prices.currency}" for name, bill in total.items()}
     rows = [(n, f"{b.core_hours:.1f}", cost[n], b.violated, b.changed) for n, b in total.items()]
     out = table(("POLICY", "CORE-H", "COST", "SLO-MIN", "CHANGES"), rows)
-    actual, other = total.get("actual"), total.get(BASELINE)
-    if actual and other:
-        out.append(_against(actual.core_hours - other.core_hours, actual.violated - other.violated, found))
+    out += [one.sentence(prices) for one in found.against()]
     return [*out, f"estimated by the prices `{prices.name}`; {NODES}"]
-
-
-def _against(hours: float, minutes: int, found: "Report") -> str:
-    freed = f"{abs(hours):.1f} core-hours {'freed' if hours <= 0 else 'more'}"
-    money = f"{abs(found.prices.of_cores(hours))} {found.prices.currency}"
-    slo = f"{abs(minutes)} SLO minutes {'fewer' if minutes <= 0 else 'more'}"
-    return f"against hpa-70 on the same demand: {freed} ({money}), {slo}"
 
 
 def _worth_a_look(found: "Report") -> list[str]:
     deeds = found.deeds
     out = [
         f"{tone('ROLLED-BACK', 'bad')}  {deed.namespace}/{deed.target}  {deed.action} {deed.diff}  "
-        f"{deed.strategy or deed.agent}  record {deed.record}"
+        f"{deed.strategy or deed.agent}  record {deed.record}" + (f": {deed.why}" if deed.why else "")
         for deed in deeds.changes
         if deed.verdict not in ("verified", "none", "awaited", "inconclusive")
     ]
-    out += [f"REFUSED      {n}  {why}" for why, n in deeds.refused.items()]
+    out += [
+        f"REFUSED      {_some(one.names)}  {_counted(one.times, 'time')}  {by}"
+        + (f": {one.said}" if one.said else "")
+        for by, one in deeds.refused.items()
+    ]
     out += [f"LEFT-ALONE   {_some(names)}  {why}" for why, names in deeds.left.items()]
     return out + [f"NOT-KNOWN    {name}  {why}" for name, why in found.costs.missing.items()]
 

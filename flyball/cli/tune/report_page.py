@@ -44,7 +44,10 @@ def _numbers(found: "Report") -> str:
     ]
     titles = ("policy", "core-hours", facts["prices"]["currency"], "SLO minutes", "changes")
     told = f"<p>Estimated by the prices <q>{escape(facts['prices']['name'])}</q>; {escape(NODES)}.</p>"
-    return head + _table("Cost and service level", titles, rows, numbers=True) + told
+    sentences = "".join(f"<li>{escape(one.sentence(found.prices))}</li>" for one in found.against())
+    return (
+        head + _table("Cost and service level", titles, rows, numbers=True) + f"<ul>{sentences}</ul>" + told
+    )
 
 
 def _changes(found: "Report") -> str:
@@ -55,16 +58,18 @@ def _changes(found: "Report") -> str:
             f"{c['action']} {c['change']}",
             c["strategy"] or "-",
             c["verdict"],
+            c["why"] or "",
             c["record"],
         )
         for c in found.document()["changes"]
     ]
-    return _table("Changes", ("time", "workload", "change", "strategy", "verdict", "record"), rows)
+    return _table("Changes", ("time", "workload", "change", "strategy", "verdict", "why", "record"), rows)
 
 
 def _rest(found: "Report") -> str:
     deeds = found.deeds
-    refused = _table("Refused", ("by", "times"), deeds.refused.items())
+    no = [(by, one.said, ", ".join(one.names), one.times) for by, one in deeds.refused.items()]
+    refused = _table("Refused", ("by", "in words", "workloads", "times"), no)
     left = _table("Left alone", ("why", "workloads"), [(w, ", ".join(n)) for w, n in deeds.left.items()])
     return refused + left + _table("Not known", ("of", "why"), found.costs.missing.items())
 
