@@ -9,7 +9,18 @@ from flyball.jobs.run_queue import RunQueue
 from flyball.jobs.slots import TTL_S, Slots
 from flyball.jobs.store import JobStore
 from flyball.jobs.timetable import Timetable
-from flyball.jobs.types import Claimed, Holding, NewRun, Run, Schedule, Scheduled, State, Ticked, Wanted
+from flyball.jobs.types import (
+    Claimed,
+    Holding,
+    Missed,
+    NewRun,
+    Run,
+    Schedule,
+    Scheduled,
+    State,
+    Ticked,
+    Wanted,
+)
 
 
 class EmbeddedJobs:
@@ -32,6 +43,9 @@ class EmbeddedJobs:
 
     async def tick(self, jobs: Collection[str], now_ms: int) -> Ticked:
         return self._timetable.tick(jobs, now_ms)
+
+    async def missed(self, jobs: Collection[str], now_ms: int) -> tuple[Missed, ...]:
+        return self._timetable.missed(jobs, now_ms)
 
     async def enqueue(self, new: NewRun, now_ms: int) -> Run:
         return self._queue.enqueue(new, now_ms)
@@ -63,8 +77,10 @@ class EmbeddedJobs:
     async def let_go(self, holding: Holding) -> None:
         self._slots.release(holding.lock, holding.slot, holding.token)
 
-    def heartbeat(self, worker: str, lost: Callable[[], object]) -> AbstractContextManager[None]:
-        return self._slots.heartbeat(self._store.path, worker, lost)
+    def heartbeat(
+        self, worker: str, lost: Callable[[], object], holding: Holding | None = None
+    ) -> AbstractContextManager[None]:
+        return self._slots.heartbeat(self._store.path, worker, lost, holding)
 
     async def close(self) -> None:
         self._store.close()

@@ -129,7 +129,7 @@ LEFT = (
     "run.token, run.queued_ms, run.began_ms, run.ended_ms, run.why, run.lock, run.slots, run.cancel "
     "FROM run WHERE run.state = 'running' AND NOT (EXISTS (SELECT * FROM slot WHERE slot.lock = "
     "run.lock AND slot.n = run.slot AND slot.token = run.token AND slot.holder IS NOT NULL AND "
-    "slot.until_us >= :now AND slot.boot = :boot_id))"
+    "slot.until_us BETWEEN :now AND :far AND slot.boot = :boot_id))"
 )
 FORGET_RUNS = "DELETE FROM run WHERE run.ended_ms < :before"
 FORGET_SLOTS = "DELETE FROM slot WHERE slot.lock LIKE 'run/%' AND slot.holder IS NULL"
@@ -137,13 +137,13 @@ TAKE = (
     "INSERT INTO slot (lock, n, token, holder, until_us, boot) VALUES (:lock_, :slot_n, (:floor + "
     "1), :me, :until, :boot_id) ON CONFLICT (lock, n) DO UPDATE SET token = (max(slot.token, :floor) "
     "+ 1), holder = :me, until_us = :until, boot = :boot_id WHERE slot.holder IS NULL OR "
-    "slot.until_us < :now OR slot.boot != :boot_id RETURNING token"
+    "slot.until_us < :now OR slot.until_us > :far OR slot.boot != :boot_id RETURNING token"
 )
 RENEW = "UPDATE slot SET until_us=:until WHERE slot.holder = :me"
 RELEASE = "UPDATE slot SET holder=NULL WHERE slot.lock = :lock_ AND slot.n = :slot_n AND slot.token = :held"
 HOLDERS = (
     "SELECT slot.n, slot.token, slot.holder FROM slot WHERE slot.lock = :lock_ AND slot.holder IS "
-    "NOT NULL AND slot.until_us >= :now AND slot.boot = :boot_id ORDER BY slot.n"
+    "NOT NULL AND slot.until_us BETWEEN :now AND :far AND slot.boot = :boot_id ORDER BY slot.n"
 )
 
 TABLES = (

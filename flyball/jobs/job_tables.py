@@ -135,6 +135,7 @@ _new = {"holder": _word("me"), "until_us": _count("until"), "boot": _word("boot_
 _lapsed = or_(
     col(SlotRow.holder).is_(None),
     col(SlotRow.until_us) < _count("now"),
+    col(SlotRow.until_us) > _count("far"),
     col(SlotRow.boot) != _word("boot_id"),
 )
 _held_now = and_(
@@ -142,7 +143,7 @@ _held_now = and_(
     col(SlotRow.n) == col(RunRow.slot),
     col(SlotRow.token) == col(RunRow.token),
     col(SlotRow.holder).is_not(None),
-    col(SlotRow.until_us) >= _count("now"),
+    col(SlotRow.until_us).between(_count("now"), _count("far")),
     col(SlotRow.boot) == _word("boot_id"),
 )
 _RUN = (
@@ -228,7 +229,8 @@ STATEMENTS: dict[str, ClauseElement] = {
     "HOLDERS": select(col(SlotRow.n), col(SlotRow.token), col(SlotRow.holder))
     .where(
         col(SlotRow.lock) == _word("lock_"), col(SlotRow.holder).is_not(None),
-        col(SlotRow.until_us) >= _count("now"), col(SlotRow.boot) == _word("boot_id"),
+        col(SlotRow.until_us).between(_count("now"), _count("far")),
+        col(SlotRow.boot) == _word("boot_id"),
     )
     .order_by(col(SlotRow.n)),
 }  # fmt: skip

@@ -4,7 +4,18 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from flyball.jobs.types import Claimed, Holding, NewRun, Run, Schedule, Scheduled, State, Ticked, Wanted
+from flyball.jobs.types import (
+    Claimed,
+    Holding,
+    Missed,
+    NewRun,
+    Run,
+    Schedule,
+    Scheduled,
+    State,
+    Ticked,
+    Wanted,
+)
 
 
 class Jobs(Protocol):
@@ -26,6 +37,9 @@ class Jobs(Protocol):
         """Queue what is due of these jobs: each due time once, whoever ticks, however often, and also after the clock
         went back."""
 
+    async def missed(self, jobs: Collection[str], now_ms: int) -> tuple[Missed, ...]:
+        """What a tick at this time would find missed; nothing is changed: so it is told, then forgotten."""
+
     async def enqueue(self, new: NewRun, now_ms: int) -> Run:
         """Queue a run; the one that is there already where its key or its id is known."""
 
@@ -42,7 +56,8 @@ class Jobs(Protocol):
         """End a queued run; ask the worker of a running one to. False where there is none, or it has ended."""
 
     async def reap(self, now_ms: int) -> list[Run]:
-        """Queue again what dead workers have left; a run that killed too many of them has failed."""
+        """Queue again what dead workers have left; a run that killed too many of them has failed. Each as it stands
+        now."""
 
     async def runs(self, *, schedule: str | None = None, limit: int = 100) -> list[Run]:
         """The newest runs first."""
@@ -56,9 +71,12 @@ class Jobs(Protocol):
     async def let_go(self, holding: Holding) -> None:
         """Give a slot back; nothing where it was lost meanwhile."""
 
-    def heartbeat(self, worker: str, lost: Callable[[], object]) -> AbstractContextManager[None]:
+    def heartbeat(
+        self, worker: str, lost: Callable[[], object], holding: Holding | None = None
+    ) -> AbstractContextManager[None]:
         """Renew, from a thread of its own, all that the worker holds, until the block ends. `lost` is called once, in
-        that thread, where nothing could be renewed for as long as a lease lasts: the worker must stop.
+        that thread, where nothing could be renewed for as long as a lease lasts, or where `holding` is not the
+        worker's any more, by its token: the worker must stop.
         Raises JobsUnavailable at its beginning."""
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from flyball.jobs.errors import LeaseLost
 from flyball.jobs.rows import lock_of, run_of
 from flyball.jobs.slots import Slots
 from flyball.jobs.store import JobStore, Value
-from flyball.jobs.types import Claimed, Holding, NewRun, Run, State, Wanted
+from flyball.jobs.types import DIED, Claimed, Holding, NewRun, Run, State, Wanted
 
 KEPT_MS = 35 * 86_400_000
 """How long a run that has ended is remembered: as long as a clock may be set back without a run starting twice."""
@@ -87,7 +87,7 @@ class RunQueue:
             for run, cancelled in left:
                 state, why = _of_left(run, cancelled)
                 self._end(run.id, run.token, state, why, None if state == "queued" else now_ms)
-        return [run for run, _ in left]
+            return [found for run, _ in left for found in self.find(run.id)]
 
     def runs(self, *, schedule: str | None = None, limit: int = 100) -> list[Run]:
         return [run_of(row) for row in self._store.rows(sql.RUNS, {"of": schedule, "most": limit})]
@@ -107,5 +107,5 @@ def _of_left(run: Run, cancelled: bool) -> tuple[State, str]:
     if cancelled:
         return "cancelled", ""
     if run.attempt >= ATTEMPTS:
-        return "failed", f"its worker died {run.attempt} times"
-    return "queued", f"its worker died; attempt {run.attempt + 1} follows"
+        return "failed", f"{DIED} {run.attempt} times"
+    return "queued", f"{DIED}; attempt {run.attempt + 1} follows"

@@ -15,6 +15,9 @@ from flyball.jobs.types import Holding
 TTL_S = 6.0
 """How long a lease lasts without a heartbeat: after that long a dead worker's place is free."""
 
+_FAR_S = 600
+"""No lease is given for so long: a row that says so was not written by a holder, and holds nothing."""
+
 
 class Slots:
     """The slots in one file. Raises JobsUnavailable."""
@@ -24,7 +27,8 @@ class Slots:
 
     def now(self) -> dict[str, Value]:
         """The parameters by which statements see who still holds."""
-        return {"now": self._clock.mono_us(), "boot_id": self._boot}
+        now = self._clock.mono_us()
+        return {"now": now, "far": now + _FAR_S * 1_000_000, "boot_id": self._boot}
 
     def take(self, lock: str, slots: int, worker: str, floor: int = 0) -> Holding | None:
         """The first free slot; its token is above `floor`."""
@@ -43,20 +47,28 @@ class Slots:
         rows = self._store.rows(sql.HOLDERS, {**self.now(), "lock_": lock})
         return [Holding(lock, int(n or 0), int(token or 0), str(me)) for n, token, me in rows]
 
-    def renew(self, store: JobStore, worker: str) -> None:
-        """All that the worker holds, by the connection of the thread that asks."""
+    def renew(self, store: JobStore, worker: str, holding: Holding | None) -> bool:
+        """All that the worker holds, by the connection of the thread that asks; whether `holding` is among it."""
         store.changed(sql.RENEW, {"me": worker, "until": self._until()})
+        if holding is None:
+            return True
+        rows = store.rows(sql.HOLDERS, {**self.now(), "lock_": holding.lock})
+        return (holding.slot, holding.token, worker) in rows
 
     def _until(self) -> int:
         return self._clock.mono_us() + int(self._ttl_s * 1_000_000)
 
     @contextmanager
-    def heartbeat(self, path: Path, worker: str, lost: Callable[[], object]) -> Iterator[None]:
+    def heartbeat(
+        self, path: Path, worker: str, lost: Callable[[], object], holding: Holding | None = None
+    ) -> Iterator[None]:
         """See Jobs.heartbeat. A thread, so that arithmetic that holds up the loop loses no lease. Its connection is
         opened before it: what cannot be renewed is not begun."""
         with closing(JobStore(path, threads=True)) as store:
             ended = threading.Event()
-            beating = threading.Thread(target=self._beat, args=(store, worker, lost, ended), daemon=True)
+            beating = threading.Thread(
+                target=self._beat, args=(store, worker, lost, ended, holding), daemon=True
+            )
             beating.start()
             try:
                 yield
@@ -64,7 +76,14 @@ class Slots:
                 ended.set()
                 beating.join()
 
-    def _beat(self, store: JobStore, worker: str, lost: Callable[[], object], ended: threading.Event) -> None:
+    def _beat(
+        self,
+        store: JobStore,
+        worker: str,
+        lost: Callable[[], object],
+        ended: threading.Event,
+        holding: Holding | None,
+    ) -> None:
         renewed_us, pause_s = self._clock.mono_us(), self._ttl_s / 3
         while not ended.wait(pause_s):
             late = self._clock.mono_us() - renewed_us > self._ttl_s * 1_000_000
@@ -72,5 +91,7 @@ class Slots:
                 lost()
                 return
             with suppress(JobsUnavailable):
-                self.renew(store, worker)
+                if not self.renew(store, worker, holding):  # the row says another holder, or none
+                    lost()
+                    return
                 renewed_us = self._clock.mono_us()

@@ -11,6 +11,10 @@ from flyball.jobs.store import JobStore, Value
 from flyball.jobs.types import Missed, NewRun, Run, Schedule, Scheduled, Ticked
 
 
+class _OnlyLooked(Exception):
+    """Takes back what a look has written."""
+
+
 class Timetable:
     """The schedules in one file."""
 
@@ -33,14 +37,28 @@ class Timetable:
     def _scheduled(self) -> list[tuple[Scheduled, int]]:
         return [scheduled_of(row) for row in self._store.rows(sql.SCHEDULES)]
 
+    def missed(self, jobs: Collection[str], now_ms: int) -> tuple[Missed, ...]:
+        found = list[Missed]()
+        try:
+            with self._store.transaction():
+                self._look_at_all(jobs, now_ms, [], found)
+                raise _OnlyLooked
+        except _OnlyLooked:
+            return tuple(found)
+
     def tick(self, jobs: Collection[str], now_ms: int) -> Ticked:
         queued, missed = list[Run](), list[Missed]()
         with self._store.transaction():
-            for one, looked_ms in self._scheduled():
-                if one.schedule.job in jobs:
-                    self._look(one, looked_ms, now_ms, queued, missed)
+            self._look_at_all(jobs, now_ms, queued, missed)
             self._queue.forget(now_ms)
         return Ticked(tuple(queued), tuple(missed))
+
+    def _look_at_all(
+        self, jobs: Collection[str], now_ms: int, queued: list[Run], missed: list[Missed]
+    ) -> None:
+        for one, looked_ms in self._scheduled():
+            if one.schedule.job in jobs:
+                self._look(one, looked_ms, now_ms, queued, missed)
 
     def _look(
         self, one: Scheduled, looked_ms: int, now_ms: int, queued: list[Run], missed: list[Missed]

@@ -9,6 +9,8 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 Misfire = Literal["skip", "once"]
 """What becomes of a due time that nobody was there for: `skip` leaves it out; `once` makes up for the newest one
 while it is no older than the schedule's `within`."""
+DIED = "its worker died"
+"""What `why` of a run begins with that dead workers have left, whether it is queued again or has failed."""
 Wanted = Literal["go on", "cancel", "lost"]
 """What a worker is to do with a run that it has: `lost` says that another worker has it now."""
 

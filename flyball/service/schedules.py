@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from flyball.jobs.misfire import PROMPT_MS
-from flyball.jobs.types import Missed, Schedule
+from flyball.jobs.types import DIED, Missed, Schedule
 from flyball.jobs.worker import Worker
 from flyball.service.scheduled_run import ScheduledRun, TuneAgent, job_of
 from flyball.wiring import App
@@ -23,6 +23,8 @@ class SchedulesDuty:
 
     def __init__(self, app: App, tune: TuneAgent) -> None:
         self._app, self._next_ms = app, 0
+        self._failed = set[str]()
+        """Runs that are known to be told of."""
         self._records = ServiceRecords(app.context, app.identity.human)
         work = ScheduledRun(app, tune, self._records)
         self._job = job_of(app.place.context)
@@ -37,6 +39,7 @@ class SchedulesDuty:
         await self._sync(now_ms)
         await self._tick()
         await self._worker.run_due(self._tick)
+        await self._tell_failed()
         await self._look_again(now_ms)
 
     async def _look_again(self, now_ms: int) -> None:
@@ -55,9 +58,23 @@ class SchedulesDuty:
             await jobs.put(schedule, now_ms)
 
     async def _tick(self) -> None:
-        now_ms = self._app.context.now_ms()
-        for missed in (await self._app.jobs.tick((self._job,), now_ms)).missed:
+        """What is missed is told before it is forgotten: a death in between tells it again, and never loses it."""
+        now_ms, jobs = self._app.context.now_ms(), self._app.jobs
+        told = await jobs.missed((self._job,), now_ms)
+        for missed in told:
             await self._missed(missed, now_ms)
+        for missed in (await jobs.tick((self._job,), now_ms)).missed:
+            if missed not in told:
+                await self._missed(missed, now_ms)
+
+    async def _tell_failed(self) -> None:
+        """Runs that killed their workers too often: nobody was left to say how they ended."""
+        for run in await self._app.jobs.runs():
+            died = run.job == self._job and run.state == "failed" and run.why.startswith(DIED)
+            if died and run.id not in self._failed:
+                agent, due_ms = run.payload.get("agent", "not known"), run.due_ms or run.queued_ms
+                await self._records.missed(run.id, agent, due_ms, due_ms, f"failed: {run.why}")
+                self._failed.add(run.id)
 
     async def _missed(self, missed: Missed, now_ms: int) -> None:
         schedule, last = missed.schedule, missed.last_ms

@@ -87,7 +87,8 @@ class Service:
 
     async def _work(self, holding: Holding) -> None:
         rota, loop = self._rota(), asyncio.get_running_loop()
-        with self._app.jobs.heartbeat(self._me, partial(loop.call_soon_threadsafe, rota.lapse)):
+        lapsed = partial(loop.call_soon_threadsafe, rota.lapse)
+        with self._app.jobs.heartbeat(self._me, lapsed, holding):
             # Under the heartbeat: a slow disk must not cost the lease.
             await self._records.started(holding.token)
             self._health.rota = rota

@@ -2,6 +2,7 @@
 
 schedule  due_once, duplicate_tick, forward_two_hours, made_up_for, back_two_hours, overlapping_is_missed
 schedule  unchanged_keeps_its_place, changed_counts_from_now, removed, nonsense_is_refused
+schedule  missed_is_seen_before_it_is_forgotten
 queue     same_key, same_id, oldest_first, each_run_to_one_worker
 lock      slots, excludes
 lease     dead_worker, too_many_deaths, sleeper_is_refused, sleeper_lets_nothing_go, given_back
@@ -209,6 +210,20 @@ async def lock__excludes(office: Office) -> None:
     await one.finish(held, "failed", "no", at("01:02"))
     after = await claimed(other, "other")
     assert after.token > held.token
+
+
+@case
+async def schedule__missed_is_seen_before_it_is_forgotten(office: Office) -> None:
+    """Looking changes nothing, so that who dies after telling tells it again."""
+    jobs = await office.open()
+    await jobs.put(EVERY_MINUTE, at("01:00"))
+    first = await jobs.missed(("tune",), at("03:00"))
+    assert await jobs.missed(("tune",), at("03:00")) == first
+    assert len(first) == 1
+    assert await jobs.missed(("other",), at("03:00")) == ()
+    assert await jobs.runs() == []
+    assert (await jobs.tick(("tune",), at("03:00"))).missed == first
+    assert await jobs.missed(("tune",), at("03:00")) == ()
 
 
 @case

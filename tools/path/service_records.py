@@ -45,13 +45,18 @@ class ServiceRecords:
         await self._c.log.commit((record,))
 
     async def missed(self, run_id: str, agent: str, first_ms: int, last_ms: int, why: str) -> None:
-        """Due times of an agent's schedule, `first_ms` to `last_ms` in Unix ms of gate time, that had no run."""
+        """Due times of an agent's schedule, `first_ms` to `last_ms` in Unix ms of gate time, that had no run, or
+        whose run failed. The same is told once, whoever tells it again after a death."""
+        span, reason = {"first_ms": first_ms, "last_ms": last_ms}, storable(why, _MAX_WHY)
+        for entry in await self._c.log.find(kinds=("schedule.missed",), run_id=run_id):
+            if (entry.record.args, entry.record.reason) == (span, reason):
+                return
         record = self._c.log.draft(
             "schedule.missed",
             actor=self._schedules,
             run_id=run_id,
             labels={"cluster": self._c.cluster.name, "agent": agent},
-            args={"first_ms": first_ms, "last_ms": last_ms},
-            reason=storable(why, _MAX_WHY),
+            args=span,
+            reason=reason,
         )
         await self._c.log.commit((record,))

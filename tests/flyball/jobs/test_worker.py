@@ -11,6 +11,7 @@ goes on while its heartbeat gets through nothing    cut off, queued again, and n
 import asyncio
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from audit.clock import SystemClock
 from base.errors import FlyballError
 from flyball.jobs.embedded import EmbeddedJobs
 from flyball.jobs.errors import JobsUnavailable
-from flyball.jobs.types import Run
+from flyball.jobs.types import Holding, NewRun, Run
 from flyball.jobs.worker import Work, Worker
 from tests.contract.jobs_harness import at, new
 
@@ -107,7 +108,9 @@ def test_what_is_cut_off_is_queued_again(tmp_path: Path) -> None:
 
 def test_without_a_heartbeat_it_stops(tmp_path: Path) -> None:
     class Silent(EmbeddedJobs):
-        def heartbeat(self, worker: str, lost: Callable[[], object]) -> AbstractContextManager[None]:
+        def heartbeat(
+            self, worker: str, lost: Callable[[], object], holding: Holding | None = None
+        ) -> AbstractContextManager[None]:
             @contextmanager
             def silent():  # type: ignore[no-untyped-def]
                 lost()
@@ -140,6 +143,52 @@ def test_a_heartbeat_keeps_a_run_whose_arithmetic_holds_up_the_loop(tmp_path: Pa
 
     run = runs_of(tmp_path, endless, "a", do=do)["a"]
     assert (run.state, run.why) == ("done", "kept")
+
+
+@pytest.mark.parametrize("sql", [
+    "UPDATE slot SET holder = 'other', token = token + 1",
+    "UPDATE slot SET token = token + 1",
+    "UPDATE slot SET holder = 'other'",
+    "DELETE FROM slot",
+])  # fmt: skip
+def test_who_renews_nothing_is_told_so(tmp_path: Path, sql: str) -> None:
+    """Somebody else holds the slot by now, or a row was written by hand: the heartbeat is no proof of a lease."""
+
+    async def work() -> None:
+        jobs = EmbeddedJobs(tmp_path / "jobs.db", SystemClock(), ttl_s=0.3)
+        holding = await jobs.hold("service", 1, "me")
+        assert holding is not None
+        lost = threading.Event()
+        with jobs.heartbeat("me", lost.set, holding):
+            assert not lost.wait(0.25)
+            with closing(sqlite3.connect(tmp_path / "jobs.db")) as db, db:
+                db.execute(sql)
+            assert lost.wait(5)
+        await jobs.close()
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("until", [10**16, 2**63 - 1])
+def test_a_slot_that_no_lease_can_have_given_is_free(tmp_path: Path, until: int) -> None:
+    """A forged or a foreign row would keep every service waiting for ever, and a dead run running."""
+
+    async def work() -> None:
+        jobs = EmbeddedJobs(tmp_path / "jobs.db", SystemClock(), ttl_s=0.3)
+        forged = await jobs.hold("service", 1, "forged")
+        assert forged is not None
+        await jobs.enqueue(NewRun("a", "tune", {}), at("01:00"))
+        assert await jobs.claim("forged", ("tune",), at("01:00")) is not None
+        with closing(sqlite3.connect(tmp_path / "jobs.db")) as db, db:
+            db.execute("UPDATE slot SET until_us = ?", (until,))
+        assert await jobs.holders("service") == []
+        mine = await jobs.hold("service", 1, "me")
+        assert mine is not None
+        assert mine.token > forged.token
+        assert [run.state for run in await jobs.reap(at("01:01"))] == ["queued"]
+        await jobs.close()
+
+    asyncio.run(work())
 
 
 def test_nothing_is_begun_whose_lease_could_not_be_renewed(tmp_path: Path) -> None:

@@ -213,6 +213,54 @@ def test_a_due_time_that_nobody_was_there_for_is_recorded(tmp_path: Path) -> Non
     within(tmp_path, work)
 
 
+def test_what_was_missed_is_not_lost_with_the_process_and_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the log's commit and that of the store: another look tells the same, or nothing more."""
+
+    async def work(rig: Rig) -> None:
+        await rig.look()
+        rig.app.world.advance(2 * HOUR_S + HOUR_S // 2)  # type: ignore[union-attr]
+
+        async def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(rig.app.jobs, "tick", killed)
+            with pytest.raises(KeyboardInterrupt):
+                await rig.duty._tick()
+        assert len(await rig.missed()) == 1
+        await rig.duty._tick()
+        await rig.duty._tick()
+        assert len(await rig.missed()) == 1
+        assert "nobody was there" in await rig.why()
+
+    within(tmp_path, work)
+
+
+def test_a_run_that_kills_its_workers_is_told_in_the_log_once(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        await rig.look()
+        (one,) = await rig.app.jobs.schedules()
+        rig.app.world.advance(HOUR_S)  # type: ignore[union-attr]
+        now, job = rig.app.context.now_ms(), one.schedule.job
+        await rig.app.jobs.tick((job,), now)
+        for _ in range(5):
+            await rig.app.jobs.reap(now)
+            assert await rig.app.jobs.claim("dies", (job,), now) is not None
+            rig.app.jobs._slots._store.changed("UPDATE slot SET until_us = 0", {})  # type: ignore[attr-defined]
+        for _ in range(2):
+            await rig.later(60)
+            rig.duty._failed.clear()
+        (told,) = await rig.missed()
+        assert (told.reason, told.labels) == (
+            "failed: its worker died 5 times", {"agent": "agent:night", "cluster": "sandbox"},
+        )  # fmt: skip
+        assert rig.begun == []
+
+    within(tmp_path, work)
+
+
 def test_the_newest_one_is_made_up_for_where_the_schedule_says_so(tmp_path: Path) -> None:
     async def work(rig: Rig) -> None:
         await rig.look()
