@@ -19,6 +19,10 @@ class ModelRefused(ModelError):
     """The endpoint answered with a refusal: wrong key, model name, or a request that it does not accept."""
 
 
+class ContextExceeded(ModelRefused):
+    """The conversation is longer than the model's context."""
+
+
 class ModelUnavailable(ModelError):
     """The endpoint could not be reached, is overloaded, or did not answer in time."""
 

@@ -9,13 +9,14 @@ if TYPE_CHECKING:
 
 def endpoint(settings: "Settings") -> "Endpoint":
     """As it is set; whether it can be used is what `Endpoint.check` says."""
-    from agents.models.endpoint import Endpoint
+    from agents.models.endpoint import MOST_CONTEXT, Endpoint
 
     return Endpoint(
         settings["model_url"],
         settings["model_name"],
         settings["model_key"],
         limit_field=settings["model_output_field"],
+        context=settings.whole("model_context", 0, MOST_CONTEXT),
     )
 
 

@@ -93,6 +93,9 @@ TABLE = (
     Setting(
         "model_key", "", "its API key; an endpoint without keys needs none", secret=True, goes_to="model_url"
     ),
+    Setting(
+        "model_context", "0", "tokens that the model's context holds, prompt and reply (0: it is asked for)"
+    ),
     Setting("model_output_tokens", "4000", "tokens of one reply at most, reasoning included"),
     Setting(
         "model_output_field",

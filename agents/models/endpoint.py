@@ -9,6 +9,9 @@ from agents.errors import ModelMissing
 LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 """The request's field that limits a reply: what compatible servers know, and what OpenAI's newer models take."""
 
+MOST_CONTEXT = 10_000_000
+"""Tokens; more than any model's context."""
+
 _CONNECT = """any OpenAI-compatible endpoint will do, e.g. a local Ollama:
   export FLYBALL_MODEL_URL=http://127.0.0.1:11434/v1 FLYBALL_MODEL_NAME=qwen3
 and FLYBALL_MODEL_KEY where it wants a key; or model_url, model_name, model_key in flyball.toml
@@ -21,7 +24,8 @@ _OWN_HOSTS = ("api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.c
 class Endpoint:
     """Where the model is. `timeout_s` bounds one try, `retries` how often connection errors, 429 and 5xx are
     tried again. An endpoint without keys needs none. `limit_field` is one of LIMIT_FIELDS; empty: by the host.
-    `through` is the proxy on the way, as errors show it."""
+    `through` is the proxy on the way, as errors show it. `context` is how many tokens fit into the model's context;
+    0: it is asked for."""
 
     url: str
     model: str
@@ -30,6 +34,7 @@ class Endpoint:
     retries: int = 2
     limit_field: str = ""
     through: str = ""
+    context: int = 0
 
     @property
     def base(self) -> str:

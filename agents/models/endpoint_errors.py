@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from agents.errors import ModelError, ModelRefused, ModelUnavailable
+from agents.errors import ContextExceeded, ModelError, ModelRefused, ModelUnavailable
 from agents.models.endpoint import LIMIT_FIELDS, Endpoint
 from base.text import harmless
 
@@ -16,6 +16,10 @@ _MOST = 300
 """Characters of an endpoint's words that are shown."""
 _TOO_LONG = re.compile(
     r"context (length|window|size)|max(imum)? context|exceed\w* [\w ]{0,40}context|(prompt|input) is too long",
+    re.IGNORECASE,
+)
+_CONTEXT = re.compile(
+    r"(?:context (?:length|window|size)(?: is| of)?|available context size) \(?([0-9][0-9,]{2,9})",
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"[0-9]{3}")
@@ -40,6 +44,7 @@ class EndpointError:
     status: int | None = None
     code: str = ""
     param: str = ""
+    n_ctx: int | None = None
 
     @property
     def said(self) -> str:
@@ -57,6 +62,19 @@ class EndpointError:
     def limit_refused(self) -> bool:
         """Whether it is the name of the field for the output limit that it does not take."""
         return bool(self.limit_field and _UNKNOWN.search(f"{self.code} {self.message.lower()}"))
+
+    @property
+    def context(self) -> int | None:
+        """The size of the model's context, where it is told: llama.cpp's `n_ctx`, or in words, as OpenAI, vLLM and
+        others put it."""
+        told = _CONTEXT.search(self.message)
+        return self.n_ctx or (int(told[1].replace(",", "")) if told else None)
+
+    @property
+    def stream_refused(self) -> bool:
+        """Whether it is streaming that it does not take, or to be told the usage at its end."""
+        named = self.param.startswith("stream") or "stream" in self.message.lower()
+        return named and self.status in (400, 404, 405, 422, 501)
 
     @property
     def too_long(self) -> bool:
@@ -81,7 +99,9 @@ def of_body(body: object, status: int | None = None) -> EndpointError:
     code, path = body.get("code") or body.get("type"), body.get("loc")
     param = body.get("param") or (path[-1] if isinstance(path, list) and path else "")
     message = told if isinstance(told, str) else json.dumps(told)[:_MOST]
-    return EndpointError(message, status or _status(body), str(code or ""), str(param))
+    n_ctx = body.get("n_ctx")
+    known = n_ctx if type(n_ctx) is int and n_ctx > 0 else None
+    return EndpointError(message, status or _status(body), str(code or ""), str(param), known)
 
 
 def _wrapped(body: object) -> object:
@@ -119,7 +139,8 @@ def error_of(e: EndpointError, endpoint: Endpoint) -> ModelError:
         what, hint = "the endpoint failed", "look at its own log"
         return ModelUnavailable(f"{what} ({e.said})", where=endpoint.where, hint=hint)
     what, hint = _refusal(e, endpoint)
-    return ModelRefused(f"{what} ({e.said})", where=endpoint.where, hint=hint)
+    refused = ContextExceeded if e.too_long else ModelRefused
+    return refused(f"{what} ({e.said})", where=endpoint.where, hint=hint)
 
 
 def _refusal(e: EndpointError, endpoint: Endpoint) -> tuple[str, str]:

@@ -10,11 +10,13 @@ from typing import Any
 import openai
 
 from agents.errors import ModelError, ModelUnavailable
+from agents.models.context import learnt
 from agents.models.endpoint import LIMIT_FIELDS, Endpoint
 from agents.models.endpoint_errors import EndpointError, error_of, inside, of_body
 from agents.models.reply import document, from_document
+from agents.models.stream import gathered
 from agents.models.transport import http_client, proxy_to, redirected
-from agents.models.types import Message, Reply
+from agents.models.types import HeardBy, Message, Reply
 from agents.models.wire import to_wire
 from base.text import harmless
 
@@ -24,6 +26,10 @@ def connect(endpoint: Endpoint) -> "OpenAIChat":
     ModelUnavailable where proxy or CAs of the environment cannot be used."""
     endpoint.check()
     return OpenAIChat(endpoint)
+
+
+_QUICK_S = 5
+"""Seconds for a question that a turn can do without."""
 
 
 class OpenAIChat:
@@ -43,40 +49,83 @@ class OpenAIChat:
         )
         self._client.organization = self._client.project = None
         self._limit = endpoint.first_limit_field
+        self._streams = True
+        self._context: int | None = endpoint.context or None
+        self._context_known = bool(endpoint.context)
 
     @property
     def model(self) -> str:
         return self._endpoint.model
 
     async def complete(
-        self, messages: Sequence[Message], tools: Sequence[Mapping[str, object]], *, max_tokens: int
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, object]],
+        *,
+        max_tokens: int,
+        heard: HeardBy | None = None,
     ) -> Reply:
         body: dict[str, Any] = {"model": self.model, "messages": to_wire(messages)}
         if tools:
             body["tools"] = list(tools)
-        found = await self._asked(body, max_tokens)
+        found = await self._asked(body, max_tokens, heard)
         if isinstance(found, EndpointError) and found.limit_refused and not self._endpoint.limit_field:
             (self._limit,) = set(LIMIT_FIELDS) - {self._limit}  # some know one name only, some the other
-            found = await self._asked(body, max_tokens)
+            found = await self._asked(body, max_tokens, heard)
+        if isinstance(found, EndpointError) and found.stream_refused and heard and self._streams:
+            self._streams = False
+            found = await self._asked(body, max_tokens, heard)
         if isinstance(found, EndpointError):
+            if found.too_long and found.context:
+                self._context, self._context_known = found.context, True
             raise error_of(found, self._endpoint)
         return from_document(found, self._endpoint.where)
 
-    async def _asked(self, body: dict[str, Any], max_tokens: int) -> dict[str, Any] | EndpointError:
+    async def _asked(
+        self, body: dict[str, Any], max_tokens: int, heard: HeardBy | None
+    ) -> dict[str, Any] | EndpointError:
         """The response, or the error that the endpoint answered with. Raises ModelError."""
+        whole = {**body, self._limit: max_tokens, "extra_headers": self._headers()}
         try:
-            raw = await self._client.chat.completions.with_raw_response.create(
-                **{**body, self._limit: max_tokens}, extra_headers=self._headers()
-            )
+            if heard and self._streams:
+                return await self._streamed(whole, heard)
+            raw = await self._client.chat.completions.with_raw_response.create(**whole)
         except openai.APIStatusError as e:
             if 300 <= e.status_code < 400:
                 location = e.response.headers.get("location", "")
                 raise redirected(e.status_code, location, self._endpoint.where) from e
             return of_body(e.body or e.response.text, e.status_code)
         except openai.APIError as e:
+            if e.body:  # an error in the middle of a stream
+                return of_body(e.body)
             raise _away(e, self._endpoint) from e
         found = document(raw.content, self._endpoint.where)
         return inside(found) or found
+
+    async def _streamed(self, whole: dict[str, Any], heard: HeardBy) -> dict[str, Any] | EndpointError:
+        """The response put together from its stream; an endpoint that streams nothing may answer at once."""
+        asked = self._client.chat.completions.with_streaming_response.create(
+            stream=True, stream_options={"include_usage": True}, **whole
+        )
+        async with asked as response:
+            if "text/event-stream" not in response.headers.get("content-type", "text/event-stream"):
+                found = document(await response.read(), self._endpoint.where)
+                return inside(found) or found
+            return await gathered(await response.parse(), heard, self._endpoint.where)
+
+    async def context(self) -> int | None:
+        if not self._context_known:
+            self._context, self._context_known = await learnt(self._got, self.model), True
+        return self._context
+
+    async def _got(self, path: str) -> object:
+        """What a server tells about itself; nothing where it does not."""
+        quick = self._client.with_options(timeout=_QUICK_S, max_retries=0)
+        url = self._endpoint.base.removesuffix("/").removesuffix("/v1") + path if path == "/props" else path
+        try:
+            return await quick.get(url, cast_to=object, options={"headers": self._headers()})
+        except (openai.APIError, ValueError):
+            return None
 
     def _headers(self) -> dict[str, Any]:
         """Azure takes a key as `api-key` where its address carries `api-version`, and as bearer elsewhere."""

@@ -3,7 +3,7 @@
 Messages are plain dicts (TypedDict), because they are checkpointed: no class is restored from a file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypedDict
 
@@ -68,6 +68,18 @@ class Reply:
     reasoned: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a reply as it comes. `reasoning` is what the model thinks aloud: it is no part of the answer."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+HeardBy = Callable[[Delta], None]
+"""Who is told of a reply piece by piece; it must not wait."""
+
+
 class ModelClient(Protocol):
     """A chat model. One call, one reply; retries are the adapter's."""
 
@@ -76,9 +88,19 @@ class ModelClient(Protocol):
         """The model's name, as records give it."""
 
     async def complete(
-        self, messages: Sequence[Message], tools: Sequence[Mapping[str, object]], *, max_tokens: int
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, object]],
+        *,
+        max_tokens: int,
+        heard: HeardBy | None = None,
     ) -> Reply:
-        """Ask once. `tools` in OpenAI's format. Raises ModelError."""
+        """Ask once. `tools` in OpenAI's format. Where somebody listens (`heard`) the reply is streamed. Raises
+        ModelError."""
+
+    async def context(self) -> int | None:
+        """How many tokens fit into the model's context, prompt and reply together; None where nobody says. Raises
+        nothing: it is asked before a turn, and a turn can be had without it."""
 
     async def close(self) -> None:
         """Give connections back."""

@@ -15,10 +15,12 @@ from langgraph.runtime import RunControl
 from agents import prompts
 from agents.errors import ThreadInvalid
 from agents.models.types import ModelClient
-from agents.ops import tracing
+from agents.ops import summary, tracing
+from agents.ops.assent import is_assent
 from agents.ops.budget import Budget
-from agents.ops.events import Event, Stopped
-from agents.ops.graph import Drained, Nodes, Run, build
+from agents.ops.events import Changed, Event, Stopped
+from agents.ops.graph import Nodes, build
+from agents.ops.run import Drained, Run
 from agents.ops.state import State, begun, cut_off, empty
 from agents.ops.threads import ThreadInfo, Threads
 from agents.ops.trail import Trail
@@ -28,12 +30,6 @@ from tools.ports import Leases
 from tools.toolbox.port import Recorder, Toolbox
 
 _NAME = re.compile(r"\A[A-Za-z0-9][-._A-Za-z0-9]{0,63}\Z")
-_ASSENT = re.compile(
-    r"\W*(yes|y|yep|yeah|ok|okay|sure|confirm(ed)?|approved?|i approve( (it|this|that))?|agreed"
-    r"|go( ahead)?|do it|please do|ja|oui|si|sí|да|はい|好)\W*",
-    re.IGNORECASE,
-)
-
 _INTERRUPTED = Stopped("interrupted", "the turn before was cut off; it is closed, nothing of it is repeated")
 _DRAINED = Stopped("drained", "the process was asked to end; the turn can be resumed")
 
@@ -102,17 +98,20 @@ class OpsAgent:
             if not state["stopped"]:
                 yield await self._kept(thread, _INTERRUPTED)
                 state = cut_off(state)
-            if state["waiting"] and _ASSENT.fullmatch(text):
+            if state["waiting"] and is_assent(text):
                 what = f"text approves nothing; {state['waiting'][0]} is decided by /approve or /deny"
                 yield await self._kept(thread, Stopped("assent", what))
+                yield Changed(())
                 return
             state = begun(state, self._new_id(), text, heard, self._nodes.budget)
-            state, stopped = self._nodes.reserve(state)
+            state, stopped = await self._nodes.reserve(state)
             async with aclosing(self._go(thread, state)) as events:
                 async for event in events:
                     yield event
             if stopped:
                 yield await self._kept(thread, stopped)
+            async for event in self._ended(thread):
+                yield event
 
     async def resume(self, thread: str) -> AsyncGenerator[Event, None]:
         """Go on with a turn that was cut off: the stored reply is acted on, with its request ids."""
@@ -121,13 +120,15 @@ class OpsAgent:
             if state["stopped"]:
                 return
             if state["reserved"]:
-                state, stopped = self._nodes.reserve(state)
+                state, stopped = await self._nodes.reserve(state)
                 await self._graph.aupdate_state(_config(thread), state, as_node="act")
                 if stopped:
                     yield await self._kept(thread, stopped)
             async with aclosing(self._go(thread, None)) as events:
                 async for event in events:
                     yield event
+            async for event in self._ended(thread):
+                yield event
 
     async def unfinished(self, thread: str) -> bool:
         """Whether the last turn of `thread` was cut off."""
@@ -181,6 +182,12 @@ class OpsAgent:
         finally:
             self._run = self._control = None
         await self._threads.prune(thread)
+
+    async def _ended(self, thread: str) -> AsyncGenerator[Event, None]:
+        """What the turn has come to, if it has ended."""
+        state = await self._pinned(thread)
+        if state["stopped"]:
+            yield Changed(summary.of_turn(state["messages"]))
 
 
 def _lease(thread: str) -> str:

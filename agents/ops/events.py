@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.errors import AgentError
+from agents.ops.evidence.checked import Figure
 from tools.toolbox.port import Card
 
 Reason = Literal[
@@ -15,6 +16,7 @@ Reason = Literal[
     "filtered",
     "refused",
     "in_doubt",
+    "loop",
     "cancelled",
     "drained",
     "interrupted",
@@ -34,10 +36,27 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """The model's text. It is only text."""
+class Heard:
+    """A piece of the model's text as it comes; the whole of it follows as `Said`."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """A tool call begins; its result follows as the card of the same number."""
+
+    number: int
+    name: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The model's text. It is only text; `figures` says which of its figures a result holds that it cites."""
+
+    text: str
+    figures: tuple[Figure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +87,12 @@ class Stopped:
     error: AgentError | None = None
 
 
-Event = Asked | Said | CardShown | Waiting | Stopped
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What the turn has come to, by the outcomes of its calls and not by what the model says: the last event of each
+    turn that ended. Nothing changed where `lines` is empty."""
+
+    lines: tuple[str, ...]
+
+
+Event = Heard | Calling | Asked | Said | CardShown | Waiting | Stopped | Changed

@@ -5,27 +5,28 @@ run again from its top. So the reply, with its request ids, is stored before the
 sends the same ids, and the governed path answers a request that it knows with the outcome that it has.
 """
 
-import asyncio
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from agents.errors import ModelError
-from agents.models.types import Message, ModelClient, Reply, ToolCall
+from agents.errors import ContextExceeded, ModelError
+from agents.models.types import Delta, Message, ModelClient, Reply
 from agents.ops import history, results
-from agents.ops.budget import Budget, tokens_for_tools, tokens_in
-from agents.ops.events import Asked, CardShown, Event, Reason, Said, Stopped, Waiting
+from agents.ops.acting import Acting
+from agents.ops.budget import Budget
+from agents.ops.events import Asked, Event, Heard, Reason, Said, Stopped, Waiting
+from agents.ops.evidence.checked import checked
+from agents.ops.room import Room, room_of
+from agents.ops.run import Run
 from agents.ops.state import State, answered, ended, reserved
 from agents.ops.trail import Trail
 from audit.clock import Clock
-from base.interrupts import shield_until_done
 from policies.types import Mode
-from tools.toolbox.port import Call, Card, Toolbox
+from tools.toolbox.port import Toolbox
 
 _STOPS: dict[Reason, str] = {
     "steps": "the budget of model calls for one turn is spent",
@@ -34,48 +35,8 @@ _STOPS: dict[Reason, str] = {
     "filtered": "the endpoint's content filter withheld the reply",
     "in_doubt": "the effect of the last change is not known yet; nothing more is proposed until it is",
     "cancelled": "cancelled by the person",
+    "loop": "the model asks for the same again and again",
 }
-
-
-class Drained(Exception):
-    """The process has been asked to end; the turn stays where it was checkpointed."""
-
-
-@dataclass(slots=True)
-class Run:
-    """One turn under way: whose thread, and whether the person cancelled it or the process was asked to end."""
-
-    thread: str
-    cancelled: bool = False
-    drained: bool = False
-    _asking: "asyncio.Task[Reply] | None" = field(default=None, repr=False)
-
-    def cancel(self) -> None:
-        """Stop asking at once; a tool call that was sent is waited for, since its outcome must be known."""
-        self.cancelled = True
-        if self._asking:
-            self._asking.cancel()
-
-    def drain(self) -> None:
-        """Stop asking, and leave the turn where it is."""
-        self.drained = True
-        if self._asking:
-            self._asking.cancel()
-
-    async def ask(self, call: Coroutine[Any, Any, Reply]) -> Reply | None:
-        """The reply, or None where the person has cancelled. Raises Drained."""
-        self._asking = asyncio.ensure_future(call)
-        try:
-            return await self._asking
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task and task.cancelling():
-                raise
-            if self.drained:
-                raise Drained from None
-            return None
-        finally:
-            self._asking = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +52,14 @@ class Nodes:
     clock: Clock
     prompt: Message
 
-    @property
-    def overhead(self) -> int:
-        """Tokens that each model call costs beside the history."""
-        return tokens_in([self.prompt]) + tokens_for_tools(self.toolbox.schemas())
+    async def room(self) -> Room:
+        """What of the model's context each call has, as far as it is known."""
+        return room_of(await self.model.context(), self.budget, self.prompt, self.toolbox)
 
-    def reserve(self, state: State) -> tuple[State, Stopped | None]:
+    async def reserve(self, state: State) -> tuple[State, Stopped | None]:
         """Room for the next model call, or the end of the turn."""
-        state, no = reserved(state, self.budget, self.overhead)
+        room = await self.room()
+        state, no = reserved(state, room.budget, room.overhead)
         return (state, None) if no is None else self.stop(state, no)
 
     def stop(self, state: State, why: Reason) -> tuple[State, Stopped]:
@@ -112,11 +73,8 @@ class Nodes:
         if no is not None:  # nothing is asked, so nothing is spent
             state = ended({**state, "reserved": 0}, "refused", no)
             return await self._stopped(runtime, (state, Stopped("refused", no)))
-        sent = [self.prompt, *history.trimmed(state["messages"], self.budget.history_tokens)]
         try:
-            reply = await run.ask(
-                self.model.complete(sent, self.toolbox.schemas(), max_tokens=self.budget.output_tokens)
-            )
+            reply = await self._reply(state, runtime)
         except ModelError as e:
             await self._tell(runtime, Stopped("model", e.what, e))
             return ended(state, "model", "the model could not be asked")
@@ -128,12 +86,34 @@ class Nodes:
         asked = Asked(self.model.model, message["id"], state["steps"], state["spent"] - before, ms)
         await self._tell(runtime, asked)
         if reply.text.strip():
-            await self._tell(runtime, Said(reply.text))
+            await self._tell(
+                runtime, Said(reply.text, checked(reply.text, results.by_number(state["messages"])))
+            )
         if reply.calls:
             return state
         if reply.text.strip() and reply.end == "whole":
             return ended(state, "done")
         return await self._stopped(runtime, self._unanswered(state, reply))
+
+    async def _reply(self, state: State, runtime: Runtime[Run]) -> Reply | None:
+        """The model's reply, None where the person has cancelled. What is longer than the model's context is cut to
+        it, and asked once more. Raises ModelError."""
+        try:
+            return await self._complete(state, runtime, await self.room())
+        except ContextExceeded:
+            room = await self.room()
+            return await self._complete(state, runtime, room.halved() if room.context is None else room)
+
+    async def _complete(self, state: State, runtime: Runtime[Run], room: Room) -> Reply | None:
+        def heard(piece: Delta) -> None:
+            if piece.text:
+                runtime.stream_writer(Heard(piece.text))
+
+        sent = [self.prompt, *history.trimmed(state["messages"], room.budget.history_tokens)]
+        output = room.budget.output_tokens
+        return await runtime.context.ask(
+            self.model.complete(sent, room.tools, max_tokens=output, heard=heard)
+        )
 
     def _unanswered(self, state: State, reply: Reply) -> tuple[State, Stopped]:
         """The end of a turn whose last reply is no whole answer."""
@@ -147,57 +127,22 @@ class Nodes:
         return ended(state, "length", what), said
 
     async def act(self, state: State, runtime: Runtime[Run]) -> State:
-        """The acting node: the calls of the last reply, one after the other, each through the governed path."""
-        why, answers = "", list[Message]()
-        waiting: Card | None = None
-        doubt = False
-        number = state["cards"]
-        for index, call in enumerate(state["messages"][-1]["calls"]):
-            why = why or self._skip(index, runtime.context)
-            if why:
-                answers.append(history.answer(call["id"], results.not_run(why)))
-                continue
-            number += 1
-            shown = await self._call(runtime.context.thread, number, call)
-            await self._tell(runtime, shown)
-            answers.append(
-                history.answer(call["id"], results.result(number, shown.card, self.budget.result_chars))
-            )
-            if shown.card.status == "pending":
-                waiting, why = shown.card, "an earlier call of this reply waits for a person"
-            elif shown.card.status == "in_doubt":
-                doubt, why = True, "the effect of an earlier call of this reply is not known yet"
-        state = {**state, "messages": history.lightened([*state["messages"], *answers]), "cards": number}
-        if waiting is not None:
-            handle = waiting.handle or ""
-            await self._tell(runtime, Waiting(handle, waiting.line))
+        """The acting node: the calls of the last reply, each through the governed path."""
+        found = await Acting(
+            self.toolbox, self.trail, self.clock, self.budget, self.namespace, self.mode
+        ).run(state, runtime.context, runtime.stream_writer)
+        messages = history.lightened([*state["messages"], *found.answers])
+        state = {**state, "messages": messages, "cards": state["cards"] + found.shown}
+        if found.waiting is not None:
+            handle = found.waiting.handle or ""
+            await self._tell(runtime, Waiting(handle, found.waiting.line))
             return ended({**state, "waiting": [handle]}, "waiting", f"{handle} waits for a person's approval")
-        return await self._next(state, runtime, "in_doubt" if doubt else None)
-
-    def _skip(self, index: int, run: Run) -> str:
-        if run.cancelled:
-            return "the person cancelled the turn"
-        return f"at most {self.budget.calls} calls in one reply" if index >= self.budget.calls else ""
-
-    async def _call(self, thread: str, number: int, call: ToolCall) -> CardShown:
-        started = self.clock.mono_us()
-        sent = Call(
-            name=call["name"],
-            arguments=call["arguments"],
-            principal=self.trail.speaker(thread),
-            namespace=self.namespace,
-            mode=self.mode,
-            request_id=call["request_id"],
-        )
-        # A turn that is interrupted ends, but half a governed write would be in doubt.
-        card = await shield_until_done(self.toolbox.call(sent), interrupted="raises")
-        ms = (self.clock.mono_us() - started) // 1_000
-        return CardShown(number, call["name"], call["request_id"], card, ms)
+        return await self._next(state, runtime, found.stop)
 
     async def _next(self, state: State, runtime: Runtime[Run], why: Reason | None) -> State:
         if why is None and runtime.context.cancelled:
             why = "cancelled"
-        return await self._stopped(runtime, self.reserve(state) if why is None else self.stop(state, why))
+        return await self._stopped(runtime, self.stop(state, why) if why else await self.reserve(state))
 
     async def _stopped(self, runtime: Runtime[Run], found: tuple[State, Stopped | None]) -> State:
         state, stopped = found

@@ -11,12 +11,14 @@ from agents.models.openai_chat import OpenAIChat, connect
 from agents.models.types import ModelClient
 from agents.ops.agent import OpsAgent
 from agents.ops.budget import Budget
-from agents.ops.events import Event
+from agents.ops.events import Calling, Changed, Event, Heard
 from audit.clock import SystemClock
 from policies.types import Mode
 from tests.agents.fakes import HUMAN, FakeRecorder, FakeToolbox, FileLeases
 from tests.kit.scripted_model import ScriptedModel, Step
 from tools.toolbox.port import Toolbox
+
+ASIDE = (Heard, Calling, Changed)
 
 
 def client(url: str, *, retries: int = 0, timeout_s: int = 20, key: str = "k") -> OpenAIChat:
@@ -69,8 +71,13 @@ def leases_of(ops: OpsAgent) -> FileLeases:
 
 
 async def said(ops: OpsAgent, text: str, thread: str = "t", **more: Any) -> list[Event]:
-    """All events of one turn."""
-    return [event async for event in ops.turn(thread, text, **more)]
+    """The events of one turn, but for those that only tell of the others."""
+    return [event async for event in ops.turn(thread, text, **more) if not isinstance(event, ASIDE)]
+
+
+async def resumed(ops: OpsAgent, thread: str = "t") -> list[Event]:
+    """The events of a turn that goes on, told as `said` does."""
+    return [event async for event in ops.resume(thread) if not isinstance(event, ASIDE)]
 
 
 def one_turn(

@@ -61,8 +61,11 @@ class FakeToolbox:
     no: str | None = None
     """Why the model may not be asked."""
 
-    def schemas(self) -> list[dict[str, object]]:
+    def schemas(self, *, compact: bool = False) -> list[dict[str, object]]:
         return [_function("scale", _SCALE), _function("list_workloads", {"type": "object", "properties": {}})]
+
+    def only_reads(self, name: str) -> bool:
+        return name == "list_workloads"
 
     async def call(self, call: Call) -> Card:
         self.calls.append(call)

@@ -5,6 +5,7 @@ lone surrogates | no usage reported, or a lie | nothing said, or half of it | pl
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,30 @@ from tools.toolbox.port import Call, Card
 from tools.toolbox.schema import decode
 
 
+def restless(count: int, first: int = 0) -> list[Step]:
+    """Calls without an end, each another one."""
+    return [Step(calls=[("list_workloads", json.dumps({"n": n}))]) for n in range(first, first + count)]
+
+
+def test_an_equal_call_is_sent_twice_and_then_no_more(tmp_path: Path) -> None:
+    steps = [scale("deployment/web", 60), scale("deployment/web", 60), scale("deployment/web", 60), say("?")]
+    events, requests, box = one_turn(steps, tmp_path)
+    assert isinstance(box, FakeToolbox)
+    assert isinstance(events[-1], Stopped)
+    assert events[-1].reason == "loop"
+    assert (len(requests), len(box.calls)) == (3, 2)
+
+
+def test_an_equal_call_may_be_sent_again_once_something_was_changed(tmp_path: Path) -> None:
+    look, steps = call("list_workloads"), list[Step]()
+    for replicas in (5, 6, 7):
+        steps += [look, scale("deployment/web", replicas)]
+    events, _, _ = one_turn([*steps, look, say("done")], tmp_path)
+    assert events[-1] == Said("done")
+
+
 def test_an_endless_caller_is_stopped_by_steps(tmp_path: Path) -> None:
-    events, requests, box = one_turn([call("list_workloads")], tmp_path, budget=Budget(steps=5))
+    events, requests, box = one_turn(restless(20), tmp_path, budget=Budget(steps=5))
     assert isinstance(box, FakeToolbox)
     assert isinstance(events[-1], Stopped)
     assert events[-1].reason == "steps"
@@ -29,7 +52,7 @@ def test_an_endless_caller_is_stopped_by_steps(tmp_path: Path) -> None:
 
 
 def test_the_default_budget_ends_before_the_graphs_own_limit(tmp_path: Path) -> None:
-    events, requests, _ = one_turn([call("list_workloads")], tmp_path)
+    events, requests, _ = one_turn(restless(20), tmp_path)
     assert isinstance(events[-1], Stopped)
     assert events[-1].reason == "steps"
     assert len(requests) == Budget().steps
@@ -40,7 +63,7 @@ def test_the_default_budget_ends_before_the_graphs_own_limit(tmp_path: Path) -> 
 def test_tokens_are_reserved_before_the_call(tmp_path: Path, usage: dict[str, int] | None) -> None:
     budget = Budget(tokens=10_000, output_tokens=2_000)
     events, requests, _ = one_turn(
-        [Step(calls=[("list_workloads", "{}")], usage=usage)], tmp_path, budget=budget
+        [replace(one, usage=usage) for one in restless(5)], tmp_path, budget=budget
     )
     assert isinstance(events[-1], Stopped)
     assert events[-1].reason == "tokens"
@@ -69,7 +92,9 @@ def test_bad_arguments_are_refused_and_not_sent_back(tmp_path: Path, step: Step)
 
 
 def test_many_calls_in_one_reply_are_cut(tmp_path: Path) -> None:
-    _, requests, box = one_turn([Step(calls=[("list_workloads", "{}")] * 50), say("ok")], tmp_path)
+    _, requests, box = one_turn(
+        [Step(calls=[restless(1, i)[0].calls[0] for i in range(50)]), say("ok")], tmp_path
+    )
     assert isinstance(box, FakeToolbox)
     assert len(box.calls) == Budget().calls
     answers = [m for m in requests[1]["messages"] if m["role"] == "tool"]

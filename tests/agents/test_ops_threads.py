@@ -21,7 +21,7 @@ from agents.errors import ThreadInvalid
 from agents.ops.budget import Budget
 from agents.ops.events import Asked, CardShown, Event, Said, Stopped
 from agents.ops.threads import Threads
-from tests.agents.chat import agent, chatting, client, leases_of, run, said
+from tests.agents.chat import agent, chatting, client, leases_of, resumed, run, said
 from tests.agents.fakes import DiskToolbox, FakeToolbox, LeaseTaken, lines
 from tests.kit.scripted_model import ScriptedModel, Step, call, say, scale
 from tools.toolbox.port import Call
@@ -136,11 +136,11 @@ def test_a_cut_off_turn_is_resumed_under_the_same_request_id(tmp_path: Path) -> 
         await cut([scale("deployment/web", 6)], box, tmp_path)
         async with chatting([say("done")], box, tmp_path) as (ops, server):
             assert await ops.unfinished("t")
-            events = [e async for e in ops.resume("t")]
+            events = await resumed(ops)
             assert isinstance(events[-1], Said)
             assert len(server.requests) == 1
             assert not await ops.unfinished("t")
-            assert [e async for e in ops.resume("t")] == []
+            assert await resumed(ops) == []
         first, second = box.calls
         assert first == second
         assert box.replicas["deployment/web"] == 6
@@ -181,7 +181,7 @@ def test_a_model_call_that_was_cut_off_is_spent(tmp_path: Path) -> None:
         assert before is not None
         assert before["reserved"] > 0
         async with chatting([say("hello")], FakeToolbox(), tmp_path) as (ops, _):
-            assert [e async for e in ops.resume("t")][-1] == Said("hello")
+            assert (await resumed(ops))[-1] == Said("hello")
             after = await ops._threads.state("t")
         assert after is not None
         assert (after["steps"], after["spent"]) == (2, before["reserved"] + 2_020)
@@ -210,7 +210,7 @@ def test_a_process_that_is_asked_to_end_leaves_a_turn_to_resume(tmp_path: Path, 
         box.before = None
         script = [say("done")] if when == "acting" else [scale("deployment/web", 6), say("done")]
         async with chatting(script, box, tmp_path) as (ops, _):
-            assert [e async for e in ops.resume("t")][-1] == Said("done")
+            assert (await resumed(ops))[-1] == Said("done")
         assert box.replicas["deployment/web"] == 6
         assert len(box.calls) == 1
 
@@ -220,7 +220,7 @@ def test_a_process_that_is_asked_to_end_leaves_a_turn_to_resume(tmp_path: Path, 
 _CHILD = """
 import asyncio, os, sys
 from pathlib import Path
-from tests.agents.chat import agent, client, said
+from tests.agents.chat import agent, client, resumed, said
 from tests.agents.fakes import DiskToolbox
 folder, url, how = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 
@@ -261,7 +261,7 @@ def test_kill_9_around_the_call_repeats_its_request_id_and_not_its_effect(tmp_pa
             assert killed.returncode == -signal.SIGKILL, killed.stderr
             model = client(server.url)
             async with agent(model, DiskToolbox(tmp_path), tmp_path) as ops:
-                events = [type(e) async for e in ops.resume("t")]
+                events = [type(e) for e in await resumed(ops)]
             await model.close()
             assert events == [CardShown, Asked, Said]
             assert len(server.requests) == 2, "the reply was kept: it is not asked for again"

@@ -8,7 +8,7 @@ import pytest
 from agents.ops.agent import OpsAgent
 from agents.ops.events import Asked, Event, Stopped
 from audit.errors import LogUnavailable
-from tests.agents.chat import chatting, run, said
+from tests.agents.chat import chatting, resumed, run, said
 from tests.agents.fakes import FakeRecorder, FakeToolbox
 from tests.kit.scripted_model import Step, call, say, scale
 
@@ -49,7 +49,7 @@ def test_a_reply_that_cannot_be_recorded_is_not_acted_on(tmp_path: Path) -> None
             assert (shown, box.calls) == ([], [])
             assert await ops.unfinished("t")
             trail.broken = None
-            again = [event async for event in ops.resume("t")]
+            again = await resumed(ops)
             assert isinstance(again[0], Asked)
             assert box.replicas["deployment/web"] == 6
 
@@ -61,7 +61,7 @@ def test_a_reply_that_cannot_be_recorded_is_not_acted_on(tmp_path: Path) -> None
     [
         ([Step(status=503)], "model"),
         ([Step(text="")], "empty"),
-        ([call("list_workloads")], "steps"),
+        ([call("list_workloads")], "loop"),
     ],
 )
 def test_an_end_that_cannot_be_recorded_is_an_error(tmp_path: Path, steps: list[Step], why: str) -> None:

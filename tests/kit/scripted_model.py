@@ -22,6 +22,8 @@ from typing import Any, Self
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+PIECE = 5
+"""Characters of the text that a chunk of a stream holds."""
 USAGE = {"prompt_tokens": 2_000, "completion_tokens": 20, "total_tokens": 2_020}
 
 
@@ -44,6 +46,10 @@ class Step:
     finish: str = ""
     more: dict[str, Any] = field(default_factory=dict)
     gate: asyncio.Event | None = None
+    chunks: Sequence[bytes] | None = None
+    """Of a stream: the very bytes, each written by itself, in place of those that tell the answer."""
+    cut: bool = False
+    """The connection is cut in the middle of the stream."""
 
 
 def say(text: str) -> Step:
@@ -110,7 +116,7 @@ class ScriptedModel:
         self.seen.append(f"{request.method} {request.path_qs}")
         return await handler(request)
 
-    async def _complete(self, request: web.Request) -> web.Response:
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(await request.json())
         self.headers.append(dict(request.headers))
         step = self.steps[min(len(self.requests), len(self.steps)) - 1]
@@ -123,7 +129,20 @@ class ScriptedModel:
                 content_type=step.content_type,
                 headers={"Location": step.location} if step.location else None,
             )
-        return web.json_response(completion(step, str(self.requests[-1].get("model"))))
+        model = str(self.requests[-1].get("model"))
+        if self.requests[-1].get("stream"):
+            return await self._streamed(request, step, model)
+        return web.json_response(completion(step, model))
+
+    async def _streamed(self, request: web.Request, step: Step, model: str) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        pieces = step.chunks if step.chunks is not None else [*streamed(step, model)]
+        for piece in pieces[: len(pieces) // 2] if step.cut else pieces:
+            await response.write(piece)
+        if step.cut and request.transport is not None:
+            request.transport.abort()
+        return response
 
 
 @contextmanager
@@ -162,6 +181,36 @@ def completion(step: Step, model: str) -> dict[str, Any]:
         "choices": [{"index": 0, "finish_reason": reason, "message": message}],
     }  # fmt: skip
     return body if step.usage is None else {**body, "usage": step.usage}
+
+
+def streamed(step: Step, model: str) -> Iterator[bytes]:
+    """The same as server-sent events: the text in pieces, a tool call's arguments in two, the usage at the end."""
+    whole = completion(step, model)
+    choice = whole["choices"][0]
+    message = choice["message"]
+    text = message.pop("content") or ""
+    calls = message.pop("tool_calls", [])
+    pieces: list[dict[str, Any]] = [message]
+    pieces += [{"content": text[at : at + PIECE]} for at in range(0, len(text), PIECE)]
+    for index, call in enumerate(calls):
+        given = call["function"]["arguments"]
+        half = len(given) // 2
+        head = {**call, "index": index, "function": {**call["function"], "arguments": given[:half]}}
+        pieces += [{"tool_calls": [head]}]
+        pieces += [{"tool_calls": [{"index": index, "function": {"arguments": given[half:]}}]}]
+    for piece in pieces:
+        yield _event(
+            {**whole, "usage": None, "choices": [{"index": 0, "delta": piece, "finish_reason": None}]}
+        )
+    last = {"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}
+    yield _event({**whole, "usage": None, "choices": [last]})
+    if "usage" in whole:
+        yield _event({**whole, "choices": []})
+    yield b"data: [DONE]\n\n"
+
+
+def _event(chunk: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps({**chunk, "object": "chat.completion.chunk"}).encode() + b"\n\n"
 
 
 DEMO = (

@@ -57,14 +57,18 @@ class GovernedToolbox:
     ) -> None:
         self._c, self._executor, self._usage, self._metrics = context, executor, usage, metrics
 
-    def schemas(self) -> list[dict[str, object]]:
-        """The tools in OpenAI's format, strict, in a fixed order."""
+    def schemas(self, *, compact: bool = False) -> list[dict[str, object]]:
+        """The tools in OpenAI's format, strict, in a fixed order; `compact`: their fields by name and type only."""
         models: dict[str, tuple[str, type[Args]]] = {
             **{s.name: (s.summary, s.args) for s in registry.READS.values()},
             **{s.name: (s.summary, s.args) for s in registry.ACTIONS.values()},
             UNDO: (_UNDO_SUMMARY, UndoArgs),
         }
-        return [strict_schema(name, summary, model) for name, (summary, model) in models.items()]
+        return [strict_schema(name, *told, described=not compact) for name, told in models.items()]
+
+    def only_reads(self, name: str) -> bool:
+        """Whether this is one of the reads."""
+        return name in registry.READS
 
     def reads(
         self, principal: Principal, run_id: str | None = None, *, untrusted: bool = False

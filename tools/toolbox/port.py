@@ -92,8 +92,12 @@ class Room:
 class Toolbox(Protocol):
     """What agents hold. What a caller did wrong never raises: that is a card `invalid`, recorded."""
 
-    def schemas(self) -> list[dict[str, object]]:
-        """The tools in OpenAI's `tools` format, with `strict: true` schemas."""
+    def schemas(self, *, compact: bool = False) -> list[dict[str, object]]:
+        """The tools in OpenAI's `tools` format, with `strict: true` schemas; `compact` without what describes their
+        fields, for a small context."""
+
+    def only_reads(self, name: str) -> bool:
+        """Whether this is a tool that changes nothing, so that several may run at once; False for an unknown one."""
 
     async def call(self, call: Call) -> Card:
         """Carry out one call of a model through the governed path."""

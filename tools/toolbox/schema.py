@@ -34,11 +34,12 @@ def decode(text: str) -> dict[str, Any]:
     return value
 
 
-def strict_schema(name: str, summary: str, model: type[Args]) -> dict[str, object]:
-    """One entry of OpenAI's `tools`: every field required, nothing else allowed."""
+def strict_schema(name: str, summary: str, model: type[Args], *, described: bool = True) -> dict[str, object]:
+    """One entry of OpenAI's `tools`: every field required, nothing else allowed; `described` with what it means."""
+    kept_keys = ("type", "anyOf", "enum", "description") if described else ("type", "anyOf", "enum")
     properties = {}
     for field, schema in model.model_json_schema()["properties"].items():
-        kept = {k: v for k, v in schema.items() if k in ("type", "anyOf", "enum", "description")}
+        kept = {k: v for k, v in schema.items() if k in kept_keys}
         if "anyOf" in kept:
             kept["type"] = [branch["type"] for branch in kept.pop("anyOf")]
         properties[field] = kept

@@ -19,9 +19,10 @@ _ENDS = {
 def code_of(events: "Sequence[Event]") -> Exit:
     """The exit code of one turn: what is still open comes first, then what went wrong."""
     from agents.errors import ModelUnavailable
-    from agents.ops.events import CardShown, Stopped, Waiting
+    from agents.ops.events import CardShown, Changed, Stopped, Waiting
 
-    last = events[-1] if events else None
+    ends = [event for event in events if not isinstance(event, Changed)]
+    last = ends[-1] if ends else None
     statuses = {e.card.status for e in events if isinstance(e, CardShown)}
     if "in_doubt" in statuses:
         return Exit.IN_DOUBT

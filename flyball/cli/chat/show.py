@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
+import sys
 from typing import Any, Protocol, assert_never
 
-from agents.ops.events import Asked, CardShown, Event, Said, Stopped, Waiting
+from agents.ops.events import Asked, Calling, CardShown, Changed, Event, Heard, Said, Stopped, Waiting
 from flyball.cli.kit import output
-from flyball.cli.kit.output import Tone, guide, note, safe, say, tone
+from flyball.cli.kit.output import Tone, guide, note, piece, safe, say, tone
 
 _TONES: dict[str, Tone] = {
     "applied": "good",
@@ -19,6 +20,10 @@ _TONES: dict[str, Tone] = {
     "invalid": "bad",
     "in_doubt": "bad",
 }
+
+
+_HEAD, _INDENT = "ops  ▸ ", " " * 7
+_UNHELD = ("{} figure is held by no result that it cites", "{} figures are held by no result that they cite")
 
 
 class Show(Protocol):
@@ -35,32 +40,76 @@ def chosen(where: str, thread: str, *, lines: bool, document: bool) -> Show:
     """The way of showing that the flags ask for."""
     if document:
         return Document(where, thread)
-    return Lines(where, thread) if lines else Terminal(where)
+    return Lines(where, thread) if lines else Terminal(where, live=sys.stdout.isatty())
 
 
 class Terminal:
-    """For a person: cards as they come, then the answer."""
+    """For a person: cards and, at a terminal, the answer as they come; under it what the turn has changed."""
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, where: str, *, live: bool) -> None:
+        self._where, self._live, self._at = where, live, ""
 
     def event(self, event: Event) -> None:
+        if isinstance(event, Heard):
+            self._hear(event.text)
+            return
+        self._line_ends()
         match event:
             case CardShown():
                 say(_card(event))
             case Said():
-                _paragraphs(event.text)
+                self._said(event)
             case Waiting():
                 _waiting(event)
             case Stopped():
                 _stopped(self._where, event)
-            case Asked():
+            case Changed():
+                _changed(event)
+            case Asked() | Calling():
                 return
             case _:
                 assert_never(event)
 
     def done(self, code: int) -> None:
         """Nothing is left to say."""
+
+    def _said(self, event: Said) -> None:
+        """The whole answer, where it was not heard; what of it to doubt, always."""
+        if not self._live:
+            _paragraphs(marked(event))
+        if unheld := sum(not one.held for one in event.figures):
+            note(f"{_INDENT}{tone('[?]', 'bad')} {_UNHELD[unheld > 1].format(unheld)}")
+
+    def _hear(self, text: str) -> None:
+        """A piece of the answer, written where the last one ended."""
+        if not self._live:
+            return
+        for part in text.splitlines(keepends=True):
+            words = safe(part.rstrip("\r\n"))
+            piece(words if self._at == "within" else (_INDENT if self._at else _HEAD) + words)
+            self._at = "within"
+            if part.endswith(("\n", "\r")):
+                piece("\n")
+                self._at = "between"
+
+    def _line_ends(self) -> None:
+        if self._at == "within":
+            piece("\n")
+        self._at = ""
+
+
+def marked(event: Said) -> str:
+    """The answer with `[?]` behind each figure that no result holds which it cites."""
+    text = event.text
+    for one in reversed(event.figures):
+        if not one.held:
+            text = f"{text[: one.end]} [?]{text[one.end :]}"
+    return text
+
+
+def _changed(event: Changed) -> None:
+    for line in event.lines or ("nothing changed",):
+        say(_INDENT + tone(safe(line), "dim"))
 
 
 def _card(event: CardShown) -> str:
@@ -70,10 +119,10 @@ def _card(event: CardShown) -> str:
 
 
 def _paragraphs(text: str) -> None:
-    head = "ops  ▸ "
+    head = _HEAD
     for line in text.strip().splitlines():
         say(f"{head}{safe(line)}".rstrip())
-        head = " " * 7
+        head = _INDENT
 
 
 def _waiting(event: Waiting) -> None:
@@ -97,6 +146,9 @@ def as_json(event: Event) -> dict[str, Any]:
 
 
 _NAMES: dict[type, str] = {
+    Heard: "heard",
+    Calling: "calling",
+    Changed: "changed",
     Asked: "asked",
     Said: "said",
     CardShown: "card",
@@ -109,6 +161,8 @@ def _plain(event: Event) -> dict[str, Any]:
     fields = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
     if isinstance(event, CardShown):
         fields["card"] = dataclasses.asdict(event.card)
+    if isinstance(event, Said):
+        fields["figures"] = [dataclasses.asdict(one) for one in event.figures]
     if isinstance(event, Stopped) and event.error is not None:
         fields["error"] = {"what": event.error.what, "where": event.error.where, "hint": event.error.hint}
     return fields
@@ -133,11 +187,15 @@ class Document:
 
     def __init__(self, where: str, thread: str) -> None:
         self._where, self._thread, self._events = where, thread, list[dict[str, Any]]()
+        self._changed = list[str]()
 
     def event(self, event: Event) -> None:
-        self._events.append(as_json(event))
+        if isinstance(event, Changed):
+            self._changed += event.lines
+        elif not isinstance(event, Heard | Calling):  # what only tells of the others while they come
+            self._events.append(as_json(event))
 
     def done(self, code: int) -> None:
         """The document."""
         head = {"kind": "Turn", "where": self._where, "thread": self._thread, "exit_code": int(code)}
-        output.document({**head, "events": self._events})
+        output.document({**head, "changed": self._changed, "events": self._events})

@@ -39,6 +39,11 @@ def say(text: str) -> None:
     print(text)  # noqa: T201
 
 
+def piece(text: str) -> None:
+    """Part of a line on stdout, at once."""
+    print(text, end="", flush=True)  # noqa: T201
+
+
 def note(text: str) -> None:
     """One line beside the data, on stderr: behind what was printed before, also where both go to one place."""
     sys.stdout.flush()
