@@ -86,6 +86,9 @@ TABLE = (
     Setting("prometheus_tenant", "", "tenant, sent as X-Scope-OrgID (Mimir, Cortex, Thanos)"),
     Setting("metrics", "", "TOML file of PromQL templates (unset: the shipped ones)", path=True),
     Setting("slo", "0.999", "share of requests that shall succeed, for the sentinel's error budgets"),
+    Setting(
+        "sentinel_every", "", "how often the sentinel looks, 1m to 6h (unset: 5m; in a simulated world 1h)"
+    ),
     Setting("prices", "", "TOML file of prices for reports (unset: a table of round figures)", path=True),
     Setting("notify", "", "TOML file of receivers of notifications (unset: nobody is told)", path=True),
     Setting("model_url", "", "base URL of an OpenAI-compatible endpoint, e.g. http://127.0.0.1:11434/v1"),

@@ -2,6 +2,8 @@
 
 import logging
 
+from base.durations import DurationInvalid, seconds
+from flyball.exits import UsageError
 from flyball.wiring import App
 
 LOG = logging.getLogger("flyball.service")
@@ -33,6 +35,9 @@ SENTINEL_MS = 300_000
 WORLD_MS = 3_600_000
 """The same in a simulated world: leaks are foreseen hours ahead, and two weeks there should pass in minutes."""
 
+LEAST_MS, MOST_MS = 60_000, 6 * 3_600_000
+"""What the setting may say: more often costs reads, more rarely would sleep through what was foreseen for hours."""
+
 
 class SentinelDuty:
     """A pass of the sentinel, where policy names one."""
@@ -40,8 +45,9 @@ class SentinelDuty:
     name = "sentinel"
 
     def __init__(self, app: App) -> None:
+        """Raises UsageError where the setting cannot be read."""
         self._app, self._next_ms = app, 0
-        self._every_ms = SENTINEL_MS if app.world is None else WORLD_MS
+        self._every_ms = _every_ms(app)
 
     def due_ms(self, now_ms: int) -> int:  # noqa: ARG002
         return self._next_ms
@@ -56,3 +62,19 @@ class SentinelDuty:
         done = await look_once(self._app)
         if done.opened or done.resolved:
             LOG.info("%s: %d opened, %d resolved", self.name, len(done.opened), len(done.resolved))
+
+
+def _every_ms(app: App) -> int:
+    """The setting `sentinel_every`, else what is usual. Raises UsageError."""
+    text = app.settings["sentinel_every"]
+    if not text:
+        return SENTINEL_MS if app.world is None else WORLD_MS
+    try:
+        every_ms = seconds(text) * 1000
+    except DurationInvalid:
+        every_ms = 0
+    if not LEAST_MS <= every_ms <= MOST_MS:
+        raise UsageError(
+            f"`{text[:40]}` is no time between two looks", where="sentinel_every", hint="1m to 6h"
+        )
+    return every_ms

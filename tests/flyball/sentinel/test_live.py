@@ -221,6 +221,33 @@ def test_without_a_sentinel_in_policy_the_duty_rests(tmp_path: Path) -> None:
     looked(tmp_path, work, [LOCAL, OPS, READ])
 
 
+@pytest.mark.parametrize(("text", "every_s"), [("1m", 60), ("15m", 900), ("6h", 21_600)])
+def test_how_often_it_looks_is_a_setting(
+    text: str, every_s: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYBALL_SENTINEL_EVERY", text)
+
+    async def work(app: App) -> None:
+        now, duty = app.context.now_ms(), SentinelDuty(app)
+        await duty.run(now)
+        assert duty.due_ms(now) == now + every_s * 1000
+
+    within(tmp_path, work, write_policy(tmp_path / "policy", [LOCAL, OPS, READ]))
+
+
+@pytest.mark.parametrize("text", ["59s", "7h", "0s", "often", "-5m", "5", "1e3m"])
+def test_what_is_no_time_between_two_looks(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYBALL_SENTINEL_EVERY", text)
+
+    async def work(app: App) -> None:
+        with pytest.raises(UsageError, match="no time between two looks"):
+            SentinelDuty(app)
+
+    within(tmp_path, work, write_policy(tmp_path / "policy", [LOCAL, OPS, READ]))
+
+
 @pytest.mark.parametrize("text", ["1", "0", "-1", "nan", "inf", "x", "", "0.9999999", "1.5", "99.9"])
 def test_what_is_no_objective(text: str) -> None:
     with pytest.raises(UsageError):
