@@ -56,15 +56,12 @@ class PodState:
 
 
 def states_of(txn: Transaction, workload: Key) -> tuple[PodState, ...]:
-    """A workload's own pods, in name order; read again where any pod was written."""
-    known = txn.derived("pod states", "pod", _no_states)
-    if workload not in known:
-        known[workload] = tuple(state_of(pod) for pod in txn.pods_of(workload))
-    return known[workload]
+    """A workload's own pods, in name order; each is read again where it was written."""
+    return tuple(_stored(txn, workload.namespace, pod) for pod in txn.pods_of(workload))
 
 
-def _no_states(_: list[Json]) -> dict[Key, tuple[PodState, ...]]:
-    return {}
+def _stored(txn: Transaction, namespace: str, pod: Json) -> PodState:
+    return txn.derived_of("pod state", Key("pod", namespace, pod["metadata"]["name"]), lambda: state_of(pod))
 
 
 def state_of(pod: Json) -> PodState:

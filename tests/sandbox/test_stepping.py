@@ -16,12 +16,15 @@ from sandbox.api.store import Json, Key, Store
 from sandbox.cluster import SimulatedCluster
 from sandbox.controllers.workloads import settle
 from sandbox.engine.autoscaling import Scene, Watch
+from sandbox.metrics import SimulatedMetrics
+from sandbox.serving import pods
 from sandbox.world import World
 from tests.kit.effort import rounds
 from tests.sandbox.actors import run, shop
 from tests.sandbox.test_engine import everything, roomy
 from tests.sandbox.test_world import UID
 from tools.cluster import objects
+from tools.metrics.types import Metric
 
 WEB = Key("deployment", "shop", "web")
 CHECKOUT = Key("deployment", "shop", "checkout")
@@ -242,3 +245,29 @@ def test_what_was_read_before_is_parsed_again_only_where_it_was_written(
     with suppress(ApiError):
         scaled(WEB, -1)(world)
     assert (run(cluster.read(shop("web"))).replicas, run(cluster.read(shop("web"))).owner) == (5, None)
+
+
+def test_a_fleets_figures_read_again_only_pods_that_were_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    state_of = pods.state_of
+
+    def counted(pod: Json) -> pods.PodState:
+        read.append(pod["metadata"]["name"])
+        return state_of(pod)
+
+    monkeypatch.setattr(pods, "state_of", counted)
+    metrics = SimulatedMetrics(world)
+
+    def asked() -> set[str]:
+        read.clear()
+        targets = [shop("web"), shop("search")]
+        run(metrics.fleet_latest(Metric.CPU_USAGE, targets, world.now_ms()))
+        return set(read)
+
+    assert len(asked()) > 4
+    assert not asked()
+    scaled(WEB, 5)(world)
+    (new,) = asked()
+    assert new.startswith("web-")
