@@ -147,7 +147,11 @@ def _told(w: Weighed, best: Weighed, keep: Weighed) -> Weighed:
         return replace(w, why_not="")
     if w is keep:
         return replace(w, why_not="dearer" if (w.cost_mch or 0) > (best.cost_mch or 0) else "risk")
-    return replace(w, why_not=w.why_not or ("dearer" if _rank(w) > _rank(best) else "not-worth-it"))
+    if w.why_not:
+        return w
+    if _rank(w) > _rank(best):
+        return replace(w, why_not="dearer")
+    return replace(w, why_not="not-worth-it" if best is keep or _rank(w) < _rank(best) else "as-good")
 
 
 def _kept_why(weighed: Sequence[Weighed], keep: Weighed) -> str:

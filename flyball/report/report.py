@@ -28,7 +28,8 @@ class Against:
     def sentence(self, prices: "Prices") -> str:
         """Requests and minutes, and apart from them what the requests would be worth."""
         freed = f"{abs(self.freed):.1f} core-hours of requests {'freed' if self.freed >= 0 else 'more'}"
-        slo = f"{abs(self.spared)} SLO minutes {'fewer' if self.spared >= 0 else 'more'}"
+        slo = f"{abs(self.spared)} SLO minutes {'fewer' if self.spared > 0 else 'more'}"
+        slo = slo if self.spared else "as many SLO minutes"
         money = f"{abs(prices.of_cores(self.freed))} {prices.currency}"
         left = "saved only where nodes leave" if self.freed >= 0 else "dearer where nodes come"
         return f"against {self.peer}: {freed}, {slo}; {money} {left}"

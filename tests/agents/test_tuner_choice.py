@@ -98,6 +98,7 @@ def test_scores_break_ties() -> None:
     one = replace(observed(), learned=Learned(scores={"a": -1, "b": 2}))
     found = chosen(one, to(one, 4, "a"), to(one, 4, "b"))
     assert (found.strategy, found.proposed) == ("b", 4)
+    assert whys(chosen(observed(), to(one, 4, "a"), to(one, 4, "b"))) == ["dearer", "", "as-good"]
     assert [w.score for w in found.alternatives] == [0, -1, 2]
 
 

@@ -130,7 +130,8 @@ def test_it_says_why_in_words_and_tells_requests_from_money(flyball: Flyball, tm
     said = flyball(f"tune report --since 1d --context sandbox --html {page}").out
     for name in peers:
         assert re.search(
-            rf"against {name}: \d+\.\d core-hours of requests (freed|more), \d+ SLO minutes (fewer|more); "
+            rf"against {name}: \d+\.\d core-hours of requests (freed|more), "
+            r"(\d+|as many) SLO minutes( fewer| more)?; "
             r"\d+\.\d+ USD (saved only where nodes leave|dearer where nodes come)",
             said,
         ), said

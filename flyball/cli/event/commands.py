@@ -64,6 +64,7 @@ def add(
     if not (title and to and at_least):
         missing = [n for n, v in (("NAME", title), ("--to", to), ("--at-least", at_least)) if not v]
         hint = 'e.g. flyball event add "black friday" --to +8h --at-least 3x'
+        hint += '\nin plain words: flyball event add --words "three times the load from 6 to 10 pm"'
         raise UsageError(f"an event needs {', '.join(missing)}", hint=hint)
 
     async def work(app: "App") -> None:

@@ -72,7 +72,9 @@ def _no_such_option(e: Any) -> UsageError:
     subcommands = e.ctx.command.list_commands(e.ctx) if hasattr(e.ctx.command, "list_commands") else []
     known = [name for p in e.ctx.command.params for name in p.opts if name.startswith("--")]
     near = like(e.option_name, known)
-    if near:
+    if e.option_name == "--yes":  # most commands that write have it: who scripts gives it to all
+        hint = f"leave it out: this command asks no question that a flag may answer\n{help_of(e.ctx)}"
+    elif near:
         hint = f"did you mean {near}?\n{help_of(e.ctx)}"
     elif subcommands and e.ctx.parent is not None:
         hint = f"options go behind the subcommand, one of: {', '.join(subcommands)}\n{help_of(e.ctx)}"

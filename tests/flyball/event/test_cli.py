@@ -68,3 +68,13 @@ def test_a_title_cannot_paint(flyball: Flyball) -> None:
     assert "\x1b" not in done.out
     assert json.dumps("\\u202e") not in done.out
     assert "\u202e" not in done.out
+
+
+def test_a_sentence_alone_is_told_how_words_are_given_and_that_nothing_is_asked(flyball: Flyball) -> None:
+    """`event add "three times …"` is a name; and who scripts gives `--yes` to whatever writes."""
+    said = flyball("event add sale --context sandbox").err
+    assert "event add --words" in said
+    said = flyball("event add sale --to +8h --at-least 3x --yes --context sandbox").err
+    assert "`--yes` is not an option" in said
+    assert "leave it out" in said
+    assert "did you mean" not in said
