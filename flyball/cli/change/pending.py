@@ -114,12 +114,17 @@ def _row(waiting: Any, now: int, taint: str) -> tuple[object, ...]:
         f"{request.target.cluster}/{request.target.namespace}",
         request.action,
         str(request.target),
-        waiting.diff.replace(" ", ""),
+        _one_word(waiting.diff),
         request.principal.agent or request.principal.on_behalf_of,
         taint,
         ",".join(str(n["role"]) for n in waiting.needs),
         age((waiting.expires_ms - now) / 1000),
     )
+
+
+def _one_word(diff: str) -> str:
+    """A diff for a column, of which programs cut words: `6->3`, `no_envelope->2..6_until_…`."""
+    return diff.replace(" -> ", "->").replace(" ", "_")
 
 
 def _plan_row(waiting: "WaitingPlan", now: int, taint: str) -> tuple[object, ...]:
@@ -145,5 +150,5 @@ def _plan_row(waiting: "WaitingPlan", now: int, taint: str) -> tuple[object, ...
 
 def _changes(steps: "Sequence[PlanStep]") -> str:
     """`search:6->3,+2-more`: the first of the changes that a vote is about."""
-    first = f"{steps[0].request.target.name}:{steps[0].diff}".replace(" ", "")
+    first = f"{steps[0].request.target.name}:{_one_word(steps[0].diff)}"
     return first if len(steps) == 1 else f"{first},+{len(steps) - 1}-more"
