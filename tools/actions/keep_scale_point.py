@@ -14,6 +14,7 @@ from base.quantities import format_millicores
 from policies.types import ActionInfo, Delta, Scalar
 from tools.actions.requested_cpu import requested_of_a_pod
 from tools.arguments import KeepScalePointArgs
+from tools.cluster.rollout import due
 from tools.cluster_types import Autoscaler, Patch, Workload
 from tools.errors import ArgumentsInvalid
 from tools.scale_point import ScalePoint
@@ -50,6 +51,7 @@ def _number(args: KeepScalePointArgs, workload: Workload) -> int:
     else:
         if hpa.target_cpu is None:
             raise ArgumentsInvalid("it does not aim at CPU of a pod", where=where)
+        _replaced(workload)
         found = ScalePoint.percent_of(hpa.target_cpu, requests)
     if found < 1:
         raise ArgumentsInvalid("its scale point is too small for that unit", where=where)
@@ -60,6 +62,16 @@ def _deltas(args: KeepScalePointArgs, workload: Workload) -> tuple[Delta, ...]:
     """It moves no number that policy bounds: the scale point stays. Raises ArgumentsInvalid where it cannot."""
     _number(args, workload)
     return ()
+
+
+def _replaced(workload: Workload) -> None:
+    """A share waits for a rollout: of the pods that are leaving, the requests are others than of those that come."""
+    if workload.observed_generation < workload.generation or workload.updated < due(workload):
+        raise ArgumentsInvalid(
+            "its pods are being replaced: a share of their requests waits for them",
+            where=str(workload.target),
+            hint=f"when they are: flyball describe {workload.target}",
+        )
 
 
 def _patches(args: KeepScalePointArgs, workload: Workload) -> tuple[Patch, ...]:

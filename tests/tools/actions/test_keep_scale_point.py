@@ -106,6 +106,15 @@ def test_what_it_cannot_keep_it_refuses(one: Workload, unit: str, why: str) -> N
     assert why in refused.value.what
 
 
+@pytest.mark.parametrize("change", [{"generation": 9}, {"updated": 1}])
+def test_a_share_waits_for_a_rollout(change: dict[str, int]) -> None:
+    """Right after an undo of the requests the pods have the larger ones still: a share of those would be too small
+    for the pods that come. As CPU of a pod the target may stand meanwhile."""
+    with pytest.raises(ArgumentsInvalid, match="being replaced"):
+        KEEP.deltas(asked("percent"), replace(on(HELD), **change))  # type: ignore[arg-type]
+    KEEP.deltas(asked("cpu"), replace(on(), **change))  # type: ignore[arg-type]
+
+
 def test_it_says_where_it_adds_pods() -> None:
     assert (
         KEEP.describe(asked("cpu"), on())

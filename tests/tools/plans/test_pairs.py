@@ -143,6 +143,8 @@ def test_where_the_second_is_refused_the_first_is_put_back(tmp_path: Path) -> No
         before = await hpa(app)
         plan = await planned(app)
         somebody_resizes(app)
+        assert app.world is not None
+        app.world.advance(300)  # that rollout is over
         carried = await applied(app, plan)
         first, second = carried.steps
         assert (first.status, second.status) == ("applied", "refused")
@@ -154,6 +156,20 @@ def test_where_the_second_is_refused_the_first_is_put_back(tmp_path: Path) -> No
         assert [done.status for done in twice.steps] == ["applied", "refused"]
         assert (await hpa(app)).target_cpu is None, "put back once, and not done again"
         assert before.target_percent is not None
+
+    on(tmp_path, [HOLD, RESIZE], work)
+
+
+def test_while_pods_are_being_replaced_it_is_left_held_and_said(tmp_path: Path) -> None:
+    """A share of the requests would be one of pods that are leaving; as CPU of a pod the point stays meanwhile."""
+
+    async def work(app: App) -> None:
+        plan = await planned(app)
+        somebody_resizes(app)
+        _, second = (await applied(app, plan)).steps
+        assert second.status == "refused"
+        assert "stays (deployment/checkout: its pods are being replaced" in second.detail
+        assert (await hpa(app)).target_cpu is not None
 
     on(tmp_path, [HOLD, RESIZE], work)
 
