@@ -268,7 +268,7 @@ def test_the_commands_tell_what_is_foreseen(flyball: Flyball) -> None:
     assert f"memory {WORKER}, found " in done.out
     assert " ago: memory of a pod reaches 512Mi in " in done.out
     assert f"disk {WORKER}, found " in done.out
-    assert " ago: its fullest volume is full: 10Gi of 10Gi" in done.out
+    assert " ago: its fullest volume reaches 10Gi in " in done.out
     items = flyball("sentinel status -o json").document["items"]
     assert sorted((one["what"], one["target"], one["namespace"]) for one in items) == [
         ("disk", WORKER, "shop"), ("memory", WORKER, "shop"),
