@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flyball import place
-from tests.kit import effort, yaml
+from tests.kit import effort, worlds, yaml
 from tests.real import existing
 from tests.real.fixtures import control_plane, kube, prometheus
 
@@ -77,9 +77,10 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _parsed_once() -> Iterator[None]:
+def _made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         yaml.remember(patch)
+        worlds.remember(patch)
         yield
 
 

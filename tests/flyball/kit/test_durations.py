@@ -38,8 +38,18 @@ SAME = "`{}` is not a duration"
 HINT = "write e.g. 90s, 5m, 1h30m or 2d"
 
 
-@pytest.mark.parametrize("line", LINES)
-@pytest.mark.parametrize("text", ["1h30m", "1d12h"])
+LONG = "sandbox advance {}", "1d12h"
+"""A day and a half of the world's time is ten seconds of ours."""
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        pytest.param(line, text, marks=[pytest.mark.slow] if (line, text) == LONG else [])
+        for line in LINES
+        for text in ("1h30m", "1d12h")
+    ],
+)
 def test_every_command_takes_it(flyball: Flyball, line: str, text: str) -> None:
     if "advance" in line:
         flyball("sandbox reset --history 1h")
