@@ -86,6 +86,24 @@ def test_a_stranger_neither_applies_nor_votes(folder: Path) -> None:
     run(folder, work)
 
 
+def test_another_persons_plan_is_not_applied_here(folder: Path) -> None:
+    """A plan of somebody else's in this log: its steps would be theirs, and this process cannot speak for them."""
+
+    async def work(rig: Rig) -> None:
+        mine, mallory = await planned(rig, {"web": 18}), person("mallory", "group:local")
+        steps = tuple(
+            step.model_copy(update={"request": step.request.model_copy(update={"principal": mallory})})
+            for step in mine.steps
+        )
+        plan = mine.model_copy(update={"id": "f" * 32, "principal": mallory, "steps": steps})
+        await rig.log.commit(drafted(rig.context.journal, plan), (Claim("set", *marked(plan)),))
+        with pytest.raises(PlanRefused, match="not human:mallory"):
+            await rig.approvals.plans.carry_out(plan.digest, rig.identity.by_hand())
+        assert not (await balanced(rig)).intents
+
+    run(folder, work)
+
+
 TEAM = """
 apiVersion: flyball/v1
 kind: RoleBinding
@@ -297,6 +315,13 @@ def changed_verdict(record: Record) -> Record:
     return record.model_copy(update={"decision": record.decision.model_copy(update={"verdict": "allow"})})
 
 
+def changed_policy(record: Record) -> Record:
+    """As if the policy that is in force now had judged it."""
+    assert record.decision is not None
+    said = record.decision.model_copy(update={"policy_sha256": "0" * 64})
+    return record.model_copy(update={"decision": said})
+
+
 def changed_request(record: Record) -> Record:
     args = {**(record.request or {})["args"], "replicas": 12}
     return record.model_copy(update={"request": {**(record.request or {}), "args": args}})
@@ -316,7 +341,8 @@ def of_no_plan(record: Record) -> Record:
 
 
 @pytest.mark.parametrize(
-    "forge", [changed_diff, changed_verdict, changed_request, changed_agent, no_request, of_no_plan]
+    "forge",
+    [changed_diff, changed_verdict, changed_policy, changed_request, changed_agent, no_request, of_no_plan],
 )
 def test_a_forged_step_is_not_its_digests(folder: Path, forge: Any) -> None:
     """Somebody with the log's key writes a plan whose steps are others than those of the digest."""
