@@ -75,18 +75,61 @@ def carries(s: Doc, ask: Doc) -> bool:
     return within(word.get("limits", {}), ask["before"], ask["after"])
 
 
-def one_principal(documents: list[Doc], subjects: set[str], ask: Doc) -> str:
-    matching = [
-        d["spec"]
+def matching(documents: list[Doc], subjects: set[str], ask: Doc) -> list[Doc]:
+    """The rules that are about what is asked, for whom any of the subjects stands."""
+    return [
+        d
         for d in documents
         if d["kind"] == "ActionPolicy"
         and any(has_role(documents, subjects, r, ask["cluster"]) for r in d["spec"]["roles"])
         and (ask["action"] in d["spec"]["actions"] or "write" in d["spec"]["actions"])
         and covers(d["spec"]["target"], ask)
     ]
-    if any(s["effect"] == "deny" for s in matching):
+
+
+def who_must(ask: Doc) -> list[set[str]]:
+    """The principals of whom each must be allowed."""
+    return [*([{ask["agent"]}] if ask["agent"] else []), {ask["human"], *ask["groups"]}]
+
+
+def fitting(documents: list[Doc], ask: Doc) -> list[Doc]:
+    """The rules of any principal within whose limits the change lies: what they ask for binds it."""
+    found = {
+        d["metadata"]["name"]: d
+        for subjects in who_must(ask)
+        for d in matching(documents, subjects, ask)
+        if d["spec"]["effect"] == "allow" and within(d["spec"]["limits"], ask["before"], ask["after"])
+    }
+    return list(found.values())
+
+
+def level(autonomy: Any, cluster: str, namespace: str) -> str:
+    """How far an agent acts in a place: of the keys that fit it those that none beats, and of these the lowest.
+
+    A key beats another where it fits some of the other's places and no place beside them.
+    """
+    if isinstance(autonomy, str):
+        return autonomy
+    here = {key: word for key, word in autonomy.items() if (cluster, namespace) in places(key)}
+    best = [word for key, word in here.items() if not any(places(other) < places(key) for other in here)]
+    order = ["observe", "recommend", "approve", "autonomous"]
+    return min(best, key=order.index, default="observe")
+
+
+def places(key: str) -> set[tuple[str, str]]:
+    """Where a key of `autonomy` fits, among places enough to tell the tests' keys apart. What lies in no namespace
+    is a place too, and only of a key that names none."""
+    cluster, _, namespace = key.partition("/")
+    clusters = [c for c in ("sandbox", "sand", "prod", "prodx", "pr", "x") if fits(c, [cluster])]
+    inside = [n for n in ("shop", "shopx", "sh", "other", "x") if not namespace or fits(n, [namespace])]
+    return {(c, n) for c in clusters for n in [*inside, *([] if namespace else [""])]}
+
+
+def one_principal(documents: list[Doc], subjects: set[str], ask: Doc) -> str:
+    found = [d["spec"] for d in matching(documents, subjects, ask)]
+    if any(s["effect"] == "deny" for s in found):
         return "deny"
-    fitting = [s for s in matching if within(s["limits"], ask["before"], ask["after"])]
+    fitting = [s for s in found if within(s["limits"], ask["before"], ask["after"])]
     carrying = [s for s in fitting if carries(s, ask)]
     if not carrying:
         return "deny"
@@ -103,7 +146,7 @@ def one_principal(documents: list[Doc], subjects: set[str], ask: Doc) -> str:
 def forbids(d: Doc, ask: Doc) -> bool:
     """Whether a ceiling or a freeze stands in the way (every freeze here is on)."""
     if d["kind"] == "Ceiling" and covers(d["spec"]["target"], ask):
-        return not within(d["spec"]["limits"], ask["before"], ask["after"])
+        return not within(d["spec"].get("limits", {}), ask["before"], ask["after"])
     if d["kind"] == "Freeze":
         scope = d["spec"]["scope"]
         return fits(ask["cluster"], scope["clusters"]) and fits(
@@ -117,13 +160,16 @@ def verdict(documents: list[Doc], ask: Doc) -> str:
     answers = []
     if ask["agent"] is not None:
         named = {f"agent:{d['metadata']['name']}": d["spec"] for d in documents if d["kind"] == "Agent"}
-        if ask["agent"] not in named or named[ask["agent"]]["autonomy"] in ("observe", "recommend"):
+        if ask["agent"] not in named:
+            return "deny"
+        how_far = level(named[ask["agent"]]["autonomy"], ask["cluster"], ask["namespace"])
+        if how_far in ("observe", "recommend"):
             return "deny"
         if ask["action"] not in ask["task"]:
             return "deny"
         answers.append(one_principal(documents, {ask["agent"]}, ask))
         absent = named[ask["agent"]]["owner"] not in ("local", ask["human"])
-        if absent or named[ask["agent"]]["autonomy"] == "approve":
+        if absent or how_far == "approve":
             answers.append("needs_approval")
     answers.append(one_principal(documents, {ask["human"], *ask["groups"]}, ask))
     if ask["after"] == 0 and ask["action"] == "scale":
