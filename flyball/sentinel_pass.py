@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flyball.wiring import App
     from policies.kinds import AgentSpec
     from tools.findings.types import OpenFinding
+    from tools.path.outcome import Refused
 
 SENTINEL: AgentName = "agent:sentinel"
 
@@ -79,12 +80,14 @@ class _Pass:
         return opened, resolved
 
     async def _open(self, one: "Checked", seen: "Seen") -> list[int]:
-        from agents.sentinel.advice import advice
+        from agents.sentinel.advice import advice, kept
         from agents.sentinel.words import said
         from tools.findings.types import Finding
 
         helps = advice(one, seen, await self._claims(one))
-        tried = await self._tried(one, helps)
+        tried, refused = await self._tried(one, helps)
+        if refused is not None and (why := await self._kept(one, seen, helps, refused)):
+            helps = kept(helps, one.target, why)
         figures = dict(one.foreseen.figures)
         finding = Finding(one.what, one.target, said(one), figures, helps.reason, helps.command, tried)
         entry = await self._findings.open(finding, self._who, self._run)
@@ -106,15 +109,17 @@ class _Pass:
         entry = await self._findings.resolve(known, self._who, self._run, why)
         return [entry.seq] if entry else []
 
-    async def _tried(self, one: "Checked", helps: "Advice") -> str:
-        """How a dry run of the advice ends, through the governed path; empty where there is no action."""
+    async def _tried(self, one: "Checked", helps: "Advice") -> "tuple[str, Refused | None]":
+        """How a dry run of the advice ends, through the governed path, and its refusal where it was one; empty where
+        there is no action."""
         from agents.request_id import of_step
         from tools.actions import registry
         from tools.errors import ToolError
+        from tools.path.outcome import Refused
         from tools.toolbox.port import TypedCall
 
         if helps.action is None:
-            return ""
+            return "", None
         call = TypedCall(
             action=helps.action,
             args=registry.parse(registry.action(helps.action).args, helps.args),
@@ -126,9 +131,24 @@ class _Pass:
             run_id=self._run,
         )
         try:
-            return (await self._app.toolbox.propose(call)).card.line
+            answer = await self._app.toolbox.propose(call)
         except ToolError as e:
-            return f"failed  {e.what}"
+            return f"failed  {e.what}", None
+        return answer.card.line, answer.result if isinstance(answer.result, Refused) else None
+
+    async def _kept(self, one: "Checked", seen: "Seen", helps: "Advice", refused: "Refused") -> str:
+        """Why nobody here may do it: a command that is refused is no advice. Empty where the person of this machine
+        may, though the sentinel may not."""
+        from policies.questions import Question, judge
+
+        if refused.stage == "ownership":
+            return refused.detail
+        snapshot = (await self._app.context.gate()).snapshot
+        asker, labels = self._app.identity.by_hand(), seen.workload.labels
+        now = self._app.context.now_ms()
+        asked = Question("local", helps.action or "", one.target, {}, labels=labels, asker=asker, at_ms=now)
+        by_hand = judge(snapshot, asked)
+        return by_hand.detail if by_hand.verdict == "deny" else ""
 
 
 async def _spec(app: "App") -> "AgentSpec":

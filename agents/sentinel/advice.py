@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.sentinel.checks import Checked, Seen
 from base.quantities import format_bytes
-from policies.types import Scalar
+from policies.types import Scalar, Target
 
 _GIB = 1 << 30
 _NAMED = 4
@@ -85,6 +85,12 @@ def _larger(seen: Seen, holds: int, claims: Sequence[str]) -> Advice:
     return Advice(
         None, {}, f"kubectl patch pvc {claim} -n {seen.workload.target.namespace} -p '{size}'", reason
     )
+
+
+def kept(helps: Advice, target: Target, why: str) -> Advice:
+    """The same where policy lets nobody here do it: what would help, and where to ask who may what."""
+    command = f"flyball policy can-i {target} -n {target.namespace}"
+    return replace(helps, command=command, reason=f"{helps.reason}; policy keeps it: {why}")
 
 
 def _none(seen: Seen, reason: str) -> Advice:

@@ -44,6 +44,7 @@ WORKER = "statefulset/worker"
 DAY_S = 86_400
 READ = allow("read", ["read"], target())
 SENTRY = doc("Agent", "sentinel", {"owner": "local", "roles": ["operator"], "autonomy": "recommend"})
+PERSON = doc("RoleBinding", "person", {"subjects": ["group:local"], "role": "person", "clusters": ["*"]})
 MAY = [LOCAL, OPS, SENTRY, READ, allow("restarts", ["restart"], target())]
 
 
@@ -207,6 +208,30 @@ def test_an_observing_sentinel_tries_nothing(tmp_path: Path) -> None:
         assert await count(app, "action.intent") == 0
 
     looked(tmp_path, work, [LOCAL, OPS, quiet, READ, MAY[-1]])
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"),
+    [
+        ([], True),
+        ([deny("never", ["restart"], target(names=["worker"]))], True),
+        ([allow("by-hand", ["restart"], target(), roles=["person"]), PERSON], False),
+    ],
+    ids=["no rule", "a deny", "a person may"],
+)
+def test_what_policy_lets_nobody_do_is_no_advice(rules: list[Any], kept: bool, tmp_path: Path) -> None:
+    """The shipped policy restarts only web: the command would be refused, so it is not what a person is told."""
+
+    async def work(app: App) -> None:
+        await look_once(app)
+        (one,) = await Findings(app.context).opened()
+        assert one.finding.tried.startswith("denied")
+        assert "a restart gives the memory back" in one.finding.advice
+        assert ("policy keeps it: " in one.finding.advice) is kept
+        asks = f"flyball policy can-i {WORKER} -n shop"
+        assert one.finding.command == (asks if kept else f"flyball act restart {WORKER} -n shop --dry-run")
+
+    looked(tmp_path, work, [LOCAL, OPS, SENTRY, READ, *rules])
 
 
 def test_without_a_sentinel_in_policy_the_duty_rests(tmp_path: Path) -> None:
