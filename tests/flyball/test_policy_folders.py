@@ -87,6 +87,11 @@ def test_init_for_the_sandbox_and_a_change_under_it(home: Path, flyball: Flyball
     assert flyball(f"policy init {home / 'p'} -o json").document["cluster"] == "sandbox"
     act = f"act scale deploy/web --replicas 5 --yes --policies {home / 'p'}"
     assert flyball(act).code == Exit.DONE
+    looked = flyball(f"tune run --agent night --dry-run -o json --policies {home / 'p'}")
+    assert (looked.code, [one["target"] for one in looked.document["items"]]) == (
+        Exit.DONE,
+        ["deployment/web"],
+    )
 
 
 @pytest.mark.parametrize(
