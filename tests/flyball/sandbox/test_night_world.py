@@ -46,3 +46,12 @@ def test_each_night_is_a_run(flyball: Flyball, morning: list[Done]) -> None:
     done = flyball("sandbox advance 1d --context sandbox -o json")
     assert done.document["happened"]["runs"] == 1
     assert len(flyball("tune history --context sandbox -o json").document["items"]) == 2
+
+
+@pytest.mark.slow
+def test_the_default_worlds_night_leases_web_and_is_refused_nothing(flyball: Flyball) -> None:
+    assert flyball("sandbox reset --history 8d --context sandbox").code == Exit.DONE
+    done = flyball("sandbox advance 14h --context sandbox -o json")
+    assert (done.document["happened"]["runs"], done.document["happened"]["refused"]) == (1, 0)
+    (leased,) = flyball("tune envelopes --context sandbox -o json").document["items"]
+    assert (leased["target"], leased["agent"]) == ("deployment/web", "agent:night")
