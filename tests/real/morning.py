@@ -2,19 +2,31 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
+from audit.clock import SystemClock
 from audit.record import Record
-from flyball.jobs.run_queue import ATTEMPTS
+from flyball.jobs.run_queue import ATTEMPTS, RunQueue
+from flyball.jobs.slots import Slots
+from flyball.jobs.store import JobStore
+from tests.kit.console import Console
 from tests.real.balance import ends_of
 
 
-def unfinished(ours: Sequence[Record]) -> set[str | None]:
-    """Runs without an end; but a run in which the service died so often is given up."""
-    started, finished = (
-        Counter(r.run_id for r in ours if r.kind == f"run.{end}") for end in ("started", "finished")
-    )
-    return {run for run, begun in started.items() if run not in finished and begun < ATTEMPTS}
+def unfinished(ours: Sequence[Record]) -> set[str]:
+    """Runs whose look, or whose plan after it, has begun and not ended."""
+    last = {r.run_id: r.kind for r in ours if r.run_id and r.kind in ("run.started", "run.finished")}
+    return {run for run, kind in last.items() if kind == "run.started"}
+
+
+def given_up(console: Console) -> set[str]:
+    """Runs in which the service died so often that they are not begun again."""
+    path = Path(console.environ["FLYBALL_STATE"]) / "real" / "jobs.db"
+    with closing(JobStore(path)) as store:
+        runs = RunQueue(store, Slots(store, SystemClock())).runs(limit=1_000)
+    return {run.id for run in runs if run.state == "failed" and run.attempt >= ATTEMPTS}
 
 
 def unended(ours: Sequence[Record]) -> set[str]:

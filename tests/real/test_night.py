@@ -94,7 +94,7 @@ def test_nothing_is_done_twice_or_lost(kube: Namespace, tide: Tide, console: Con
             watchman.kill() if watchman.kills < KILLS else time.sleep(1)
         _wait(lambda: _has_come_about(records(console)), "every plant to come up")
         console.ask("tune", "pause", code=0)
-        _wait(lambda: _is_settled(records(console)), "every change to have its verdict")
+        _wait(lambda: _is_settled(console), "every change to have its verdict")
         assert watchman.end() == 0
     finally:
         watchman.close()
@@ -120,8 +120,10 @@ def _has_come_about(ours: list[Record]) -> bool:
     return morning.moved(ours) == planted and HARM.name in morning.rolled_back(ours)
 
 
-def _is_settled(ours: list[Record]) -> bool:
-    return not (morning.unended(ours) or morning.owed(ours) or morning.unfinished(ours))
+def _is_settled(console: Console) -> bool:
+    ours = records(console)
+    lost = morning.unfinished(ours) - morning.given_up(console)
+    return not (morning.unended(ours) or morning.owed(ours) or lost)
 
 
 def _the_harm_was_put_back(ours: list[Record]) -> None:
