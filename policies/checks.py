@@ -102,7 +102,7 @@ def _envelope(policy: ActionPolicy, document: Document, leases: str | None) -> I
     """An envelope's own numbers stand beside the action that leases one, and nowhere else."""
     given, where = policy.spec.envelope is not None, document.where(("spec", "envelope"))
     if leases and not given:
-        hint = "add `envelope: {longest: 24h, moves: 30/h}`"
+        hint = "add `envelope: {longest: 26h, moves: 30/h}`"
         yield PolicyError(f"spec.envelope is missing: `{leases}` leases one", where=where, hint=hint)
     if given and not leases:
         yield PolicyError("spec.envelope: none of its actions leases one", where=where, hint="remove it")

@@ -11,7 +11,7 @@ from typing import Literal
 from policies.budgets import CHANGES
 from policies.claim_keys import POLICY_EPOCH
 from policies.decision import Decision
-from policies.envelopes import END, SET
+from policies.envelopes import END, LEASES
 from policies.errors import RequestInvalid
 from policies.gate import Gate
 from policies.quantities import UNITS, of_container, quantity
@@ -106,7 +106,7 @@ def request_of(question: Question, snapshot: Snapshot) -> Request:
 
 def _mover(question: Question, snapshot: Snapshot) -> dict[str, str]:
     """For whom an envelope is supposed to be: the agent that asks, else the first of the policy."""
-    if question.action not in (SET, END):
+    if question.action not in (*LEASES, END):
         return {}
     first = question.who if question.who.startswith("agent:") else min(snapshot.agents, default="")
     return {"agent": first}

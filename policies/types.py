@@ -293,6 +293,8 @@ class Leased:
 
     `mark` is what the log's integer must be while it is the newest; `ended` says why it is over before `until_ms`,
     empty where it is not; `votes` are those that were spent on it, `most` the end of the range that was let pass.
+    `guard` is the CPU target in percent that its HPA may have meanwhile (None: its own), `target` its own, which it
+    has again afterwards.
     """
 
     low: int
@@ -303,6 +305,8 @@ class Leased:
     ended: str = ""
     votes: tuple[Approval, ...] = ()
     most: int = 0
+    guard: int | None = None
+    target: int | None = None
 
     def over(self, now_ms: int) -> bool:
         """Whether nothing may move in it any more: all that is left is to put its floor back."""

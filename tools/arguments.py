@@ -26,7 +26,8 @@ class SetEnvelopeArgs(Args):
     """A range of replicas that `agent` may move in until `until`; all three null: no envelope any more.
 
     `floor` is the least number that it has again once the lease is over: with an HPA its minReplicas from before,
-    else replicas that carry the workload without anybody watching.
+    else replicas that carry the workload without anybody watching. `guard_percent` makes it another action for
+    policy: meanwhile its HPA stands guard at that CPU target, and has `target_percent` again afterwards.
     """
 
     workload: WorkloadName
@@ -41,6 +42,16 @@ class SetEnvelopeArgs(Args):
     ]
     floor: Annotated[int, Field(ge=1, le=100_000, description="the least number of pods once it is over")]
     agent: Annotated[AgentName, Field(description="the agent that may move inside it, e.g. agent:tuner")]
+    guard_percent: Annotated[
+        int | None, Field(ge=1, le=100, description="the CPU target of its HPA meanwhile; null leaves it")
+    ]
+    target_percent: Annotated[
+        int | None, Field(ge=1, le=100, description="with guard_percent: the target it has again; else null")
+    ]
+    risk_permille: Annotated[
+        int | None,
+        Field(ge=1, le=500, description="how often a forecast may be exceeded; null: the agent's risk"),
+    ]
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -51,7 +62,18 @@ class SetEnvelopeArgs(Args):
             raise ValueError("min_replicas is above max_replicas: nothing would fit")
         if self.until is not None:
             utc_ms(self.until)
+        self._guards()
         return self
+
+    def _guards(self) -> None:
+        """Afterwards its HPA adds pods no later than meanwhile: what is put back is never the looser target."""
+        guard, target = self.guard_percent, self.target_percent
+        if self.until is None and guard is not None:
+            raise ValueError("guard_percent goes with a range only")
+        if self.until is not None and (guard is None) is not (target is None):
+            raise ValueError("give guard_percent and target_percent, or neither")
+        if guard is not None and target is not None and guard < target:
+            raise ValueError("guard_percent is below target_percent: without a lease its HPA would do less")
 
 
 class ScaleArgs(Args):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agents.tuner.lease import in_force
 from agents.tuner.pod_size import STARTUP_S, requested_millicores, startup_s
 from agents.tuner.sizing import doubtful, event_percent, sized
 from agents.tuner.skipped import scaled_by_hpa
@@ -29,6 +30,8 @@ class Forecast:
 
     def consider(self, observed: Observed) -> str | None:
         """It needs a day of CPU that is fresh, the pods' requests, and nobody but an HPA who keeps the replicas."""
+        if in_force(observed) is not None:
+            return "leased"
         return unfit(observed) or ("short-history" if measured_s(observed) < LEAST_S * 9 // 10 else None)
 
     def propose(self, observed: Sequence[Observed]) -> list[list[Candidate]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from agents.tuner.change import scaled
 from agents.tuner.demand import demand
+from agents.tuner.lease import in_force
 from agents.tuner.strategy import Aim, Candidate, Figure, Observed, Reads
 from forecasting.hpa.formula import Desired, PodSample, Unknown, desired, tolerated
 from tools.cluster_types import Pod
@@ -29,6 +30,8 @@ class HpaFormula:
         """Somebody keeps the replicas, or the formula has no answer on what was observed."""
         if observed.workload.owner:
             return f"owned-by-{observed.workload.owner}"
+        if in_force(observed) is not None:
+            return "leased"
         newest = demand(observed.cpu, observed.at_ms).newest
         if newest is None:
             return "no-metrics"

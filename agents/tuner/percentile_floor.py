@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agents.tuner.forecast import HISTORY_S, unfit
+from agents.tuner.lease import in_force
 from agents.tuner.pod_size import requested_millicores
 from agents.tuner.sizing import event_percent, sized
 from agents.tuner.strategy import Aim, Candidate, Figure, Observed, Reads
@@ -27,6 +28,8 @@ class PercentileFloor:
 
     def consider(self, observed: Observed) -> str | None:
         """As `forecast`, and at least 7 days with these hours."""
+        if in_force(observed) is not None:
+            return "leased"
         return unfit(observed) or ("short-history" if _needed(observed) is None else None)
 
     def propose(self, observed: Sequence[Observed]) -> list[list[Candidate]]:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents.tuner.change import Change
+from agents.tuner.envelope import SET_ENVELOPE
+from agents.tuner.lease import in_force
 from agents.tuner.pod_size import STARTUP_S, requested_millicores, startup_s
 from agents.tuner.sizing import event_percent
 from agents.tuner.strategy import Candidate, Observed
+from tools.arguments import SetEnvelopeArgs
 from tools.metrics.types import Series
 
 if TYPE_CHECKING:
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
 
 DAY = 1440
 LOOP_PERCENT = 70
-"""The fast loop inside an envelope is played as an HPA with this target: it forecasts, and does no worse."""
+"""Where there are too many workloads to forecast each minute of each, and no HPA, the fast loop inside an envelope is
+played as one with this target: it forecasts, and does no worse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,10 @@ def _play(one: Observed, change: Change | None) -> "Play | None":
     before = {move.dimension: move.before or 0 for move in change.moves} if change else {}
     request = max(1, each + to.get("cpuRequest", 0) - before.get("cpuRequest", 0))
     low, high, percent = _range(one, change, to)
-    return Play(low, high, _as_share(one, percent, each, request), request, request)
+    args = change.args if change else None
+    risk = args.risk_permille if isinstance(args, SetEnvelopeArgs) else None
+    aims = _as_share(one, percent, each, request)
+    return Play(low, high, aims, request, request, None if risk is None else risk / 1000)
 
 
 def _as_share(one: Observed, percent: int | None, each: int, request: int) -> int | None:
@@ -71,14 +78,21 @@ def _as_share(one: Observed, percent: int | None, each: int, request: int) -> in
 
 def _range(one: Observed, change: Change | None, to: Mapping[str, int]) -> tuple[int, int, int | None]:
     """Least and most pods, and the target at which something moves them in between."""
-    hpa, now = one.autoscaler, one.workload.replicas
-    low, high, percent = (
-        (hpa.minimum, hpa.maximum, hpa.target_percent) if hpa else (to.get("replicas", now),) * 2 + (None,)
-    )
-    if change is not None and change.action == "set_envelope":
+    now = one.workload.replicas
+    low, high, percent = _without(one) if one.autoscaler else (*(to.get("replicas", now),) * 2, None)
+    if change is not None and change.action == SET_ENVELOPE:
         percent = percent or LOOP_PERCENT
     low, high = to.get("minReplicas", low), to.get("maxReplicas", high)
     return low, max(low, high), to.get("targetPercent", percent) if percent else None
+
+
+def _without(one: Observed) -> tuple[int, int, int | None]:
+    """What its HPA does without any lease: the floor and the target that one has moved are put back."""
+    hpa, before = one.autoscaler, in_force(one)
+    assert hpa is not None, "asked for with an HPA only"
+    if before is None:
+        return hpa.minimum, hpa.maximum, hpa.target_percent
+    return before.floor, hpa.maximum, before.target or hpa.target_percent
 
 
 def _belief(one: Observed) -> "Belief":

@@ -1,6 +1,6 @@
 """What a duty is: one kind of work that comes back, driven by `flyball serve` in real time or by a world's time."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Duty(Protocol):
@@ -14,3 +14,11 @@ class Duty(Protocol):
 
     async def run(self, now_ms: int) -> None:
         """One whole pass; never two at once. A FlyballError is said, and the duty goes on next time."""
+
+
+@runtime_checkable
+class Rests(Protocol):
+    """A duty that leaves something safer behind when its process stops in good order."""
+
+    async def rest(self, now_ms: int) -> None:
+        """What must not go on while nobody works; after the last run. Best effort: what fails is said."""

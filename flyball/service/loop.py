@@ -6,22 +6,23 @@ also by the first pass after a death. Arithmetic only, no model.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agents.tuner.loop import Range, Step, put_back, resting, step
+from agents.tuner.loop import Step, calmed
 from base.errors import FlyballError
+from base.instants import utc_ms
 from base.interrupts import interrupted
-from flyball.service.loop_forecasts import MINUTE_MS, Heard, LoopForecasts
+from flyball.service.loop_forecasts import MINUTE_MS, LoopForecasts
 from flyball.service.loop_moves import Bounds, LoopMoves
+from flyball.service.loop_seats import UNKNOWN, Alerts, Seat
 from policies.claim_keys import STOP
 from policies.guards.kill_switch import keys_of
-from policies.kinds import Agent
-from policies.snapshot import Terms
-from policies.types import Leased, Target
+from policies.types import Target
 from tools.cluster_types import Workload
 from tools.errors import NotFound, ToolError
-from tools.metrics.types import SPECS, Metric, Number
+from tools.events.live import live_events
+from tools.metrics.types import Metric, Number
 from tools.path.leased import room
 from tools.path.loop_records import Looked, passed
 from tools.path.standing_envelopes import Envelopes, Standing
@@ -29,26 +30,6 @@ from tools.path.tuning_pause import paused
 
 if TYPE_CHECKING:
     from flyball.wiring import App
-
-RISK = 0.02
-"""The accepted probability where the agent's document says none."""
-_UNKNOWN = Number(Metric.CPU_USAGE, SPECS[Metric.CPU_USAGE].unit, None, "no_data", None, None, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seat:
-    """An envelope with its workload as it was listed, and what is left of its range: None where it is over."""
-
-    standing: Standing
-    workload: Workload
-    room: tuple[int, int, int] | None
-
-    @property
-    def leased(self) -> Leased:
-        """As policy sees it."""
-        args = self.standing.args
-        low, high, until_ms = self.room or (args.min_replicas or 0, args.max_replicas or 0, 0)
-        return Leased(low, high, args.floor, until_ms, 0)
 
 
 class LoopDuty:
@@ -73,32 +54,54 @@ class LoopDuty:
             return
         run_id = f"loop-{now_ms // MINUTE_MS}"
         seats, looked = await self._seats(standing, now_ms)
-        cpu = await self._cpu([seat.workload.target for seat in seats if seat.room], now_ms)
-        agents = (await self._app.context.gate()).snapshot.agents
-        heard = [_heard(seat, cpu, agents) for seat in seats if seat.room]
-        wanted = await self._forecasts.wanted(heard, now_ms)
-        halted = await self._halted({seat.standing.args.agent for seat in seats})
+        targets = [seat.target for seat in seats if seat.room]
+        cpu = await self._cpu(targets, now_ms)
+        wanted = await self._wanted(seats, cpu, now_ms)
+        halted = await self._halted({seat.agent for seat in seats})
+        alerts = Alerts(self._app.context.metrics, targets, now_ms)
         for seat in seats:
             if interrupted():  # what has begun has ended; the next one does not begin
                 break
-            used = cpu.get(seat.workload.target, _UNKNOWN)
-            looked.append(await self._look(seat, run_id, wanted.get(seat.workload.target), used, halted))
+            used = cpu.get(seat.target, UNKNOWN)
+            looked.append(await self._look(seat, run_id, wanted.get(seat.target), used, halted, alerts))
         await passed(self._app.log, run_id, looked)
 
-    async def _seats(self, standing: Sequence[Standing], now_ms: int) -> tuple[list[_Seat], list[Looked]]:
+    async def rest(self, now_ms: int) -> None:
+        """Give every HPA its own CPU target again: nobody forecasts any more. Floors stay: an HPA goes on from them.
+        Raises what `run` raises."""
+        looked, run_id = list[Looked](), f"rest-{now_ms}"
+        for seat in (await self._seats(await self._envelopes.standing(), now_ms))[0]:
+            leased = seat.room is not None and seat.room.guard is not None
+            if leased and not await self._halted({seat.agent}):
+                looked.append(await self._rested(seat, run_id))
+        if looked:
+            await passed(self._app.log, run_id, looked)
+
+    async def _rested(self, seat: Seat, run_id: str) -> Looked:
+        try:
+            bounds = await self._moves.bounds(seat.workload)
+        except ToolError:
+            return Looked(seat.target.key, "unreadable")
+        step = seat.back(bounds, "service-stops")
+        if not step.moves:
+            return Looked(seat.target.key, step.why, bounds.now.pods)
+        moved = await self._moves.to(seat.standing, seat.workload, bounds.now, step, run_id)
+        return Looked(seat.target.key, moved.code, bounds.now.pods, record=moved.record)
+
+    async def _seats(self, standing: Sequence[Standing], now_ms: int) -> tuple[list[Seat], list[Looked]]:
         """The envelopes whose object is still the one that they are of, and a line for each other."""
         namespaces = {one.target.namespace for one in standing}
         only = next(iter(namespaces)) if len(namespaces) == 1 else None
         found = await self._app.context.reader.list_workloads(only)
         there = {workload.target.key: workload for workload in found}
-        seats, gone = list[_Seat](), list[Looked]()
+        seats, gone = list[Seat](), list[Looked]()
         for one in standing:
             workload = there.get(one.target.key)
             if workload is None or workload.uid != one.uid:
                 gone.append(Looked(one.target.key, await self._gone(one, workload)))
                 continue
             left = None if one.over(now_ms) else room(one.args, workload)
-            seats.append(_Seat(one, workload, left if left and now_ms < left[2] else None))
+            seats.append(Seat(one, workload, left if left and now_ms < utc_ms(left.until) else None))
         return seats, gone
 
     async def _gone(self, one: Standing, another: Workload | None) -> str:
@@ -125,6 +128,18 @@ class LoopDuty:
         except FlyballError:
             return {}
 
+    async def _wanted(
+        self, seats: Sequence[Seat], cpu: Mapping[Target, Number], now_ms: int
+    ) -> Mapping[Target, int]:
+        """The pods that each of those in force should have in the next minute."""
+        context = self._app.context
+        agents = (await context.gate()).snapshot.agents
+        events = await live_events(context.log, context.cluster.name, now_ms)
+        heard = [
+            seat.heard(cpu.get(seat.target, UNKNOWN), agents, events, now_ms) for seat in seats if seat.room
+        ]
+        return await self._forecasts.wanted(heard, now_ms)
+
     async def _halted(self, agents: set[str]) -> Mapping[str, str]:
         """Which of them do not move now, and why: asked first, so that a stop is no refusal a minute."""
         context, found = self._app.context, dict[str, str]()
@@ -137,44 +152,40 @@ class LoopDuty:
         return found
 
     async def _look(
-        self, seat: _Seat, run_id: str, wanted: int | None, cpu: Number, halted: Mapping[str, str]
+        self,
+        seat: Seat,
+        run_id: str,
+        wanted: int | None,
+        cpu: Number,
+        halted: Mapping[str, str],
+        alerts: Alerts,
     ) -> Looked:
-        key, why = seat.workload.target.key, halted.get(seat.standing.args.agent, "")
+        key, why = seat.target.key, halted.get(seat.agent, "")
         if why == "stopped":
             return Looked(key, why, cpu=cpu.v)
         try:
             bounds = await self._moves.bounds(seat.workload)
         except ToolError:
             return Looked(key, "unreadable", wanted=wanted, cpu=cpu.v)
-        now, terms = bounds.now, None
+        step = await self._step(seat, bounds, wanted, cpu, alerts, paused=why == "paused")
+        now = bounds.now.pods
+        if not step.moves:
+            return Looked(key, step.why, now, wanted, cpu.v)
+        moved = await self._moves.to(seat.standing, seat.workload, bounds.now, step, run_id)
+        return Looked(key, moved.code, now, wanted, cpu.v, moved.record)
+
+    async def _step(
+        self, seat: Seat, bounds: Bounds, wanted: int | None, cpu: Number, alerts: Alerts, *, paused: bool
+    ) -> Step:
+        """By the arithmetic, by alerts, and by policy's terms."""
+        terms = None
         if seat.room is not None:
             terms = await self._moves.terms(seat.standing, seat.workload, seat.leased)
             seat = seat if terms is not None else replace(seat, room=None)
-        step = _step(seat, _within(seat.leased, bounds, terms), now, wanted, cpu, paused=why == "paused")
-        if step.to is not None and terms is not None and await self._moves.rests(seat.workload, terms):
-            step = Step(None, "cooldown")
-        if step.to is None:
-            return Looked(key, step.why, now, wanted, cpu.v)
-        moved = await self._moves.to(seat.standing, seat.workload, now, step, run_id)
-        return Looked(key, moved.code, now, wanted, cpu.v, moved.record)
-
-
-def _heard(seat: _Seat, cpu: Mapping[Target, Number], agents: Mapping[str, Agent]) -> Heard:
-    agent = agents.get(seat.standing.args.agent)
-    ppm = agent.spec.risk if agent else None
-    used = cpu.get(seat.workload.target, _UNKNOWN)
-    return Heard(seat.workload, used, RISK if ppm is None else ppm / 1_000_000)
-
-
-def _within(leased: Leased, bounds: Bounds, terms: Terms | None) -> Range:
-    """The range as far as an HPA's maximum lets its floor go."""
-    low, high = (min(end, bounds.most) for end in (leased.low, leased.high))
-    return Range(low, high, leased.floor, terms.max_step if terms else None)
-
-
-def _step(seat: _Seat, within: Range, now: int, wanted: int | None, cpu: Number, *, paused: bool) -> Step:
-    if seat.room is None:
-        return put_back(seat.workload, within, now)
-    if paused:
-        return resting(seat.workload, within, now)
-    return step(seat.workload, within, now, wanted, cpu)
+        step = seat.step(bounds, terms, wanted, cpu, paused=paused)
+        if seat.room is not None and step.takes_away(bounds.now) and not await alerts.quiet(seat.target):
+            step = calmed(step, bounds.now)
+        aims_back = step.to is None and not step.takes_away(bounds.now)  # which waits for no cooldown
+        if not step.moves or terms is None or aims_back:
+            return step
+        return Step(None, "cooldown") if await self._moves.rests(seat.workload, terms) else step

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from forecasting.demand.online import Online
 
 MINUTE_MS = 60_000
-HISTORY_MS = 14 * 86_400_000
+DAY_MS = 86_400_000
+HISTORY_MS = 14 * DAY_MS
+BESIDE_MS = 1_800_000
+"""What a day before an event is looked at ends so long before it began, so that its own rise is not in it."""
 REFIT_MS = 86_400_000
 LEAST_MINUTES = 1296
 """Nine tenths of a day: a forecast that knows no day is worth little, and moves nothing."""
@@ -36,12 +39,25 @@ class _Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What a live event says: at least so many times (ppm) the demand of the same minutes on a day before it."""
+
+    at_least_ppm: int
+    from_ms: int
+
+    def days(self, now_ms: int) -> int:
+        """How many days back the demand was still without it."""
+        return max(1, -(-(now_ms - self.from_ms + BESIDE_MS) // DAY_MS))
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
-    """A workload with the CPU that its pods used this minute, and the risk that its agent accepts."""
+    """A workload with the CPU that its pods used this minute, the risk that is accepted, and what live events say."""
 
     workload: Workload
     cpu: Number
     risk: float
+    expected: tuple[Expected, ...] = ()
 
     @property
     def key(self) -> str:
@@ -66,7 +82,7 @@ class LoopForecasts:
         self._short = {key: at for key, at in self._short.items() if 0 <= now_ms - at < AGAIN_MS}
         self._listen(here, now_ms)
         await self._begin(here, now_ms)
-        return {here[key].workload.target: kept.online.replicas for key, kept in self._kept.items()}
+        return {here[key].workload.target: _pods(kept, here[key], now_ms) for key, kept in self._kept.items()}
 
     def _listen(self, here: Mapping[str, Heard], now_ms: int) -> None:
         """All that were heard last a minute ago together; who was not looked at for a while is begun anew, and so is
@@ -118,6 +134,14 @@ class LoopForecasts:
         except FlyballError:
             return {}
         return {target: series.values for target, series in found.items()}
+
+
+def _pods(kept: _Kept, one: Heard, now_ms: int) -> int:
+    """The forecast, raised to what events say; they lower nothing. The forecast itself has seen them where they go
+    on, so it is not multiplied."""
+    online = kept.online
+    raised = [online.as_before(event.at_least_ppm / 1_000_000, event.days(now_ms)) for event in one.expected]
+    return max([online.replicas, *raised])
 
 
 def _begun(one: Heard, past: Sequence[int | None], now_ms: int) -> _Kept | None:

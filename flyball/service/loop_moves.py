@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents.request_id import of_step
-from agents.tuner.loop import Step
+from agents.tuner.loop import Stands, Step
 from agents.tuner.skipped import scaled_by_hpa
 from policies.claim_keys import CHANGED
 from policies.decision import Decision
@@ -43,9 +43,9 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What the loop moves, as it is now, and the most that it can be."""
+    """What the loop moves, as it is now, and the most pods that it can be."""
 
-    now: int
+    now: Stands
     most: int = 100_000
 
 
@@ -63,18 +63,18 @@ class LoopMoves:
         """Where it stands: its replicas, or where an HPA keeps those, the HPA's floor, which goes no higher than its
         maximum. Raises ToolError."""
         if not scaled_by_hpa(workload):
-            return Bounds(workload.replicas)
+            return Bounds(Stands(workload.replicas))
         key, now_ms = workload.target.key, self._app.context.now_ms()
-        known, at_ms = self._bounds.get(key, (Bounds(0), 0))
+        known, at_ms = self._bounds.get(key, (Bounds(Stands(0)), 0))
         if not 0 <= now_ms - at_ms < BOUNDS_MS:
             autoscaler = await self._app.context.reader.autoscaler(workload.target)
             if autoscaler is None:
                 raise NotFound("its autoscaler is not there any more", where=str(workload.target))
-            known = Bounds(autoscaler.minimum, autoscaler.maximum)
+            known = Bounds(Stands(autoscaler.minimum, autoscaler.target_percent), autoscaler.maximum)
             self._bounds[key] = known, now_ms
         return known
 
-    async def to(self, standing: Standing, workload: Workload, now: int, step: Step, run_id: str) -> Moved:
+    async def to(self, standing: Standing, workload: Workload, now: Stands, step: Step, run_id: str) -> Moved:
         """Ask for it, unless it was refused lately. What keeps one workload from moving does not end the pass."""
         key, now_ms = workload.target.key, self._app.context.now_ms()
         asked_ms, until_ms = self._later.get(key, (0, 0))
@@ -91,8 +91,10 @@ class LoopMoves:
             self._later[key] = now_ms, until
         return _told(result, step)
 
-    def _request(self, standing: Standing, workload: Workload, now: int, step: Step, run_id: str) -> Request:
-        tool, args = _args(workload, now, step.to or 0)
+    def _request(
+        self, standing: Standing, workload: Workload, now: Stands, step: Step, run_id: str
+    ) -> Request:
+        tool, args = _args(workload, now, step)
         return build(
             tool,
             args,
@@ -111,7 +113,7 @@ class LoopMoves:
         """What policy says now of moves inside of this range; None where nothing may move in it any more."""
         context = self._app.context
         snapshot, now_ms = (await context.gate()).snapshot, context.now_ms()
-        request = self._request(standing, workload, 0, Step(1, "asks"), "asks")
+        request = self._request(standing, workload, Stands(0), Step(1, "asks"), "asks")
         asked = (snapshot, request, workload.labels, left, now_ms)
         return (
             None
@@ -143,12 +145,17 @@ class LoopMoves:
         self._sent_us.append(clock.mono_us())
 
 
-def _args(workload: Workload, now: int, to: int) -> tuple[str, Args]:
+def _args(workload: Workload, now: Stands, step: Step) -> tuple[str, Args]:
+    """One write, whatever moves; bound to what stands there now."""
     name = str(workload.target)
-    if scaled_by_hpa(workload):
-        wanted = {"workload": name, "min_replicas": to, "current_min_replicas": now}
-        return "set_autoscaler_bounds", registry.parse(AutoscalerBoundsArgs, wanted)
-    return "scale", ScaleArgs(workload=name, replicas=to, current_replicas=now)
+    if not scaled_by_hpa(workload):
+        return "scale", ScaleArgs(workload=name, replicas=step.to or 0, current_replicas=now.pods)
+    wanted: dict[str, object] = {"workload": name}
+    if step.to is not None:
+        wanted |= {"min_replicas": step.to, "current_min_replicas": now.pods}
+    if step.aim is not None:
+        wanted |= {"target_percent": step.aim, "current_target_percent": now.aim}
+    return "set_autoscaler_bounds", registry.parse(AutoscalerBoundsArgs, wanted)
 
 
 def _again_ms(result: Result, now_ms: int) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from audit.clock import Clock
 from base.errors import FlyballError
-from flyball.service.duty import Duty
+from flyball.service.duty import Duty, Rests
 
 LOG = logging.getLogger("flyball.service")
 
@@ -15,6 +15,8 @@ LOOK_S = 1.0
 """How often a duty's time is compared with the gate's, which may jump; and the least pause between two runs."""
 GRACE_S = 10.0
 """How long a run may go on once the rota stops; then it is cancelled, and a write in flight still ends by itself."""
+REST_S = 8.0
+"""How long duties may take to leave things safe after that."""
 BACK_OFF_S = (1.0, 60.0)
 """The pause after a run that failed by a fault of ours: the first one, and the longest that doubling leads to."""
 
@@ -58,6 +60,16 @@ class Rota:
         finally:
             self._stop.set()
             await _ended(tasks, self._grace_s)
+        if self._grace_s:  # else somebody else may be at work by now
+            await self._rest()
+
+    async def _rest(self) -> None:
+        for duty in (turn.duty for turn in self.turns if isinstance(turn.duty, Rests)):
+            try:
+                async with asyncio.timeout(REST_S):
+                    await duty.rest(self._now_ms())
+            except (FlyballError, TimeoutError) as e:
+                LOG.warning("%s: could not rest: %s", duty.name, e)
 
     async def once(self) -> None:
         """One look at each duty, one after another: those that are due run."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from forecasting.demand.choice import WARM_UP, Chooser
 from forecasting.demand.fan import EVERY, Calibration, ladder
-from forecasting.demand.features import FLOOR, REACH, ahead, features
+from forecasting.demand.features import DAY, FLOOR, REACH, ahead, features
 from forecasting.demand.recommender import QuantilePolicy
 from forecasting.demand.stream import (
     LASTING,
@@ -92,6 +92,14 @@ class Online:
         logs = ladder(shipped().scale.of(x) @ self.fan.T, level, peak)
         self.uncounted = np.concatenate([self.uncounted, logs])
         return self.chooser.step(np.exp(logs[0]) - FLOOR, self.calibration.probabilities, float(peak[0]))
+
+    def as_before(self, times: float, days: int) -> int:
+        """The replicas for so many `times` the highest demand that was measured from this minute of the day on, so
+        many `days` ago, over a decision's horizon; 0 where nothing was."""
+        at = len(self.u) - 1 - days * DAY
+        seen = self.u[max(0, at) : max(0, at + horizon_of(self.shape) + 1)]
+        highest = float(np.fmax.reduce(seen)) if np.isfinite(seen).any() else 0.0
+        return int(np.ceil(highest * times / self.shape.target_util - 1e-9))
 
     def _count(self) -> None:
         """Judges the rows whose horizon is over by the newest measurement."""

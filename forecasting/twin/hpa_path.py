@@ -13,11 +13,11 @@ TOLERANCE, WINDOW = 0.1, 5
 
 
 def hpa_path(demand: Floats, each: Floats, low: Ints, high: Ints, now: Ints) -> Ints:
-    """Replicas, R x T, of a `demand` R x T in cores (NaN: no sample, nothing moves); R each: `each` a pod's cores
-    at the HPA's target, its bounds `low` and `high`, the replicas at first `now`."""
+    """Replicas, R x T, of a `demand` R x T in cores (NaN: no sample, nothing moves) and the least of them, `low`
+    R x T; R each: `each` a pod's cores at the HPA's target, the most of them `high`, the replicas at first `now`."""
     rows, steps = demand.shape
     path = np.empty((rows, steps), dtype=np.int64)
-    current = np.clip(now, low, high)
+    current = np.clip(now, low[:, 0], high)
     recent = np.repeat(current[:, None], WINDOW, axis=1)
     for t in range(steps):
         if t:
@@ -25,7 +25,7 @@ def hpa_path(demand: Floats, each: Floats, low: Ints, high: Ints, now: Ints) -> 
             recent[:, t % WINDOW] = wanted
             stable = np.maximum(wanted, np.where(wanted < current, recent.max(axis=1), 0))
             stable = np.where(wanted < current, np.minimum(stable, current), stable)
-            current = np.clip(np.minimum(stable, np.maximum(2 * current, 4)), low, high)
+            current = np.clip(np.minimum(stable, np.maximum(2 * current, 4)), low[:, t], high)
         path[:, t] = current
     return path
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.demand.recommender import QuantilePolicy
 from forecasting.twin.hpa_path import hpa_path
+from forecasting.twin.live import SINGLY
 from forecasting.twin.rehearse import ready_of
-from forecasting.types import Floats, Ints, Millicores, in_cores
+from forecasting.types import Demand, Floats, Ints, Millicores, Shape, in_cores
 
 Flags = NDArray[np.bool_]
 LASTING, DAY, WEEK = 10, 1440, 10_080
@@ -25,14 +27,16 @@ _ROWS = 512
 @dataclass(frozen=True, slots=True)
 class Play:
     """A candidate as it is played: at least `low` pods, at most `high`; `hpa_percent` is the target of the HPA that
-    moves them in between (None: nothing does, there are `low`). Millicores of a pod: what it `carries` at 100 %, what
-    it `requests`."""
+    moves them in between (None: nothing does, there are `low`). With a `risk` the fast loop moves the least of them
+    each minute, by the forecast that is exceeded so often. Millicores of a pod: what it `carries` at 100 %, what it
+    `requests`."""
 
     low: int
     high: int
     hpa_percent: int | None
     carries: int
     requests: int
+    risk: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,13 @@ def play(pasts: Sequence[Past], plays: Sequence[Sequence[Play]]) -> list[list[Pl
     demands = [_week(past) for past in pasts]
     pairs = [(i, one) for i, candidates in enumerate(plays) for one in candidates]
     moved = [k for k, (_, one) in enumerate(pairs) if one.hpa_percent is not None]
+    forecast = {i for i, one in pairs if one.risk is not None}
+    floors = {} if len(forecast) > SINGLY else _floors(pairs, pasts)
     paths: dict[int, Ints] = {}
     for start in range(0, len(moved), _ROWS):
         some = moved[start : start + _ROWS]
-        paths |= dict(zip(some, _hpa_paths([pairs[k] for k in some], demands, pasts), strict=True))
+        least = [floors.get(k) for k in some]
+        paths |= dict(zip(some, _hpa_paths([pairs[k] for k in some], least, demands, pasts), strict=True))
     flat = iter(
         _played(demands[i], paths.get(k, np.full(1, one.low)), one, pasts[i])
         for k, (i, one) in enumerate(pairs)
@@ -80,18 +87,42 @@ def _week(past: Past) -> Floats:
     return in_cores(past.cpu[-WEEK:]) * (past.percent / 100)
 
 
+def _floors(pairs: Sequence[tuple[int, Play]], pasts: Sequence[Past]) -> dict[int, Ints]:
+    """The floors that the fast loop would have set, minute by minute, of those pairs that it moves."""
+    played: dict[tuple[int, float, int], Ints] = {}
+    found: dict[int, Ints] = {}
+    for k, (i, one) in enumerate(pairs):
+        values = in_cores(pasts[i].cpu) * (pasts[i].percent / 100)
+        if one.risk is None or not np.isfinite(values).any():
+            continue
+        at = i, one.risk, one.requests
+        if at not in played:
+            shape = Shape(one.requests / 1000, pasts[i].startup_s, target_util=pasts[i].target_percent / 100)
+            played[at] = QuantilePolicy(one.risk).replay(Demand(values, max(0, len(values) - WEEK)), shape)
+        found[k] = played[at]
+    return found
+
+
 def _hpa_paths(
-    pairs: Sequence[tuple[int, Play]], demands: Sequence[Floats], pasts: Sequence[Past]
+    pairs: Sequence[tuple[int, Play]],
+    floors: Sequence[Ints | None],
+    demands: Sequence[Floats],
+    pasts: Sequence[Past],
 ) -> list[Ints]:
-    """Ready pods a minute, of each pair."""
+    """Ready pods a minute, of each pair; `floors` are those of the fast loop where it moves them."""
     longest = max(len(demands[i]) for i, _ in pairs)
     demand = np.full((len(pairs), longest), np.nan, dtype=np.float64)
     for row, (i, _) in zip(demand, pairs, strict=True):
         row[longest - len(demands[i]) :] = demands[i]
     low, high = (np.array([getattr(one, name) for _, one in pairs]) for name in ("low", "high"))
+    least = np.repeat(low[:, None], longest, axis=1)
+    for row, floor in zip(least, floors, strict=True):
+        if floor is not None:
+            row[longest - len(floor) :] = np.maximum(row[longest - len(floor) :], floor)
+    least = np.minimum(least, high[:, None])
     each = np.array([one.requests * (one.hpa_percent or 0) / 100_000 for _, one in pairs])
     first = np.nan_to_num([_first(row) for row in demand]) / each
-    path = hpa_path(demand, each, low, high, np.ceil(first).astype(np.int64))
+    path = hpa_path(demand, each, least, high, np.ceil(first).astype(np.int64))
     steps = np.array([-(-pasts[i].startup_s // 60) for i, _ in pairs])
     ready = ready_of(path[:, None, :], path[:, :1].max(axis=1), steps, longest)[:, 0]
     return [row[longest - len(demands[i]) :] for row, (i, _) in zip(ready, pairs, strict=True)]

@@ -15,9 +15,9 @@ def replay(history: History, fitted: Fitted) -> Floats:
     asked = carried(history.asked)
     steps = np.array([round(fitted.startup_s / history.step_s)])
     now = np.array([int(np.nan_to_num(carried(history.ready)[0], nan=asked[0]))])
-    ready = ready_of(asked.astype(np.int64)[None, None, :], now, steps, len(asked))[0, 0]
+    ready = _middle(ready_of(asked.astype(np.int64)[None, None, :], now, steps, len(asked))[0, 0])
     work = history.used if history.offered is None else history.offered * fitted.cores_per_unit
-    return _served(np.asarray(work), np.asarray(ready, dtype=np.float64) * fitted.per_pod)
+    return _served(np.asarray(work), ready * fitted.per_pod)
 
 
 def _served(work: Floats, capacity: Floats) -> Floats:
@@ -62,10 +62,15 @@ def judge(
 
 
 def _was(history: History, fitted: Fitted) -> Floats:
-    """Cores used over what the pods carry that were ready, on the mean of a step's beginning and end."""
-    ready = (history.ready + np.append(history.ready[1:], history.ready[-1:])) / 2
+    """Cores used over what the pods carry that were ready."""
+    ready = _middle(history.ready)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(ready > 0, history.used / (ready * fitted.per_pod), np.nan)
+
+
+def _middle(ready: Floats) -> Floats:
+    """The pods of each step on the mean of its beginning and its end: some are ready in the middle of it."""
+    return np.asarray((ready + np.append(ready[1:], ready[-1:])) / 2, dtype=np.float64)
 
 
 def part(history: History, at: slice) -> History:

@@ -10,6 +10,9 @@ UTILISATION_ERROR = 0.10
 F1 = 0.8
 COVERAGE_OFF = 0.01
 LEAST_STEPS = 120
+RESOLUTION = 0.005
+"""No closer are a minute's CPU and the pods that were ready in it known: what lies so near to a quantile may be on
+either side of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,9 @@ def calibrate(
 
 
 def _coverage(was: Floats, quantile: Floats, level: float) -> float:
-    """The share at most the quantile. Where many steps are the quantile itself (a twin that is exact), any share from
-    those below it to those at most it is true; then it is the one nearest to the level."""
-    near = 1e-9 * np.abs(quantile)
+    """The share at most the quantile. Where many steps are the quantile itself, as nearly as can be measured (a twin
+    that is exact), any share from those below it to those at most it is true; then it is the one nearest to the
+    level."""
+    near = RESOLUTION * np.abs(quantile)
     below, at_most = float((was < quantile - near).mean()), float((was <= quantile + near).mean())
     return min(max(level, below), at_most)

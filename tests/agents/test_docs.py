@@ -82,6 +82,7 @@ def test_why_codes() -> None:
         "paused",
         "unreadable",
         "cooled",
+        "leased",
         "risk",
         "dearer",
     }

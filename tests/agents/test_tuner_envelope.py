@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agents.tuner.envelope import LEASE_S, EnvelopeRange
+from agents.tuner.envelope import GUARD_PERCENT, LEASE_S, RISKS_PERMILLE, EnvelopeRange
+from agents.tuner.strategies import strategy
 from agents.tuner.strategy import Aim, Candidate, Floor, Observed
 from base.instants import utc_text
 from tests.agents.test_tuner_run import NOW, workload
@@ -17,10 +18,15 @@ STRATEGY = EnvelopeRange(Aim(80, 20_000, "agent:night"))
 TEXT = "3..7 until 2030-01-01T00:00:00Z, then at least 3, for agent:night"
 
 
-def only(one: Observed) -> Candidate:
+def each(one: Observed) -> list[Candidate]:
     assert STRATEGY.consider(one) is None
-    ((found,),) = STRATEGY.propose([one])
+    (found,) = STRATEGY.propose([one])
     return found
+
+
+def only(one: Observed) -> Candidate:
+    """The first: its HPA's target is left alone."""
+    return each(one)[0]
 
 
 def asked(one: Observed) -> SetEnvelopeArgs:
@@ -82,3 +88,37 @@ def test_a_guess_is_no_range(more: dict[str, Any], why: str) -> None:
 def test_the_reason_cites_its_figures() -> None:
     found = only(seen())
     assert all(str(figure.value) in found.reason for figure in found.figures)
+
+
+def guards(one: Observed) -> list[tuple[int | None, int | None, int | None]]:
+    args = [found.change.args for found in each(one) if found.change is not None]
+    return [
+        (a.risk_permille, a.guard_percent, a.target_percent) for a in args if isinstance(a, SetEnvelopeArgs)
+    ]
+
+
+def test_there_is_one_for_each_risk_and_where_an_hpa_can_be_the_guard_one_with_it() -> None:
+    plain = [(risk, None, None) for risk in RISKS_PERMILLE]
+    assert guards(seen()) == plain
+    scaled = replace(owned(), autoscaler=replace(HPA, target_percent=70))
+    with_guard = [(risk, GUARD_PERCENT, 70) for risk in RISKS_PERMILLE]
+    assert sorted(guards(scaled), key=str) == sorted([*plain, *with_guard], key=str)
+    for loose in (GUARD_PERCENT, 90, None):
+        assert guards(replace(owned(), autoscaler=replace(HPA, target_percent=loose))) == plain
+
+
+def test_leased_again_it_puts_back_the_target_from_before() -> None:
+    text = TEXT.replace("then at least 3", f"HPA at {GUARD_PERCENT}%, then at least 3 at 65%")
+    marked = replace(owned().workload, annotations={"flyball.io/envelope": text})
+    now = replace(owned(), workload=marked, autoscaler=replace(HPA, target_percent=GUARD_PERCENT))
+    assert (RISKS_PERMILLE[0], GUARD_PERCENT, 65) in guards(now)
+    foreign = replace(now, autoscaler=replace(HPA, target_percent=75))
+    assert (RISKS_PERMILLE[0], GUARD_PERCENT, 75) in guards(foreign)
+
+
+def test_what_is_leased_no_other_strategy_sizes() -> None:
+    """Two would move one floor; the lease is asked for again, or it runs out."""
+    marked = replace(workload("web"), annotations={"flyball.io/envelope": TEXT})
+    for name in ("forecast", "percentile-floor", "hpa-formula"):
+        assert strategy(name, Aim()).consider(seen(workload=marked)) == "leased"
+        assert strategy(name, Aim()).consider(seen(workload=workload("web"))) is None

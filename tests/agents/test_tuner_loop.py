@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.tuner.loop import Range, Step, put_back, resting, step
+from agents.tuner.loop import Range, Stands, Step, calmed, put_back, resting, step
 from tests.tools.workloads import workload
 from tools.cluster_types import Workload
 from tools.metrics.types import Metric, Number
@@ -34,13 +34,13 @@ def seen(**more: Any) -> Workload:
     (None, 4, Step(None, "no-forecast")),
 ])  # fmt: skip
 def test_the_forecasts_number_within_the_range(wanted: int | None, now: int, found: Step) -> None:
-    assert step(seen(), WITHIN, now, wanted, cpu()) == found
+    assert step(seen(), WITHIN, Stands(now), wanted, cpu()) == found
 
 
 def test_a_step_is_no_larger_than_policy_lets_it_be() -> None:
     short = replace(WITHIN, step=2)
-    assert step(seen(), short, 4, 8, cpu()) == Step(6, "above")
-    assert step(seen(), short, 8, 3, cpu()) == Step(6, "below")
+    assert step(seen(), short, Stands(4), 8, cpu()) == Step(6, "above")
+    assert step(seen(), short, Stands(8), 3, cpu()) == Step(6, "below")
 
 
 @pytest.mark.parametrize(("figure", "wanted", "found"), [
@@ -51,11 +51,11 @@ def test_a_step_is_no_larger_than_policy_lets_it_be() -> None:
     (cpu(coverage=800_000), 3, "missing-metrics"),
 ])  # fmt: skip
 def test_doubt_lowers_nothing(figure: Number, wanted: int, found: str) -> None:
-    assert step(seen(), WITHIN, 5, wanted, figure) == Step(None, found)
+    assert step(seen(), WITHIN, Stands(5), wanted, figure) == Step(None, found)
 
 
 def test_what_is_not_whole_may_still_raise() -> None:
-    assert step(seen(), WITHIN, 5, 8, cpu(coverage=800_000)) == Step(8, "above")
+    assert step(seen(), WITHIN, Stands(5), 8, cpu(coverage=800_000)) == Step(8, "above")
 
 
 @pytest.mark.parametrize(("state", "found"), [
@@ -68,8 +68,8 @@ def test_what_is_not_whole_may_still_raise() -> None:
 ])  # fmt: skip
 def test_what_is_to_be_left_alone_is(state: dict[str, Any], found: str) -> None:
     one = replace(seen(), **state)
-    assert step(one, WITHIN, 4, 8, cpu()) == Step(None, found)
-    assert resting(one, WITHIN, 4) == Step(None, found)
+    assert step(one, WITHIN, Stands(4), 8, cpu()) == Step(None, found)
+    assert resting(one, WITHIN, Stands(4)) == Step(None, found)
 
 
 @pytest.mark.parametrize(("owner", "now", "to"), [
@@ -78,10 +78,51 @@ def test_what_is_to_be_left_alone_is(state: dict[str, Any], found: str) -> None:
 def test_when_it_is_over_pods_are_only_raised_and_an_hpas_floor_is_as_before(
     owner: str | None, now: int, to: int
 ) -> None:
-    assert put_back(seen(owner=owner), WITHIN, now) == Step(to, "put-back")
+    assert put_back(seen(owner=owner), WITHIN, Stands(now)) == Step(to, "put-back")
 
 
 def test_a_pause_goes_to_the_floor_as_far_as_the_range_lets_it() -> None:
-    assert resting(seen(), WITHIN, 3) == Step(4, "paused")
-    assert resting(seen(), WITHIN, 6) == Step(None, "paused")
-    assert resting(seen(owner=HPA), Range(5, 8, 2), 7) == Step(5, "paused")
+    assert resting(seen(), WITHIN, Stands(3)) == Step(4, "paused")
+    assert resting(seen(), WITHIN, Stands(6)) == Step(None, "paused")
+    assert resting(seen(owner=HPA), Range(5, 8, 2), Stands(7)) == Step(5, "paused")
+
+
+GUARDED = replace(WITHIN, guard=80, target=70)
+
+
+@pytest.mark.parametrize(("now", "wanted", "figure", "found"), [
+    (Stands(4, 70), 6, cpu(), Step(6, "above", 80)),
+    (Stands(4, 70), 4, cpu(), Step(None, "guard", 80)),
+    (Stands(4, 80), 4, cpu(), Step(None, "fits")),
+    (Stands(5, 80), 4, cpu(), Step(4, "below")),
+    (Stands(4, 80), None, cpu(), Step(None, "no-forecast", 70)),
+    (Stands(4, 80), 4, cpu(None), Step(None, "no-metrics", 70)),
+    (Stands(4, 80), 4, cpu(age_ms=200_000), Step(None, "stale-metrics", 70)),
+    (Stands(4, 80), 9, cpu(), Step(8, "above", 70)),
+    (Stands(8, 80), 9, cpu(), Step(None, "at-the-end", 70)),
+    (Stands(5, 70), 4, cpu(coverage=800_000), Step(None, "missing-metrics")),
+    (Stands(4, 70), 6, cpu(coverage=800_000), Step(6, "above")),
+    (Stands(4, 95), 6, cpu(), Step(6, "above")),
+    (Stands(4, 60), 6, cpu(), Step(6, "above")),
+    (Stands(4, None), 6, cpu(), Step(6, "above")),
+])  # fmt: skip
+def test_the_hpa_is_a_guard_only_while_the_forecast_carries_the_load(
+    now: Stands, wanted: int | None, figure: Number, found: Step
+) -> None:
+    """Its own target again without a forecast, without figures, and where the range is too narrow for what is
+    forecast; a target that somebody else has set stays."""
+    assert step(seen(owner=HPA), GUARDED, now, wanted, figure) == found
+
+
+def test_its_own_target_is_put_back_with_the_floor() -> None:
+    assert put_back(seen(owner=HPA), GUARDED, Stands(6, 80)) == Step(4, "put-back", 70)
+    assert put_back(seen(owner=HPA), GUARDED, Stands(6, 95)) == Step(4, "put-back")
+    assert resting(seen(owner=HPA), GUARDED, Stands(4, 80)) == Step(None, "paused", 70)
+    narrowed = replace(GUARDED, guard=None)
+    assert step(seen(owner=HPA), narrowed, Stands(4, 80), 4, cpu()).aim == 70
+
+
+def test_while_an_alert_fires_nothing_is_taken_away() -> None:
+    assert calmed(Step(3, "below", 80), Stands(5, 70)) == Step(None, "alert-fires")
+    assert calmed(Step(6, "above", 80), Stands(5, 70)) == Step(6, "above")
+    assert calmed(Step(3, "below", 70), Stands(5, 80)) == Step(None, "alert-fires", 70)

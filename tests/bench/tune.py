@@ -2,9 +2,9 @@
 
 Every workload has an HPA at 70 % as guard. `hpa` leaves it at that; `tuned` gives it half the tolerance and a faster
 way up; `percentile` moves its floor each hour to the 90th percentile of what that hour of the day asked for in the
-past week, as percentile recommenders do; `flyball` leases the floors to an agent whose fast loop moves them each
-minute. A minute is violated where the ready pods use more than 85 % of what they
-ask for, or none is ready. Cost is the core-hours asked for by all pods, ready or not.
+past week, as percentile recommenders do; `flyball` is an agent with a schedule, alone: it leases ranges and guards
+each night, and its fast loop moves floors each minute. A minute is violated where the ready pods use more than 85 %
+of what they ask for, or none is ready. Cost is the core-hours asked for by all pods, ready or not.
 """
 
 import argparse
@@ -151,7 +151,7 @@ def _percentile(world: World, seconds: int) -> Sequence[Row]:
 
 
 def _flyball(world: World, seconds: int) -> Sequence[Row]:
-    done = live(world, len(_autoscaled(world)), seconds)
+    done = live(world, seconds)
     return (
         Row("flyball: its changes", done.happened.changes),
         Row("flyball: changes rolled back", done.happened.rolled_back),

@@ -76,12 +76,12 @@ def pass_time(app: App, seconds: int) -> None:
     app.world.advance(seconds)
 
 
-def annotate(app: App, text: str | None, then: Callable[[], None] = lambda: None) -> None:
+def annotate(app: App, text: str | None, then: Callable[[], None] = lambda: None, name: str = "web") -> None:
     """As anybody with kubectl."""
     from sandbox.api.apiserver import Write
     from sandbox.api.store import Key
 
     assert app.world is not None
     body = {"metadata": {"annotations": {"flyball.io/envelope": text}}}
-    app.world.send(Write("patch", Key("deployment", "shop", "web"), "", body, "kubectl-annotate", "by-hand"))
+    app.world.send(Write("patch", Key("deployment", "shop", name), "", body, "kubectl-annotate", "by-hand"))
     then()

@@ -1,6 +1,7 @@
 """An envelope is worth stealing: room without a question. What is in force is the log's word, and nobody else's."""
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from audit.errors import LogTampered
+from base.instants import utc_text
 from policies.claim_keys import ENVELOPE
 from policies.decision import Decision
 from policies.types import Claim
@@ -25,10 +27,13 @@ from tests.kit.envelopes import (
 )
 from tests.kit.installation import App, allow, doc, installation, replicas, write_policy
 from tests.kit.log_attacks import execute
+from tools.actions import registry
+from tools.arguments import AutoscalerBoundsArgs, SetEnvelopeArgs
 from tools.path.attempts import AttemptRunner
 from tools.path.journal import actor_of, parent_of
 from tools.path.kill_switch import throw
 from tools.path.outcome import Applied, Pending, Refused, Result
+from tools.path.requests import build
 
 KEY = ENVELOPE.of("sandbox/shop/deployment/web")
 Work = Callable[[App], Awaitable[None]]
@@ -349,3 +354,118 @@ def test_an_envelope_without_a_vote_covers_no_question(tmp_path: Path) -> None:
         assert isinstance(await moved(app, 5, under), Pending)
 
     within(tmp_path, work, [*POLICY[:4], asking, POLICY[5]])
+
+
+GUARDS = allow("guards", ["set_guarded_envelope", "end_envelope"], envelope=LEASES["spec"]["envelope"], limits={
+    **LEASES["spec"]["limits"], "targetPercent": {"min": 60, "max": 80}})  # fmt: skip
+AIMS = allow("aims", ["set_autoscaler_bounds"], limits={
+    "minReplicas": {"min": 1, "max": 20}, "maxReplicas": {"min": 1, "max": 40},
+    "targetPercent": {"min": 1, "max": 100}})  # fmt: skip
+GUARDED = [*POLICY, GUARDS, AIMS]
+GUARD = {"workload": "deployment/checkout", "floor": 2, "guard_percent": 80, "target_percent": 70}
+
+
+async def aimed(app: App, under: str | None, **wanted: int) -> Result:
+    """A move of checkout's HPA."""
+    args = registry.parse(AutoscalerBoundsArgs, {"workload": "deployment/checkout", **wanted})
+    request = build(
+        "set_autoscaler_bounds", args, id=uuid.uuid4().hex, principal=app.agent("agent:ops"), cluster="sandbox",
+        namespace="shop", mode="live", under=under,
+    )  # fmt: skip
+    return await app.executor.execute(request)
+
+
+async def guarded(app: App, **more: Any) -> Result:
+    """A lease of checkout with another target of its HPA."""
+    until = utc_text(app.context.now_ms() + 3_600_000)
+    fields = {"min_replicas": 2, "max_replicas": 3, "until": until, "agent": "agent:ops", **GUARD, **more}
+    args = registry.parse(SetEnvelopeArgs, fields)
+    request = build(
+        "set_envelope", args, id=uuid.uuid4().hex, principal=app.agent("agent:ops"), cluster="sandbox",
+        namespace="shop", mode="live",
+    )  # fmt: skip
+    done = await app.executor.execute(request)
+    pass_time(app, 60)
+    return done
+
+
+def test_a_rule_that_leases_ranges_leases_no_guard(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        denied(await guarded(app), "set_guarded_envelope", "names")
+
+    within(tmp_path, work, [*POLICY, AIMS])
+
+
+@pytest.mark.parametrize(("more", "says", "stage"), [
+    ({"guard_percent": 85}, "limits.targetPercent.max = 80", "limits"),
+    ({"floor": 9}, "its floor 9 and its CPU target 70% would be put back", "envelope"),
+    ({"floor": 1}, "its floor 1", "envelope"),
+])  # fmt: skip
+def test_what_is_put_back_is_judged_when_it_is_leased(
+    tmp_path: Path, more: dict[str, Any], says: str, stage: str
+) -> None:
+    async def work(app: App) -> None:
+        denied(await guarded(app, **more), says, stage)
+        assert isinstance(await guarded(app), Applied)
+
+    within(tmp_path, work, GUARDED)
+
+
+def test_without_a_guard_the_floor_is_judged_too(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        denied(await app.executor.execute(lease(app, floor=9)), "its floor 9")
+
+    within(tmp_path, work)
+
+
+def test_a_target_that_is_not_leased_is_no_move(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        done = await guarded(app)
+        assert isinstance(done, Applied), done
+        for percent in (75, 90, 100):
+            denied(await aimed(app, done.intent, target_percent=percent), "is not leased")
+        denied(await aimed(app, done.intent, max_replicas=5), "no move inside")
+        denied(await aimed(app, done.intent, min_replicas=4, target_percent=80), "outside of the envelope")
+        assert isinstance(await aimed(app, done.intent, min_replicas=3, target_percent=80), Applied)
+        assert isinstance(await aimed(app, done.intent, target_percent=70), Applied)  # at once: the way back
+
+    within(tmp_path, work, GUARDED)
+
+
+def test_a_range_without_a_guard_moves_no_target(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        done = await app.executor.execute(lease(app, 2, 8, floor=2))
+        assert isinstance(done, Applied)
+        plain = await guarded(app, guard_percent=None, target_percent=None)
+        assert isinstance(plain, Applied), plain
+        denied(await aimed(app, plain.intent, min_replicas=3, target_percent=80), "is not leased")
+
+    within(tmp_path, work, GUARDED)
+
+
+def test_once_it_is_over_only_its_own_target_is_put_back_with_the_floor(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        done = await guarded(app)
+        assert isinstance(done, Applied), done
+        assert isinstance(await aimed(app, done.intent, min_replicas=3, target_percent=80), Applied)
+        pass_time(app, 3600)
+        denied(await aimed(app, done.intent, min_replicas=2, target_percent=75), "is not leased")
+        denied(await aimed(app, done.intent, target_percent=70), "is to be put back too")
+        assert isinstance(await aimed(app, done.intent, min_replicas=2, target_percent=70), Applied)
+        denied(await aimed(app, done.intent, min_replicas=2, target_percent=80), "ended, or another one")
+
+    within(tmp_path, work, GUARDED)
+
+
+def test_an_annotation_takes_the_guard_away(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        done = await guarded(app)
+        assert isinstance(done, Applied), done
+        text = "2..3 until 2099-01-01T00:00:00Z, then at least 2, for agent:ops"
+        annotate(app, text, name="checkout")
+        denied(await aimed(app, done.intent, min_replicas=3, target_percent=80), "is not leased")
+        annotate(app, text.replace("then at least 2", "HPA at 99%, then at least 2 at 99%"), name="checkout")
+        denied(await aimed(app, done.intent, target_percent=99), "is not leased")
+        assert isinstance(await aimed(app, done.intent, target_percent=80), Applied)
+
+    within(tmp_path, work, GUARDED)

@@ -1,6 +1,7 @@
 """set_envelope: lease a range of replicas in which an agent's fast loop may move, or end the lease.
 
 The write is an annotation; what is leased is what the log says of the request, so that only governed leases count.
+With a guard the CPU target of its HPA is leased too: the loop carries the load, and the HPA what nobody foresaw.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from tools.envelope_text import ANNOTATION, Written, unread, written
 from tools.errors import ArgumentsInvalid
 from tools.spec import ActionSpec, RbacRule
 
-SET, END = "set_envelope", "end_envelope"
+SET, GUARDED, END = "set_envelope", "set_guarded_envelope", "end_envelope"
 LEASE = "lease"
 """As policy calls the actions (policies.envelopes) and the seconds that are asked for (policies.quantities)."""
 
@@ -24,23 +25,36 @@ def leased(args: SetEnvelopeArgs) -> Written | None:
     """The range that is asked for; None where the lease shall end."""
     if args.min_replicas is None or args.max_replicas is None or args.until is None:
         return None
-    return Written(args.min_replicas, args.max_replicas, args.until, args.floor, args.agent)
+    guard, target = args.guard_percent, args.target_percent
+    return Written(args.min_replicas, args.max_replicas, args.until, args.floor, args.agent, guard, target)
 
 
 def _classify(args: SetEnvelopeArgs) -> str:
-    return END if leased(args) is None else SET
+    if leased(args) is None:
+        return END
+    return GUARDED if _guarded(args) else SET
+
+
+def _guarded(args: SetEnvelopeArgs) -> bool:
+    return args.guard_percent is not None
 
 
 def _owner(workload: Workload) -> str | None:
-    """Who would undo the moves. An HPA would not: its minReplicas is what moves then."""
-    owner = workload.owner
-    return None if owner is not None and owner.startswith("horizontalpodautoscaler/") else owner
+    """Who would undo the moves. An HPA would not (its minReplicas is what moves then), but who keeps that HPA."""
+    owner, hpa = workload.owner, workload.autoscaler
+    if owner is not None and not owner.startswith("horizontalpodautoscaler/"):
+        return owner
+    return hpa.owner if hpa else None
 
 
-def _view(_: SetEnvelopeArgs, workload: Workload) -> dict[str, object]:
-    """What stands there now; replicas stay out, since each move would unbind an approval."""
-    now = written(workload.annotations)
-    return {
+def _view(args: SetEnvelopeArgs, workload: Workload) -> dict[str, object]:
+    """What stands there now; what the loop moves stays out, since each move would unbind an approval."""
+    now, hpa = written(workload.annotations), workload.autoscaler
+    guards: dict[str, object] = {}
+    if hpa is not None and _guarded(args):
+        mark = {"guard_percent": now.guard, "target_percent": now.target} if now else {}
+        guards = {"autoscaler": hpa.name, "autoscaler_uid": hpa.uid, **mark}
+    return guards | {
         "min_replicas": now.low if now else None,
         "max_replicas": now.high if now else None,
         "until": now.until if now else None,
@@ -56,11 +70,34 @@ def _deltas(args: SetEnvelopeArgs, workload: Workload) -> tuple[Delta, ...]:
     if asked is None:
         return ()
     lasts = max(0, -(-(utc_ms(asked.until) - workload.seen_ms) // 1000))
-    return (
+    found = (
         Delta("minReplicas", "", workload.replicas, asked.low),
         Delta("maxReplicas", "", workload.replicas, asked.high),
         Delta(LEASE, "", 0, lasts),
     )
+    if asked.guard is None:
+        return found
+    return (*found, Delta("targetPercent", "", _own_target(asked, workload), asked.guard))
+
+
+def _own_target(asked: Written, workload: Workload) -> int:
+    """The HPA's CPU target without any lease: what it has now, or what a lease that stands puts back. Raises
+    ArgumentsInvalid where the one that is asked to be put back is another."""
+    hpa, before = workload.autoscaler, written(workload.annotations)
+    now = hpa.target_percent if hpa else None
+    where = str(workload.target)
+    if now is None:
+        hint = "leave guard_percent and target_percent out"
+        raise ArgumentsInvalid("its HPA does not aim at a share of the CPU requests", where=where, hint=hint)
+    leases = before is not None and now in (before.guard, before.target)
+    own = before.target if before is not None and leases else now
+    if asked.target != own:
+        raise ArgumentsInvalid(
+            f"its HPA aims at {own}% of the CPU requests, not at {asked.target}%",
+            where=where,
+            hint=f"give target_percent {own}: what it has again afterwards",
+        )
+    return now
 
 
 def _patches(args: SetEnvelopeArgs, workload: Workload) -> tuple[Patch, ...]:
@@ -84,16 +121,19 @@ def _inverse(args: SetEnvelopeArgs, _: Mapping[str, Any]) -> dict[str, Scalar]:
             where=args.workload,
             hint="ask for a new one: set-envelope",
         )
-    return {**dict(args.model_dump()), "min_replicas": None, "max_replicas": None, "until": None}
+    gone = dict.fromkeys(("min_replicas", "max_replicas", "until", "guard_percent", "risk_permille"))
+    return {**dict(args.model_dump()), **gone}
 
 
 def _describe(args: SetEnvelopeArgs, workload: Workload) -> str:
     before, asked = written(workload.annotations), leased(args)
     shown = f"{before.low}..{before.high}" if before else "no envelope"
     if asked is None:
-        return f"{shown} -> no envelope, then at least {args.floor}"
+        again = "" if args.target_percent is None else f" at {args.target_percent}%"
+        return f"{shown} -> no envelope, then at least {args.floor}{again}"
     lasts = duration(max(0, utc_ms(asked.until) - workload.seen_ms) // 1000, most=2)
-    return f"{shown} -> {asked} ({lasts})"
+    risk = "" if args.risk_permille is None else f", forecasts exceeded {args.risk_permille / 10:g} %"
+    return f"{shown} -> {asked} ({lasts}{risk})"
 
 
 def _kubectl(args: SetEnvelopeArgs, workload: Workload) -> str:
@@ -112,6 +152,7 @@ SPEC = ActionSpec(
     kinds=frozenset({"deployment", "statefulset"}),
     actions=(
         ActionInfo(SET, "write", ("minReplicas", "maxReplicas", LEASE)),
+        ActionInfo(GUARDED, "write", ("minReplicas", "maxReplicas", "targetPercent", LEASE)),
         ActionInfo(END, "write"),
     ),
     classify=_classify,
@@ -125,5 +166,7 @@ SPEC = ActionSpec(
     rbac=(
         RbacRule("apps", "deployments", ("get", "patch")),
         RbacRule("apps", "statefulsets", ("get", "patch")),
+        RbacRule("autoscaling", "horizontalpodautoscalers", ("list",)),
     ),
+    autoscaler=_guarded,
 )

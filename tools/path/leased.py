@@ -16,7 +16,7 @@ from tools.actions import registry
 from tools.actions.set_envelope import leased
 from tools.arguments import SetEnvelopeArgs
 from tools.cluster_types import Workload
-from tools.envelope_text import written
+from tools.envelope_text import Written, written
 from tools.path.cross_checks import newest_live_intent
 from tools.path.journal import Journal
 from tools.path.rollback import applied_end, tool_of
@@ -81,23 +81,31 @@ def _leases(record: Record, where: Resource) -> bool:
 
 def _narrowed(intent: Record, spent: tuple[Approval, ...], workload: Workload, most: int) -> Leased:
     args, mark = args_of(intent), first_bits(intent.request_digest or "")
+    back = Leased(0, 0, args.floor, 0, mark, "it was ended", spent, most, target=args.target_percent)
     if args.until is None:
-        return Leased(0, 0, args.floor, 0, mark, "it was ended", spent, most)
-    until_ms = utc_ms(args.until)
+        return back
     if (left := room(args, workload)) is None:
-        return Leased(0, 0, args.floor, until_ms, mark, "its annotation was taken away", spent, most)
-    low, high, until_ms = left
-    return Leased(low, high, args.floor, until_ms, mark, "", spent, most)
+        return replace(back, until_ms=utc_ms(args.until), ended="its annotation was taken away")
+    until_ms = utc_ms(left.until)
+    return replace(back, low=left.low, high=left.high, until_ms=until_ms, ended="", guard=left.guard)
 
 
-def room(args: SetEnvelopeArgs, workload: Workload) -> tuple[int, int, int] | None:
-    """Both ends, and until when (Unix ms): what was leased, less what the object's annotation takes away. None where
-    nothing is left."""
+def room(args: SetEnvelopeArgs, workload: Workload) -> Written | None:
+    """What was leased, less what the object's annotation takes away. None where nothing is left."""
     asked, shown = leased(args), written(workload.annotations)
     if asked is None or shown is None or shown.agent != asked.agent:
         return None
-    low, high = max(asked.low, shown.low), min(asked.high, shown.high)
-    return low, high, min(utc_ms(asked.until), utc_ms(shown.until))
+    return replace(
+        asked,
+        low=max(asked.low, shown.low),
+        high=min(asked.high, shown.high),
+        until=min(asked.until, shown.until, key=utc_ms),
+        guard=_guard(asked.guard, shown.guard),
+    )
+
+
+def _guard(asked: int | None, shown: int | None) -> int | None:
+    return None if asked is None or shown is None else min(asked, shown)
 
 
 async def _spent(journal: Journal, intent: Record, entries: Sequence[Entry]) -> tuple[Approval, ...]:

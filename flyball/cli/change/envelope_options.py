@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from policies.types import Target
 
 TOOL = "set_envelope"
-LEFT_OUT = frozenset({"floor", "agent"})
+LEFT_OUT = frozenset({"floor", "agent", "target_percent"})
 """Arguments that `filled` finds where they are not given."""
 
 _OPTIONS: Mapping[str, Any] = {
@@ -38,9 +38,12 @@ async def filled(app: "App", given: dict[str, Any]) -> dict[str, Any]:
     lasting, end = fields.pop("lasting"), fields.pop("end")
     fields["until"] = _until(app.context.now_ms(), fields, lasting, end)
     fields["agent"] = fields["agent"] or TUNER
-    if fields["floor"] is None:
-        workload = target(app.place.context, app.place.namespace, fields["workload"])
-        fields["floor"] = await _floor(app, workload)
+    aims = fields["target_percent"] is None and (end or fields["guard_percent"] is not None)
+    if fields["floor"] is None or aims:
+        before = await _before(app, target(app.place.context, app.place.namespace, fields["workload"]))
+        fields["floor"] = fields["floor"] or before.floor
+        if aims:
+            fields["target_percent"] = before.leased_target if end else before.target
     return fields
 
 
@@ -60,13 +63,23 @@ def _until(now_ms: int, fields: Mapping[str, Any], lasting: str | None, end: boo
     return until if lasting is None else utc_text(now_ms + span(lasting, "--for") * 1000)
 
 
-async def _floor(app: "App", target: "Target") -> int:
-    """That of the envelope that it has now; else what its HPA keeps at least; else the replicas that it has."""
+class _Before(NamedTuple):
+    """What a workload has again once a lease is over: the least number of pods, its HPA's CPU target (None: it has
+    none); and the latter as far as the lease that stands has moved it."""
+
+    floor: int
+    target: int | None
+    leased_target: int | None
+
+
+async def _before(app: "App", target: "Target") -> _Before:
+    """As the envelope that it has now says; else what its HPA has; else the replicas that it has."""
     from tools.envelope_text import written
 
     reads = app.toolbox.reads(app.identity.by_hand())
     workload = await reads.workload(target)
-    if (now := written(workload.annotations)) is not None:
-        return now.floor
-    autoscaler = await reads.autoscaler(target)
-    return max(1, workload.replicas if autoscaler is None else autoscaler.minimum)
+    now, autoscaler = written(workload.annotations), await reads.autoscaler(target)
+    own = autoscaler.target_percent if autoscaler else None
+    if now is not None:
+        return _Before(now.floor, now.target or own, now.target)
+    return _Before(max(1, workload.replicas if autoscaler is None else autoscaler.minimum), own, None)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from flyball.wiring import App
     from tools.path.standing_envelopes import Standing
 
-_HEAD = ("NAMESPACE", "WORKLOAD", "RANGE", "LEFT", "FLOOR", "AGENT", "FOR", "MOVES", "RECORD")
+_HEAD = ("NAMESPACE", "WORKLOAD", "RANGE", "LEFT", "FLOOR", "GUARD", "AGENT", "FOR", "MOVES", "RECORD")
 _LESS = ("FOR", "RECORD")
 
 
@@ -47,6 +47,8 @@ async def _item(app: "App", one: "Standing") -> dict[str, Any]:
         "until": args.until,
         "left_s": 0 if over else _left_s(args.until, now_ms),
         "floor": args.floor,
+        "guard_percent": args.guard_percent,
+        "target_percent": args.target_percent,
         "agent": args.agent,
         "on_behalf_of": one.human,
         "moves": await _moves(app, one, now_ms),
@@ -73,5 +75,16 @@ def _cells(item: dict[str, Any]) -> tuple[object, ...]:
     over = item["state"] == "over"
     span = "-" if item["min_replicas"] is None else f"{item['min_replicas']}..{item['max_replicas']}"
     left = "over" if over else written(item["left_s"], most=2)
+    guard = "-" if item["guard_percent"] is None else f"{item['guard_percent']}%"
     who = (item["agent"].removeprefix("agent:"), item["on_behalf_of"].removeprefix("human:"))
-    return (item["namespace"], item["target"], span, left, item["floor"], *who, item["moves"], item["record"])
+    return (
+        item["namespace"],
+        item["target"],
+        span,
+        left,
+        item["floor"],
+        guard,
+        *who,
+        item["moves"],
+        item["record"],
+    )

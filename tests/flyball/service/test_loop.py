@@ -11,6 +11,7 @@ the metrics are gone         moves nothing
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from policies.claim_keys import ENVELOPE
 from tests.kit.envelopes import LEASES, OTHER, annotate, lease, pass_time
 from tests.kit.installation import LOCAL, OPS, App, allow, doc, installation, replicas, write_policy
 from tools.actions import registry
+from tools.events.declare import Declarations
+from tools.events.types import Event
+from tools.metrics.types import Metric
 from tools.path.journal import parent_of
 from tools.path.kill_switch import throw
 from tools.path.outcome import Applied
@@ -313,3 +317,115 @@ def test_the_same_pass_again_does_nothing_twice(tmp_path: Path) -> None:
         assert len(await app.log.find(kinds=("action.intent",))) == intents
 
     within(tmp_path, work)
+
+
+EVENTS = [allow("events", ["declare_event"], {
+    "clusters": ["sandbox"], "namespaces": ["shop"], "kinds": ["event"], "names": ["*"]})]  # fmt: skip
+GUARDS = allow("guards", ["set_guarded_envelope"], envelope=LEASES["spec"]["envelope"], limits={
+    **LEASES["spec"]["limits"], "targetPercent": {"min": 60, "max": 80}})  # fmt: skip
+NIGHT_S = 11 * 3600
+"""From its beginning to when its HPA has room: by day checkout stands at its maximum."""
+GUARD = {"floor": 2, "guard_percent": 80, "target_percent": 70}
+
+
+async def stands_at(app: App, name: str = "checkout") -> tuple[int, int | None]:
+    """The floor and the CPU target of its HPA."""
+    found = await app.context.reader.list_workloads("shop")
+    hpa = await app.context.reader.autoscaler(next(w.target for w in found if w.target.name == name))
+    assert hpa is not None
+    return hpa.minimum, hpa.target_percent
+
+
+@pytest.mark.parametrize("how", ["time", "metrics", "pause", "policy", "death", "stop"])
+def test_the_hpa_is_a_guard_while_the_forecast_lasts_and_then_as_before(tmp_path: Path, how: str) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        pass_time(app, NIGHT_S)
+        await leased(app, "checkout", 2, 4, **GUARD)
+        await passes(app, duty, 2)
+        assert (await stands_at(app))[1] == 80
+        again = duty
+        if how == "time":
+            pass_time(app, 3600)
+        elif how == "metrics":
+            app.context.metrics = None
+            again = LoopDuty(app)
+        elif how == "pause":
+            await turn(app.context, "agent:ops", app.identity.by_hand(), pause=True)
+        elif how == "policy":
+            write_policy(tmp_path / "policies", [*POLICY, *EVENTS])
+        elif how == "death":
+            again = LoopDuty(app)
+            again._forecasts._metrics = None
+        if how == "stop":
+            await duty.rest(app.context.now_ms())
+        else:
+            await passes(app, again, 2)
+        assert (await stands_at(app))[1] == 70
+        if how == "time":
+            assert await stands_at(app) == (2, 70)
+
+    within(tmp_path, work, [*POLICY, GUARDS, *EVENTS])
+
+
+def test_a_target_that_somebody_else_has_set_stays(tmp_path: Path) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        from sandbox.api.apiserver import Write
+        from sandbox.api.store import Key
+
+        assert app.world is not None
+        pass_time(app, NIGHT_S)
+        await leased(app, "checkout", 2, 4, seconds=300, **GUARD)
+        metric = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 55}}
+        body = {"spec": {"metrics": [{"type": "Resource", "resource": metric}]}}
+        key = Key("horizontalpodautoscaler", "shop", "checkout")
+        app.world.send(Write("patch", key, "", body, "kubectl", "by-hand"))
+        await passes(app, duty, 8)
+        assert (await stands_at(app))[1] == 55
+        assert await stands(app, "checkout") == 0
+
+    within(tmp_path, work, [*POLICY, GUARDS])
+
+
+@pytest.mark.parametrize("known", [1, None])
+def test_while_an_alert_fires_or_nobody_knows_nothing_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: int | None
+) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        metrics = app.context.metrics
+        assert metrics is not None
+        ask = metrics.fleet_latest
+
+        async def alarmed(metric: Metric, targets: Any, now_ms: int) -> Any:
+            found = await ask(metric, targets, now_ms)
+            if metric is not Metric.ALERTS:
+                return found
+            return {
+                target: replace(number, v=known, missing="" if known else "no_data")
+                for target, number in found.items()
+            }
+
+        monkeypatch.setattr(metrics, "fleet_latest", alarmed)
+        pass_time(app, NIGHT_S)
+        await leased(app, "checkout", 2, 4, **GUARD)
+        await passes(app, duty, 3)
+        assert (await stands_at(app))[1] == 70
+
+    within(tmp_path, work, [*POLICY, GUARDS])
+
+
+def test_a_live_event_raises_the_floor_and_lowers_nothing(tmp_path: Path) -> None:
+    def wanted(told: list[dict[str, Any]]) -> int:
+        return max(row[3] or 0 for one in told for row in one["rows"])
+
+    async def work(app: App, duty: LoopDuty) -> None:
+        await leased(app, low=2, high=8)
+        plain = wanted(await passes(app, duty, 2))
+        now_ms = app.context.now_ms()
+        event = Event(
+            name="sale", title="sale", namespace="shop", from_ms=now_ms, to_ms=now_ms + 3_600_000,
+            at_least_ppm=5_000_000, source="test",
+        )  # fmt: skip
+        await Declarations(app.context).declare(event, app.identity.by_hand())
+        assert wanted(await passes(app, duty, 2)) >= 3 * plain
+
+    within(tmp_path, work, [*POLICY, *EVENTS])

@@ -220,3 +220,24 @@ def test_once_runs_what_is_due_and_nothing_else() -> None:
         assert (due.runs, later.runs) == (1, 0)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(("lapses", "rested"), [(False, 1), (True, 0)])
+def test_a_duty_leaves_things_safe_when_the_rota_stops_unless_another_process_works(
+    lapses: bool, rested: int
+) -> None:
+    class Resting(Task):
+        rests = 0
+
+        async def rest(self, now_ms: int) -> None:
+            self.rests += 1
+            raise FlyballError("the cluster is away")
+
+    async def work() -> Resting:
+        duty, clock = Resting(nothing), QuickClock()
+        driving = Rota([duty, Task(nothing)], lambda: clock.now, clock)
+        (driving.lapse if lapses else driving.stop)()
+        await driving.run()
+        return duty
+
+    assert asyncio.run(work()).rests == rested

@@ -20,7 +20,8 @@ def test_names_are_unique_and_the_catalogue_is_sorted() -> None:
         "declare_event", "describe_workload", "end_envelope", "get_events", "keep_scale_point",
         "list_workloads",
         "lower_autoscaler_max", "lower_memory_limit", "read_metrics", "resize_with_restart", "restart", "scale",
-        "scale_to_zero", "set_autoscaler_bounds", "set_envelope", "set_resources",
+        "scale_to_zero", "set_autoscaler_bounds", "set_envelope", "set_guarded_envelope",
+        "set_resources",
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from policies.quantities import LEASE
 from policies.types import Delta
 from tests.tools.workloads import workload
 from tools.actions import registry, set_envelope
-from tools.cluster_types import Workload
+from tools.cluster_types import Autoscaler, Workload
 from tools.envelope_text import ANNOTATION, Written, unread, written
 from tools.errors import ArgumentsInvalid
 
@@ -66,6 +66,11 @@ def test_both_ends_and_the_time_are_judged_from_where_the_workload_stands() -> N
     ({"until": "2026-13-01T08:00:00Z"}, "not an instant"),
     ({"agent": "human:anna"}, "pattern"),
     ({"agent": None}, "valid string"),
+    ({"guard_percent": 80}, "or neither"),
+    ({"target_percent": 70}, "or neither"),
+    ({"guard_percent": 60, "target_percent": 70}, "would do less"),
+    ({"guard_percent": 101, "target_percent": 70}, "less than or equal to 100"),
+    ({"min_replicas": None, "max_replicas": None, "until": None, "guard_percent": 80}, "with a range only"),
 ])  # fmt: skip
 def test_a_half_said_or_impossible_range_is_no_argument(more: dict[str, Any], says: str) -> None:
     with pytest.raises(ArgumentsInvalid) as refused:
@@ -109,6 +114,48 @@ def test_what_is_written_is_read_back() -> None:
     }  # fmt: skip
     for same in (seen(TEXT, replicas=9), seen(TEXT, ready=1)):
         assert SPEC.view(args(), same) == view
+
+
+GUARD = {"guard_percent": 80, "target_percent": 70}
+GUARDED = f"3..7 until {UNTIL}, HPA at 80%, then at least 4 at 70%, for agent:tuner"
+
+
+def scaled(percent: int | None = 70, text: str | None = None) -> Workload:
+    hpa = Autoscaler("web", 2, 10, 4, 4, 60, percent, able=True, active=True, limited=False, reasons=())
+    return seen(text, autoscaler=hpa)
+
+
+def test_a_guard_is_an_action_of_its_own_and_its_target_is_judged() -> None:
+    assert SPEC.classify(args(**GUARD)) == "set_guarded_envelope"
+    assert SPEC.autoscaler(args(**GUARD))
+    assert not SPEC.autoscaler(args())
+    assert SPEC.deltas(args(**GUARD), scaled())[-1] == Delta("targetPercent", "", 70, 80)
+    (patch,) = SPEC.patches(args(**GUARD), scaled())
+    assert patch.body == {"metadata": {"annotations": {ANNOTATION: GUARDED}}}
+    assert written({ANNOTATION: GUARDED}) == Written(3, 7, UNTIL, 4, "agent:tuner", 80, 70)
+    back = registry.parse(SPEC.args, SPEC.inverse(args(**GUARD), SPEC.view(args(**GUARD), scaled())))
+    assert (back.guard_percent, back.target_percent, SPEC.classify(back)) == (None, 70, "end_envelope")
+
+
+def test_what_is_put_back_is_the_hpas_own_target() -> None:
+    again = scaled(80, GUARDED)
+    assert SPEC.deltas(args(**GUARD), again)[-1] == Delta("targetPercent", "", 80, 80)
+    for there, says in (
+        (scaled(75), "aims at 75%"),
+        (scaled(None), "does not aim"),
+        (seen(), "does not aim"),
+    ):
+        with pytest.raises(ArgumentsInvalid, match=says):
+            SPEC.deltas(args(**GUARD), there)
+    with pytest.raises(ArgumentsInvalid, match="aims at 70%"):
+        SPEC.deltas(args(guard_percent=80, target_percent=80), again)
+
+
+@pytest.mark.parametrize("text", [
+    GUARDED.replace(" at 70%", ""), GUARDED.replace("HPA at 80%, ", ""), GUARDED.replace("80%", "8000%"),
+])  # fmt: skip
+def test_half_a_guard_is_no_envelope(text: str) -> None:
+    assert written({ANNOTATION: text}) is None
 
 
 def test_who_would_undo_the_moves_keeps_it() -> None:
