@@ -104,7 +104,7 @@ def test_what_is_leased_is_listed_with_what_is_left_of_it(governed: Flyball) -> 
     governed(f"{SET} --for 8h --yes")
     told = governed("tune envelopes").out.splitlines()
     assert told[0].split()[:6] == ["NAMESPACE", "WORKLOAD", "RANGE", "LEFT", "FLOOR", "GUARD"]
-    assert told[1].split()[:6] == ["shop", "deployment/web", "3..7", "8h", "4", "tuner"]
+    assert told[1].split()[:6] == ["shop", "deployment/web", "3..7", "8h", "4", "-"]
     (item,) = governed("tune envelopes -o json").document["items"]
     assert (item["state"], item["moves"], item["min_replicas"], item["floor"]) == ("in_force", 0, 3, 4)
     governed("act set-envelope deploy/web --end --yes")

@@ -63,6 +63,8 @@ def arguments(action: str, one: Workload) -> dict[str, Any]:
         given["set_autoscaler_bounds"] = {"min_replicas": one.autoscaler.minimum}
         given["keep_scale_point"] = {"unit": "cpu"}
         given["lower_autoscaler_max"] = {"max_replicas": one.autoscaler.maximum, "lower_max": True}
+        now = one.autoscaler.target_percent
+        given["set_guarded_envelope"] = given["set_envelope"] | {"guard_percent": now, "target_percent": now}
     return {"workload": str(one.target), **given[action]}
 
 
@@ -106,6 +108,9 @@ def test_the_three_ways_to_ask_agree(tmp_path: Path) -> None:
                     assert {told[info.name] for info in spec.actions} == {"no"}
                     continue
                 for info in spec.actions:
+                    if info.name == "set_guarded_envelope" and one.autoscaler is None:
+                        assert told[info.name] == "no"
+                        continue
                     request = acted(app, tool, info.name, one)
                     decision, _ = await app.executor.preview(request)
                     live = "with-approval" if decision.approvals else WORDS[decision.verdict.value]
