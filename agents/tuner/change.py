@@ -61,9 +61,10 @@ class Change:
 
     @property
     def sort(self) -> tuple[str, ...]:
-        """What it does, whatever its figures: the tool, and the arguments that are set to true (they make it another
-        action for policy)."""
-        return (self.action, *(name for name, value in self.args if value is True))
+        """What it does, whatever its figures: the tool, the arguments that are set to true (they make it another
+        action for policy), and the numbers that it moves (as the target of a guard does)."""
+        flags = (name for name, value in self.args if value is True)
+        return (self.action, *flags, *(move.dimension for move in self.moves))
 
     @property
     def pods(self) -> Move | None:

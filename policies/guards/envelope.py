@@ -105,7 +105,11 @@ def _move_of(deltas: Sequence[Delta]) -> _Move | None:
 
 def _aims_elsewhere(leased: Leased, aim: Delta | None, why_over: str) -> Refusal | None:
     """An HPA's CPU target is the leased one, or the one from before; once the lease is over the latter only."""
-    if aim is None or aim.after in {aim.before, leased.target} or (aim.after == leased.guard and not why_over):
+    if (
+        aim is None
+        or aim.after in {aim.before, leased.target}
+        or (aim.after == leased.guard and not why_over)
+    ):
         return None
     back = "none" if leased.target is None else f"{leased.target}%"
     return Refusal("envelope", None, f"a CPU target of {aim.after}% is not leased; to be put back: {back}")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agents.tuner.choice import Barred
 from agents.tuner.envelope import GUARD_PERCENT, LEASE_S, RISKS_PERMILLE, EnvelopeRange
 from agents.tuner.strategies import strategy
 from agents.tuner.strategy import Aim, Candidate, Floor, Observed
@@ -122,3 +123,11 @@ def test_what_is_leased_no_other_strategy_sizes() -> None:
     for name in ("forecast", "percentile-floor", "hpa-formula"):
         assert strategy(name, Aim()).consider(seen(workload=marked)) == "leased"
         assert strategy(name, Aim()).consider(seen(workload=workload("web"))) is None
+
+
+def test_where_policy_leases_no_guard_the_one_without_may_be_taken() -> None:
+    plain, guard = each(replace(owned(), autoscaler=replace(HPA, target_percent=70)))[:2]
+    barred = Barred()
+    assert guard.change is not None
+    barred.add(guard.change, whole_sort=True)
+    assert (barred.has(guard), barred.has(plain)) == (True, False)
