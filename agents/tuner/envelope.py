@@ -29,7 +29,7 @@ demand at the risks below: 7 % cheaper than with a guard at 70 %; at 90 % it is 
 violations."""
 RISKS_PERMILLE = (20, 50)
 """How often forecasts may be exceeded: of each a candidate, and the rehearsal says which one a workload needs. In
-minutes it comes to a fifth of that (*measured*)."""
+minutes it comes to a seventh of that (*measured*)."""
 
 
 @dataclass(frozen=True, slots=True)
