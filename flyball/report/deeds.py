@@ -1,23 +1,21 @@
 """What agents did within a span, by the log: changes with their verdicts, what was refused, what was left alone."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from audit.timeline import wall_ms
 from flyball.tuning_log import asked_of_a_person, told_apart, was_changed, was_refused
 from tools.path.journal import parent_of
+from tools.path.log_span import walked
 
 if TYPE_CHECKING:
     from audit.record import Kind, Record
     from audit.store.read import Entry
     from flyball.wiring import App
 
-    Find = Callable[[Sequence[Kind]], Awaitable[list[Entry]]]
-
-MOST = 50_000
-"""Records of a kind that are looked at, the newest first."""
+    Find = Callable[[Sequence[Kind]], AsyncIterator[Entry]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,41 +64,50 @@ class Deeds:
 
 
 async def deeds(app: "App", since_ms: int) -> Deeds:
-    """By the time that policy uses: the world's where it is simulated. Of this cluster only."""
+    """By the time that policy uses: the world's where it is simulated. Of this cluster only; read page by page."""
     uid = app.context.cluster.uid
 
-    async def found(kinds: "Sequence[Kind]") -> "list[Entry]":
-        newest = await app.log.find(kinds=kinds, newest_first=True, limit=MOST)
-        return [e for e in reversed(newest) if at_ms(e.record) >= since_ms and _here(e.record, uid)]
+    async def found(kinds: "Sequence[Kind]") -> "AsyncIterator[Entry]":
+        async for entry in walked(app.log, kinds, since_ms):
+            if _here(entry.record, uid):
+                yield entry
 
-    weighed = await found(("tool.proposed",))
-    decided = _by_agents(await found(("policy.decision",)))
-    asking = _by_agents(await found(("plan.step", "approval.requested")))
-    left = _left(weighed)
+    runs, newest = set[str | None](), dict[str, str | None]()
+    async for entry in found(("tool.proposed",)):
+        runs.add(entry.record.run_id)
+        if entry.record.resource:
+            newest[entry.record.resource.key] = _why_left(entry.record)
+    refused: list[Record] = []
+    asked = set[str]()
+    async for entry in found(("policy.decision", "plan.step", "approval.requested")):
+        if entry.record.actor.type != "agent":
+            continue
+        if entry.record.kind == "policy.decision":
+            refused += [entry.record] if was_refused(entry.record) else []
+        elif asked_of_a_person(entry.record):
+            asked.add(told_apart(entry.record))
     changes = await _changes(found)
     return Deeds(
         changes=changes,
-        runs=len({e.record.run_id for e in weighed}),
-        refused=_refused([record for record in decided if was_refused(record)]),
-        asked=len({told_apart(record) for record in asking if asked_of_a_person(record)}),
-        left=left,
-        touched=tuple(
-            sorted(
-                {deed.key for deed in changes} | {e.record.resource.key for e in weighed if e.record.resource}
-            )
-        ),
+        runs=len(runs),
+        refused=_refused(refused),
+        asked=len(asked),
+        left=_left(newest),
+        touched=tuple(sorted({deed.key for deed in changes} | newest.keys())),
     )
 
 
 async def _changes(found: "Find") -> tuple[Deed, ...]:
-    ends = [e.record for e in await found(("action.outcome",)) if was_changed(e.record)]
-    applied = {parent_of(record, "intent") for record in ends}
-    said = [e.record for e in await found(("action.verified", "action.rolled_back"))]
+    ends = found(("action.outcome",))
+    applied = {parent_of(e.record, "intent") async for e in ends if was_changed(e.record)}
+    said = found(("action.verified", "action.rolled_back"))
     verdicts = dict[str, tuple[str, str]]()
-    for record in said:
-        verdicts[parent_of(record, "intent") or ""] = _verdict(record), _why(record)
-    intents = await found(("action.intent",))
-    return tuple(_deed(e, verdicts) for e in intents if e.record.id in applied and _by_agent(e.record))
+    async for e in said:
+        verdicts[parent_of(e.record, "intent") or ""] = _verdict(e.record), _why(e.record)
+    intents = found(("action.intent",))
+    return tuple(
+        [_deed(e, verdicts) async for e in intents if e.record.id in applied and _by_agent(e.record)]
+    )
 
 
 def _deed(entry: "Entry", verdicts: Mapping[str, tuple[str, str]]) -> Deed:
@@ -137,11 +144,6 @@ def _by_agent(record: "Record") -> bool:
     return record.actor.type == "agent" and parent_of(record, "undoes") is None
 
 
-def _by_agents(entries: "Sequence[Entry]") -> "list[Record]":
-    """The records of what agents did, not people by hand."""
-    return [entry.record for entry in entries if entry.record.actor.type == "agent"]
-
-
 def _refused(records: "Sequence[Record]") -> dict[str, Refusals]:
     """By what refused it, the most frequent first."""
     by: dict[str, list[Record]] = {}
@@ -166,14 +168,18 @@ def _refusal(record: "Record") -> str:
     return f"{decision.stage}: {decision.rule}" if decision.rule else decision.stage
 
 
-def _left(weighed: "Sequence[Entry]") -> dict[str, list[str]]:
+def _why_left(record: "Record") -> str | None:
+    """Why a run wanted nothing of the workload; None where it wanted something."""
+    told = record.args or {}
+    return None if told.get("change") else str(told.get("why", ""))
+
+
+def _left(newest: Mapping[str, str | None]) -> dict[str, list[str]]:
     """The workloads of which the newest run wanted nothing, by why."""
-    newest = {e.record.resource.key: e.record for e in weighed if e.record.resource}
     found: dict[str, list[str]] = {}
-    for key, record in newest.items():
-        told = record.args or {}
-        if not told.get("change"):
-            found.setdefault(str(told.get("why", "")), []).append(key.split("/", 1)[1])
+    for key, why in newest.items():
+        if why is not None:
+            found.setdefault(why, []).append(key.split("/", 1)[1])
     return {why: sorted(names) for why, names in sorted(found.items())}
 
 

@@ -2,11 +2,12 @@
 
 The log holds what its runs proposed, the source of metrics what became of the workloads; both are compared from each
 proposal to the next one for that workload, a day at most. Only replicas can be compared: what other resources would
-have done to a pod nobody measured.
+have done to a pod nobody measured. Of a large fleet MOST workloads are compared, drawn by a hash of their names; of
+how many is said.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,9 +19,14 @@ from tools.errors import ToolError
 from tools.metrics.types import Metric, Span
 from tools.path.context import Context
 from tools.path.expectation import busy
+from tools.path.log_span import walked
 
 DAY_MS = 86_400_000
 STEP_S = 300
+MOST = 200
+"""Workloads that are compared: each takes four series of each proposal."""
+Proposed = list[tuple[int, int | None]]
+"""When a workload was looked at (Unix ms), and how many replicas were wanted."""
 _LATEST = 2
 """Runs count that are no older than so many times the days that policy asks for."""
 
@@ -41,13 +47,15 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """What was seen of an agent on `days` of the `needed` days that policy asks for."""
+    """What was seen of an agent on `days` of the `needed` days that policy asks for; `lines` are of MOST of the
+    `workloads` that it looked at, those first for which it proposed something."""
 
     agent: str
     days: int
     needed: int
     runs: int
     lines: tuple[Beside, ...]
+    workloads: int = 0
 
     @property
     def missing_days(self) -> int:
@@ -69,40 +77,49 @@ async def shadow_of(context: Context, agent: str, needed_s: int) -> Shadow:
     """Of the agent's finished runs, where it must have run on as many days as `needed_s` make. What the source of
     metrics cannot tell is not compared. Raises LogUnavailable."""
     needed, now_ms = -(-needed_s * 1000 // DAY_MS), context.now_ms()
-    runs = await _runs(context, agent, now_ms - _LATEST * needed * DAY_MS)
-    lines = [await _beside(context, *one, now_ms) for one in (await _proposals(context, agent, runs)).items()]
+    since_ms = now_ms - _LATEST * needed * DAY_MS
+    runs = await _runs(context, agent, since_ms)
+    asked = await _proposals(context, agent, runs, since_ms)
+    lines = [await _beside(context, target, asked[target], now_ms) for target in _drawn(asked)]
     days = {at_ms // DAY_MS for at_ms in runs.values()}
-    return Shadow(agent, len(days), needed, len(runs), tuple(sorted(lines, key=lambda line: line.workload)))
+    told = tuple(sorted(lines, key=lambda line: line.workload))
+    return Shadow(agent, len(days), needed, len(runs), told, len(asked))
+
+
+def _drawn(asked: Mapping[Target, Proposed]) -> list[Target]:
+    def order(target: Target) -> tuple[bool, str]:
+        return all(replicas is None for _, replicas in asked[target]), digest_of(target.path)
+
+    return sorted(asked, key=order)[:MOST]
 
 
 async def _runs(context: Context, agent: str, since_ms: int) -> dict[str, int]:
     """The runs that ended without an error, by their id, with when they began."""
-    ends = await context.log.find(kinds=("run.finished",))
-    ended = {
-        e.record.run_id for e in ends if e.record.actor.id == agent and "error" not in (e.record.args or {})
-    }
-    begun = await context.log.find(kinds=("run.started",))
-    mine = [e.record for e in begun if e.record.actor.id == agent and e.record.run_id in ended]
-    tuning = [record for record in mine if "strategies" in (record.args or {})]
-    at = {record.run_id or "": _at_ms(record) for record in tuning}
-    return {run_id: at_ms for run_id, at_ms in at.items() if at_ms >= since_ms}
+    begun, ended = dict[str, int](), set[str | None]()
+    async for entry in walked(context.log, ("run.started", "run.finished"), since_ms):
+        record, args = entry.record, entry.record.args or {}
+        if record.actor.id != agent:
+            continue
+        if record.kind == "run.started" and "strategies" in args:
+            begun[record.run_id or ""] = _at_ms(record)
+        elif record.kind == "run.finished" and "error" not in args:
+            ended.add(record.run_id)
+    return {run_id: at_ms for run_id, at_ms in begun.items() if run_id in ended}
 
 
 async def _proposals(
-    context: Context, agent: str, runs: Mapping[str, int]
-) -> dict[Target, list[tuple[int, int | None]]]:
+    context: Context, agent: str, runs: Mapping[str, int], since_ms: int
+) -> dict[Target, Proposed]:
     """What the runs wanted of each workload: when, and how many replicas (None: nothing, or nothing comparable)."""
-    found: dict[Target, list[tuple[int, int | None]]] = defaultdict(list)
-    for entry in await context.log.find(kinds=("tool.proposed",)):
+    found: dict[Target, Proposed] = defaultdict(list)
+    async for entry in walked(context.log, ("tool.proposed",), since_ms):
         record, where = entry.record, _target(entry)
         if record.actor.id == agent and record.run_id in runs and where is not None:
             found[where].append((_at_ms(record), _replicas(record.args or {})))
     return found
 
 
-async def _beside(
-    context: Context, target: Target, asked: Sequence[tuple[int, int | None]], now_ms: int
-) -> Beside:
+async def _beside(context: Context, target: Target, asked: Proposed, now_ms: int) -> Beside:
     found = Beside(str(target), proposals=sum(replicas is not None for _, replicas in asked))
     ends = [at_ms for at_ms, _ in asked[1:]] + [now_ms]
     for (at_ms, replicas), end_ms in zip(asked, ends, strict=True):

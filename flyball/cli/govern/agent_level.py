@@ -96,6 +96,8 @@ def _say_shadow(asked: "Raise") -> None:
     say(f"the shadow of {shadow.agent}: {shadow.runs} runs on {shadow.days} of {shadow.needed} days")
     for line in _table(shadow):
         say(safe(line))
+    if len(shadow.lines) < shadow.workloads:
+        say(f"{len(shadow.lines)} of {shadow.workloads} workloads, drawn by a hash of their names")
     say(f"sha256 {shadow.digest}")
 
 

@@ -140,6 +140,21 @@ def test_what_it_would_have_done_is_held_against_what_happened(tmp_path: Path) -
     within(tmp_path, work)
 
 
+def test_of_a_large_fleet_some_are_compared_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(one: Rig) -> None:
+        await watched(one, 3)
+        whole = await shadow(one)
+        assert (len(whole.lines), whole.workloads) == (1, 1)
+        monkeypatch.setattr("tools.path.shadow.MOST", 0)
+        monkeypatch.setattr("tools.path.log_span.PAGE", 1)
+        part = await shadow(one)
+        assert (part.days, part.runs, part.lines, part.workloads) == (whole.days, whole.runs, (), 1)
+
+    within(tmp_path, work)
+
+
 def test_where_nothing_was_measured_nothing_is_compared(tmp_path: Path) -> None:
     async def work(one: Rig) -> None:
         await watched(one, 3)
