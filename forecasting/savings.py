@@ -7,7 +7,7 @@ The peers get no history that was not there, and start where the workload stood.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,12 +22,14 @@ TARGET = 0.85
 STARTUP_S = 60
 STEP_S = 60
 PER_HOUR = 60
+GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
     """A workload's past, a point a minute, None where it is not known: millicores used and requested by all its pods,
-    and ready pods. What lies before `played` is history; `start_s` is the Unix time of the first point."""
+    ready pods, and `memory` that they request, in bytes (None: nobody knows). What lies before `played` is history;
+    `start_s` is the Unix time of the first point."""
 
     used: Sequence[int | None]
     requested: Sequence[int | None]
@@ -35,18 +37,21 @@ class Past:
     played: int
     start_s: int
     minimum: int = 1
+    memory: Sequence[int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
     """`core_hours` requested, minutes `violated`, of so many `known`, and how often the number was `changed`. `name`
-    is `actual` or a peer's."""
+    is `actual` or a peer's. `gib_hours` of memory requested, over the minutes of which that is known; None where it
+    is of none."""
 
     name: str
     core_hours: float
     violated: int
     known: int
     changed: int
+    gib_hours: float | None = None
 
 
 def bills(past: Past) -> tuple[Bill, ...]:
@@ -60,7 +65,29 @@ def bills(past: Past) -> tuple[Bill, ...]:
     each = float(np.median(requested[known] / pods[known])) / 1000
     demand = Demand(used / 1000, past.played, past.start_s, STEP_S)
     actual = _bill("actual", used[past.played :], requested[past.played :], here, pods[past.played :])
-    return (actual, *_replicas(demand, each, past, here), *_sizes(demand, pods, here))
+    found = (actual, *_replicas(demand, each, past, here), *_sizes(demand, pods, here))
+    return found if past.memory is None else _with_memory(found, past, pods, known, each)
+
+
+def _with_memory(
+    found: Sequence[Bill], past: Past, pods: Floats, known: Bools, each: float
+) -> tuple[Bill, ...]:
+    """With what each requested of memory. Peers that move replicas request it with every pod, as much as a pod did;
+    those that size CPU leave it as it was."""
+    memory = floats(past.memory or ())
+    told = known & np.isfinite(memory)
+    here = told.copy()
+    here[: past.played] = False
+    if not here.any():
+        return tuple(found)
+    actual = float(memory[here].sum()) / GIB / PER_HOUR
+    a_pod = float(np.median(memory[told] / pods[told])) / GIB
+    share = float(here.sum()) / float(known[past.played :].sum())
+    moved = {Hpa(70).name, Hpa(70, TUNED).name}
+    return tuple(
+        replace(bill, gib_hours=bill.core_hours / each * a_pod * share if bill.name in moved else actual)
+        for bill in found
+    )
 
 
 def _replicas(demand: Demand, each: float, past: Past, here: Bools) -> list[Bill]:

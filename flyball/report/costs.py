@@ -53,6 +53,7 @@ class Costs:
                 sum(b.violated for b in each),
                 sum(b.known for b in each),
                 sum(b.changed for b in each),
+                sum(known) if (known := [b.gib_hours for b in each if b.gib_hours is not None]) else None,
             )
             for name, each in whole.items()
         ]
@@ -76,7 +77,7 @@ async def _courses(
 ) -> list[Course]:
     from tools.metrics.types import Metric
 
-    names = (Metric.CPU_USAGE, Metric.CPU_REQUESTS, Metric.REPLICAS)
+    names = (Metric.CPU_USAGE, Metric.CPU_REQUESTS, Metric.REPLICAS, Metric.MEMORY_REQUESTS)
     found = [await reads.fleet_series(workloads, name, HISTORY_S + span_s, STEP_S) for name in names]
     courses = []
     for workload in workloads:
@@ -92,9 +93,9 @@ async def _courses(
 def _course(target: "Target", lines: "Sequence[Series]", span_s: int) -> Course | None:
     from forecasting.savings import Past, bills
 
-    used, requested, pods = (line.values for line in lines)
+    used, requested, pods, memory = (line.values for line in lines)
     span = lines[0].span
     first = max(0, len(used) - span_s // STEP_S)
-    found = bills(Past(used, requested, pods, first, span.start_ms // 1000))
+    found = bills(Past(used, requested, pods, first, span.start_ms // 1000, memory=memory))
     start_ms = span.start_ms + first * STEP_S * 1000
     return Course(target, found, start_ms, used[first:], requested[first:], pods[first:]) if found else None

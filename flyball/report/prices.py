@@ -32,9 +32,10 @@ class Prices:
     core_hour: Decimal
     gib_hour: Decimal
 
-    def of_cores(self, core_hours: float) -> Decimal:
-        """What so many core-hours cost, to a hundredth."""
-        return (Decimal(str(core_hours)) * self.core_hour).quantize(Decimal("0.01"))
+    def of(self, core_hours: float, gib_hours: float | None) -> Decimal:
+        """What so many core-hours and GiB-hours cost, to a hundredth; memory that nobody knows costs nothing here."""
+        cores = Decimal(str(core_hours)) * self.core_hour
+        return (cores + Decimal(str(gib_hours or 0)) * self.gib_hour).quantize(Decimal("0.01"))
 
 
 def load(path: Path | None) -> Prices:

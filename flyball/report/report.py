@@ -19,27 +19,33 @@ ACTUAL = "actual"
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What a peer would have requested more (core-hours), and violated more (minutes); negative: less."""
+    """What a peer would have requested more (core-hours, and GiB-hours where memory is known), and violated more
+    (minutes); negative: less."""
 
     peer: str
     freed: float
     spared: int
+    freed_gib: float | None = None
 
     def sentence(self, prices: "Prices") -> str:
         """Requests and minutes, and apart from them what the requests would be worth."""
         freed = f"{abs(self.freed):.1f} core-hours of requests {'freed' if self.freed >= 0 else 'more'}"
+        if self.freed_gib is not None:
+            freed += f", {abs(self.freed_gib):.1f} GiB-hours {'freed' if self.freed_gib >= 0 else 'more'}"
         slo = f"{abs(self.spared)} SLO minutes {'fewer' if self.spared > 0 else 'more'}"
         slo = slo if self.spared else "as many SLO minutes"
-        money = f"{abs(prices.of_cores(self.freed))} {prices.currency}"
-        left = "saved only where nodes leave" if self.freed >= 0 else "dearer where nodes come"
-        return f"against {self.peer}: {freed}, {slo}; {money} {left}"
+        worth = prices.of(self.freed, self.freed_gib)
+        left = "saved only where nodes leave" if worth >= 0 else "dearer where nodes come"
+        return f"against {self.peer}: {freed}, {slo}; {abs(worth)} {prices.currency} {left}"
 
     def document(self, prices: "Prices") -> dict[str, Any]:
-        """`freed_core_hours` are requests, `worth` is their money where nodes leave for it, and nobody has looked."""
+        """`freed_core_hours` and `freed_gib_hours` are requests, `worth` is their money where nodes leave for it, and
+        nobody has looked."""
         return {
             "peer": self.peer,
             "freed_core_hours": f"{self.freed:.2f}",
-            "worth_where_nodes_leave": str(prices.of_cores(self.freed)),
+            "freed_gib_hours": None if self.freed_gib is None else f"{self.freed_gib:.2f}",
+            "worth_where_nodes_leave": str(prices.of(self.freed, self.freed_gib)),
             "violated_minutes_fewer": self.spared,
         }
 
@@ -88,7 +94,12 @@ class Report:
         if actual is None:
             return []
         return [
-            Against(bill.name, bill.core_hours - actual.core_hours, bill.violated - actual.violated)
+            Against(
+                bill.name,
+                bill.core_hours - actual.core_hours,
+                bill.violated - actual.violated,
+                _more(bill.gib_hours, actual.gib_hours),
+            )
             for bill in bills
             if bill.name != ACTUAL
         ]
@@ -97,11 +108,16 @@ class Report:
         return {
             "name": bill.name,
             "core_hours": f"{bill.core_hours:.2f}",
-            "cost": str(self.prices.of_cores(bill.core_hours)),
+            "gib_hours": None if bill.gib_hours is None else f"{bill.gib_hours:.2f}",
+            "cost": str(self.prices.of(bill.core_hours, bill.gib_hours)),
             "violated_minutes": bill.violated,
             "known_minutes": bill.known,
             "changes": bill.changed,
         }
+
+
+def _more(than: float | None, there: float | None) -> float | None:
+    return None if than is None or there is None else than - there
 
 
 async def report(app: "App", span_s: int, prices: "Prices") -> Report:

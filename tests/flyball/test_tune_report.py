@@ -34,8 +34,20 @@ def test_it_counts_changes_by_verdict_and_costs_by_a_named_table(
     assert told["prices"] == {"name": "contract", "currency": "EUR"}
     actual = told["total"][0]
     assert actual["name"] == "actual"
-    assert float(actual["cost"]) == pytest.approx(float(actual["core_hours"]) * 0.10, abs=0.01)
+    assert float(actual["gib_hours"]) > 0
+    priced = float(actual["core_hours"]) * 0.10 + float(actual["gib_hours"]) * 0.01
+    assert float(actual["cost"]) == pytest.approx(priced, abs=0.01)
     assert {bill["name"] for bill in told["total"]} >= {"hpa-70", "hpa-70-tuned", "vpa-updater"}
+
+
+def test_a_log_of_many_pages_is_counted_whole(tuned: Flyball, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = "tune report --since 1d --context sandbox -o json"
+    told = tuned(args).document
+    monkeypatch.setattr("tools.path.log_span.PAGE", 1)
+    again = tuned(args).document
+    assert [again[name] for name in ("runs", "changes", "refused", "asked", "left_alone")] == [
+        told[name] for name in ("runs", "changes", "refused", "asked", "left_alone")
+    ]
 
 
 def test_on_the_terminal_the_answer_comes_first_and_money_is_an_estimate(tuned: Flyball) -> None:
@@ -130,7 +142,7 @@ def test_it_says_why_in_words_and_tells_requests_from_money(flyball: Flyball, tm
     said = flyball(f"tune report --since 1d --context sandbox --html {page}").out
     for name in peers:
         assert re.search(
-            rf"against {name}: \d+\.\d core-hours of requests (freed|more), "
+            rf"against {name}: \d+\.\d core-hours of requests (freed|more), \d+\.\d GiB-hours (freed|more), "
             r"(\d+|as many) SLO minutes( fewer| more)?; "
             r"\d+\.\d+ USD (saved only where nodes leave|dearer where nodes come)",
             said,

@@ -26,6 +26,19 @@ def test_a_flat_day_by_hand() -> None:
     assert found["vpa-updater"].core_hours > 48
 
 
+def test_memory_goes_with_the_pods_and_what_is_not_known_of_it_is_not_priced() -> None:
+    """8 GiB by 4 pods for a day; the HPA has 3 pods. Peers that size CPU leave memory as it was."""
+    n, gib = 3 * DAY, 2**30
+    found = {bill.name: bill.gib_hours for bill in bills(past(2000, 4000, 4, memory=[8 * gib] * n))}
+    assert found["actual"] == found["krr"] == found["vpa-updater"] == pytest.approx(192)
+    assert found["hpa-70"] == found["hpa-70-tuned"] == pytest.approx(144)
+    half = [8 * gib] * (n - DAY // 2) + [None] * (DAY // 2)
+    found = {bill.name: bill.gib_hours for bill in bills(past(2000, 4000, 4, memory=half))}
+    assert (found["actual"], found["hpa-70"]) == (pytest.approx(96), pytest.approx(72))
+    assert {bill.gib_hours for bill in bills(past(2000, 4000, 4, memory=[None] * n))} == {None}
+    assert {bill.gib_hours for bill in bills(past(2000, 4000, 4))} == {None}
+
+
 def test_a_minute_above_the_target_is_one() -> None:
     n = 3 * DAY
     used = [2000] * n

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from flyball.report.report import Report
     from flyball.wiring import App
+    from forecasting.savings import Bill
 
 Since = Annotated[str, typer.Option("--since", help="How far back: 12h, 7d.")]
 Html = Annotated[
@@ -85,11 +86,18 @@ def _bills(found: "Report") -> list[str]:
             "costs: not known of any workload" + ("" if found.costs.missing else ": no run looked at one")
         ]
     prices = found.prices
-    cost = {name: f"{prices.of_cores(bill.core_hours)} {prices.currency}" for name, bill in total.items()}
-    rows = [(n, f"{b.core_hours:.1f}", cost[n], b.violated, b.changed) for n, b in total.items()]
-    out = table(("POLICY", "CORE-H", "COST", "SLO-MIN", "CHANGES"), rows)
+    cost = {
+        name: f"{prices.of(bill.core_hours, bill.gib_hours)} {prices.currency}"
+        for name, bill in total.items()
+    }
+    rows = [(n, f"{b.core_hours:.1f}", _gib(b), cost[n], b.violated, b.changed) for n, b in total.items()]
+    out = table(("POLICY", "CORE-H", "GIB-H", "COST", "SLO-MIN", "CHANGES"), rows)
     out += [one.sentence(prices) for one in found.against()]
     return [*out, f"estimated by the prices `{prices.name}`; {NODES}"]
+
+
+def _gib(bill: "Bill") -> str:
+    return "-" if bill.gib_hours is None else f"{bill.gib_hours:.1f}"
 
 
 def _worth_a_look(found: "Report") -> list[str]:

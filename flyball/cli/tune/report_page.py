@@ -40,9 +40,10 @@ def _numbers(found: "Report") -> str:
     counts = f"runs: {facts['runs']}, changes: {len(facts['changes'])}"
     head = f"<p>{escape(facts['since'])} to {escape(facts['until'])}; {counts}.</p>"
     rows = [
-        (b["name"], b["core_hours"], b["cost"], b["violated_minutes"], b["changes"]) for b in facts["total"]
+        (b["name"], b["core_hours"], b["gib_hours"] or "-", b["cost"], b["violated_minutes"], b["changes"])
+        for b in facts["total"]
     ]
-    titles = ("policy", "core-hours", facts["prices"]["currency"], "SLO minutes", "changes")
+    titles = ("policy", "core-hours", "GiB-hours", facts["prices"]["currency"], "SLO minutes", "changes")
     told = f"<p>Estimated by the prices <q>{escape(facts['prices']['name'])}</q>; {escape(NODES)}.</p>"
     sentences = "".join(f"<li>{escape(one.sentence(found.prices))}</li>" for one in found.against())
     return (
