@@ -124,14 +124,26 @@ class SimulatedCluster:
         controller = _controller(txn, hpa["metadata"], named=True)
         return objects.autoscaler(hpa, bounds_owner_of(target, hpa, [], controller))
 
-    async def restraints(self, target: Target) -> Restraints:
-        key = key_for(target)
-        with self._asking(key), self.world.store.read() as txn:
-            budgets = txn.all("poddisruptionbudget", key.namespace)
-            quotas = [
-                one | {"status": quota.status(txn, one)} for one in txn.all("resourcequota", key.namespace)
-            ]
-            return Restraints(restraints.budgets(budgets, _found(txn, key)), restraints.quotas(quotas))
+    async def autoscalers_of(self, targets: Sequence[Target]) -> dict[str, Autoscaler]:
+        found: dict[str, Autoscaler] = {}
+        for target in targets:
+            key = key_for(target)
+            with self._asking(key), self.world.store.read() as txn:
+                hpa = aimed_at(target, txn.all("horizontalpodautoscaler", key.namespace))
+                if hpa is not None:
+                    found[target.key] = self.parse_autoscaler(txn, target, hpa)
+        return found
+
+    async def restraints_of(self, workloads: Sequence[Workload]) -> dict[str, Restraints]:
+        found: dict[str, Restraints] = {}
+        for namespace in dict.fromkeys(workload.target.namespace or "" for workload in workloads):
+            here = [one for one in workloads if one.target.namespace == namespace]
+            with self._asking(Key("resourcequota", namespace, "")), self.world.store.read() as txn:
+                budgets = txn.all("poddisruptionbudget", namespace)
+                each = txn.all("resourcequota", namespace)
+                quotas = [one | {"status": quota.status(txn, one)} for one in each]
+                found |= restraints.of_each(here, budgets, quotas)
+        return found
 
     async def resizable(self) -> bool:
         """Always: `pods/resize` is served from 1.33 on by default."""

@@ -140,6 +140,8 @@ class Workload:
     created_at: str
     selector: Mapping[str, str]
     template_annotations: Mapping[str, str] = field(default_factory=dict)
+    template_labels: Mapping[str, str] = field(default_factory=dict)
+    """What its pods are made with: a PodDisruptionBudget selects by them."""
     pods: "tuple[Pod, ...] | None" = None
     """Its pods, where the action works on them (ActionSpec.pods); None where nobody looked."""
     autoscaler: "Autoscaler | None" = None

@@ -53,8 +53,12 @@ class ClusterReader(Protocol):
     async def autoscalers(self, target: Target) -> list[Autoscaler]:
         """Every HPA that is aimed at it, as it is now, for a write; more than one is a mistake in the cluster."""
 
-    async def restraints(self, target: Target) -> Restraints:
-        """The PodDisruptionBudgets over its pods, and the ResourceQuotas of its namespace."""
+    async def autoscalers_of(self, targets: Sequence[Target]) -> dict[str, Autoscaler]:
+        """As `autoscaler`, of each that has one, by the target's key; one list a namespace."""
+
+    async def restraints_of(self, workloads: Sequence[Workload]) -> dict[str, Restraints]:
+        """Of each, by its target's key, the PodDisruptionBudgets over its pods (by its template as it was read) and
+        the ResourceQuotas of its namespace; one list of each kind a namespace."""
 
     async def resizable(self) -> bool:
         """Whether the cluster serves `pods/resize` (by discovery)."""

@@ -5,6 +5,7 @@ One sample is an accident. As an HPA does with `behavior.scaleUp` and `scaleDown
 least demand of a short window raises, and the greatest of a long one lowers; the windows are 10 minutes and 24 hours.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tools.metrics.types import STALE_S, Series
@@ -37,17 +38,17 @@ def demand(cpu: Series, at_ms: int) -> Demand:
     if not fresh or _covered(recent, RAISE_S) < RAISE_PPM:
         return Demand(seen[-1] if fresh else None, None, None)
     day = _within(cpu, at_ms, LOWER_S)
-    whole = _covered(day, LOWER_S) >= LOWER_PPM
-    return Demand(seen[-1], min(seen), max(v for v in day if v is not None) if whole else None)
+    known = [v for v in day if v is not None]
+    return Demand(seen[-1], min(seen), max(known) if _covered(day, LOWER_S) >= LOWER_PPM else None)
 
 
-def _within(cpu: Series, at_ms: int, window_s: int) -> list[int | None]:
+def _within(cpu: Series, at_ms: int, window_s: int) -> tuple[int | None, ...]:
     """The points of the last `window_s` seconds; a point ahead of `at_ms` is none."""
     step_ms, start_ms = cpu.span.step_s * 1_000, cpu.span.start_ms
     first = max(0, -((start_ms - at_ms + window_s * 1_000) // step_ms))
-    return [*cpu.values[first : max(first, (at_ms - start_ms) // step_ms + 1)]]
+    return cpu.values[first : max(first, (at_ms - start_ms) // step_ms + 1)]
 
 
-def _covered(points: list[int | None], window_s: int) -> int:
+def _covered(points: Sequence[int | None], window_s: int) -> int:
     """The share of a whole window's points that have a value, in ppm."""
-    return min(sum(v is not None for v in points) * STEP_S * 1_000_000 // window_s, 1_000_000)
+    return min((len(points) - points.count(None)) * STEP_S * 1_000_000 // window_s, 1_000_000)

@@ -1,8 +1,9 @@
 """What a pass reads of the workloads before any strategy is asked, and why some are left alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeVar
 
 from agents.tuner.demand import STEP_S
 from agents.tuner.ports import Knowledge, Observer
@@ -18,7 +19,7 @@ from tools.metrics.types import Metric, Series
 TWIN_S = 172_800
 """So far back the twin looks at ready pods and requests."""
 _NOTHING = Known()
-_HIDDEN = "its pods may not be read"
+T = TypeVar("T")
 
 FleetSeries = Mapping[Metric, Mapping[Target, Series]]
 
@@ -28,6 +29,16 @@ def joined(each: Iterable[Reads]) -> Reads:
     wanted = tuple(each)
     metrics = {metric for reads in wanted for metric in reads.metrics}
     return Reads(max(reads.history_s for reads in wanted), tuple(sorted(metrics)))
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Why something could not be read of a workload."""
+
+    why: str
+
+
+HIDDEN = Unread("it may not be described")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,32 +62,15 @@ class Looker:
         """Each as it is to be proposed on, or why nothing is, in their order. Raises MetricsUnavailable where the
         configured source cannot be asked; other trouble with one workload is that one's alone."""
         whys = {workload.target: skip_reason(workload) for workload in workloads}
-        pods = await self._pods([w for w in workloads if not whys[w.target]])
-        looked = [await self._alone(w, whys[w.target], pods.get(w.target, _HIDDEN)) for w in workloads]
+        looked_at = [w for w in workloads if not whys[w.target]]
+        pods = await each_namespace(looked_at, self.observer.fleet_pods, (NeverHappened, RecordInvalid))
+        scaled = [w for w in looked_at if scaled_by_hpa(w)]
+        hpas = await each_namespace(scaled, self.observer.fleet_autoscalers, (ToolError, RecordInvalid))
+        looked = [_found(w, whys[w.target], pods, hpas) for w in workloads]
         open_ = [one.workload for one in looked if isinstance(one, _Found)]
         series = {metric: await self._series(open_, metric) for metric in self._metrics()}
         known = await self.knowledge.about(open_, at_ms) if open_ else {}
         return [one if isinstance(one, Proposal) else _observed(one, series, known, at_ms) for one in looked]
-
-    async def _pods(self, workloads: Sequence[Workload]) -> dict[Target, list[Pod] | str]:
-        """By workload, or why those of its namespace cannot be read. Raises ClusterUnavailable."""
-        found: dict[Target, list[Pod] | str] = {}
-        for _, group in groupby(workloads, key=lambda w: w.target.namespace):
-            these = [*group]
-            try:
-                found |= await self.observer.fleet_pods(these)
-            except (NeverHappened, RecordInvalid) as e:
-                found |= dict.fromkeys((w.target for w in these), e.what)
-        return found
-
-    async def _alone(self, workload: Workload, why: str | None, pods: list[Pod] | str) -> _Found | Proposal:
-        if why or isinstance(pods, str):
-            return skipped(workload, why or "unreadable", "" if why else str(pods))
-        try:
-            hpa = await self.observer.autoscaler(workload.target) if scaled_by_hpa(workload) else None
-        except (ToolError, RecordInvalid) as e:
-            return skipped(workload, "unreadable", e.what)
-        return _Found(workload, pods, hpa)
 
     def _metrics(self) -> tuple[Metric, ...]:
         return (Metric.CPU_USAGE, *self.reads.metrics)
@@ -87,6 +81,57 @@ class Looker:
         twin = metric in (Metric.REPLICAS, Metric.REQUEST_RATE)
         span_s = min(TWIN_S, self.reads.history_s) if twin else self.reads.history_s
         return await self.observer.fleet_series(workloads, metric, span_s, STEP_S)
+
+
+def batches(workloads: Sequence[Workload], most: int) -> Iterator[list[Workload]]:
+    """The workloads in their order, at most so many at a time; only a namespace that has more is divided."""
+    batch: list[Workload] = []
+    for _, group in groupby(workloads, key=lambda w: w.target.namespace):
+        these = [*group]
+        if batch and len(batch) + len(these) > most:
+            yield batch
+            batch = []
+        batch += these
+        while len(batch) > most:
+            yield batch[:most]
+            batch = batch[most:]
+    if batch:
+        yield batch
+
+
+async def each_namespace(
+    workloads: Sequence[Workload],
+    read: Callable[[Sequence[Workload]], Awaitable[Mapping[Target, T]]],
+    trouble: tuple[type[Exception], ...],
+) -> dict[Target, T | Unread]:
+    """What is read of each workload, the namespaces one by one: the trouble of one (FlyballErrors) is no other's.
+    Raises what `read` raises beside that."""
+    found: dict[Target, T | Unread] = {}
+    for _, group in groupby(workloads, key=lambda w: w.target.namespace):
+        these = [*group]
+        try:
+            known = await read(these)
+        except trouble as e:
+            found |= dict.fromkeys((w.target for w in these), Unread(getattr(e, "what", str(e))))
+        else:
+            found |= {w.target: known.get(w.target, HIDDEN) for w in these}
+    return found
+
+
+def _found(
+    workload: Workload,
+    why: str | None,
+    pods: Mapping[Target, list[Pod] | Unread],
+    hpas: Mapping[Target, Autoscaler | Unread | None],
+) -> _Found | Proposal:
+    own, hpa = pods.get(workload.target, HIDDEN), hpas.get(workload.target)
+    if why:
+        return skipped(workload, why)
+    if isinstance(own, Unread):
+        return skipped(workload, "unreadable", own.why)
+    if isinstance(hpa, Unread):
+        return skipped(workload, "unreadable", hpa.why)
+    return _Found(workload, own, hpa)
 
 
 def _observed(

@@ -23,11 +23,11 @@ class Observer(Protocol):
     async def fleet_pods(self, workloads: Sequence[Workload]) -> Mapping[Target, list[Pod]]:
         """The pods of each workload that may be described."""
 
-    async def autoscaler(self, target: Target) -> Autoscaler | None:
-        """The HPA that is aimed at it, if there is one."""
+    async def fleet_autoscalers(self, workloads: Sequence[Workload]) -> Mapping[Target, Autoscaler | None]:
+        """The HPA that is aimed at each workload that may be described, if there is one."""
 
-    async def restraints(self, target: Target) -> Restraints:
-        """What bounds the number of its pods beside policy."""
+    async def fleet_restraints(self, workloads: Sequence[Workload]) -> Mapping[Target, Restraints]:
+        """What bounds the number of pods of each workload that may be described, beside policy."""
 
     async def fleet_series(
         self, workloads: Sequence[Workload], metric: Metric, span_s: int, step_s: int

@@ -11,7 +11,7 @@ from agents.request_id import of_step
 from agents.tuner.asking import Asked, ask
 from agents.tuner.change import Change
 from agents.tuner.choice import Choice, FirstChange, Slate
-from agents.tuner.look import Looker, joined
+from agents.tuner.look import HIDDEN, Looker, Unread, batches, each_namespace, joined
 from agents.tuner.permitting import Permitting
 from agents.tuner.ports import Adviser, Alone, Knowledge, Nothing, Observer
 from agents.tuner.proposal import Proposal, skipped
@@ -25,7 +25,7 @@ from audit.errors import RecordInvalid
 from base.errors import FlyballError
 from base.interrupts import interrupted, shield_until_done
 from policies.types import Principal
-from tools.cluster_types import Workload
+from tools.cluster_types import Restraints, Workload
 from tools.errors import ToolError
 from tools.toolbox.port import Answer, Card, Recorder, Toolbox, TypedCall, Weighing
 
@@ -33,7 +33,8 @@ FIRST_CHANGE, NOTHING, ALONE = FirstChange(), Nothing(), Alone()
 
 
 BATCH = 256
-"""Workloads that are looked at and weighed together: the past of ten thousand would not fit into memory."""
+"""Workloads that are looked at and weighed together, whole namespaces where they fit: the past of ten thousand would
+not fit into memory, and a question about figures is one about namespaces."""
 
 
 class TunerPass:
@@ -87,15 +88,18 @@ class TunerPass:
         found = sorted(filter(remit.selects, listed), key=lambda w: w.target.path)
         permitting = Permitting(self._toolbox, self._choice, lambda of, to: self._typed(run_id, of, to))
         chosen = list[Proposal]()
-        for start in range(0, len(found), BATCH):
-            looked = await self._looker.look(found[start : start + BATCH], self._now_ms())
+        for some in batches(found, BATCH):
+            looked = await self._looker.look(some, self._now_ms())
             slates = await asyncio.to_thread(self._weighed, looked)  # seconds of arithmetic: others go on
             chosen += [await permitting.chosen(one) if isinstance(one, Slate) else one for one in slates]
         plan = await self._adviser.advised(self._who, run_id, chosen)
+        changed = [w for p, w in zip(plan, found, strict=True) if p.change is not None]
+        trouble = (ToolError, RecordInvalid)
+        known = await each_namespace(changed, self._observer.fleet_restraints, trouble)
         inside, taken = list[Proposal](), defaultdict[str | None, Counter[str]](Counter)
         for proposal, workload in zip(plan, found, strict=True):
-            of_namespace = taken[workload.target.namespace]
-            inside.append(await self._inside(permitting, proposal, workload, of_namespace))
+            of_namespace, bounds = taken[workload.target.namespace], known.get(workload.target, HIDDEN)
+            inside.append(await self._inside(permitting, proposal, workload, bounds, of_namespace))
             of_namespace.update(takes(inside[-1], workload))
         await self._recorder.weighed(self._who, run_id, [Weighing(p.target, weighing(p)) for p in inside])
         return tuple(await self._rehearsed(run_id, inside, remit))
@@ -108,15 +112,18 @@ class TunerPass:
         return [next(slates) if isinstance(one, Asked) else one for one in asked]
 
     async def _inside(
-        self, permitting: Permitting, found: Proposal, workload: Workload, taken: Mapping[str, int]
+        self,
+        permitting: Permitting,
+        found: Proposal,
+        workload: Workload,
+        known: Restraints | Unread,
+        taken: Mapping[str, int],
     ) -> Proposal:
         """The proposal within what budgets, quotas and policy allow."""
         if found.change is None:
             return found
-        try:
-            known = await self._observer.restraints(workload.target)
-        except (ToolError, RecordInvalid) as e:
-            return skipped(workload, "unreadable", e.what)
+        if isinstance(known, Unread):
+            return skipped(workload, "unreadable", known.why)
         return noted(await permitting.inside(restrained(found, workload, known, taken), workload))
 
     async def _rehearsed(self, run_id: str, plan: Sequence[Proposal], remit: Remit) -> list[Row]:

@@ -22,17 +22,26 @@ def replay(history: History, fitted: Fitted) -> Floats:
 
 def _served(work: Floats, capacity: Floats) -> Floats:
     """What is not carried in a step is left for the next, at most one step's worth."""
-    if (capacity > 0).all() and not (work > capacity).any():  # nothing is ever left over
-        return np.asarray(work / capacity)
-    said, left = np.full(len(work), np.nan), 0.0
-    for t in range(len(work)):
-        if not np.isfinite(work[t]):
-            left = 0.0
-            continue
-        due = work[t] + left
-        said[t] = min(1.0, due / capacity[t]) if capacity[t] > 0 else 1.0
-        left = min(max(0.0, due - capacity[t]), capacity[t])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(capacity > 0, np.minimum(1.0, work / capacity), 1.0)
+    said = np.where(np.isfinite(work), share, np.nan)
+    behind = 0
+    for begun in np.flatnonzero(work > capacity).tolist():  # before the first of them nothing is left over
+        if begun >= behind:
+            behind = _caught_up(work, capacity, said, begun)
     return said
+
+
+def _caught_up(work: Floats, capacity: Floats, said: Floats, begun: int) -> int:
+    """Fill in what is said from a step that does not carry its work on, until nothing is left; the step behind."""
+    left = 0.0
+    for t in range(begun, len(work)):
+        if not np.isfinite(work[t]) or (t > begun and not left):
+            return t
+        due, can = float(work[t]) + left, float(capacity[t])
+        said[t] = min(1.0, due / can) if can > 0 else 1.0
+        left = min(max(0.0, due - can), can)
+    return len(work)
 
 
 def carried(values: Floats) -> Floats:

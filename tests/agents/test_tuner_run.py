@@ -16,6 +16,7 @@ from agents.errors import StrategyBroken, StrategyUnknown
 from agents.tuner.change import Change, scaled
 from agents.tuner.choice import FirstChange, Slate
 from agents.tuner.hpa_formula import HpaFormula
+from agents.tuner.look import batches
 from agents.tuner.remit import Remit
 from agents.tuner.result import Pass
 from agents.tuner.run import TunerPass
@@ -64,6 +65,10 @@ def pod(i: int, **more: Any) -> Pod:
     return replace(found, **more)
 
 
+def _hpa(name: str) -> Autoscaler:
+    return Autoscaler(name, 2, 10, 4, 4, 60, 80, able=True, active=True, limited=False, reasons=())
+
+
 @dataclass
 class FakeObserver:
     """Workloads by name, with the CPU of each of their pods."""
@@ -87,11 +92,11 @@ class FakeObserver:
         self.asked += [target.name for target in named]
         return {target: [pod(i) for i in range(len(self.load[target.name]))] for target in named}
 
-    async def autoscaler(self, target: Target) -> Autoscaler | None:
-        return Autoscaler(target.name, 2, 10, 4, 4, 60, 80, able=True, active=True, limited=False, reasons=())
+    async def fleet_autoscalers(self, workloads: Sequence[Workload]) -> dict[Target, Autoscaler | None]:
+        return {w.target: _hpa(w.target.name) for w in workloads}
 
-    async def restraints(self, target: Target) -> Restraints:
-        return self.known
+    async def fleet_restraints(self, workloads: Sequence[Workload]) -> dict[Target, Restraints]:
+        return dict.fromkeys((w.target for w in workloads), self.known)
 
     async def fleet_series(
         self, workloads: Sequence[Workload], metric: Metric, span_s: int, step_s: int
@@ -560,3 +565,27 @@ def test_an_interrupt_proposes_nothing_more_and_ends_the_run() -> None:
         asyncio.run(work())
     assert len(box.calls) == 1
     assert recorder.kinds() == ["run.started", "run.finished"]
+
+
+def test_batches_are_whole_namespaces_where_they_fit() -> None:
+    listed = [
+        replace(
+            workload(f"w{i:03}"), target=Target(cluster="c", namespace=ns, kind="deployment", name=f"w{i:03}")
+        )
+        for ns, count in (("a", 3), ("b", 2), ("c", 9), ("d", 1))
+        for i in range(count)
+    ]
+    found = [[w.target.namespace for w in batch] for batch in batches(listed, 4)]
+    assert found == [["a"] * 3, ["b"] * 2, ["c"] * 4, ["c"] * 4, ["c", "d"]]
+    assert [w for batch in batches(listed, 4) for w in batch] == listed
+    assert [*batches([], 4)] == []
+
+
+def test_trouble_with_budgets_of_one_namespace_is_no_others() -> None:
+    class Away(FakeObserver):
+        async def fleet_restraints(self, workloads: Sequence[Workload]) -> dict[Target, Restraints]:
+            raise NeverHappened("403 forbidden", where="shop", hint="ask", http=403)
+
+    found, _, _ = tuned(Away({"web": [1_200] * 4, "calm": [780] * 2}, [workload("web"), workload("calm", 2)]))
+    whys = {row.proposal.target.name: row.proposal.why for row in found.rows}
+    assert whys == {"web": "unreadable", "calm": "within-tolerance"}

@@ -100,7 +100,11 @@ async def quota__must_specify(c: ClusterUnderTest) -> None:
 async def restraints__of_a_workload(c: ClusterUnderTest) -> None:
     """The budgets that select its pods, and what the namespace's quotas leave of what its pods take."""
     target = await made(c, replicas=2)
-    assert await c.reader.restraints(target) == Restraints((), ())
+
+    async def restraints() -> Restraints:
+        return (await c.reader.restraints_of([await c.reader.read(target)]))[target.key]
+
+    assert await restraints() == Restraints((), ())
     for name, spec in {
         "mine": {"selector": {"matchLabels": {"app": "web"}}, "maxUnavailable": "50%"},
         "all": {"selector": {}, "minAvailable": 1},
@@ -122,11 +126,11 @@ async def restraints__of_a_workload(c: ClusterUnderTest) -> None:
     await c.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": hard})
 
     async def counted() -> bool:
-        found = await c.reader.restraints(target)
+        found = await restraints()
         return any(quota.left.get("pods") == 3 for quota in found.quotas or ())
 
     await c.until(counted)
-    found = await c.reader.restraints(target)
+    found = await restraints()
     assert {one.name: (one.min_available, one.max_unavailable) for one in found.budgets or ()} == {
         "mine": (None, "50%"),
         "all": (1, None),

@@ -4,12 +4,14 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forecasting.errors import ForecastError
 from forecasting.twin.fit import History, fit, noise_of
 from forecasting.twin.latency import p95
 from forecasting.twin.rehearse import Fleet, Rehearsal, ready_of, rehearse
-from forecasting.twin.replay import judge, part, replay
+from forecasting.twin.replay import _served, judge, part, replay
 from forecasting.twin.score import Calibration, calibrate
 from forecasting.types import Floats, Ints
 from tests.forecasting.sentinel_series import minutely
@@ -237,3 +239,23 @@ def test_calibration_is_counted_as_the_words_mean() -> None:
     assert report.f1 == pytest.approx(0.5)
     assert report.coverage == pytest.approx(0.75)
     assert calibrate(was * np.nan, was, was, 0.85).steps == 0
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 5) | st.just(float("nan")), st.sampled_from([0.0, 1.0, 2.0])),
+        min_size=1,
+        max_size=80,
+    )
+)
+def test_what_is_left_over_is_carried_on_as_step_by_step(steps: list[tuple[float, float]]) -> None:
+    work, capacity = (np.array(column) for column in zip(*steps, strict=True))
+    said, left = np.full(len(work), np.nan), 0.0
+    for t in range(len(work)):
+        if not np.isfinite(work[t]):
+            left = 0.0
+            continue
+        due = work[t] + left
+        said[t] = min(1.0, due / capacity[t]) if capacity[t] > 0 else 1.0
+        left = min(max(0.0, due - capacity[t]), capacity[t])
+    assert np.array_equal(_served(work, capacity), said, equal_nan=True)

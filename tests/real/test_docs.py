@@ -66,7 +66,8 @@ def test_the_documented_role_suffices(kube: Namespace) -> None:
         await c.reader.list_workloads(kube.name)
         await c.reader.root_owner(web(kube))
         await c.usage.usage(web(kube))
-        assert await c.reader.restraints(web(kube)) == Restraints((), ())
+        found = await c.reader.restraints_of([await c.reader.read(web(kube))])
+        assert found[web(kube).key] == Restraints((), ())
         after = await Hand(c).scale(web(kube), 3, seen=await at_rest(c, web(kube)))
         with pytest.raises(NeverHappened):
             await Hand(c).write(web(kube), Patch("", {"spec": {"paused": True}}))

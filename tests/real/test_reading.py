@@ -158,8 +158,9 @@ def test_an_autoscaler_is_the_owner(kube: Namespace) -> None:
 
 def test_restraints_that_may_not_be_listed_are_unknown_and_not_none(kube: Namespace) -> None:
     kube.workload("web")
-    limited = kube.user("viewer", rule("get,list", "deployments"))
-    found = reading(limited, lambda cluster: cluster.restraints(deployment(kube, "web")))
+    limited, web = kube.user("viewer", rule("get,list", "deployments")), deployment(kube, "web")
+    seen = reading(kube.plane.kubeconfig, lambda cluster: cluster.read(web))
+    found = reading(limited, lambda cluster: cluster.restraints_of([seen]))[web.key]
     assert (found.budgets, found.quotas) == (None, None)
 
 

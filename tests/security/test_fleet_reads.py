@@ -84,7 +84,7 @@ def test_a_source_that_is_away_is_recorded_and_told(tmp_path: Path, monkeypatch:
     ],
     ids=["by name", "by label"],
 )
-def test_pods_of_what_may_not_be_described_are_not_among_them(
+def test_what_is_listed_of_what_may_not_be_described_is_not_among_them(
     rules: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     async def run() -> None:
@@ -94,5 +94,25 @@ def test_pods_of_what_may_not_be_described_are_not_among_them(
             assert WEB not in found
             search = next(w for w in everything if w.target.name == "search")
             assert len(found[search.target]) == search.replicas
+            reads = app.toolbox.reads(app.agent("agent:ops"))
+            hpas, bounds = await reads.fleet_autoscalers(everything), await reads.fleet_restraints(everything)
+            assert hpas.keys() == bounds.keys() == found.keys()
+            assert any(hpa is not None for hpa in hpas.values())
+            told = await app.log.find(kinds=("tool.read",), newest_first=True, limit=2)
+            assert [e.record.observation["shown"] for e in told] == [len(found)] * 2  # type: ignore[index]
+
+
+def test_a_stopped_agent_reads_of_none_of_them(tmp_path: Path) -> None:
+    async def run() -> None:
+        rules = [LOCAL, OPS, allow("all", ["read"])]
+        async with installation(tmp_path, write_policy(tmp_path / "p", rules)) as app:
+            everything = await app.context.reader.list_workloads("shop")
+            reads = app.toolbox.reads(app.agent("agent:ops"))
+            assert len(await reads.fleet_pods(everything)) == len(everything)
+            app.context.stop_files.put("agent:ops", {})
+            assert not await reads.fleet_pods(everything)
+            assert not await reads.fleet_restraints(everything)
+            assert not await reads.fleet_series(everything, Metric.CPU_USAGE, 3600, 60)
+            app.context.stop_files.clear("agent:ops")
 
     asyncio.run(run())

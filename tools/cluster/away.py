@@ -23,7 +23,7 @@ class AwayCluster:
         raise self._why.recast(ClusterUnavailable)
 
     namespaces = list_workloads = read = root_owner = pods = pods_of = events = _refuse
-    autoscaler = autoscalers = restraints = resizable = usage = _refuse
+    autoscaler = autoscalers = autoscalers_of = restraints_of = resizable = usage = _refuse
 
 
 class NoWriter:

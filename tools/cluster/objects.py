@@ -58,6 +58,7 @@ def workload(cluster: str, kind: str, obj: Object, ownership: Ownership) -> Work
         created_at=meta["creationTimestamp"],
         selector=spec["selector"].get("matchLabels") or {},
         template_annotations=(spec["template"].get("metadata") or {}).get("annotations") or {},
+        template_labels=(spec["template"].get("metadata") or {}).get("labels") or {},
         resources_owner=ownership.resources,
         template_owner=ownership.template,
         controller=ownership.controller,
@@ -264,17 +265,23 @@ def _cpu_percent(metrics: Iterable[Object], part: str) -> int | None:
 
 
 def belongs(target: Target, obj: Object) -> bool:
-    """Whether a pod that the selector found is this workload's own, and not another's with a like selector.
+    """Whether a pod that the selector found is this workload's own, and not another's with a like selector."""
+    return workload_of(obj) == (target.kind, target.name)
+
+
+def workload_of(obj: Object) -> tuple[str, str] | None:
+    """Kind and name of the workload that a pod is of, by what controls it; None where nothing does.
 
     A Deployment's pods are controlled by the ReplicaSet that is named after it and their pod-template-hash.
     """
     controller = controller_of(obj["metadata"])
     if controller is None:
-        return False
-    if target.kind == "deployment":
-        template = (obj["metadata"].get("labels") or {}).get("pod-template-hash", "")
-        return (controller["kind"], controller["name"]) == ("ReplicaSet", f"{target.name}-{template}")
-    return (controller["kind"].lower(), controller["name"]) == (target.kind, target.name)
+        return None
+    kind, name = controller["kind"], controller["name"]
+    template = (obj["metadata"].get("labels") or {}).get("pod-template-hash", "")
+    if kind == "ReplicaSet" and name.endswith(f"-{template}"):
+        return "deployment", name.removesuffix(f"-{template}")
+    return None if kind.lower() == "deployment" else (kind.lower(), name)
 
 
 def controller_of(meta: Object) -> Object | None:

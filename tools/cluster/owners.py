@@ -97,6 +97,14 @@ def aimed_at(target: Target, autoscalers: Iterable[Object]) -> Object | None:
     return next(iter(all_aimed_at(target, autoscalers)), None)
 
 
+def aims(autoscalers: Iterable[Object]) -> dict[str, list[Object]]:
+    """HorizontalPodAutoscalers by the name that they aim at, whatever is of that name."""
+    found: dict[str, list[Object]] = {}
+    for one in autoscalers:
+        found.setdefault(str(one["spec"]["scaleTargetRef"].get("name")), []).append(one)
+    return found
+
+
 def _named(reference: Object) -> str:
     """A name as shown to models and on terminals: what a reference holds is checked by nobody but us."""
     name = str(reference.get("name", ""))

@@ -23,7 +23,7 @@ from tools.cluster.kinds import (
     Object,
     path_of,
 )
-from tools.cluster.owners import Above, aimed_at
+from tools.cluster.owners import Above, aimed_at, aims
 from tools.cluster.pages import Pages
 from tools.cluster.root_owners import RootOwners
 from tools.cluster_types import (
@@ -124,12 +124,14 @@ class KubernetesCluster:
         namespaces = dict.fromkeys(target.namespace for target in targets)
         lists = await asyncio.gather(*(self._pages.list(PODS, namespace, {}) for namespace in namespaces))
         items = dict(zip(namespaces, lists, strict=True))
+        what = f"pods of {len(targets)} workloads"
+        owned = {name: self._pages.parse(lambda: _owned(each), what) for name, each in items.items()}  # noqa: B023
         return self._pages.parse(
             lambda: {
-                one.key: [objects.pod(obj) for obj in items[one.namespace] if objects.belongs(one, obj)]
+                one.key: [objects.pod(obj) for obj in owned[one.namespace].get((one.kind, one.name), ())]
                 for one in targets
             },
-            f"pods of {len(targets)} workloads",
+            what,
         )
 
     async def own_pod(self, target: Target, name: str) -> Pod:
@@ -165,23 +167,33 @@ class KubernetesCluster:
         self._path(target)
         return await self.hpas.of(target)
 
-    async def restraints(self, target: Target) -> Restraints:
-        path = self._path(target)
-        obj, budgets, quotas = await asyncio.gather(
-            self.api.get(path), self._listable(BUDGETS, target), self._listable(QUOTAS, target)
-        )
-        return self._pages.parse(
-            lambda: Restraints(
-                None if budgets is None else restraints.budgets(budgets, obj),
-                None if quotas is None else restraints.quotas(quotas),
-            ),
-            f"restraints of {path}",
-        )
+    async def autoscalers_of(self, targets: Sequence[Target]) -> dict[str, Autoscaler]:
+        found: dict[str, Autoscaler] = {}
+        for namespace in dict.fromkeys(target.namespace for target in targets):
+            owners = await self._owners.read(namespace)
+            named = self._pages.parse(lambda: aims(owners.autoscalers), "HPAs")  # noqa: B023
+            for target in targets:
+                hpas = named.get(target.name, ()) if target.namespace == namespace else ()
+                hpa = self._pages.parse(lambda: aimed_at(target, hpas), f"HPA of {target}")  # noqa: B023
+                if hpa:
+                    found[target.key] = await self.hpas.owned(target, hpa)
+        return found
 
-    async def _listable(self, kind: Kind, target: Target) -> list[Object] | None:
+    async def restraints_of(self, workloads: Sequence[Workload]) -> dict[str, Restraints]:
+        found: dict[str, Restraints] = {}
+        for namespace in dict.fromkeys(workload.target.namespace for workload in workloads):
+            here = [w for w in workloads if w.target.namespace == namespace]
+            budgets, quotas = await asyncio.gather(
+                self._listable(BUDGETS, namespace), self._listable(QUOTAS, namespace)
+            )
+            what = f"restraints of {namespace}"
+            found |= self._pages.parse(lambda: restraints.of_each(here, budgets, quotas), what)  # noqa: B023
+        return found
+
+    async def _listable(self, kind: Kind, namespace: str | None) -> list[Object] | None:
         """All of the namespace; None where the kubeconfig's user may not list them."""
         try:
-            return [*await self._pages.list(kind, target.namespace, CACHED)]
+            return [*await self._pages.list(kind, namespace, CACHED)]
         except NeverHappened as refused:
             if refused.http != 403:
                 raise
@@ -259,3 +271,12 @@ def _pod_target(target: Target, name: str) -> Target:
         return Target(cluster=target.cluster, namespace=target.namespace, kind="pod", name=name)
     except ValueError:
         raise NotFound(f"`{name[:80]}` is not a pod's name", where=str(target)) from None
+
+
+def _owned(items: Sequence[Object]) -> dict[tuple[str, str], list[Object]]:
+    """Pods by kind and name of their workload."""
+    found: dict[tuple[str, str], list[Object]] = {}
+    for obj in items:
+        if (owner := objects.workload_of(obj)) is not None:
+            found.setdefault(owner, []).append(obj)
+    return found

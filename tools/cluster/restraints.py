@@ -3,12 +3,12 @@
 A shape that no apiserver sends raises KeyError, TypeError, AttributeError or ValueError, as in tools.cluster.objects.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from base.quantities import millicores, parse, whole_bytes
 from tools.cluster.kinds import Object
-from tools.cluster_types import Budget, Quota
+from tools.cluster_types import Budget, Quota, Restraints, Workload
 
 _ALIASES = {"cpu": "requests.cpu", "memory": "requests.memory", "count/pods": "pods"}
 _READ = {
@@ -22,9 +22,8 @@ _SCOPES = frozenset({"NotTerminating", "NotBestEffort"})
 """Scopes that hold for the pods of a workload which requests anything; quotas of other scopes may not count them."""
 
 
-def budgets(items: Iterable[Object], workload: Object) -> tuple[Budget, ...]:
-    """Those that select the pods of the workload's template."""
-    labels = (workload["spec"]["template"].get("metadata") or {}).get("labels") or {}
+def budgets(items: Iterable[Object], labels: Mapping[str, str]) -> tuple[Budget, ...]:
+    """Those that select the pods of a template with these labels."""
     return tuple(_budget(one) for one in items if _selects(one["spec"].get("selector"), labels))
 
 
@@ -33,6 +32,18 @@ def quotas(items: Iterable[Object]) -> tuple[Quota, ...]:
     return tuple(
         _quota(one) for one in items if _counts(one["spec"]) and (one.get("status") or {}).get("hard")
     )
+
+
+def of_each(
+    workloads: Iterable[Workload], found: Sequence[Object] | None, limits: Sequence[Object] | None
+) -> dict[str, Restraints]:
+    """Of each workload, by its target's key; budgets and quotas of its namespace are None where they may not be
+    listed."""
+    left = None if limits is None else quotas(limits)
+    return {
+        one.target.key: Restraints(None if found is None else budgets(found, one.template_labels), left)
+        for one in workloads
+    }
 
 
 def _budget(obj: Object) -> Budget:

@@ -7,14 +7,15 @@ its chunk has not been asked for in REASK_MS, since the source may have been par
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Protocol
 
 from audit.clock import Clock
 from policies.types import Target, digest_of
 from tools.errors import MetricsUnavailable
 from tools.metrics.history import HistoryStore, HistoryUnavailable
-from tools.metrics.packing import GAP, UNKNOWN, VALUE, Line
+from tools.metrics.packing import GAP, HOLES, UNKNOWN, VALUE, Line
 from tools.metrics.spans import aligned
 from tools.metrics.types import SPECS, Metric, MetricsReader, Number, Series, Span
 
@@ -119,20 +120,18 @@ class CachedReader:
             return [(fresh, span.points)] if fresh < span.points else []
         if line.states.count(UNKNOWN, 0, fresh) == fresh:
             return [(0, span.points)]
-        return [*_runs(self._each(line, chunks, span, fresh, now_ms))]
+        stale = min(fresh, max(0, (now_ms - FILLABLE_MS - span.start_ms) // step_ms + 1))
+        old = self._old(line.states[:stale], chunks, now_ms)
+        young = ((hole.start(), hole.end()) for hole in HOLES.finditer(line.states, stale, fresh))
+        return [*_joined(chain(old, young, [(fresh, span.points)] if fresh < span.points else []))]
 
-    def _each(
-        self, line: Line, chunks: Mapping[int, int], span: Span, fresh: int, now_ms: int
-    ) -> Iterator[int]:
-        """The indexes of those points; those from `fresh` on may still change."""
+    def _old(self, states: bytearray, chunks: Mapping[int, int], now_ms: int) -> Iterator[Run]:
+        """Of points whose gaps are no longer expected to be filled."""
         asked_ms = 0
-        for index, state in enumerate(line.states[:fresh]):
-            age_ms = now_ms - (span.start_ms + index * span.step_s * 1000)
+        for index, state in enumerate(states) if states.count(VALUE) < len(states) else ():
             asked_ms = chunks.get(index, asked_ms)
-            gap = state == GAP and (age_ms < FILLABLE_MS or now_ms - asked_ms >= REASK_MS)
-            if state == UNKNOWN or gap:
-                yield index
-        yield from range(fresh, span.points)
+            if state == UNKNOWN or (state == GAP and now_ms - asked_ms >= REASK_MS):
+                yield index, index + 1
 
     def _keep(self, lines: Mapping[str, Sequence[int | None]], run: Span) -> None:
         """What of them is settled, of each series of the run."""
@@ -185,14 +184,15 @@ def _part(span: Span, start: int, end: int) -> Span:
     return Span(span.start_ms + start * step_ms, span.start_ms + (end - 1) * step_ms, span.step_s)
 
 
-def _runs(indexes: Iterator[int]) -> Iterator[Run]:
-    """Stretches of indexes, those that lie near each other as one: a request costs more than a few points."""
-    start = last = next(indexes, None)
-    if start is None or last is None:
-        return
-    for index in indexes:
-        if index - last > _NEAR:
-            yield start, last + 1
-            start = index
-        last = index
-    yield start, last + 1
+def _joined(runs: Iterable[Run]) -> Iterator[Run]:
+    """Those that lie near each other as one: a request costs more than a few points."""
+    start = end = -1
+    for first, behind in runs:
+        if start >= 0 and first - end < _NEAR:
+            end = behind
+            continue
+        if start >= 0:
+            yield start, end
+        start, end = first, behind
+    if start >= 0:
+        yield start, end

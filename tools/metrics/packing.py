@@ -23,7 +23,7 @@ Point = int | None | Unknown
 _WIDTHS = ((1, "b"), (2, "h"), (4, "i"), (8, "q"))
 _LITTLE = struct.pack("=H", 1) == struct.pack("<H", 1)
 _MAX_BYTES = 1 << 20
-_RUNS, _HOLES = re.compile(rb"\x02+"), re.compile(rb"[^\x02]+")
+_RUNS, HOLES = re.compile(rb"\x02+"), re.compile(rb"[^\x02]+")
 """Points that have a value one after another, and points that have none."""
 _PRESENT = bytes(code == VALUE for code in range(256))
 
@@ -62,8 +62,11 @@ class Line:
 
     def put(self, start: int, values: Sequence[int | None]) -> None:
         """What was answered over what was stored; a stored value is not replaced by a gap."""
+        here = slice(start, start + len(values))
+        if values.count(None) == len(values):
+            self.states[here] = self.states[here].replace(bytes((UNKNOWN,)), bytes((GAP,)))
+            return
         if None not in values:
-            here = slice(start, start + len(values))
             self.states[here] = bytes((VALUE,)) * len(values)
             self.values[here] = array("q", cast(Sequence[int], values))
             return
@@ -76,7 +79,7 @@ class Line:
     def known(self) -> tuple[int | None, ...]:
         """The values; None where there is none, whatever the reason."""
         found: list[int | None] = [*self.values]
-        for hole in _HOLES.finditer(self.states):
+        for hole in HOLES.finditer(self.states):
             found[hole.start() : hole.end()] = [None] * (hole.end() - hole.start())
         return tuple(found)
 
@@ -129,7 +132,7 @@ def _spread(states: bytes, values: "array[int]") -> "array[int]":
 
 
 def _fitting(deltas: Sequence[int]) -> tuple[int, str]:
-    widest = max((abs(delta) for delta in deltas), default=0)
+    widest = max(max(deltas), -min(deltas)) if deltas else 0
     return next((width, code) for width, code in _WIDTHS if widest < 1 << (8 * width - 1))
 
 

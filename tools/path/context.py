@@ -124,13 +124,16 @@ class Context:
 
     async def screened(self, gate: Gate, request: Request) -> Decision | None:
         """Identity, kill switch and names, before any read; None where the request may go on."""
+        return self.screened_by(gate, request, await self.values(gate.keys(request, self.now_ms())))
+
+    def screened_by(self, gate: Gate, request: Request, values: Mapping[str, int]) -> Decision | None:
+        """The same by integers of the log that were read for many requests at once."""
         if (why := self.identity.refuses(request.principal)) is not None:
             return denied(gate, request, "identity", why)
         if request.target.cluster != self.cluster.name:
             return denied(
                 gate, request, "cluster", f"this is `{self.cluster.name}`, not `{request.target.cluster}`"
             )
-        values = await self.values(gate.keys(request, self.now_ms()))
         decision = gate.screen(request, now_ms=self.now_ms(), values=values)
         return decision if decision.verdict is VerdictKind.DENY else None
 

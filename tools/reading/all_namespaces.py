@@ -15,7 +15,7 @@ from tools.cluster_types import LISTED, Workload
 from tools.diagnosis.snapshot import Row
 from tools.metrics.types import Metric
 from tools.reading.overview import AT_ONCE, Overview, released
-from tools.reading.screening import Screening
+from tools.reading.screening import DESCRIBE, Screening
 
 COMMIT = 100
 """So many records are committed at a time."""
@@ -101,8 +101,7 @@ class EverywhereReader:
 
     async def _shown(self, found: Sequence[Workload]) -> list[Workload]:
         """Those that may be described, with their labels."""
-        asked = [(w, self._screening.request("describe_workload", w.target)) for w in found]
-        return [w for w, request in asked if await self._screening.may(request, w)]
+        return await self._screening.those(DESCRIBE, found, screened=True)
 
 
 def _seen(name: str, rows: Sequence[Row], found: Sequence[Workload], left_out: int) -> dict[str, object]:

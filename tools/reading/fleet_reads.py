@@ -12,13 +12,16 @@ from typing import TypeVar, cast
 
 from policies.types import Request, Target
 from tools.cluster.names import namespace_target
-from tools.cluster_types import Pod, Workload
+from tools.cluster_types import Autoscaler, Pod, Restraints, Workload
 from tools.errors import MetricsUnavailable
 from tools.metrics.types import Metric, MetricsReader, Number, Series, Span
-from tools.reading.screening import Screening
+from tools.reading.screening import DESCRIBE, Screening
 
-METRICS, DESCRIBE = "read_metrics", "describe_workload"
+METRICS = "read_metrics"
 T = TypeVar("T", Series, Number)
+L = TypeVar("L")
+MOST_NAMES = 50
+"""Of budgets and quotas that one record names."""
 _GAP = -1
 """What stands for a missing point among the bytes of a digest: no figure is negative."""
 
@@ -53,26 +56,45 @@ class FleetReads:
     async def pods(self, workloads: Sequence[Workload]) -> dict[Target, list[Pod]]:
         """The pods of each workload that may be described; of one that is gone, none. Raises ClusterUnavailable and
         NeverHappened."""
-        shown = [w.target for w in workloads if await self._may(w, DESCRIBE)]
-        asked = [(self._of(name, DESCRIBE), targets) for name, targets in _namespaces(shown)]
+        found = await self._listed(
+            workloads,
+            lambda shown: self._c.reader.pods_of([one.target for one in shown]),
+            lambda here: {"pods": sum(len(one or ()) for one in here), "shown": len(here)},
+        )
+        return {target: pods or [] for target, pods in found.items()}
+
+    async def autoscalers(self, workloads: Sequence[Workload]) -> dict[Target, Autoscaler | None]:
+        """The HPA of each workload that may be described, None where it has none. Raises likewise."""
+        return await self._listed(
+            workloads,
+            lambda shown: self._c.reader.autoscalers_of([one.target for one in shown]),
+            lambda here: {"autoscalers": sum(one is not None for one in here), "shown": len(here)},
+        )
+
+    async def restraints(self, workloads: Sequence[Workload]) -> dict[Target, Restraints]:
+        """What bounds the number of pods of each workload that may be described. Raises likewise."""
+        found = await self._listed(workloads, self._c.reader.restraints_of, _restraints_seen)
+        return {target: known or Restraints() for target, known in found.items()}
+
+    async def _listed(
+        self,
+        workloads: Sequence[Workload],
+        fetch: Callable[[Sequence[Workload]], Awaitable[Mapping[str, L]]],
+        seen: Callable[[Sequence[L | None]], dict[str, object]],
+    ) -> dict[Target, L | None]:
+        """What the cluster lists of each workload that may be described, recorded once a namespace."""
+        shown = await self._screening.those(DESCRIBE, workloads)
+        asked = [(self._of(name, DESCRIBE), here) for name, here in _namespaces([w.target for w in shown])]
         if not asked:
             return {}
-        listed = await self._screening.fetched(asked[0][0], self._c.reader.pods_of(shown))
-        found = {target: listed.get(target.key, []) for target in shown}
-        told: list[tuple[Request, dict[str, object]]] = []
-        for request, targets in asked:
-            count = sum(len(found[target]) for target in targets)
-            told.append((request, {"pods": count, "shown": len(targets)}))
+        listed = await self._screening.fetched(asked[0][0], fetch(shown))
+        found = {one.target: listed.get(one.target.key) for one in shown}
+        told = [(request, seen([found[target] for target in here])) for request, here in asked]
         await self._screening.record_all(told)
         return found
 
     async def _shown(self, workloads: Sequence[Workload]) -> list[Target]:
-        return [workload.target for workload in workloads if await self._may(workload)]
-
-    async def _may(self, workload: Workload, action: str = METRICS) -> bool:
-        request = self._screening.request(action, workload.target)
-        gate = await self._c.gate()
-        return await self._c.screened(gate, request) is None and await self._screening.may(request, workload)
+        return [one.target for one in await self._screening.those(METRICS, workloads)]
 
     async def _asked(self, shown: Sequence[Target], asked: Awaitable[Mapping[Target, T]]) -> dict[Target, T]:
         """What the source answers; an error tells something too, so it is recorded before it is raised."""
@@ -106,6 +128,17 @@ class FleetReads:
 def _namespaces(targets: Sequence[Target]) -> list[tuple[str, list[Target]]]:
     ordered = sorted(targets, key=lambda target: target.path)
     return [(name, [*group]) for name, group in groupby(ordered, key=lambda target: target.namespace or "")]
+
+
+def _restraints_seen(here: Sequence[Restraints | None]) -> dict[str, object]:
+    """By name; None where they may not be listed."""
+    known = [one for one in here if one is not None]
+    seen: dict[str, object] = {"shown": len(here)}
+    for name, each in (("budgets", [k.budgets for k in known]), ("quotas", [k.quotas for k in known])):
+        listed = [[one.name for one in some] for some in each if some is not None]
+        names = sorted({one for some in listed for one in some})
+        seen[name] = names[:MOST_NAMES] if len(listed) == len(each) else None
+    return seen
 
 
 def _series_digest(found: Iterable[tuple[Target, Series]]) -> str:

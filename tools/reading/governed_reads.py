@@ -29,8 +29,6 @@ from tools.reading.screening import Screening
 
 MOST_EVENTS = 500
 """Of one workload, the newest."""
-MOST_NAMES = 50
-"""Of budgets and quotas that one record names."""
 _WORD, _MESSAGE = 128, 400
 
 
@@ -123,18 +121,6 @@ class GovernedReads:
         await self._screening.record(request, {"autoscaler": found.name if found else None})
         return found
 
-    async def restraints(self, target: Target) -> Restraints:
-        """What bounds the number of its pods beside policy, of a workload that may be described."""
-        request = self._screening.request("describe_workload", target)
-        await self._screening.judged(request)
-        found = await self._screening.fetched(request, self._c.reader.restraints(target))
-        budgets, quotas = (
-            None if known is None else [one.name for one in known[:MOST_NAMES]]
-            for known in (found.budgets, found.quotas)
-        )
-        await self._screening.record(request, {"budgets": budgets, "quotas": quotas})
-        return found
-
     async def events(self, target: Target) -> list[ApiEvent]:
         """Oldest first; the texts cut, without control characters and without secrets. Taints the session."""
         request = self._screening.request("get_events", target)
@@ -200,6 +186,15 @@ class GovernedReads:
     async def fleet_pods(self, workloads: Sequence[Workload]) -> dict[Target, list[Pod]]:
         """`pods` of many workloads, likewise: one list a namespace. Raises ClusterUnavailable and NeverHappened."""
         return await FleetReads(self._screening, self._metrics).pods(workloads)
+
+    async def fleet_autoscalers(self, workloads: Sequence[Workload]) -> dict[Target, Autoscaler | None]:
+        """`autoscaler` of many workloads, likewise."""
+        return await FleetReads(self._screening, self._metrics).autoscalers(workloads)
+
+    async def fleet_restraints(self, workloads: Sequence[Workload]) -> dict[Target, Restraints]:
+        """What bounds the number of pods of each beside policy, likewise: one list of budgets and one of quotas a
+        namespace."""
+        return await FleetReads(self._screening, self._metrics).restraints(workloads)
 
     async def fleet_latest(self, workloads: Sequence[Workload], metric: Metric) -> dict[Target, Number]:
         """`metric` of many workloads, likewise. Raises MetricsUnavailable."""

@@ -4,11 +4,12 @@ Untrusted text (events) taints the agent's session in the commit that records th
 a word of it is released: an agent cannot have read it and be clean, not even after a crash.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 from audit.record import Record
 from policies.decision import VerdictKind
+from policies.gate import Gate
 from policies.guards.taint import key as taint_key
 from policies.types import Claim, Observation, Principal, Request, Situation, Target
 from tools.cluster.names import namespace_target
@@ -20,6 +21,7 @@ from tools.path.observe import observation, unseen
 from tools.path.requests import request_id
 
 T = TypeVar("T")
+DESCRIBE = "describe_workload"
 MOST_SELECTOR = 4096
 """Characters of a label selector: it is recorded, and a record is bounded."""
 
@@ -55,7 +57,7 @@ class Screening:
         request = self.request("list_workloads", namespace_target(self._c.cluster.name, namespace))
         await self.screen(request)
         found = await self.fetched(request, self._c.reader.list_workloads(namespace, selector, kinds))
-        shown = [w for w in found if await self.may(self.request("describe_workload", w.target), w)]
+        shown = await self.those(DESCRIBE, found, screened=True)
         return request, shown, len(found) - len(shown)
 
     def bounded(self, selector: str) -> None:
@@ -95,14 +97,31 @@ class Screening:
 
     async def may(self, request: Request, workload: Workload) -> bool:
         """Whether it may read that of this workload, with its labels."""
-        seen = observation(workload, self._c.cluster, self._c.now_ms(), {"uid": workload.uid})
-        return await self._allowed(request, seen)
+        return await self._allowed(request, self._seen(workload))
+
+    async def those(
+        self, action: str, workloads: Sequence[Workload], *, screened: bool = False
+    ) -> list[Workload]:
+        """Those of the workloads of which it may read that: each is judged as if it were read alone, all by the same
+        policy and one look at the log. `screened`: who asks and the kill switch were looked at before."""
+        gate, now_ms = await self._c.gate(), self._c.now_ms()
+        asked = [(self.request(action, workload.target), workload) for workload in workloads]
+        keys = dict.fromkeys(key for request, _ in asked for key in gate.keys(request, now_ms))
+        values = await self._c.values([*keys])
+        return [
+            workload
+            for request, workload in asked
+            if (screened or self._c.screened_by(gate, request, values) is None)
+            and _allows(gate, request, self._seen(workload), values)
+        ]
+
+    def _seen(self, workload: Workload) -> Observation:
+        return observation(workload, self._c.cluster, self._c.now_ms(), {"uid": workload.uid})
 
     async def _allowed(self, request: Request, seen: Observation) -> bool:
         gate = await self._c.gate()
         values = await self._c.values(gate.keys(request, self._c.now_ms()))
-        situation = Situation(now_ms=seen.at_ms, values=values, lease=("", 0), nonce=request.id)
-        return gate.decide(request, seen, (), situation).verdict is VerdictKind.ALLOW
+        return _allows(gate, request, seen, values)
 
     async def refuse(self, request: Request, stage: str, detail: str) -> NoReturn:
         """The refusal, recorded. Raises ReadRefused."""
@@ -134,3 +153,8 @@ class Screening:
             observation=seen,
             labels={"action": request.action} | ({"untrusted": "yes"} if untrusted else {}),
         )
+
+
+def _allows(gate: Gate, request: Request, seen: Observation, values: Mapping[str, int]) -> bool:
+    situation = Situation(now_ms=seen.at_ms, values=values, lease=("", 0), nonce=request.id)
+    return gate.decide(request, seen, (), situation).verdict is VerdictKind.ALLOW

@@ -584,7 +584,7 @@ QUOTAS = "/api/v1/namespaces/shop/resourcequotas"
 
 
 async def restraints(cluster: KubernetesCluster, _: FakeServer) -> Restraints:
-    return await cluster.restraints(WEB)
+    return (await cluster.restraints_of([await cluster.read(WEB)]))[WEB.key]
 
 
 @pytest.mark.parametrize(

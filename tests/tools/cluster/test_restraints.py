@@ -7,7 +7,7 @@ import pytest
 from tools.cluster.restraints import budgets, quotas
 from tools.cluster_types import Budget, Quota
 
-WEB = {"spec": {"template": {"metadata": {"labels": {"app": "web", "tier": "front"}}}}}
+LABELS = {"app": "web", "tier": "front"}
 
 
 def budget(selector: Any, **spec: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def expression(operator: str, *values: str, key: str = "tier") -> dict[str, Any]
     ],
 )
 def test_which_budgets_are_over_the_pods(selector: Any, selects: bool) -> None:
-    assert budgets([budget(selector, minAvailable=1)], WEB) == ((Budget("b", 1),) if selects else ())
+    assert budgets([budget(selector, minAvailable=1)], LABELS) == ((Budget("b", 1),) if selects else ())
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_a_quota_without_a_status_says_nothing_yet() -> None:
 )
 def test_a_shape_that_is_none_is_an_error_and_never_no_budget(broken: dict[str, Any]) -> None:
     with pytest.raises((KeyError, TypeError, AttributeError, ValueError)):
-        budgets([broken], WEB)
+        budgets([broken], LABELS)
