@@ -33,18 +33,17 @@ class Owed:
 
     def _all(self, reads: Reads) -> dict[str, int]:
         newest = reads.find(newest_first=True, limit=1)
+        found = reads.prefixed(VERIFY.prefix)
         self._next_seq = newest[0].seq + 1 if newest else 0
-        return reads.prefixed(VERIFY.prefix)
+        return found
 
     def _known(self, reads: Reads) -> dict[str, int]:
-        keys = self._keys.union(self._added(reads))
-        return {key: value for key, value in reads.values(sorted(keys)).items() if value}
-
-    def _added(self, reads: Reads) -> set[str]:
+        """What was read counts as read once the answer is there: a log that is away in between hides nothing."""
         ended = reads.find(kinds=_SET_BY, since_seq=self._next_seq)
-        if ended:
-            self._next_seq = ended[-1].seq + 1
-        return {key for entry in ended for key in _keys_of(entry)}
+        keys = self._keys.union(*map(_keys_of, ended))
+        found = {key: value for key, value in reads.values(sorted(keys)).items() if value}
+        self._next_seq = ended[-1].seq + 1 if ended else self._next_seq
+        return found
 
 
 def _keys_of(entry: Entry) -> list[str]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from audit.errors import LogTampered
 from audit.log import Entry
 from policies.types import Target
 from tools.cluster_types import Pod, Workload
-from tools.errors import NotFound, ToolError
+from tools.errors import ClusterUnavailable, ToolError
 from tools.path.context import Context
 from tools.path.fast_burn import may_burn
 from tools.path.judging import Judging, Promised, promised_by
@@ -29,17 +30,28 @@ class Watched:
         """By intent and when it is due: what the log says of an open change stays so while it is open."""
 
     async def alarmed(self, owed: Sequence[tuple[Entry, int]]) -> list[int]:
-        """The record numbers of the changes (with when each is due) that show harm; none where the cluster cannot be
-        asked now. Raises LogUnavailable, LogTampered."""
-        try:
-            open_ones = [(entry.seq, await self._promise(entry, due_ms)) for entry, due_ms in owed]
-            seen = await read_all(self._c.reader, [one.change.target for _, one in open_ones])
-        except ToolError:
-            return []
+        """The record numbers of the changes (with when each is due) that show harm, and of those that the log
+        contradicts itself on: a closer look says so. Where a namespace cannot be asked now, nothing is said of it.
+        Raises LogUnavailable."""
+        open_ones, contradicted = await self._promises(owed)
+        seen = await read_all(self._c.reader, [one.change.target for _, one in open_ones])
         self._forget({one.intent.id: one for _, one in open_ones})
         there = [(seq, one) for seq, one in open_ones if one.change.target.key in seen]
         burning = await self._burning([one for _, one in there])
-        return [seq for seq, one in there if one.intent.id in burning or await self._harmed(one, seen)]
+        harmed = [seq for seq, one in there if one.intent.id in burning or await self._harmed(one, seen)]
+        return contradicted + harmed
+
+    async def _promises(
+        self, owed: Sequence[tuple[Entry, int]]
+    ) -> tuple[list[tuple[int, Promised]], list[int]]:
+        """What was promised, by record number, and the numbers of those on which the log contradicts itself."""
+        found, contradicted = list[tuple[int, Promised]](), list[int]()
+        for entry, due_ms in owed:
+            try:
+                found.append((entry.seq, await self._promise(entry, due_ms)))
+            except (LogTampered, ToolError):
+                contradicted.append(entry.seq)
+        return found, contradicted
 
     async def _harmed(self, one: Promised, seen: Seen) -> bool:
         """Nothing more is read of the many whose pods are well."""
@@ -74,22 +86,24 @@ class Watched:
 
 
 async def read_all(reader: ClusterReader, targets: Sequence[Target]) -> Seen:
-    """The workloads with their pods: one by itself, several of one namespace by one list. Raises what ClusterReader
-    raises, but NotFound."""
+    """The workloads with their pods: one by itself, several of one namespace by one list. A namespace that may not be
+    read is left out, and where the cluster is away what follows: it would make each wait as long."""
     by_namespace: dict[str | None, list[Target]] = {}
     for target in dict.fromkeys(targets):
         by_namespace.setdefault(target.namespace, []).append(target)
     seen: dict[str, tuple[Workload, Sequence[Pod]]] = {}
     for namespace, ones in by_namespace.items():
-        seen |= await (_one(reader, ones[0]) if len(ones) == 1 else _listed(reader, namespace, ones))
+        try:
+            seen |= await (_one(reader, ones[0]) if len(ones) == 1 else _listed(reader, namespace, ones))
+        except ClusterUnavailable:
+            break
+        except ToolError:
+            continue
     return seen
 
 
 async def _one(reader: ClusterReader, target: Target) -> Seen:
-    try:
-        return {target.key: (await reader.read(target), await reader.pods(target))}
-    except NotFound:
-        return {}
+    return {target.key: (await reader.read(target), await reader.pods(target))}
 
 
 async def _listed(reader: ClusterReader, namespace: str | None, targets: Sequence[Target]) -> Seen:

@@ -10,6 +10,7 @@
 | two changes at once in one namespace                      | one list for both                            |
 | harm in the list, gone when it is looked at again         | waited for                                   |
 | the cluster is away, the source of metrics is away        | nothing at once, and nothing is lost         |
+| one namespace may not be read, one change was tampered with| the others are seen to                      |
 """
 
 import asyncio
@@ -21,14 +22,17 @@ from typing import Any
 
 import pytest
 
+from audit.errors import LogTampered
 from audit.log import Entry
 from policies.types import Target
 from tests.tools.path.test_verification import becomes, changed, due, replicas, swept, told, within
 from tests.tools.rig import WEB, Rig
 from tests.tools.workloads import pod, workload
 from tools.cluster_types import Condition, Pod
-from tools.errors import ClusterUnavailable, MetricsUnavailable
+from tools.errors import ClusterUnavailable, MetricsUnavailable, NeverHappened, ToolError
 from tools.metrics.types import SPECS, Metric, Number, OneByOne, Series, Span
+from tools.path import watched
+from tools.path.judging import promised_by
 from tools.path.outcome import Applied
 from tools.path.vitals import GRACE_MS
 from tools.path.watched import read_all
@@ -285,6 +289,64 @@ def test_many_of_one_namespace_are_one_list() -> None:
         assert seen.keys() == {WEB.key, OTHER.key}
 
     asyncio.run(work())
+
+
+class Closed(Listing):
+    """One of its namespaces may not be read, or the cluster is away from there on."""
+
+    def __init__(self, error: ToolError) -> None:
+        super().__init__()
+        self._error = error
+
+    async def read(self, target: Target) -> Any:
+        self.calls.append(f"read {target.namespace}")
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (NeverHappened("may not be read", where="closed"), ["read closed", "list shop", "pods of 2"]),
+        (ClusterUnavailable("away", where="it"), ["read closed"]),
+    ],
+    ids=["forbidden", "away"],
+)
+def test_a_namespace_that_may_not_be_read_hides_no_other(error: ToolError, asked: list[str]) -> None:
+    async def work() -> None:
+        reader, closed = Closed(error), WEB.model_copy(update={"namespace": "closed"})
+        seen = await read_all(reader, [closed, WEB, OTHER])  # type: ignore[arg-type]
+        assert reader.calls == asked
+        assert closed.key not in seen
+        assert (WEB.key in seen) is (len(asked) > 1)
+
+    asyncio.run(work())
+
+
+def test_a_change_whose_records_were_edited_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said after the others were seen to, as of what is due."""
+    edited = 99
+
+    async def promised(context: Any, entry: Entry, due_ms: int) -> Any:
+        if entry.seq == edited:
+            raise LogTampered("edited", where="the log")
+        return await promised_by(context, entry, due_ms)
+
+    monkeypatch.setattr(watched, "promised_by", promised)
+
+    async def work(one: Rig) -> None:
+        await changed(one)
+        await early(one)
+        one_shows(one, waiting="CrashLoopBackOff")
+        verifier = one.verifier
+        (first,) = await verifier.awaited()
+        other = first.intent.record.model_copy(update={"id": "another"})
+        owed = [first, replace(first, intent=first.intent._replace(seq=edited, record=other))]
+        found = await verifier._watched.alarmed([(each.intent, each.due_ms) for each in owed])
+        assert sorted(found) == [first.intent.seq, edited]
+
+    within(tmp_path, work)
 
 
 def test_it_is_looked_at_often_at_first_and_at_the_deadline(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from audit.errors import LogUnavailable
 from audit.store.point_queries import PointQueries
 from tests.tools.path.test_verification import becomes, changed, due, within
 from tests.tools.rig import Rig
@@ -64,5 +65,24 @@ def test_now_and_then_and_with_a_clock_set_back_all_are(
         asked.clear()
         await owed.values(one.context.now_ms() + later_ms)
         assert asked == ["prefixed"]
+
+    within(tmp_path, work)
+
+
+def test_a_log_that_is_away_in_the_middle_of_a_look_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> Any:
+        raise LogUnavailable("a disk error", where="the log")
+
+    async def work(one: Rig) -> None:
+        owed = Owed(one.log)
+        await owed.values(one.context.now_ms())
+        await changed(one)
+        with monkeypatch.context() as patched:
+            patched.setattr(PointQueries, "values", away)
+            with pytest.raises(LogUnavailable):
+                await owed.values(one.context.now_ms())
+        assert len(await owed.values(one.context.now_ms())) == 1
 
     within(tmp_path, work)
