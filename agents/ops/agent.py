@@ -138,6 +138,18 @@ class OpsAgent:
         """All threads, the newest first."""
         return await self._threads.list()
 
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._nodes.model.model
+
+    async def room_in_words(self) -> str:
+        """What of the model's context a turn has: its size, what prompt and tools take, what is left."""
+        room = await self._nodes.room()
+        size = "of unknown size" if room.context is None else f"of {room.context:,} tokens"
+        left = room.budget.history_tokens
+        return f"context {size}: {room.overhead:,} for prompt and tools, {left:,} for the conversation"
+
     def cancel(self) -> None:
         """The person cancels the turn under way: no further call is sent, what was sent is waited for."""
         if self._run:

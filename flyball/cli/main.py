@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 must not lose the answer
     try:
-        code = _edge(words)
+        code = edge(words)
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that the interpreter's own flush stays quiet
@@ -55,8 +55,8 @@ def _warn_on_stderr() -> None:
     log.handlers, log.propagate = [handler], False
 
 
-def _edge(words: list[str]) -> int:
-    """Every way in which a command ends, as its exit code."""
+def edge(words: list[str]) -> int:
+    """Run one command; every way in which it ends, as its exit code."""
     from flyball.cli.kit.suggest import remember
 
     remember({})

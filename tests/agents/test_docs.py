@@ -16,7 +16,6 @@ from agents.ops.events import Reason
 from agents.tuner import aim, least_cost, restraints, sizing, skipped, vertical
 from agents.tuner.strategies import DEFAULT, STRATEGIES
 from agents.tuner.strategy import Aim
-from flyball.cli.chat import commands as chat_commands
 from flyball.cli.tune.run import run
 from forecasting.hpa.formula import Unknown
 from tests.agents.conftest import Flyball
@@ -62,13 +61,6 @@ def test_how_a_turn_ends() -> None:
 def test_budgets_in_words() -> None:
     assert f"never more than {Budget().steps} steps and {Budget().tokens:,} tokens" in CHAT
     assert f"about {Budget().history_tokens:,} tokens" in CHAT
-
-
-def test_the_persons_commands() -> None:
-    named = set(re.findall(r"^\| `(/[a-z]+)", CHAT, re.MULTILINE))
-    handled = {f"/{name}" for name in re.findall(r'case "([a-z]+)"', inspect.getsource(chat_commands))}
-    helped = set(re.findall(r"^(/[a-z]+)", chat_commands.HELP, re.MULTILINE))
-    assert named == handled == helped
 
 
 def test_why_codes() -> None:

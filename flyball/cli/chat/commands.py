@@ -3,24 +3,32 @@ as one line of the next turn."""
 
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from agents.ops.events import Event
 from agents.ops.threads import ThreadInfo
 from flyball.cli.change.pending import behind, item
 from flyball.cli.chat.turns import Chat
+from flyball.cli.chat.typed import Typed, as_exit
+from flyball.cli.chat.waiting import only_waiting
+from flyball.cli.chat.words import SLASH, columns, nearest, slash
 from flyball.cli.kit import render
 from flyball.cli.kit.output import note, safe, say, table
-from flyball.exits import UsageError
+from flyball.exits import Exit, UsageError
 
-HELP = """\
-/approve H          approve what waits, by its handle; it is carried out then
-/deny H [reason]    decline it
-/show H | N         what waits under handle H; result N in full
-/resume             go on with a turn that was cut off
-/threads            the stored conversations
-/help               this
-Ctrl-C cancels a turn, Ctrl-D leaves. Only /approve approves."""
+OWN = {
+    "approve": ("/approve [H]", "approve what waits: the only one, or the one of that handle"),
+    "deny": ("/deny H [reason]", "decline it"),
+    "show": ("/show H | N", "what waits under handle H; result N in full"),
+    "resume": ("/resume", "go on with a turn that was cut off"),
+    "threads": ("/threads", "the stored conversations"),
+    "context": ("/context", "where this chat is, and how much of the model's context it may use"),
+    "model": ("/model", "which model answers"),
+    "clear": ("/clear", "clear the screen"),
+    "help": ("/help", "this"),
+    "exit": ("/exit, /quit", "leave, as Ctrl-D does; Ctrl-C cancels a turn"),
+}
+"""The commands of the chat itself: how they are written, and what they do."""
 
 Ask = Callable[[str], str | None]
 """A question to the person, answered with a line, or None at the end of input."""
@@ -29,8 +37,8 @@ Ask = Callable[[str], str | None]
 class Commands:
     """The commands of one session; their effects are reported to the model with the next turn."""
 
-    def __init__(self, chat: Chat, ask: Ask) -> None:
-        self._chat, self._app, self._ask = chat, chat.app, ask
+    def __init__(self, chat: Chat, typed: Typed, ask: Ask) -> None:
+        self._chat, self._app, self._typed, self._ask = chat, chat.app, typed, ask
         self._done = list[str]()
 
     def heard(self) -> list[str]:
@@ -38,28 +46,57 @@ class Commands:
         done, self._done = self._done, []
         return done
 
-    async def run(self, name: str = "", rest: str = "") -> AsyncIterator[Event] | None:
-        """One command, and the turn that it goes on with. Raises UsageError for what is none, and what approving
-        and declining raise."""
-        match name:
-            case "approve":
-                await self._approve(rest)
-            case "deny":
-                await self._deny(*rest.split(maxsplit=1))
-            case "show":
-                await self._show(rest)
-            case "resume":
-                return self._chat.ops.resume(self._chat.thread)
-            case "threads":
-                _list(await self._chat.ops.threads())
-            case "help":
-                say(HELP)
-            case _:
-                raise UsageError(f"/{name} is not a command", hint="/help")
-        return None
+    async def run(self, name: str = "", rest: str = "") -> tuple[AsyncIterator[Event] | None, Exit]:
+        """One command: the turn that it goes on with, or its exit code. Raises UsageError for what is none, and what
+        approving and declining raise."""
+        if name == "resume":
+            return self._chat.ops.resume(self._chat.thread), Exit.DONE
+        own = self._own().get(name)
+        if own is None:
+            return None, await self._by_words(name, rest)
+        await own(rest)
+        return None, Exit.DONE
+
+    def _own(self) -> Mapping[str, Callable[[str], Awaitable[None]]]:
+        return {
+            "approve": self._approve,
+            "deny": self._deny,
+            "show": self._show,
+            "threads": self._threads,
+            "context": self._context,
+            "model": self._model,
+            "help": self._help,
+        }
+
+    async def _by_words(self, name: str, rest: str) -> Exit:
+        """A command of the command line; the model is told that it was given, and how it ended."""
+        words = slash(name, rest)
+        if words is None:
+            near = nearest(name, (*SLASH, *OWN))
+            raise UsageError(
+                f"/{name[:64]} is not a command", hint=f"did you mean /{near}?" if near else "/help"
+            )
+        code = as_exit(await self._typed.run(words))
+        self._done.append(f"/{name} {rest}".strip() + f" (exit code {int(code)})")
+        return code
+
+    async def _threads(self, _: str) -> None:
+        _list(await self._chat.ops.threads())
+
+    async def _context(self, _: str) -> None:
+        say(f"{self._app.place}  thread {self._chat.thread}  {await self._chat.ops.room_in_words()}")
+
+    async def _model(self, _: str) -> None:
+        say(self._chat.ops.model)
+
+    async def _help(self, _: str) -> None:
+        rows = [(one.usage, one.meaning) for one in SLASH.values()] + [*OWN.values()]
+        for line in columns(rows):
+            say(line)
+        say("Anything else goes to the model. Only /approve approves.")
 
     async def _approve(self, handle: str) -> None:
-        waiting = await self._app.approvals.one(handle)
+        waiting = await self._app.approvals.one(handle or await only_waiting(self._app))
         request = waiting.request
         if not sys.stdin.isatty():
             hint = f"flyball approve {waiting.handle} --yes"
@@ -72,11 +109,13 @@ class Commands:
         if (self._ask("approve? [y/N] ") or "").strip().lower() not in ("y", "yes"):
             note("nothing was done")
             return
-        result = await self._app.approvals.approve(handle, self._app.identity.by_hand(), shown=waiting)
+        voter = self._app.identity.by_hand()
+        result = await self._app.approvals.approve(request.digest, voter, shown=waiting)
         self._done.append(f"approved {waiting.handle}: {'; '.join(render.lines(result)[:1])}")
         render.show(result)
 
-    async def _deny(self, handle: str = "", reason: str = "") -> None:
+    async def _deny(self, rest: str) -> None:
+        handle, _, reason = rest.partition(" ")
         entry = await self._app.approvals.deny(handle, self._app.identity.by_hand(), reason.strip())
         self._done.append(f"declined {handle}")
         say(f"{self._app.place}  declined  {safe(handle)}   record {entry.seq}")

@@ -5,6 +5,7 @@ import inspect
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -13,8 +14,9 @@ import typer
 
 from flyball.cli.kit.completion import contexts, namespaces, workloads
 from flyball.cli.kit.output import document, error, note, safe
+from flyball.cli.kit.session import Session, current
 from flyball.cli.kit.suggest import remember
-from flyball.exits import Exit, Interrupted, Stop
+from flyball.exits import Exit, Interrupted, Stop, UsageError
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -57,6 +59,10 @@ _COMMON: dict[str, Any] = {
 _DEFAULTS: dict[str, Any] = {"output": "table", "debug": False, "no_base": False}
 
 
+_PLACES = ("context", "namespace", "kubeconfig", "state", "policies", "no_base", "config")
+"""The common options that say where; a chat has settled that."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the common options said. `json` is true for `-o json`."""
@@ -84,11 +90,14 @@ class Options:
         return self.output == "json"
 
     def run(self, work: "Callable[[App], Awaitable[T]]", *, for_log: bool = False) -> T:
-        """Open log, policy and cluster, do the work, close all of it again.
+        """Open log, policy and cluster, do the work, close all of it again; in a chat, on what that has opened.
 
         `for_log` says that the work needs the log alone: where the cluster is away that is said, and it is done.
         """
         import asyncio
+
+        if (session := current()) is not None:
+            return self._within(session, work)
 
         from flyball.cli.kit.away import warn
         from flyball.cli.kit.verdicts import give_due
@@ -115,6 +124,14 @@ class Options:
         except (KeyboardInterrupt, asyncio.CancelledError) as e:
             self._after_interrupt()
             raise (e if isinstance(e, KeyboardInterrupt) else Stop(Exit.TERMINATED)) from None
+
+    def _within(self, session: Session, work: "Callable[[App], Awaitable[T]]") -> T:
+        """The work, in the loop of the chat that it was typed in; this thread waits for it."""
+        try:
+            return session.start(_awaited(work(session.app))).result()
+        except CancelledError:
+            self._after_interrupt()
+            raise KeyboardInterrupt from None
 
     def switch(self, work: "Callable[[Switch], Awaitable[T]]") -> T:
         """Open the log alone: what the kill switch needs, whatever else is broken or unreachable."""
@@ -144,8 +161,24 @@ class Options:
             raise Stop(Exit.IN_DOUBT)
 
 
+async def _awaited(work: "Awaitable[T]") -> T:
+    return await work
+
+
 def _three(where: str, hint: str) -> dict[str, str]:
     return {"what": "interrupted", "where": where, "hint": hint}
+
+
+def _inherited(session: Session, shared: Mapping[str, Any]) -> Options:
+    """The options of a command that is typed in a chat: the chat's own place, and its own format of output."""
+    moved = [name for name in _PLACES if shared.get(name)]
+    if moved:
+        what, hint = (
+            f"a command in a chat stays at {session.app.place}",
+            "leave it out, or begin a chat there",
+        )
+        raise UsageError(what, where=", ".join(f"--{name.replace('_', '-')}" for name in moved), hint=hint)
+    return Options(session.flags, session.config, shared.get("output", "table"))
 
 
 def _cancel(task: "Task[Any] | None", terminated: list[bool]) -> Callable[[], None]:
@@ -174,6 +207,9 @@ def command(function: Callable[..., T]) -> Callable[..., T]:
         from flyball.settings import TABLE
 
         shared = {name: given.pop(name) for name in theirs if name in given}
+        if (session := current()) is not None:
+            remember(given | {name: flag for name, flag in session.flags.items() if flag})
+            return function(_inherited(session, shared), **given)
         remember(given | shared)
         if shared.get("debug"):
             os.environ["FLYBALL_DEBUG"] = "1"

@@ -160,7 +160,7 @@ def test_nobody_at_the_terminal_approves_nothing(flyball: Flyball, monkeypatch: 
         handle = json.loads(out)["events"][-1]["handle"]
         types(monkeypatch, f"/approve {handle}", "y", terminal=False)
         code, out, err = flyball("chat", model=model)
-        assert code == 0
+        assert code == 2
         assert f" approve {handle}" in err
     assert not [r for r in recorded(flyball) if r["kind"] == "approval.granted"]
 
