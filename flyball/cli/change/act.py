@@ -105,7 +105,7 @@ def _meaning(description: str) -> str:
 
 def _without_null(description: str) -> str:
     """What an option means, from `e.g. 250m; null leaves it` as models read it: an option is left out instead."""
-    plain = re.sub(r"[;,]? (?:or null|null leaves it)$", "", description)
+    plain = re.sub(r"[;,]? (?:or null|else null|null leaves it)$", "", description)
     return plain.replace("null: ", "unset: ")
 
 
