@@ -8,6 +8,7 @@ is not known is 0 ("as now").
 `u` is the demand in replicas (cores / per_replica) on a grid of minutes, `(..., n)`, NaN where not measured.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,12 +112,26 @@ def _moves(u: Floats, rows: Rows) -> list[Floats]:
 
 def _risen(u: Floats, rows: Rows, horizon: int) -> list[Floats]:
     """How far the demand rose within a horizon before: quantiles of the outcomes known by then."""
+    past = _past_of_one if len(rows) == 1 else _past_of_many
+    return [q for known in past(u, rows, horizon) for q in upper(known, (0.75, 0.9, 0.98))]
+
+
+def _past_of_one(u: Floats, rows: Rows, horizon: int) -> Iterator[Floats]:
+    """Only the outcomes that one row looks at: live that is a few hundred a minute in place of some thousand."""
+    for width, every in PAST:
+        seen = rows[0] - horizon - np.arange(-(-width // every) - 1, -1, -1) * every
+        yield outcome(u, seen, horizon)[..., None, :]
+
+
+def _past_of_many(u: Floats, rows: Rows, horizon: int) -> Iterator[Floats]:
+    """Neighbours share most of theirs: each outcome is calculated once."""
     reach = max(width for width, _ in PAST) + horizon + 6
     first = int(rows[0]) - reach
     held = between(u, first, int(rows[-1]) + 1)
     known = outcome(held, np.arange(5, held.shape[-1] - horizon), horizon)
     windows = Windows(known, rows - first - 5)
-    return [q for width, every in PAST for q in upper(windows.of(width, horizon, every), (0.75, 0.9, 0.98))]
+    for width, every in PAST:
+        yield windows.of(width, horizon, every)
 
 
 def _season(u: Floats, rows: Rows, horizon: int, level: Floats, lag: int) -> list[Floats]:

@@ -24,6 +24,7 @@ from forecasting.demand.stream import (
     sustained,
 )
 from forecasting.demand.weights import shipped
+from forecasting.demand.windows import lowest
 from forecasting.types import Demand, Floats, Shape
 
 
@@ -81,7 +82,7 @@ class Online:
         newest = in_replicas(np.array([cores]), self.shape)
         self.u = np.concatenate([self.u, newest])[-REACH:]
         self.top = float(np.fmax(self.top, newest[0]))
-        self.lasting = float(np.fmax(self.lasting, sustained(self.u[-LASTING:])[-1]))
+        self.lasting = float(np.fmax(self.lasting, lowest(self.u[-LASTING:])))
         self.age += 1
         if self.age % EVERY == 0:
             self._count()

@@ -25,8 +25,10 @@ class Windows:
         `every`-th of them counted from the newest, oldest first. A negative `back` looks ahead."""
         first, last = int(self._rows[0]) - back - width + 1, int(self._rows[-1]) - back
         held = between(self._series, first, last + 1)
-        views = sliding_window_view(held, width, axis=-1)
         start = (width - 1) % every
+        if len(self._rows) == 1:
+            return held[..., None, start::every]
+        views = sliding_window_view(held, width, axis=-1)
         if len(self._rows) == last - first - width + 2:
             return views[..., start::every]
         return views[..., self._rows - self._rows[0], start::every]
