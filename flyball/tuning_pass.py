@@ -92,14 +92,19 @@ async def plan_as(app: "App", name: AgentName, run_id: str, *, scheduled: bool =
 
 async def tune_as(app: "App", name: AgentName, run_id: str) -> Tuned:
     """One scheduled run of an agent, unattended: what its level allows is carried out, what needs a person waits for
-    one, and the rest is recorded only. The same `run_id` again is the same run: nothing is done twice.
+    one, and the rest is recorded only. The same `run_id` again is the same run: nothing is done twice, and what was
+    cut off half done is ended before anything is looked at anew.
 
     Raises what `plan_as` and Plans.carry_out raise.
     """
+    from flyball.tuning_plans import end_half_done
+
+    await _not_paused(app, name)
+    ended = await end_half_done(app, run_id)
     tuned = await plan_as(app, name, run_id, scheduled=True)
     plan = tuned.plan
     if plan is None or plan.hopeless:
-        return tuned
+        return tuned if ended is None else replace(tuned, plan=ended.plan, carried=ended)
     await _not_paused(app, name)
     carried = await app.approvals.plans.carry_out(plan.digest, plan.principal)
     return replace(tuned, carried=carried)

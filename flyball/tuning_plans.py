@@ -1,4 +1,4 @@
-"""How the plan of a tuning run stands by the log: also what became of it after the run was over."""
+"""The plan of a tuning run by the log: how it stands, also after the run; and what a death left half done."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from audit.record import Record
     from flyball.wiring import App
+    from tools.plans.plan import Carried, Plan, PlanStep
 
 
 async def plan_ends(app: "App", run_id: str) -> Mapping[str, int]:
@@ -45,3 +46,41 @@ def _renamed(counts: Mapping[str, int], name: str, *old: str) -> dict[str, int]:
 
 async def _waiting(app: "App") -> set[str]:
     return {one.plan.digest for one in await app.approvals.plans.waiting()}
+
+
+async def end_half_done(app: "App", run_id: str) -> "Carried | None":
+    """Two steps that belong together and that a death has parted, carried out to their end: both, or none. What of
+    the plan was not begun is left to a fresh look. None where nothing is half done.
+
+    Raises what Plans.carry_out raises.
+    """
+    from tools.plans.plan import NoSuchPlan
+
+    found = await app.log.find(kinds=("plan.proposed",), run_id=run_id, newest_first=True, limit=1)
+    try:
+        plan = await app.approvals.plans.one(found[0].record.request_digest or "") if found else None
+    except NoSuchPlan:  # its time is over, or a person has declined it
+        plan = None
+    if plan is None or not (half := [str(s.request.target) for s in plan.steps if await _half(app, plan, s)]):
+        return None
+    others = {str(step.request.target) for step in plan.steps} - set(half)
+    return await app.approvals.plans.carry_out(plan.digest, plan.principal, exclude=sorted(others))
+
+
+async def _half(app: "App", plan: "Plan", step: "PlanStep") -> bool:
+    """Whether others stand on the step, it was begun, and one of them was not done."""
+    from tools.path.standing import New
+
+    if not (above := plan.carried_by(step)):
+        return False
+    if isinstance((await app.context.journal.standing(step.request)).state, New):
+        return False
+    return not all([await _is_done(app, one) for one in above])
+
+
+async def _is_done(app: "App", step: "PlanStep") -> bool:
+    from tools.path.rollback import changed
+    from tools.path.standing import Final
+
+    state = (await app.context.journal.standing(step.request)).state
+    return isinstance(state, Final) and changed(state.end.record)

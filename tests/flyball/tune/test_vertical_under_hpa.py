@@ -1,13 +1,19 @@
 """New CPU requests under an HPA on utilisation, from the strategy to the pods: one plan of two steps, its scale point
-held first, and while the rollout runs and after it the simulated HPA moves no pod for it."""
+held first, and while the rollout runs and after it the simulated HPA moves no pod for it. A death between the two
+leaves both or none."""
 
 from pathlib import Path
 
+import pytest
+
 from agents.tuner.strategies import strategies
 from agents.tuner.strategy import Aim
-from flyball.tuning_pass import apply_plan, tune
-from policies.types import Target
+from flyball.tuning_pass import apply_plan, tune, tune_as
+from policies.types import AgentName, Target
 from tests.kit.installation import LOCAL, App, allow, doc, within, write_policy
+from tools.errors import ToolError
+from tools.plans.apply import StepRunner, Walk
+from tools.plans.plan import PlanStep, StepDone
 from tools.scale_point import ScalePoint
 
 CHECKOUT = Target(cluster="sandbox", namespace="shop", kind="deployment", name="checkout")
@@ -61,3 +67,77 @@ def test_without_a_rule_for_the_hold_policy_keeps_it(tmp_path: Path) -> None:
         assert tuned.plan is None
 
     within(tmp_path, work, write_policy(tmp_path / "policies", [LOCAL, TUNER, READ, RESIZE]))
+
+
+NIGHT: AgentName = "agent:night"
+RUN = "r-000000000001"
+BY_NIGHT = doc(
+    "Agent", "night",
+    {"owner": "local", "roles": ["operator"], "autonomy": "autonomous", "strategy": ["vertical-template"],
+     "scope": {**WHERE, "kinds": ["deployment"]}, "schedule": {"cron": "0 3 * * *", "zone": "UTC"}},
+)  # fmt: skip
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+async def killed_between_the_two(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    carry_out = StepRunner.carry_out
+
+    async def until_the_second(self: StepRunner, walk: Walk, step: PlanStep) -> StepDone:
+        if step.stands_on:
+            raise Killed
+        return await carry_out(self, walk, step)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StepRunner, "carry_out", until_the_second)
+        with pytest.raises(Killed):
+            await tune_as(app, NIGHT, RUN)
+    assert (await app.context.reader.autoscalers(CHECKOUT))[0].target_cpu, "held, and the requests as before"
+    assert app.world is not None
+    app.world.advance(15)
+
+
+async def cpu(app: App) -> int | None:
+    return (await app.context.reader.read(CHECKOUT)).containers[0].resources.cpu_request
+
+
+def test_a_death_between_the_two_does_not_part_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look anew sees another HPA, and would ask for something else under the same ids."""
+
+    async def work(app: App) -> None:
+        before = await cpu(app)
+        await killed_between_the_two(app, monkeypatch)
+        found = await tune_as(app, NIGHT, RUN)
+        assert found.carried is not None
+        assert [(s.step.request.tool, s.status) for s in found.carried.steps] == [
+            ("keep_scale_point", "applied"), ("set_resources", "applied"),
+        ]  # fmt: skip
+        assert (await cpu(app) or 0) > (before or 0)
+        intents = len(await app.log.find(kinds=("action.intent",)))
+        await tune_as(app, NIGHT, RUN)
+        assert len(await app.log.find(kinds=("action.intent",))) == intents, "nothing twice"
+
+    within(tmp_path, work, write_policy(tmp_path / "policies", [LOCAL, BY_NIGHT, READ, RESIZE, HOLD]))
+
+
+def test_after_a_death_the_first_is_put_back_where_the_second_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(app: App) -> None:
+        before = await cpu(app)
+        await killed_between_the_two(app, monkeypatch)
+        with monkeypatch.context() as patched:
+            patched.setattr(StepRunner, "voted", _refused)
+            found = await tune_as(app, NIGHT, RUN)
+        assert found.carried is not None
+        assert "was put back" in found.carried.steps[1].detail
+        assert await cpu(app) == before
+        assert (await app.context.reader.autoscalers(CHECKOUT))[0].target_percent
+
+    within(tmp_path, work, write_policy(tmp_path / "policies", [LOCAL, BY_NIGHT, READ, RESIZE, HOLD]))
+
+
+async def _refused(*_: object) -> bool:
+    raise ToolError("the cluster has said no", where="it")
