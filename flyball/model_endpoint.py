@@ -9,14 +9,17 @@ if TYPE_CHECKING:
 
 def endpoint(settings: "Settings") -> "Endpoint":
     """As it is set; whether it can be used is what `Endpoint.check` says."""
-    from agents.models.endpoint import MOST_CONTEXT, Endpoint
+    from agents.models.endpoint import MOST_CONTEXT, MOST_SECONDS, Endpoint
 
     return Endpoint(
         settings["model_url"],
         settings["model_name"],
         settings["model_key"],
+        timeout_s=settings.whole("model_timeout", 1, MOST_SECONDS),
+        stall_s=settings.whole("model_stall", 1, MOST_SECONDS),
         limit_field=settings["model_output_field"],
         context=settings.whole("model_context", 0, MOST_CONTEXT),
+        ca=settings["model_ca"],
     )
 
 

@@ -97,6 +97,11 @@ TABLE = (
         "model_key", "", "its API key; an endpoint without keys needs none", secret=True, goes_to="model_url"
     ),
     Setting(
+        "model_ca", "", "PEM file of the CA that signed its certificate (unset: the system's CAs)", path=True
+    ),
+    Setting("model_timeout", "120", "seconds until a reply begins, tries and pauses together"),
+    Setting("model_stall", "60", "seconds from one piece of a reply to the next"),
+    Setting(
         "model_context", "0", "tokens that the model's context holds, prompt and reply (0: it is asked for)"
     ),
     Setting("model_output_tokens", "4000", "tokens of one reply at most, reasoning included"),

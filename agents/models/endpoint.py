@@ -12,6 +12,9 @@ LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 MOST_CONTEXT = 10_000_000
 """Tokens; more than any model's context."""
 
+MOST_SECONDS = 3_600
+"""Seconds; nobody waits for a reply for longer."""
+
 _CONNECT = """any OpenAI-compatible endpoint will do, e.g. a local Ollama:
   export FLYBALL_MODEL_URL=http://127.0.0.1:11434/v1 FLYBALL_MODEL_NAME=qwen3
 and FLYBALL_MODEL_KEY where it wants a key; or model_url, model_name, model_key in flyball.toml
@@ -22,19 +25,25 @@ _OWN_HOSTS = ("api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.c
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the model is. `timeout_s` bounds one try, `retries` how often connection errors, 429 and 5xx are
-    tried again. An endpoint without keys needs none. `limit_field` is one of LIMIT_FIELDS; empty: by the host.
+    """Where the model is.
+
+    A reply has to begin within `timeout_s`, tries and pauses together, and to go on within `stall_s` from piece to
+    piece; what is not streamed has to be whole within `timeout_s`. Connection errors, 429 and 5xx are tried again
+    `retries` times. An endpoint without keys needs none. `limit_field` is one of LIMIT_FIELDS; empty: by the host.
     `through` is the proxy on the way, as errors show it. `context` is how many tokens fit into the model's context;
-    0: it is asked for."""
+    0: it is asked for. `ca` is the PEM file of the CA that signed its certificate; empty: the system's CAs.
+    """
 
     url: str
     model: str
     key: str = field(default="", repr=False)
     timeout_s: int = 120
+    stall_s: int = 60
     retries: int = 2
     limit_field: str = ""
     through: str = ""
     context: int = 0
+    ca: str = ""
 
     @property
     def base(self) -> str:

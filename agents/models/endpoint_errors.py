@@ -45,6 +45,22 @@ class EndpointError:
     code: str = ""
     param: str = ""
     n_ctx: int | None = None
+    unreached: bool = False
+    retry_after_s: float | None = None
+    """Seconds for which the endpoint asks to be left alone."""
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may be answered a little later."""
+        if self.code == "insufficient_quota":  # OpenAI's 429 for an account without money
+            return False
+        again = self.status in (408, 409, 425, 429) or 500 <= (self.status or 0) != 501
+        return self.unreached or again
+
+    @property
+    def loading(self) -> bool:
+        """Whether the server is up and loads its model (llama.cpp: 503, "Loading model")."""
+        return self.status == 503 and "loading" in self.message.lower()
 
     @property
     def said(self) -> str:
@@ -132,15 +148,24 @@ def inside(document: dict[str, Any]) -> EndpointError | None:
 
 def error_of(e: EndpointError, endpoint: Endpoint) -> ModelError:
     """The endpoint's error as ours, with cause and hint."""
-    if e.status == 429:
-        what, hint = "the endpoint takes no more requests now", "wait, or raise its limit"
-        return ModelUnavailable(f"{what} ({e.said})", where=endpoint.where, hint=hint)
-    if e.status is not None and e.status >= 500:
-        what, hint = "the endpoint failed", "look at its own log"
+    if e.unreached or e.status == 429 or (e.status or 0) >= 500:
+        what, hint = _unavailable(e)
         return ModelUnavailable(f"{what} ({e.said})", where=endpoint.where, hint=hint)
     what, hint = _refusal(e, endpoint)
     refused = ContextExceeded if e.too_long else ModelRefused
     return refused(f"{what} ({e.said})", where=endpoint.where, hint=hint)
+
+
+def _unavailable(e: EndpointError) -> tuple[str, str]:
+    """What is in the way for now, and what to do about it."""
+    if e.unreached:
+        return "the model's endpoint cannot be reached", "is it running, and is model_url right?"
+    if e.loading:
+        return "the endpoint still loads its model", "wait, or set model_timeout to more seconds"
+    if e.status != 429:
+        return "the endpoint failed", "look at its own log"
+    wait = "wait" if e.retry_after_s is None else f"wait {e.retry_after_s:.0f} s, as it asks"
+    return "the endpoint takes no more requests now", f"{wait}, or raise its limit"
 
 
 def _refusal(e: EndpointError, endpoint: Endpoint) -> tuple[str, str]:

@@ -9,16 +9,15 @@ from typing import Any
 
 import openai
 
-from agents.errors import ModelError, ModelUnavailable
 from agents.models.context import learnt
 from agents.models.endpoint import LIMIT_FIELDS, Endpoint
 from agents.models.endpoint_errors import EndpointError, error_of, inside, of_body
+from agents.models.patience import Patience, asked_for_s
 from agents.models.reply import document, from_document
 from agents.models.stream import gathered
 from agents.models.transport import http_client, proxy_to, redirected
 from agents.models.types import HeardBy, Message, Reply
 from agents.models.wire import to_wire
-from base.text import harmless
 
 
 def connect(endpoint: Endpoint) -> "OpenAIChat":
@@ -43,8 +42,8 @@ class OpenAIChat:
             base_url=endpoint.base,
             api_key=endpoint.key or "none",
             default_query=endpoint.query,
-            timeout=endpoint.timeout_s,
-            max_retries=endpoint.retries,
+            timeout=None,  # `Patience` bounds and repeats
+            max_retries=0,
             http_client=http_client(endpoint, proxy),
         )
         self._client.organization = self._client.project = None
@@ -68,41 +67,62 @@ class OpenAIChat:
         body: dict[str, Any] = {"model": self.model, "messages": to_wire(messages)}
         if tools:
             body["tools"] = list(tools)
-        found = await self._asked(body, max_tokens, heard)
-        if isinstance(found, EndpointError) and found.limit_refused and not self._endpoint.limit_field:
-            (self._limit,) = set(LIMIT_FIELDS) - {self._limit}  # some know one name only, some the other
-            found = await self._asked(body, max_tokens, heard)
-        if isinstance(found, EndpointError) and found.stream_refused and heard and self._streams:
-            self._streams = False
-            found = await self._asked(body, max_tokens, heard)
+        patience = Patience(self._endpoint, heard)
+        async with patience.bounded():
+            found = await self._fitted(body, max_tokens, heard, patience)
         if isinstance(found, EndpointError):
             if found.too_long and found.context:
                 self._context, self._context_known = found.context, True
             raise error_of(found, self._endpoint)
         return from_document(found, self._endpoint.where)
 
-    async def _asked(
-        self, body: dict[str, Any], max_tokens: int, heard: HeardBy | None
+    async def _fitted(
+        self, body: dict[str, Any], max_tokens: int, heard: HeardBy | None, patience: Patience
     ) -> dict[str, Any] | EndpointError:
-        """The response, or the error that the endpoint answered with. Raises ModelError."""
-        whole = {**body, self._limit: max_tokens, "extra_headers": self._headers()}
+        """What is asked in the form that this endpoint takes, once it is known which one it does not take."""
+        found = await self._patiently(body, max_tokens, heard, patience)
+        if isinstance(found, EndpointError) and found.limit_refused and not self._endpoint.limit_field:
+            (self._limit,) = set(LIMIT_FIELDS) - {self._limit}  # some know one name only, some the other
+            found = await self._patiently(body, max_tokens, heard, patience)
+        if isinstance(found, EndpointError) and found.stream_refused and heard and self._streams:
+            self._streams = False
+            found = await self._patiently(body, max_tokens, heard, patience)
+        return found
+
+    async def _patiently(
+        self, body: dict[str, Any], max_tokens: int, heard: HeardBy | None, patience: Patience
+    ) -> dict[str, Any] | EndpointError:
+        """The response, or the error that stayed."""
+        while True:
+            whole = {**body, self._limit: max_tokens, "extra_headers": self._headers()}
+            found = await self._asked(whole, heard, patience)
+            if not isinstance(found, EndpointError) or not await patience.again(found):
+                return found
+
+    async def _asked(
+        self, whole: dict[str, Any], heard: HeardBy | None, patience: Patience
+    ) -> dict[str, Any] | EndpointError:
+        """The response, or what came instead. Raises ModelError."""
         try:
             if heard and self._streams:
-                return await self._streamed(whole, heard)
+                return await self._streamed(whole, heard, patience)
             raw = await self._client.chat.completions.with_raw_response.create(**whole)
         except openai.APIStatusError as e:
             if 300 <= e.status_code < 400:
                 location = e.response.headers.get("location", "")
                 raise redirected(e.status_code, location, self._endpoint.where) from e
-            return of_body(e.body or e.response.text, e.status_code)
+            found = of_body(e.body or e.response.text, e.status_code)
+            return replace(found, retry_after_s=asked_for_s(e.response.headers))
         except openai.APIError as e:
             if e.body:  # an error in the middle of a stream
                 return of_body(e.body)
-            raise _away(e, self._endpoint) from e
-        found = document(raw.content, self._endpoint.where)
-        return inside(found) or found
+            return EndpointError(str(e.__cause__ or e), unreached=True)
+        response = document(raw.content, self._endpoint.where)
+        return inside(response) or response
 
-    async def _streamed(self, whole: dict[str, Any], heard: HeardBy) -> dict[str, Any] | EndpointError:
+    async def _streamed(
+        self, whole: dict[str, Any], heard: HeardBy, patience: Patience
+    ) -> dict[str, Any] | EndpointError:
         """The response put together from its stream; an endpoint that streams nothing may answer at once."""
         asked = self._client.chat.completions.with_streaming_response.create(
             stream=True, stream_options={"include_usage": True}, **whole
@@ -111,7 +131,7 @@ class OpenAIChat:
             if "text/event-stream" not in response.headers.get("content-type", "text/event-stream"):
                 found = document(await response.read(), self._endpoint.where)
                 return inside(found) or found
-            return await gathered(await response.parse(), heard, self._endpoint.where)
+            return await gathered(await response.parse(), heard, patience.came, self._endpoint.where)
 
     async def context(self) -> int | None:
         if not self._context_known:
@@ -135,19 +155,3 @@ class OpenAIChat:
 
     async def close(self) -> None:
         await self._client.close()
-
-
-def _away(error: openai.APIError, endpoint: Endpoint) -> ModelError:
-    """No answer at all, as our error, with cause and hint."""
-    if isinstance(error, openai.APITimeoutError):
-        return ModelUnavailable(
-            f"no answer within {endpoint.timeout_s} s",
-            where=endpoint.where,
-            hint="a smaller model, or a faster endpoint",
-        )
-    cause = harmless(str(error.__cause__ or error), 300)
-    return ModelUnavailable(
-        f"the model's endpoint cannot be reached ({cause})",
-        where=endpoint.where,
-        hint="is it running, and is model_url right?",
-    )

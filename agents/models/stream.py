@@ -5,7 +5,7 @@ object, thoughts in `reasoning_content`, in `reasoning` or in the text between `
 """
 
 import json
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,14 +121,20 @@ class Assembly:
         return {"choices": [{"message": message, "finish_reason": self._finish}], "usage": self._usage}
 
 
-async def gathered(chunks: AsyncIterable[Any], heard: HeardBy, where: str) -> dict[str, Any]:
-    """The whole response of a stream of the library's chunks; `heard` gets its pieces as they come.
+async def gathered(
+    chunks: AsyncIterable[Any], heard: HeardBy, came: Callable[[], None], where: str
+) -> dict[str, Any]:
+    """The whole response of a stream of the library's chunks; `heard` gets its pieces as they come. `came` is called
+    for each one that holds something, be it of a call: chunks without anything keep no reply alive.
 
     Raises ReplyMalformed for what is no stream of chunks, ModelUnavailable where it ends before its reply does."""
     assembly = Assembly()
     try:
         async for chunk in chunks:
-            _tell(heard, assembly.add(chunk.to_dict()))
+            before = assembly.size
+            _tell(heard, assembly.add(chunk.to_dict(warnings=False)))
+            if assembly.size > before or assembly.ended:
+                came()
             if assembly.size > MAX_REPLY:
                 raise ReplyMalformed(f"the model's reply is longer than {MAX_REPLY} characters", where=where)
     except (ValueError, TypeError, AttributeError) as error:

@@ -4,6 +4,7 @@ A conversation holds what was read of the cluster, so nothing may carry it elsew
 proxies are chosen by the one rule of base/proxies.py (which never sends this machine's own addresses away).
 """
 
+import ssl
 from urllib.parse import urlsplit
 
 import httpx2
@@ -23,21 +24,29 @@ def proxy_to(endpoint: Endpoint) -> Proxy | None:
 
 
 def http_client(endpoint: Endpoint, proxy: Proxy | None) -> httpx2.AsyncClient:
-    """Connections to the endpoint. Raises ModelUnavailable for CAs of no use.
+    """Connections to the endpoint: its certificate is held against `ca`, else against the system's CAs, or those that
+    the environment names. Raises ModelUnavailable for CAs of no use.
 
     The environment is read here, by rules that are written down, and not by the library (netrc, ALL_PROXY).
     """
     try:
-        verify = httpx2.create_ssl_context() if endpoint.url.startswith("https:") else True
+        verify = _trusted(endpoint) if endpoint.url.startswith("https:") else True
     except OSError as error:
+        one = "a PEM file" if endpoint.ca else "a PEM file or a folder"
         raise ModelUnavailable(
             f"the certificates of the CAs cannot be read: {error.strerror or error}",
-            where="SSL_CERT_FILE or SSL_CERT_DIR",
-            hint="name a PEM file or a folder that is there, or unset it to trust the system's CAs",
+            where=f"model_ca, {endpoint.ca}" if endpoint.ca else "SSL_CERT_FILE or SSL_CERT_DIR",
+            hint=f"name {one} that is there, or unset it to trust the system's CAs",
         ) from error
     return httpx2.AsyncClient(
         verify=verify, trust_env=False, follow_redirects=False, proxy=proxy.url if proxy else None
     )
+
+
+def _trusted(endpoint: Endpoint) -> ssl.SSLContext:
+    if endpoint.ca:
+        return ssl.create_default_context(cafile=endpoint.ca)
+    return httpx2.create_ssl_context()
 
 
 def redirected(status: int, location: str, where: str) -> ModelUnavailable:

@@ -76,8 +76,16 @@ class Delta:
     reasoning: str = ""
 
 
-HeardBy = Callable[[Delta], None]
-"""Who is told of a reply piece by piece; it must not wait."""
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The endpoint gave no reply (`what`, in one harmless line); it is asked again in `seconds`."""
+
+    what: str
+    seconds: float
+
+
+HeardBy = Callable[[Delta | Pause], None]
+"""Who is told of a reply piece by piece, and of each pause before it is asked for again; it must not wait."""
 
 
 class ModelClient(Protocol):

@@ -43,6 +43,14 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrying:
+    """The model's endpoint gave no reply (`what`); it is asked again in `seconds`."""
+
+    what: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Calling:
     """A tool call begins; its result follows as the card of the same number."""
 
@@ -95,4 +103,4 @@ class Changed:
     lines: tuple[str, ...]
 
 
-Event = Heard | Calling | Asked | Said | CardShown | Waiting | Stopped | Changed
+Event = Heard | Retrying | Calling | Asked | Said | CardShown | Waiting | Stopped | Changed

@@ -14,11 +14,11 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from agents.errors import ContextExceeded, ModelError
-from agents.models.types import Delta, Message, ModelClient, Reply
+from agents.models.types import Delta, Message, ModelClient, Pause, Reply
 from agents.ops import history, results
 from agents.ops.acting import Acting
 from agents.ops.budget import Budget
-from agents.ops.events import Asked, Event, Heard, Reason, Said, Stopped, Waiting
+from agents.ops.events import Asked, Event, Heard, Reason, Retrying, Said, Stopped, Waiting
 from agents.ops.evidence.checked import checked
 from agents.ops.room import Room, room_of
 from agents.ops.run import Run
@@ -105,8 +105,10 @@ class Nodes:
             return await self._complete(state, runtime, room.halved() if room.context is None else room)
 
     async def _complete(self, state: State, runtime: Runtime[Run], room: Room) -> Reply | None:
-        def heard(piece: Delta) -> None:
-            if piece.text:
+        def heard(piece: Delta | Pause) -> None:
+            if isinstance(piece, Pause):
+                runtime.stream_writer(Retrying(piece.what, piece.seconds))
+            elif piece.text:
                 runtime.stream_writer(Heard(piece.text))
 
         sent = [self.prompt, *history.trimmed(state["messages"], room.budget.history_tokens)]

@@ -3,7 +3,18 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from agents.ops.events import Asked, Calling, CardShown, Changed, Event, Heard, Said, Stopped, Waiting
+from agents.ops.events import (
+    Asked,
+    Calling,
+    CardShown,
+    Changed,
+    Event,
+    Heard,
+    Retrying,
+    Said,
+    Stopped,
+    Waiting,
+)
 from policies.types import Principal
 from tools.toolbox.port import ModelCall, Recorder
 
@@ -32,7 +43,7 @@ class Trail:
                 await self.recorder.model_called(self.speaker(thread), thread, call)
             case Stopped(reason, detail):
                 await self.recorder.turn_stopped(self.speaker(thread), thread, reason, detail)
-            case Heard() | Calling() | Said() | CardShown() | Waiting() | Changed():
+            case Heard() | Retrying() | Calling() | Said() | CardShown() | Waiting() | Changed():
                 return
             case _:
                 assert_never(event)

@@ -11,14 +11,14 @@ from agents.models.openai_chat import OpenAIChat, connect
 from agents.models.types import ModelClient
 from agents.ops.agent import OpsAgent
 from agents.ops.budget import Budget
-from agents.ops.events import Calling, Changed, Event, Heard
+from agents.ops.events import Calling, Changed, Event, Heard, Retrying
 from audit.clock import SystemClock
 from policies.types import Mode
 from tests.agents.fakes import HUMAN, FakeRecorder, FakeToolbox, FileLeases
 from tests.kit.scripted_model import ScriptedModel, Step
 from tools.toolbox.port import Toolbox
 
-ASIDE = (Heard, Calling, Changed)
+ASIDE = (Heard, Retrying, Calling, Changed)
 
 
 def client(url: str, *, retries: int = 0, timeout_s: int = 20, key: str = "k") -> OpenAIChat:

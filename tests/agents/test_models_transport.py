@@ -6,10 +6,13 @@
 | a proxy of the environment, and the endpoint is this machine, or NO_PROXY names it | direct |
 | a proxy, and the endpoint is elsewhere | through it; a dead one is named, without its password |
 | a proxy that is none, or speaks SOCKS; CAs that are not there | refused at once, by name |
+| a certificate of another CA than `model_ca` names | nothing is said |
 """
 
 import asyncio
 import os
+import ssl
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +22,7 @@ from agents.models.openai_chat import connect
 from agents.ops import history
 from tests.agents.chat import client
 from tests.kit.scripted_model import ScriptedModel, Step, say
+from tests.real.pki import Authority
 
 DEAD = "http://joe:hidden@127.0.0.1:1"
 OK = say("fine")
@@ -129,3 +133,32 @@ def test_what_is_of_no_use_is_refused_before_anything_is_said(
     with pytest.raises(ModelUnavailable, match=said) as caught:
         connect(Endpoint("https://model.invalid/v1", "m"))
     assert name in caught.value.where
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_certificate_is_held_against_the_ca_that_is_set(mine: bool, tmp_path: Path) -> None:
+    authority, other = Authority(tmp_path / "one"), Authority(tmp_path / "other")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.server("server"))
+
+    async def run() -> tuple[str, int]:
+        async with ScriptedModel([OK], tls=tls) as server:
+            ca = str((authority if mine else other).ca)
+            model = connect(Endpoint(server.url, "m", retries=0, ca=ca))
+            try:
+                return (await model.complete([], [], max_tokens=9)).text, len(server.requests)
+            except ModelUnavailable as error:
+                return error.what, len(server.requests)
+            finally:
+                await model.close()
+
+    said, requests = asyncio.run(run())
+    assert requests == mine
+    assert said == "fine" if mine else "certificate" in said.lower()
+
+
+@pytest.mark.parametrize("ca", ["/nonexistent.pem", __file__])
+def test_a_ca_of_no_use_is_refused_by_its_setting(ca: str) -> None:
+    with pytest.raises(ModelUnavailable, match="certificates of the CAs") as caught:
+        connect(Endpoint("https://model.invalid/v1", "m", ca=ca))
+    assert caught.value.where == f"model_ca, {ca}"

@@ -5,12 +5,14 @@
 
 A script is a list of steps, one a request; the last one is repeated for ever. It can do its worst: unknown
 tools, arguments that are no JSON, 1 MB or 10,000 levels of them, the same call id again and again, prose that
-claims an approval. Every request is kept in `requests`, every path in `seen`.
+claims an approval. Every request is kept in `requests`, every path in `seen`; `left` counts the clients that went
+away while a stream stalled.
 """
 
 import argparse
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -50,6 +52,10 @@ class Step:
     """Of a stream: the very bytes, each written by itself, in place of those that tell the answer."""
     cut: bool = False
     """The connection is cut in the middle of the stream."""
+    stall: int | None = None
+    """Of a stream: after so many pieces nothing comes any more, until the client leaves."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Further headers of an answer with `status` or `body`."""
 
 
 def say(text: str) -> Step:
@@ -87,17 +93,18 @@ def deep() -> Step:
 class ScriptedModel:
     """The server; use as `async with`. `url` is what goes into model_url."""
 
-    def __init__(self, steps: Sequence[Step], *, port: int = 0) -> None:
+    def __init__(self, steps: Sequence[Step], *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.steps, self.requests, self.headers = list(steps), list[dict[str, Any]](), list[dict[str, str]]()
-        self._port = port
+        self._port, self._tls = port, tls
         self.seen = list[str]()
+        self.left = 0
         app = web.Application(client_max_size=64 * 2**20, middlewares=[self._note])
         app.router.add_post("/v1/chat/completions", self._complete)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls).start()
         return self
 
     async def __aexit__(
@@ -109,7 +116,7 @@ class ScriptedModel:
     def url(self) -> str:
         """The base URL."""
         host, port = self._runner.addresses[0][:2]
-        return f"http://{host}:{port}/v1"
+        return f"{'https' if self._tls else 'http'}://{host}:{port}/v1"
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -127,7 +134,7 @@ class ScriptedModel:
                 body=step.body or b"{}",
                 status=step.status,
                 content_type=step.content_type,
-                headers={"Location": step.location} if step.location else None,
+                headers={**step.headers, **({"Location": step.location} if step.location else {})},
             )
         model = str(self.requests[-1].get("model"))
         if self.requests[-1].get("stream"):
@@ -138,11 +145,21 @@ class ScriptedModel:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         pieces = step.chunks if step.chunks is not None else [*streamed(step, model)]
+        if step.stall is not None:
+            await self._stalled(response, pieces[: step.stall])
         for piece in pieces[: len(pieces) // 2] if step.cut else pieces:
             await response.write(piece)
         if step.cut and request.transport is not None:
             request.transport.abort()
         return response
+
+    async def _stalled(self, response: web.StreamResponse, pieces: Sequence[bytes]) -> None:
+        for piece in pieces:
+            await response.write(piece)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.left += 1
 
 
 @contextmanager

@@ -5,7 +5,18 @@ import json
 import sys
 from typing import Any, Protocol, assert_never
 
-from agents.ops.events import Asked, Calling, CardShown, Changed, Event, Heard, Said, Stopped, Waiting
+from agents.ops.events import (
+    Asked,
+    Calling,
+    CardShown,
+    Changed,
+    Event,
+    Heard,
+    Retrying,
+    Said,
+    Stopped,
+    Waiting,
+)
 from flyball.cli.kit import output
 from flyball.cli.kit.output import Tone, guide, note, piece, safe, say, tone
 
@@ -65,6 +76,8 @@ class Terminal:
                 _stopped(self._where, event)
             case Changed():
                 _changed(event)
+            case Retrying():
+                note(f"{_INDENT}asked again in {event.seconds:.1f} s: {safe(event.what)}")
             case Asked() | Calling():
                 return
             case _:
@@ -147,6 +160,7 @@ def as_json(event: Event) -> dict[str, Any]:
 
 _NAMES: dict[type, str] = {
     Heard: "heard",
+    Retrying: "retrying",
     Calling: "calling",
     Changed: "changed",
     Asked: "asked",
@@ -192,7 +206,9 @@ class Document:
     def event(self, event: Event) -> None:
         if isinstance(event, Changed):
             self._changed += event.lines
-        elif not isinstance(event, Heard | Calling):  # what only tells of the others while they come
+        elif not isinstance(
+            event, Heard | Retrying | Calling
+        ):  # what only tells of the others while they come
             self._events.append(as_json(event))
 
     def done(self, code: int) -> None:
