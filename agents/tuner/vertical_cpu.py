@@ -7,6 +7,7 @@ Neither where the newest figures are missing.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agents.tuner.lease import own_target
 from agents.tuner.sizing import doubtful
 from agents.tuner.strategy import Aim, Candidate, Figure, Observed, Reads
 from agents.tuner.vertical import container_of, keeps_scale_point, resized, unfit, usage, with_limit
@@ -26,6 +27,8 @@ def _unfit(one: Observed) -> str | None:
         return why
     if container_of(one).resources.cpu_request is None:
         return "no-cpu-request"
+    if one.autoscaler is not None and one.autoscaler.target_percent != own_target(one):
+        return "leased"  # its scale point would be held where it stands for the lease only
     return doubtful(one) if keeps_scale_point(one) else "hpa-on-utilisation"
 
 
@@ -81,7 +84,7 @@ class VerticalInPlace:
     reads: Reads = field(default=READS, init=False)
 
     def consider(self, observed: Observed) -> str | None:
-        """Several containers, an owner, an HPA whose scale point cannot be held, or a resize that restarts."""
+        """Several containers, an owner, an HPA whose scale point cannot be held now, or a resize that restarts."""
         if why := _unfit(observed):
             return why
         return "resize-restarts" if "cpu" in container_of(observed).restarts_on else None

@@ -9,6 +9,7 @@ from agents.tuner.memory import MemoryLimit
 from agents.tuner.strategies import strategies
 from agents.tuner.strategy import Aim, Candidate, Observed, Strategy
 from agents.tuner.vertical_cpu import VerticalInPlace, VerticalTemplate
+from base.instants import utc_text
 from forecasting.vertical.jvm import Jvm
 from tests.agents.test_tuner_run import workload
 from tools.cluster_types import Autoscaler, Container, Pod, Resources
@@ -130,6 +131,13 @@ OTHER = Pod(
 SIDE = Container("proxy", "proxy:1", Resources(cpu_request=100))
 
 
+def leased_at(guard: int, until_ms: int) -> dict[str, str]:
+    """A lease with its HPA as guard, and its own target afterwards."""
+    until = utc_text(until_ms)
+    text = f"3..7 until {until}, HPA at {guard}%, then at least 3 at 60%, for agent:night"
+    return {"flyball.io/envelope": text}
+
+
 @pytest.mark.parametrize(
     ("one", "in_place", "template", "memory"),
     [
@@ -142,6 +150,9 @@ SIDE = Container("proxy", "proxy:1", Resources(cpu_request=100))
             None,
             None,
         ),
+        (observed(autoscaler=HPA, annotations=leased_at(70, NOW + 60_000)), *["leased"] * 2, None),
+        (observed(autoscaler=HPA, annotations=leased_at(80, NOW + 60_000)), None, None, None),
+        (observed(autoscaler=HPA, annotations=leased_at(70, NOW)), None, None, None),
         (observed(resources_owner="verticalpodautoscaler/web"), *["owned-by-verticalpodautoscaler/web"] * 3),
         (observed(controller="foo/bar"), *["owned-by-foo/bar"] * 3),
         (observed(template_owner="argocd"), None, "owned-by-argocd", None),
@@ -159,6 +170,9 @@ SIDE = Container("proxy", "proxy:1", Resources(cpu_request=100))
         "of one container",
         "pods differ",
         "held already",
+        "its HPA guards",
+        "its HPA has its own target",
+        "the lease is over",
         "vpa",
         "controller",
         "argocd",

@@ -10,12 +10,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from base.instants import utc_ms
 from base.quantities import format_millicores
 from policies.types import ActionInfo, Delta, Scalar
 from tools.actions.requested_cpu import requested_of_a_pod
 from tools.arguments import KeepScalePointArgs
 from tools.cluster.rollout import due
 from tools.cluster_types import Autoscaler, Patch, Workload
+from tools.envelope_text import written
 from tools.errors import ArgumentsInvalid
 from tools.scale_point import ScalePoint
 from tools.spec import ActionSpec, RbacRule
@@ -47,6 +49,7 @@ def _number(args: KeepScalePointArgs, workload: Workload) -> int:
     if args.unit == "cpu":
         if hpa.target_percent is None:
             raise ArgumentsInvalid("it does not aim at a share of the CPU requests", where=where)
+        _its_own(workload, hpa.target_percent)
         found = ScalePoint(hpa.target_percent, requests).millicores
     else:
         if hpa.target_cpu is None:
@@ -56,6 +59,19 @@ def _number(args: KeepScalePointArgs, workload: Workload) -> int:
     if found < 1:
         raise ArgumentsInvalid("its scale point is too small for that unit", where=where)
     return found
+
+
+def _its_own(workload: Workload, percent: int) -> None:
+    """A target that stands for the time of a lease would stay for good: nothing puts CPU of a pod back."""
+    lease = written(workload.annotations)
+    if lease is None or utc_ms(lease.until) <= workload.seen_ms or percent != lease.guard:
+        return
+    if lease.guard != lease.target:
+        raise ArgumentsInvalid(
+            f"it aims at {percent}% for a lease, and at {lease.target}% again afterwards",
+            where=str(workload.target),
+            hint=f"end the lease first: flyball act set-envelope {workload.target} --end",
+        )
 
 
 def _deltas(args: KeepScalePointArgs, workload: Workload) -> tuple[Delta, ...]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base.instants import utc_text
 from tests.tools.workloads import RESOURCES, pod, workload
 from tools.actions import registry
 from tools.cluster_types import Autoscaler, Container, Pod, Resources, Workload
@@ -140,3 +141,20 @@ def test_the_undo_of_held_requests_counts_on_the_hold_too() -> None:
     assert early.value.hint == "first: flyball act keep-scale-point deploy/web --unit cpu"
     RES.ready(back, replace(one, scaled_by=HELD))
     assert RES.deltas(args, one), "a plan and a dry run look ahead"
+
+
+@pytest.mark.parametrize(("until_s", "aims", "refused"), [(60, 70, True), (60, 60, False), (0, 70, False)])
+def test_a_target_that_stands_for_a_lease_is_not_held_for_good(
+    until_s: int, aims: int, refused: bool
+) -> None:
+    """Nothing puts CPU of a pod back when the lease is over."""
+    one = on(replace(HPA, target_percent=aims))
+    until = utc_text(one.seen_ms + until_s * 1000)
+    text = f"3..7 until {until}, HPA at 70%, then at least 3 at 60%, for agent:night"
+    one = replace(one, annotations={"flyball.io/envelope": text})
+    if not refused:
+        assert target(one, "cpu")["averageValue"] == f"{aims * 5}m"
+        return
+    with pytest.raises(ArgumentsInvalid, match="aims at 70% for a lease, and at 60% again") as caught:
+        KEEP.deltas(asked("cpu"), one)
+    assert "--end" in str(caught.value.hint)
