@@ -5,7 +5,8 @@ that the gate does not judge again: each move is an ordinary request under its e
 also by the first pass after a death. Arithmetic only, no model.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from policies.claim_keys import STOP
 from policies.guards.kill_switch import keys_of
 from policies.types import Target
 from tools.cluster_types import Workload
-from tools.errors import NotFound, ToolError
+from tools.errors import NeverHappened, NotFound, ToolError
 from tools.events.live import live_events
 from tools.metrics.types import Metric, Number
 from tools.path.leased import room
@@ -90,12 +91,12 @@ class LoopDuty:
 
     async def _seats(self, standing: Sequence[Standing], now_ms: int) -> tuple[list[Seat], list[Looked]]:
         """The envelopes whose object is still the one that they are of, and a line for each other."""
-        namespaces = {one.target.namespace for one in standing}
-        only = next(iter(namespaces)) if len(namespaces) == 1 else None
-        found = await self._app.context.reader.list_workloads(only)
-        there = {workload.target.key: workload for workload in found}
+        there, closed = await self._there({one.target.namespace for one in standing})
         seats, gone = list[Seat](), list[Looked]()
         for one in standing:
+            if one.target.namespace in closed:
+                gone.append(Looked(one.target.key, "unreadable"))
+                continue
             workload = there.get(one.target.key)
             if workload is None or workload.uid != one.uid:
                 gone.append(Looked(one.target.key, await self._gone(one, workload)))
@@ -103,6 +104,23 @@ class LoopDuty:
             left = None if one.over(now_ms) else room(one.args, workload)
             seats.append(Seat(one, workload, left if left and now_ms < utc_ms(left.until) else None))
         return seats, gone
+
+    async def _there(self, namespaces: Set[str | None]) -> tuple[dict[str, Workload], set[str | None]]:
+        """The workloads of these namespaces by their keys, by one list where the cluster allows that; and which of
+        the namespaces may not be listed. Raises where that is all of them, and ClusterUnavailable."""
+        reader = self._app.context.reader
+        if len(namespaces) > 1:
+            with suppress(NeverHappened):
+                return _by_key(await reader.list_workloads(None)), set()
+        found, closed = dict[str, Workload](), set[str | None]()
+        for name in sorted(namespaces, key=str):
+            try:
+                found |= _by_key(await reader.list_workloads(name))
+            except NeverHappened:
+                closed.add(name)
+                if closed == namespaces:
+                    raise
+        return found, closed
 
     async def _gone(self, one: Standing, another: Workload | None) -> str:
         """Why the lease has no object any more; it is closed then. What the list leaves out is looked for once."""
@@ -189,3 +207,7 @@ class LoopDuty:
         if not step.moves or terms is None or aims_back:
             return step
         return Step(None, "cooldown") if await self._moves.rests(seat.workload, terms) else step
+
+
+def _by_key(workloads: Sequence[Workload]) -> dict[str, Workload]:
+    return {workload.target.key: workload for workload in workloads}

@@ -5,18 +5,25 @@
 | deleted                      | nothing is asked for                                                       |
 | made anew under its name     | never moved: the lease is of another object                                |
 | paused, rolled out by others | stands while that lasts, and goes on after it                              |
+| its namespace closes         | stands; those of other namespaces go on                                    |
 | the metrics are away         | stands; goes on when they are back; the floor is put back without any      |
 """
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flyball.service.loop import LoopDuty
+from policies.types import Target
 from tests.flyball.service.test_loop import code, leased, passes, stands, within
 from tests.kit import others
 from tests.kit.absence import Absence
 from tests.kit.installation import App, replicas
+from tools.cluster_types import Workload
+from tools.errors import NeverHappened
+from tools.path.standing_envelopes import Standing
 
 GOES_ON = {"above", "below", "fits", "cooldown", "at-the-end"}
 LONG = 35
@@ -57,6 +64,57 @@ def test_a_lease_that_ends_on_an_object_made_anew_puts_nothing_back(tmp_path: Pa
         told = (await passes(app, duty, 20))[seen:]
         assert [code(one) for one in told] == ["made-anew"]
         assert await replicas(app) == 4
+
+    within(tmp_path, work)
+
+
+@pytest.mark.parametrize("cluster_wide", [True, False])
+def test_a_namespace_that_may_not_be_listed_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, cluster_wide: bool
+) -> None:
+    """With rights in single namespaces the list of all is forbidden, and with fewer that of one."""
+
+    async def work(app: App, duty: LoopDuty) -> None:
+        await leased(app)
+        standing, reader = duty._envelopes.standing, app.context.reader
+        listed, read = reader.list_workloads, reader.read
+
+        async def two() -> list[Standing]:
+            (one,) = await standing()
+            return [one, replace(one, target=one.target.model_copy(update={"namespace": "closed"}))]
+
+        async def some(namespace: str | None, *more: Any) -> list[Workload]:
+            if namespace == "closed" or (namespace is None and not cluster_wide):
+                raise NeverHappened("may not be listed", where="the cluster")
+            return await listed(namespace, *more)
+
+        async def one_of(target: Target) -> Workload:
+            if target.namespace == "closed":
+                raise NeverHappened("may not be read", where="closed")
+            return await read(target)
+
+        monkeypatch.setattr(duty._envelopes, "standing", two)
+        monkeypatch.setattr(reader, "list_workloads", some)
+        monkeypatch.setattr(reader, "read", one_of)
+        (told,) = await passes(app, duty)
+        rows = {key.split("/")[1]: said for key, said, *_ in told["rows"]}
+        assert rows["closed"] == "unreadable"
+        assert rows.get("shop") in {None, *GOES_ON}, "what fits has no row"
+
+    within(tmp_path, work)
+
+
+def test_where_nothing_at_all_may_be_listed_the_pass_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(app: App, duty: LoopDuty) -> None:
+        async def none(*_: Any) -> list[Workload]:
+            raise NeverHappened("may not be listed", where="the cluster")
+
+        await leased(app)
+        monkeypatch.setattr(app.context.reader, "list_workloads", none)
+        with pytest.raises(NeverHappened):
+            await passes(app, duty)
 
     within(tmp_path, work)
 
