@@ -103,6 +103,13 @@ class StepRunner:
         except ToolError as e:  # its workload is another process's just now, say: the next try may do it
             return StepDone(step, "failed", e.what)
 
+    async def begun(self, step: PlanStep) -> bool:
+        """Whether it was carried out before, or is in doubt: then how it ended counts, whatever is so now."""
+        try:
+            return not isinstance((await self._c.journal.standing(step.request)).state, New)
+        except ToolError:
+            return False
+
     async def settled(self, walk: Walk, done: StepDone) -> StepDone:
         """The step as it ended; where it was refused or has failed, with what became of the one under it: that is put
         back, as who made it, with the right of way of an undo. Raises LogUnavailable."""

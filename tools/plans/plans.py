@@ -226,7 +226,8 @@ class Plans:
         if (skipped := walk.skips(step)) is not None:
             return skipped
         try:
-            if walk.stopped is None and (ended := await self._over(walk, step)) is not None:
+            ended = None if walk.stopped else await self._over(walk, step)
+            if ended is not None and not await self._steps.begun(step):
                 return StepDone(step, "refused", ended)
             return await self._steps.carry_out(walk, step)
         except LogUnavailable as e:

@@ -9,6 +9,7 @@ import pytest
 from agents.tuner.strategies import strategies
 from agents.tuner.strategy import Aim
 from flyball.tuning_pass import apply_plan, tune, tune_as
+from flyball.tuning_plans import end_half_done
 from policies.types import AgentName, Target
 from tests.kit.installation import LOCAL, App, allow, doc, within, write_policy
 from tools.errors import ToolError
@@ -137,6 +138,27 @@ def test_after_a_death_the_first_is_put_back_where_the_second_is_refused(
         assert (await app.context.reader.autoscalers(CHECKOUT))[0].target_percent
 
     within(tmp_path, work, write_policy(tmp_path / "policies", [LOCAL, BY_NIGHT, READ, RESIZE, HOLD]))
+
+
+def test_after_a_death_the_first_is_put_back_where_policy_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan holds under one policy: its second step is refused, and what the first has done is not forgotten."""
+    documents = [LOCAL, BY_NIGHT, READ, RESIZE, HOLD]
+
+    async def work(app: App) -> None:
+        before = await cpu(app)
+        await killed_between_the_two(app, monkeypatch)
+        write_policy(tmp_path / "policies", [*documents, allow("more", ["restart"], WHERE)])
+        found = await end_half_done(app, RUN)
+        assert found is not None
+        assert [s.status for s in found.steps] == ["applied", "refused"]
+        assert "policy has changed" in found.steps[1].detail
+        assert "was put back" in found.steps[1].detail
+        assert await cpu(app) == before
+        assert (await app.context.reader.autoscalers(CHECKOUT))[0].target_percent
+
+    within(tmp_path, work, write_policy(tmp_path / "policies", documents))
 
 
 async def _refused(*_: object) -> bool:
