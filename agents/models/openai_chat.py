@@ -17,7 +17,8 @@ from agents.models.reply import document, from_document
 from agents.models.stream import gathered
 from agents.models.transport import http_client, proxy_to, redirected
 from agents.models.types import HeardBy, Message, Reply
-from agents.models.wire import to_wire
+from agents.models.wire import names_of, to_wire
+from agents.models.written_calls import wrote_calls
 
 
 def connect(endpoint: Endpoint) -> "OpenAIChat":
@@ -74,7 +75,8 @@ class OpenAIChat:
             if found.too_long and found.context:
                 self._context, self._context_known = found.context, True
             raise error_of(found, self._endpoint)
-        return from_document(found, self._endpoint.where)
+        reply = from_document(found, self._endpoint.where)
+        return replace(reply, wrote_calls=not reply.calls and wrote_calls(reply.text, names_of(tools)))
 
     async def _fitted(
         self, body: dict[str, Any], max_tokens: int, heard: HeardBy | None, patience: Patience

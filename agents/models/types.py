@@ -59,13 +59,15 @@ End = Literal["whole", "length", "filtered"]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply: text, tool calls, or both. `reasoned`: it came with reasoning, which is dropped."""
+    """One reply: text, tool calls, or both. `reasoned`: it came with reasoning, which is dropped. `wrote_calls`: it
+    calls nothing, and its text is a tool call written out."""
 
     text: str
     calls: tuple[RawCall, ...]
     usage: Usage
     end: End = "whole"
     reasoned: bool = False
+    wrote_calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

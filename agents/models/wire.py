@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.models.types import Message, ToolCall
@@ -16,6 +16,12 @@ _NAME = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z")
 def to_wire(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """Our messages as the endpoint takes them."""
     return [_message(m) for m in messages]
+
+
+def names_of(tools: Sequence[Mapping[str, object]]) -> list[str]:
+    """The names of tools in OpenAI's format."""
+    functions = [tool.get("function") for tool in tools]
+    return [str(one["name"]) for one in functions if isinstance(one, Mapping) and one.get("name")]
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -12,6 +12,7 @@ Reason = Literal[
     "tokens",
     "model",
     "empty",
+    "as_text",
     "length",
     "filtered",
     "refused",

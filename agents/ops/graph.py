@@ -32,6 +32,8 @@ _STOPS: dict[Reason, str] = {
     "steps": "the budget of model calls for one turn is spent",
     "tokens": "the budget of tokens for one turn is spent",
     "empty": "the model answered with nothing",
+    "as_text": "the model wrote a tool call as text, and nothing was called; its server has to read tool calls out of"
+    " the text (llama.cpp: --jinja; vLLM: --enable-auto-tool-choice and --tool-call-parser)",
     "filtered": "the endpoint's content filter withheld the reply",
     "in_doubt": "the effect of the last change is not known yet; nothing more is proposed until it is",
     "cancelled": "cancelled by the person",
@@ -91,7 +93,7 @@ class Nodes:
             )
         if reply.calls:
             return state
-        if reply.text.strip() and reply.end == "whole":
+        if reply.text.strip() and reply.end == "whole" and not reply.wrote_calls:
             return ended(state, "done")
         return await self._stopped(runtime, self._unanswered(state, reply))
 
@@ -120,7 +122,8 @@ class Nodes:
     def _unanswered(self, state: State, reply: Reply) -> tuple[State, Stopped]:
         """The end of a turn whose last reply is no whole answer."""
         if reply.end != "length":
-            return self.stop(state, "filtered" if reply.end == "filtered" else "empty")
+            whole: Reason = "as_text" if reply.wrote_calls else "empty"
+            return self.stop(state, "filtered" if reply.end == "filtered" else whole)
         tokens = reply.usage.completion or self.budget.output_tokens
         what = f"the reply was cut off at {tokens:,} tokens"
         if reply.reasoned and not reply.text.strip():
