@@ -123,10 +123,14 @@ class ScriptedModel:
         self.seen.append(f"{request.method} {request.path_qs}")
         return await handler(request)
 
+    def step(self) -> Step:
+        """The answer to the last request."""
+        return self.steps[min(len(self.requests), len(self.steps)) - 1]
+
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(await request.json())
         self.headers.append(dict(request.headers))
-        step = self.steps[min(len(self.requests), len(self.steps)) - 1]
+        step = self.step()
         if step.gate is not None:
             await step.gate.wait()
         if step.body is not None or step.status != 200:
@@ -163,10 +167,10 @@ class ScriptedModel:
 
 
 @contextmanager
-def serving(steps: Sequence[Step]) -> Iterator[ScriptedModel]:
+def serving(steps: Sequence[Step] | ScriptedModel) -> Iterator[ScriptedModel]:
     """The server in a thread of its own, for what is driven from outside of an event loop."""
     started, ended = threading.Event(), threading.Event()
-    model = ScriptedModel(steps)
+    model = steps if isinstance(steps, ScriptedModel) else ScriptedModel(steps)
 
     async def work() -> None:
         async with model:
