@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("flyball.cli.change.approve", "Approve a request or a plan, and carry it out."),
     "deny": ("flyball.cli.change.deny", "Decline a request or a plan that waits."),
     "chat": ("flyball.cli.chat.command", "Talk to the ops agent."),
-    "model": ("flyball.cli.model.commands", "Try what the connected model can do."),
+    "model": ("flyball.cli.model.commands", "Check what the connected model can do."),
     "tune": ("flyball.cli.tune.commands", "Run a tuning pass, apply a plan, backtest policies."),
     "sentinel": ("flyball.cli.sentinel.commands", "Show what is foreseen, here or in a recorded series."),
     "event": ("flyball.cli.event.commands", "Declare load that you know of beforehand."),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agents.models.endpoint import Endpoint
 
 app = typer.Typer(
-    help="Try what the connected model can do. Example: flyball model check", no_args_is_help=True
+    help="Check what the connected model can do. Example: flyball model check", no_args_is_help=True
 )
 _TONES: dict[str, Tone] = {"yes": "good", "no": "bad", "unknown": "wait"}
 
@@ -27,7 +27,7 @@ def _group() -> None:
 @app.command()
 @command
 def check(opts: Options) -> None:
-    """Try tools, streaming, context and usage. Example: flyball model check"""
+    """Check tools, streaming, context and usage. Example: flyball model check"""
     import asyncio
 
     from agents.ops.budget import MOST_OUTPUT
