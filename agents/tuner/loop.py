@@ -29,6 +29,9 @@ class Range:
     """The CPU target that its HPA stands guard at while the forecast carries the load; None: its own."""
     target: int | None = None
     """The HPA's own CPU target; None: the lease leaves it alone."""
+    loosest: int | None = None
+    """Up to where a target above its own is the loop's doing: the guard as it was leased, before its annotation took
+    anything away. None: nobody knows any more."""
 
     def nearest(self, wanted: int, now: int) -> int:
         """The number inside of it that is nearest to the wanted one, and one step away at most."""
@@ -41,7 +44,7 @@ class Range:
         if self.target is None or now is None:
             return None
         wanted = self.guard if guarding and self.guard is not None else self.target
-        mine = now == self.target or (self.guard is None or self.target < now <= self.guard)
+        mine = self.target <= now and (self.loosest is None or now <= self.loosest)
         return wanted if mine and wanted != now else None
 
 
@@ -73,6 +76,15 @@ class Step:
         fewer = self.to is not None and self.to < now.pods
         return fewer or (self.aim is not None and self.aim > (now.aim or 0))
 
+    def only_aims_back(self, now: Stands) -> bool:
+        """Whether nothing comes of it but the HPA's own target, which waits for nothing."""
+        return self.aim is not None and self.to is None and not self.takes_away(now)
+
+    def aiming_back(self, now: Stands, otherwise: str) -> "Step":
+        """What of it need not wait for its pods; where that is nothing, nothing, for the reason `otherwise`."""
+        back = replace(self, to=None)
+        return back if back.only_aims_back(now) else Step(None, otherwise)
+
 
 def step(workload: Workload, within: Range, now: Stands, wanted: int | None, cpu: Number) -> Step:
     """The forecast's number within the range; `wanted` is None while nothing is forecast. The HPA stands guard at the
@@ -95,9 +107,10 @@ def step(workload: Workload, within: Range, now: Stands, wanted: int | None, cpu
     return replace(found, why="guard") if guards else found
 
 
-def calmed(found: Step, now: Stands) -> Step:
+def calmed(found: Step, within: Range, now: Stands) -> Step:
     """While an alert fires on it nothing is taken away, and its HPA has its own target again."""
-    return _without_less(found, now, "alert-fires")
+    calm = _without_less(found, now, "alert-fires")
+    return replace(calm, aim=within.aim(now.aim, guarding=False))
 
 
 def _unknown(cpu: Number) -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agents.tuner.loop import Step, calmed
+from agents.tuner.loop import Step
 from base.errors import FlyballError
 from base.instants import utc_ms
 from base.interrupts import interrupted
@@ -201,12 +201,12 @@ class LoopDuty:
             terms = await self._moves.terms(seat.standing, seat.workload, seat.leased)
             seat = seat if terms is not None else replace(seat, room=None)
         step = seat.step(bounds, terms, wanted, cpu, paused=paused)
-        if seat.room is not None and step.takes_away(bounds.now) and not await alerts.quiet(seat.target):
-            step = calmed(step, bounds.now)
-        aims_back = step.to is None and not step.takes_away(bounds.now)  # which waits for no cooldown
-        if not step.moves or terms is None or aims_back:
+        if seat.minds_alerts(step, bounds) and not await alerts.quiet(seat.target):
+            step = seat.calmed(step, bounds)
+        if not step.moves or terms is None or step.only_aims_back(bounds.now):
             return step
-        return Step(None, "cooldown") if await self._moves.rests(seat.workload, terms) else step
+        rests = await self._moves.rests(seat.workload, terms)
+        return step.aiming_back(bounds.now, "cooldown") if rests else step
 
 
 def _by_key(workloads: Sequence[Workload]) -> dict[str, Workload]:

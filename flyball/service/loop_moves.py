@@ -54,8 +54,9 @@ class LoopMoves:
 
     def __init__(self, app: "App") -> None:
         self._app = app
-        self._later: dict[str, tuple[int, int]] = {}
-        """When a workload was asked for, and from when on again: with a clock set back before the first, at once."""
+        self._later: dict[tuple[str, bool], tuple[int, int]] = {}
+        """When a workload was asked for, its HPA's own target apart, and from when on again: with a clock set back
+        before the first, at once."""
         self._bounds: dict[str, tuple[Bounds, int]] = {}
         self._sent_us: list[int] = []
 
@@ -77,19 +78,25 @@ class LoopMoves:
     async def to(self, standing: Standing, workload: Workload, now: Stands, step: Step, run_id: str) -> Moved:
         """Ask for it, unless it was refused lately. What keeps one workload from moving does not end the pass."""
         key, now_ms = workload.target.key, self._app.context.now_ms()
-        asked_ms, until_ms = self._later.get(key, (0, 0))
-        if asked_ms <= now_ms < until_ms:
-            return Moved("waits-to-ask-again")
+        if self._waits(key, step, now, now_ms):
+            step = step.aiming_back(now, "waits-to-ask-again")
+            if not step.moves or self._waits(key, step, now, now_ms):
+                return Moved("waits-to-ask-again")
         await self._paced()
+        about = key, step.only_aims_back(now)
         try:
             result = await self._app.executor.execute(self._request(standing, workload, now, step, run_id))
         except ToolError:
-            self._later[key] = now_ms, now_ms + LATER_MS
+            self._later[about] = now_ms, now_ms + LATER_MS
             return Moved("unavailable")
         self._bounds.pop(key, None)
         if (until := _again_ms(result, now_ms)) is not None:
-            self._later[key] = now_ms, until
+            self._later[about] = now_ms, until
         return _told(result, step)
+
+    def _waits(self, key: str, step: Step, now: Stands, now_ms: int) -> bool:
+        asked_ms, until_ms = self._later.get((key, step.only_aims_back(now)), (0, 0))
+        return asked_ms <= now_ms < until_ms
 
     def _request(
         self, standing: Standing, workload: Workload, now: Stands, step: Step, run_id: str

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.tuner.loop import Range, Step, put_back, resting, step
+from agents.tuner.loop import Range, Step, calmed, put_back, resting, step
+from agents.tuner.skipped import skip_reason
 from base.errors import FlyballError
 from base.instants import utc_ms
 from flyball.service.loop_forecasts import Expected, Heard
@@ -67,7 +68,7 @@ class Seat:
         self, bounds: Bounds, terms: Terms | None, wanted: int | None, cpu: Number, *, paused: bool
     ) -> Step:
         """What is to be done with it now, alerts apart."""
-        within, now = _within(self.leased, bounds, terms), bounds.now
+        within, now = self._within(bounds, terms), bounds.now
         if self.room is None:
             return put_back(self.workload, within, now)
         if paused:
@@ -76,14 +77,24 @@ class Seat:
 
     def back(self, bounds: Bounds, why: str) -> Step:
         """Its HPA has its own CPU target again, and nothing else moves."""
-        return Step(None, why, _within(self.leased, bounds, None).aim(bounds.now.aim, guarding=False))
+        return Step(None, why, self._within(bounds, None).aim(bounds.now.aim, guarding=False))
 
+    def minds_alerts(self, found: Step, bounds: Bounds) -> bool:
+        """Whether an alert would change anything: something is taken away, or its HPA stands guard already."""
+        if self.room is None or skip_reason(self.workload):
+            return False
+        return found.takes_away(bounds.now) or self.back(bounds, "").moves
 
-def _within(leased: Leased, bounds: Bounds, terms: Terms | None) -> Range:
-    """The range as far as an HPA's maximum lets its floor go."""
-    low, high = (min(end, bounds.most) for end in (leased.low, leased.high))
-    max_step = terms.max_step if terms else None
-    return Range(low, high, leased.floor, max_step, leased.guard, leased.target)
+    def calmed(self, found: Step, bounds: Bounds) -> Step:
+        """The step as it is while an alert fires."""
+        return calmed(found, self._within(bounds, None), bounds.now)
+
+    def _within(self, bounds: Bounds, terms: Terms | None) -> Range:
+        """The range as far as an HPA's maximum lets its floor go."""
+        leased = self.leased
+        low, high = (min(end, bounds.most) for end in (leased.low, leased.high))
+        max_step, loosest = terms.max_step if terms else None, self.standing.args.guard_percent
+        return Range(low, high, leased.floor, max_step, leased.guard, leased.target, loosest)
 
 
 class Alerts:

@@ -87,7 +87,7 @@ def test_a_pause_goes_to_the_floor_as_far_as_the_range_lets_it() -> None:
     assert resting(seen(owner=HPA), Range(5, 8, 2), Stands(7)) == Step(5, "paused")
 
 
-GUARDED = replace(WITHIN, guard=80, target=70)
+GUARDED = replace(WITHIN, guard=80, target=70, loosest=80)
 
 
 @pytest.mark.parametrize(("now", "wanted", "figure", "found"), [
@@ -122,7 +122,37 @@ def test_its_own_target_is_put_back_with_the_floor() -> None:
     assert step(seen(owner=HPA), narrowed, Stands(4, 80), 4, cpu()).aim == 70
 
 
+@pytest.mark.parametrize(("now", "wanted", "aim"), [
+    (90, 4, 80), (85, None, 70), (80, 4, None), (91, 4, None), (70, 4, 80), (60, 4, None),
+])  # fmt: skip
+def test_a_narrowed_guard_brings_back_what_the_loop_has_set_and_nothing_else(
+    now: int, wanted: int | None, aim: int | None
+) -> None:
+    """Leased was 90, its annotation says 80: what is above 80 is the loop's, above 90 or below 70 somebody's."""
+    narrowed = replace(GUARDED, loosest=90)
+    assert step(seen(owner=HPA), narrowed, Stands(4, now), wanted, cpu()).aim == aim
+
+
+@pytest.mark.parametrize(("now", "aim"), [(80, 70), (70, None), (60, None)])
+def test_without_its_guard_a_target_below_its_own_is_somebodys(now: int, aim: int | None) -> None:
+    for gone in (replace(GUARDED, guard=None), replace(GUARDED, guard=None, loosest=None)):
+        assert step(seen(owner=HPA), gone, Stands(4, now), 4, cpu()).aim == aim
+        assert put_back(seen(owner=HPA), gone, Stands(4, now)).aim == aim
+
+
 def test_while_an_alert_fires_nothing_is_taken_away() -> None:
-    assert calmed(Step(3, "below", 80), Stands(5, 70)) == Step(None, "alert-fires")
-    assert calmed(Step(6, "above", 80), Stands(5, 70)) == Step(6, "above")
-    assert calmed(Step(3, "below", 70), Stands(5, 80)) == Step(None, "alert-fires", 70)
+    assert calmed(Step(3, "below", 80), GUARDED, Stands(5, 70)) == Step(None, "alert-fires")
+    assert calmed(Step(6, "above", 80), GUARDED, Stands(5, 70)) == Step(6, "above")
+    assert calmed(Step(3, "below", 70), GUARDED, Stands(5, 80)) == Step(None, "alert-fires", 70)
+
+
+@pytest.mark.parametrize("found", [Step(3, "below"), Step(None, "fits")])
+def test_while_an_alert_fires_no_hpa_stands_guard(found: Step) -> None:
+    assert calmed(found, GUARDED, Stands(5, 80)) == Step(None, "alert-fires", 70)
+
+
+def test_its_own_target_waits_for_nothing() -> None:
+    """Neither for the cooldown nor for the budget of moves that the pods beside it wait for."""
+    assert Step(8, "above", 70).aiming_back(Stands(6, 80), "cooldown") == Step(None, "above", 70)
+    assert Step(8, "above", 80).aiming_back(Stands(6, 70), "cooldown") == Step(None, "cooldown")
+    assert Step(8, "above").aiming_back(Stands(6), "cooldown") == Step(None, "cooldown")

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from agents.tuner.loop import Step
 from base.instants import utc_text
 from flyball.service.loop import LoopDuty
 from policies.claim_keys import ENVELOPE
@@ -336,8 +337,26 @@ async def stands_at(app: App, name: str = "checkout") -> tuple[int, int | None]:
     return hpa.minimum, hpa.target_percent
 
 
-@pytest.mark.parametrize("how", ["time", "metrics", "pause", "policy", "death", "stop"])
-def test_the_hpa_is_a_guard_while_the_forecast_lasts_and_then_as_before(tmp_path: Path, how: str) -> None:
+def alerts_become(app: App, monkeypatch: pytest.MonkeyPatch, known: int | None) -> None:
+    """So many alerts fire on each workload from now on; None: nobody knows."""
+    metrics = app.context.metrics
+    assert metrics is not None
+    ask = metrics.fleet_latest
+
+    async def alarmed(metric: Metric, targets: Any, now_ms: int) -> Any:
+        found = await ask(metric, targets, now_ms)
+        if metric is not Metric.ALERTS:
+            return found
+        missing = "" if known else "no_data"
+        return {target: replace(number, v=known, missing=missing) for target, number in found.items()}
+
+    monkeypatch.setattr(metrics, "fleet_latest", alarmed)
+
+
+@pytest.mark.parametrize("how", ["time", "metrics", "pause", "policy", "death", "stop", "alert", "alerts?"])
+def test_the_hpa_is_a_guard_while_the_forecast_lasts_and_then_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     async def work(app: App, duty: LoopDuty) -> None:
         pass_time(app, NIGHT_S)
         await leased(app, "checkout", 2, 4, **GUARD)
@@ -356,6 +375,8 @@ def test_the_hpa_is_a_guard_while_the_forecast_lasts_and_then_as_before(tmp_path
         elif how == "death":
             again = LoopDuty(app)
             again._forecasts._metrics = None
+        elif how.startswith("alert"):
+            alerts_become(app, monkeypatch, 1 if how == "alert" else None)
         if how == "stop":
             await duty.rest(app.context.now_ms())
         else:
@@ -365,6 +386,25 @@ def test_the_hpa_is_a_guard_while_the_forecast_lasts_and_then_as_before(tmp_path
             assert await stands_at(app) == (2, 70)
 
     within(tmp_path, work, [*POLICY, GUARDS, *EVENTS])
+
+
+def test_its_own_target_does_not_wait_for_what_was_refused(tmp_path: Path) -> None:
+    """More is wanted than the range holds, and the floor may not be moved now: the HPA is no guard all the same."""
+
+    async def work(app: App, duty: LoopDuty) -> None:
+        pass_time(app, NIGHT_S)
+        await leased(app, "checkout", 2, 4, **GUARD)
+        await passes(app, duty, 2)
+        assert (await stands_at(app))[1] == 80
+        (one,) = await duty._envelopes.standing()
+        (workload,) = [w for w in await app.context.reader.list_workloads("shop") if w.target == one.target]
+        now = (await duty._moves.bounds(workload)).now
+        much = Step(100, "above", 70)  # its HPA has no such maximum
+        told = [(await duty._moves.to(one, workload, now, much, f"loop-{n}")).code for n in range(2)]
+        assert told == ["failed", "above"]
+        assert (await stands_at(app))[1] == 70
+
+    within(tmp_path, work, [*POLICY, GUARDS])
 
 
 def test_a_target_that_somebody_else_has_set_stays(tmp_path: Path) -> None:
@@ -391,20 +431,7 @@ def test_while_an_alert_fires_or_nobody_knows_nothing_is_taken_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: int | None
 ) -> None:
     async def work(app: App, duty: LoopDuty) -> None:
-        metrics = app.context.metrics
-        assert metrics is not None
-        ask = metrics.fleet_latest
-
-        async def alarmed(metric: Metric, targets: Any, now_ms: int) -> Any:
-            found = await ask(metric, targets, now_ms)
-            if metric is not Metric.ALERTS:
-                return found
-            return {
-                target: replace(number, v=known, missing="" if known else "no_data")
-                for target, number in found.items()
-            }
-
-        monkeypatch.setattr(metrics, "fleet_latest", alarmed)
+        alerts_become(app, monkeypatch, known)
         pass_time(app, NIGHT_S)
         await leased(app, "checkout", 2, 4, **GUARD)
         await passes(app, duty, 3)
