@@ -66,8 +66,9 @@ def is_over(key: str, now_ms: int) -> bool:
 
 
 def _noted_ms(key: str, stored: int) -> int:
-    """Until when what is noted there was noted: an instant, or the end of a part of time."""
+    """When what is noted there was noted at the earliest: an instant, or the beginning of a part of time. A part that
+    a window still holds begins after everything that no longer counts."""
     if MOVED.has(key) or not stored:
         return stored
     length_s = int(COUNTED.name_in(key).partition("/")[0])
-    return -(-(stored + 1) * length_s * 1000 // PARTS)
+    return stored * length_s * 1000 // PARTS

@@ -21,6 +21,8 @@ _PAGE = 64
 _SLACK_MS = 120_000
 """A decision is acted on within a minute, and time may step back by a few seconds between two of them."""
 _PRUNE_FROM = 4096
+_AT_ONCE = 1024
+"""Records that are held at a time: a first look may pass a day of a large fleet."""
 
 
 class Recount:
@@ -52,15 +54,21 @@ class Recount:
     def _compared(
         self, reads: Reads, counting: Counting, stored: Mapping[str, int]
     ) -> tuple[str, int, int] | None:
-        for entry in reads.find(kinds=_TELL, since_seq=self._next):
-            self._next = entry.seq + 1
-            if _of(entry.record, counting.cluster):
-                self._take(entry.record)
-        self._prune(counting.now_ms)
+        self._read_on(reads, counting)
         for key, value in stored.items():
             if contradicts(key, value, self._counted, counting.since_ms):
                 return key, value, self._counted.get(key, 0)
         return None
+
+    def _read_on(self, reads: Reads, counting: Counting) -> None:
+        found = None
+        while found is None or len(found) == _AT_ONCE:
+            found = reads.find(kinds=_TELL, since_seq=self._next, limit=_AT_ONCE)
+            for entry in found:
+                self._next = entry.seq + 1
+                if _of(entry.record, counting.cluster):
+                    self._take(entry.record)
+            self._prune(counting.now_ms)
 
     def _take(self, record: Record) -> None:
         for claim in record.claims:

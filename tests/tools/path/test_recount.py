@@ -13,10 +13,14 @@ sent.
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from audit.errors import LogTampered
+from audit.store.point_queries import PointQueries
+from audit.store.read import Entry
+from policies.counting import Counting
 from policies.windows import PARTS
 from sandbox.api.faults import Fault, FaultKind
 from tests.kit.crash_rig import POLICY, Rig, balanced, run
@@ -247,3 +251,53 @@ def test_a_part_is_held_as_long_as_its_window(counted: Path) -> None:
         await nothing_is_sent(rig, "spent/")
 
     run(counted, work)
+
+
+def test_a_part_in_which_the_time_that_counts_begins_is_no_contradiction(folder: Path) -> None:
+    """The oldest time that counts is that of the longest rule, and no part of a radius need begin there: what was
+    noted in that part before it sends nobody through the whole log."""
+    with_rules(folder, RULES.replace("flip: 30m", "flip: 3h"))
+    part_ms = 3_600_000 // PARTS
+
+    async def work(rig: Rig) -> None:
+        now_ms = rig.context.now_ms()
+        rig.world.advance(-(-now_ms // part_ms) * part_ms // 1000 - now_ms // 1000 + 5)
+        await applied(rig, 4)
+        rig.world.advance(3 * 3600 + 200)
+
+    async def again(rig: Rig) -> None:
+        await applied(rig, 5)
+        assert rig.context.journal.checks._recount._since_ms
+
+    run(folder, work)
+    run(folder, again)
+
+
+def test_a_long_log_is_read_piece_by_piece(counted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find, pieces = PointQueries.find, list[int]()
+
+    def seen(reads: PointQueries, **asked: Any) -> list[Entry]:
+        found = find(reads, **asked)
+        pieces.extend([len(found)] if "action.outcome" in asked.get("kinds", ()) else [])
+        return found
+
+    async def work(rig: Rig) -> None:
+        for replicas in (4, 5):
+            await applied(rig, replicas)
+
+    async def again(rig: Rig) -> None:
+        whole, parts = Recount(), Recount()
+        (key,) = [key for key in await rig.log.prefixed("spent/") if "total" not in key and "changes" in key]
+        now_ms = rig.context.now_ms()
+        counting = Counting("sandbox", (key,), 0, now_ms)
+        ask = rig.log.at_one_moment
+        assert await ask(lambda reads: whole.contradiction(reads, counting, simulated=True)) is None
+        monkeypatch.setattr(PointQueries, "find", seen)
+        monkeypatch.setattr("tools.path.recount._AT_ONCE", 2)
+        assert await ask(lambda reads: parts.contradiction(reads, counting, simulated=True)) is None
+        assert parts._counted == whole._counted
+        assert len(pieces) > 2
+        assert max(pieces) == 2
+
+    run(counted, work)
+    run(counted, again)
