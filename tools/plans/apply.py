@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from audit.errors import LogUnavailable
 from policies.types import Approval, Principal, Request
 from tools.errors import ClusterMismatch, ClusterUnavailable, ToolError
 from tools.path.context import Context
@@ -112,7 +113,7 @@ class StepRunner:
 
     async def settled(self, walk: Walk, done: StepDone) -> StepDone:
         """The step as it ended; where it was refused or has failed, with what became of the one under it: that is put
-        back, as who made it, with the right of way of an undo. Raises LogUnavailable."""
+        back, as who made it, with the right of way of an undo."""
         base = walk.base(done.step)
         if base is None or done.status not in _ENDED_WITHOUT or not isinstance(base.result, Applied):
             return done
@@ -134,7 +135,7 @@ class StepRunner:
                 run_id=plan.run_id,
             )
             ended = _done_word(await self._path.execute(undo))
-        except ToolError as e:
+        except (ToolError, LogUnavailable) as e:  # how far the plan came is told all the same
             ended = e.what
         return f"{told} was put back" if ended == "applied" else f"{told} stays ({ended})"
 

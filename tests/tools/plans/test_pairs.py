@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from audit.errors import LogUnavailable
 from policies.types import Request
 from sandbox.api.apiserver import Write
 from sandbox.api.store import Key
@@ -156,6 +157,29 @@ def test_where_the_second_is_refused_the_first_is_put_back(tmp_path: Path) -> No
         assert [done.status for done in twice.steps] == ["applied", "refused"]
         assert (await hpa(app)).target_cpu is None, "put back once, and not done again"
         assert before.target_percent is not None
+
+    on(tmp_path, [HOLD, RESIZE], work)
+
+
+def test_where_the_log_is_away_then_it_is_said_what_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(app: App) -> None:
+        plan = await planned(app)
+        somebody_resizes(app)
+        assert app.world is not None
+        app.world.advance(300)
+        execute = app.executor.execute
+
+        async def fails(request: Request, **more: Any) -> Any:
+            if request.undoes is not None:
+                raise LogUnavailable("the disk is full", where="the log")
+            return await execute(request, **more)
+
+        monkeypatch.setattr(type(app.executor), "execute", staticmethod(fails))
+        first, second = (await applied(app, plan)).steps
+        assert (first.status, second.status) == ("applied", "refused")
+        assert second.detail.endswith("stays (the disk is full)"), second.detail
 
     on(tmp_path, [HOLD, RESIZE], work)
 
