@@ -26,7 +26,7 @@ from tests.kit.installation import LOCAL, OPS, App, allow, doc, installation, re
 from tools.actions import registry
 from tools.events.declare import Declarations
 from tools.events.types import Event
-from tools.metrics.types import Metric
+from tools.metrics.types import Metric, Missing
 from tools.path.journal import parent_of
 from tools.path.kill_switch import throw
 from tools.path.outcome import Applied
@@ -347,7 +347,7 @@ def alerts_become(app: App, monkeypatch: pytest.MonkeyPatch, known: int | None) 
         found = await ask(metric, targets, now_ms)
         if metric is not Metric.ALERTS:
             return found
-        missing = "" if known else "no_data"
+        missing: Missing = "" if known else "no_data"
         return {target: replace(number, v=known, missing=missing) for target, number in found.items()}
 
     monkeypatch.setattr(metrics, "fleet_latest", alarmed)
