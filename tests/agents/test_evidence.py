@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, timedelta, timezone
 
@@ -145,3 +146,24 @@ def test_planted_wrong_figures_are_flagged_and_right_ones_are_not() -> None:
     right = [one.held for text, results, _ in answers(2, wrong=False) for one in checked(text, results)]
     assert wrong.count(False) / len(wrong) >= 0.95
     assert right.count(False) / len(right) <= 0.02
+
+
+@pytest.mark.parametrize("result", [
+    json.dumps({"text": "9999-12-31T23:59-23:59"}),
+    json.dumps({"text": "0001-01-01T00:00+23:59"}),
+    '{"seen_ms": 999999999999999999999}',
+    '{"seen_ms": 999999999999999999999, "cut',
+])  # fmt: skip
+def test_an_instant_that_no_clock_can_show_ends_no_turn(result: str) -> None:
+    """Anybody who writes into a cluster can write one, and the model may tell a time of day beside it."""
+    (one,) = checked("since 12:30 [1]", {1: result})
+    assert not one.held
+
+
+@pytest.mark.parametrize("piece", ["7 x ", "1:00 ", "[1-20] 5 ", "7 pods. ", "a7 b8 "])
+def test_a_long_answer_is_checked_in_no_time(piece: str) -> None:
+    """As long as a reply may be: each figure used to walk the text, and each result, from the beginning."""
+    result = json.dumps({"v": list(range(1_500))})
+    began = time.process_time()
+    checked(piece * (16_384 // len(piece)), {1: result})
+    assert time.process_time() - began < 4

@@ -7,10 +7,12 @@ the result as it stands there. Nothing is asked of the model: it may cite what i
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from fractions import Fraction
+from functools import cache
 
 from agents.ops.evidence.held import Held, held_by
 from agents.ops.evidence.written import Written, amounts_of, figures
@@ -44,18 +46,20 @@ class _Citation:
 def checked(text: str, results: Mapping[int, str], zone: tzinfo | None = None) -> tuple[Figure, ...]:
     """The figures of `text`; `results` are those of the thread by number. Times of day may be in UTC, or in `zone`,
     the zone of this machine where it is None."""
-    citations = [_Citation(m.start(), m.end(), _numbers(m[1])) for m in _CITATION.finditer(text)]
-    known: dict[int, Held] = {}
+    cited, known = _Cited(text), dict[int, Held]()
 
+    @cache
     def holds(number: int, one: Written) -> bool:
+        if number not in results:
+            return False
         if number not in known:
-            known[number] = held_by(results.get(number, ""))
+            known[number] = held_by(results[number])
         return _held(one, known[number], zone)
 
     found = []
     for one in figures(text):
-        cited = _cited(text, one, citations)
-        found.append(Figure(one.start, one.end, cited, any(holds(number, one) for number in cited)))
+        numbers, written = cited.of(one), replace(one, start=0, end=0)
+        found.append(Figure(one.start, one.end, numbers, any(holds(number, written) for number in numbers)))
     return tuple(found)
 
 
@@ -67,34 +71,40 @@ def _numbers(inner: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _cited(text: str, one: Written, citations: Sequence[_Citation]) -> tuple[int, ...]:
-    for border in (_SENTENCE, _PARAGRAPH):
-        start, end = _around(border, text, one)
-        after = [c for c in citations if one.end <= c.start < end]
-        before = [c for c in citations if start <= c.end <= one.start]
-        if after:
-            return _group(text, after)
-        if before:
-            return _group(text, before[::-1])
-    return ()
+class _Cited:
+    """The citations of a text, for each of its figures. All is found once: a text may hold thousands of both."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._all = [_Citation(m.start(), m.end(), _numbers(m[1])) for m in _CITATION.finditer(text)]
+        self._starts, self._ends = [c.start for c in self._all], [c.end for c in self._all]
+        self._borders = [
+            ([0, *(m.end() for m in found)], [*(m.start() for m in found), len(text)])
+            for found in ([*border.finditer(text)] for border in (_SENTENCE, _PARAGRAPH))
+        ]
 
-def _around(border: re.Pattern[str], text: str, one: Written) -> tuple[int, int]:
-    """Where the sentence or paragraph of a figure begins and ends."""
-    starts = [m.end() for m in border.finditer(text) if m.end() <= one.start]
-    end = next((m.start() for m in border.finditer(text) if m.start() >= one.end), len(text))
-    return (starts[-1] if starts else 0), end
+    def of(self, one: Written) -> tuple[int, ...]:
+        """The numbers of the results that are cited for a figure."""
+        for starts, ends in self._borders:  # of its sentence, of its paragraph
+            start, end = starts[bisect_right(starts, one.start) - 1], ends[bisect_left(ends, one.end)]
+            first, behind = bisect_left(self._starts, one.end), bisect_left(self._starts, end)
+            if first < behind:
+                return self._group(range(first, behind))
+            first, behind = bisect_left(self._ends, start), bisect_right(self._ends, one.start)
+            if first < behind:
+                return self._group(range(behind - 1, first - 1, -1))
+        return ()
 
-
-def _group(text: str, ordered: Sequence[_Citation]) -> tuple[int, ...]:
-    """The first citation, and those that stand right beside it: `[1][2]`, `[1] and [2]`."""
-    kept = [ordered[0]]
-    for one in ordered[1:]:
-        low, high = sorted((kept[-1], one), key=lambda c: c.start)
-        if text[low.end : high.start].strip(" ,") not in ("", "and", "&"):
-            break
-        kept.append(one)
-    return tuple(number for one in kept for number in one.numbers)
+    def _group(self, ordered: range) -> tuple[int, ...]:
+        """The first citation, and those that stand right beside it: `[1][2]`, `[1] and [2]`."""
+        kept = [self._all[ordered[0]]]
+        for at in ordered[1:_MOST_CITED]:
+            one = self._all[at]
+            low, high = sorted((kept[-1], one), key=lambda c: c.start)
+            if self._text[low.end : high.start].strip(" ,") not in ("", "and", "&"):
+                break
+            kept.append(one)
+        return tuple(dict.fromkeys(number for one in kept for number in one.numbers))
 
 
 def _held(one: Written, held: Held, zone: tzinfo | None) -> bool:
@@ -105,11 +115,11 @@ def _held(one: Written, held: Held, zone: tzinfo | None) -> bool:
         value, slack = unit.of(one.number).value, half * unit.scale
         if one.near:
             slack = max(slack, value * _NEAR)
-        for amount in held.amounts:
-            whole = unit.scale if unit.kind == "seconds" and unit.scale >= 60 else 0  # 12m40s are 12 minutes
-            if amount.kind == unit.kind and -slack <= amount.value - value <= max(slack, whole):
-                return True
-    return not one.units and not one.counted and any(abs(n - one.number) <= half for n in held.bare)
+        whole = unit.scale if unit.kind == "seconds" and unit.scale >= 60 else 0  # 12m40s are 12 minutes
+        if held.amount_within(unit.kind, value - slack, value + max(slack, whole)):
+            return True
+    bare = not one.units and not one.counted
+    return bare and held.bare_within(one.number - half, one.number + half)
 
 
 def _clock_held(clock: str, held: Held, zone: tzinfo | None) -> bool:

@@ -2,8 +2,9 @@
 
 import json
 import re
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +17,8 @@ from agents.ops.evidence.written import amounts_of, figures
 _EPOCH_MS = 10**11
 """A number of milliseconds from here on (1973) is an instant, not a length of time."""
 _FIELD = re.compile(r'"(\w{1,64})"\s*:\s*(-?\d{1,24}(?:\.\d{1,9})?)')
+_LAST_MS = 253_000_000_000_000
+"""In the year 9987: no zone moves it out of the years that there are."""
 _DIGITS = 40
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?")
 _UNITLESS = frozenset(
@@ -35,12 +38,36 @@ class Held:
     amounts: set[Amount] = field(default_factory=set)
     bare: set[Fraction] = field(default_factory=set)
     instants: set[int] = field(default_factory=set)
+    _ordered: dict[str, list[Fraction]] = field(default_factory=dict)
+    """By kind, once it is asked for: nothing is added then. The bare numbers stand under no kind."""
 
     def add(self, number: Fraction, unit: Unit, *, bare: bool = True) -> None:
         """A number of `unit`; with `bare` also one that may be told without it."""
         self.amounts.add(unit.of(number))
         if bare:
             self.bare.add(number)
+
+    def at(self, unix_ms: int) -> None:
+        """An instant; one outside of the years that a clock can show is none."""
+        if 0 <= unix_ms < _LAST_MS:
+            self.instants.add(unix_ms)
+
+    def amount_within(self, kind: str, low: Fraction, high: Fraction) -> bool:
+        """Whether it holds an amount of that kind from `low` to `high`."""
+        if kind not in self._ordered:
+            self._ordered[kind] = sorted(one.value for one in self.amounts if one.kind == kind)
+        return _within(self._ordered[kind], low, high)
+
+    def bare_within(self, low: Fraction, high: Fraction) -> bool:
+        """Likewise a bare number."""
+        if "" not in self._ordered:
+            self._ordered[""] = sorted(self.bare)
+        return _within(self._ordered[""], low, high)
+
+
+def _within(ordered: Sequence[Fraction], low: Fraction, high: Fraction) -> bool:
+    at = bisect_left(ordered, low)
+    return at < len(ordered) and ordered[at] <= high
 
 
 def held_by(text: str) -> Held:
@@ -94,7 +121,7 @@ def _walk(value: Any, name: str, unit: Unit | None, held: Held) -> None:
 
 def _number(number: Fraction, name: str, unit: Unit | None, held: Held) -> None:
     if name.endswith("_ms") and number >= _EPOCH_MS:
-        held.instants.add(int(number))
+        held.at(int(number))
         return
     held.add(number, _unit_of(name, unit), bare=name not in _ABOUT_ITSELF)
 
@@ -126,7 +153,7 @@ def _summed(numbers: list[Fraction], name: str, unit: Unit | None, held: Held) -
 
 def _said(text: str, held: Held) -> None:
     for found in _INSTANT.findall(text):
-        held.instants.add(_unix_ms(found))
+        held.at(_unix_ms(found))
     for one in figures(text):
         held.bare.add(one.number)
         for unit in amounts_of(one):

@@ -59,8 +59,7 @@ def figures(text: str) -> list[Written]:
     """The figures of `text`, in order."""
     plain = _blanked(text)
     clocks = [Written(m.start(), m.end(), Fraction(0), 0, (), clock=m[0]) for m in _CLOCK.finditer(plain)]
-    for one in clocks:
-        plain = plain[: one.start] + " " * (one.end - one.start) + plain[one.end :]
+    plain = _CLOCK.sub(lambda m: " " * len(m[0]), plain)
     return sorted([*clocks, *_of_one_unit(plain, list(_numbers(plain)))], key=lambda one: one.start)
 
 
