@@ -46,6 +46,8 @@ OUTRIGHT = frozenset({"names", "rules", "ownership", "envelope"})
 """Stages whose no is about what is asked for: not about its figures, the moment, or how far the agent acts."""
 _AWAY = (NotFound, NeverHappened, ClusterUnavailable, MetricsUnavailable)
 """What a call fails with, told to the model as a card."""
+_OF_SCHEDULES = ("set_envelope", "keep_scale_point")
+"""Tools that a small context is not shown; a call that names one is judged like any other."""
 _UNDO_SUMMARY = "Put back what one of your own applied changes changed, by its record number."
 
 
@@ -58,13 +60,15 @@ class GovernedToolbox:
         self._c, self._executor, self._usage, self._metrics = context, executor, usage, metrics
 
     def schemas(self, *, compact: bool = False) -> list[dict[str, object]]:
-        """The tools in OpenAI's format, strict, in a fixed order; `compact`: their fields by name and type only."""
+        """The tools in OpenAI's format, strict, in a fixed order; `compact`: their fields by name and type only, and
+        without the tools that schedules use."""
         models: dict[str, tuple[str, type[Args]]] = {
             **{s.name: (s.summary, s.args) for s in registry.READS.values()},
             **{s.name: (s.summary, s.args) for s in registry.ACTIONS.values()},
             UNDO: (_UNDO_SUMMARY, UndoArgs),
         }
-        return [strict_schema(name, *told, described=not compact) for name, told in models.items()]
+        shown = {name: told for name, told in models.items() if not compact or name not in _OF_SCHEDULES}
+        return [strict_schema(name, *told, described=not compact) for name, told in shown.items()]
 
     def only_reads(self, name: str) -> bool:
         """Whether this is one of the reads."""
