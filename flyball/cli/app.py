@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "undo": ("flyball.cli.change.undo", "Undo a recorded change, or all changes of a run."),
     "pending": ("flyball.cli.change.pending", "List what waits for an approval."),
     "approve": ("flyball.cli.change.approve", "Approve a request or a plan, and carry it out."),
+    "edit": ("flyball.cli.change.edit", "Ask for another figure in place of one that waits."),
     "deny": ("flyball.cli.change.deny", "Decline a request or a plan that waits."),
     "chat": ("flyball.cli.chat.command", "Talk to the ops agent."),
     "model": ("flyball.cli.model.commands", "Check what the connected model can do."),

@@ -19,6 +19,7 @@ from flyball.exits import Exit, UsageError
 OWN = {
     "approve": ("/approve [H]", "approve what waits: the only one, or the one of that handle"),
     "deny": ("/deny H [reason]", "decline it"),
+    "ask": ("/ask H QUESTION", "ask the model about what waits under handle H"),
     "show": ("/show H | N", "what waits under handle H; result N in full"),
     "resume": ("/resume", "go on with a turn that was cut off"),
     "threads": ("/threads", "the stored conversations"),
@@ -51,11 +52,22 @@ class Commands:
         approving and declining raise."""
         if name == "resume":
             return self._chat.ops.resume(self._chat.thread), Exit.DONE
+        if name == "ask":
+            return await self._about(*rest.split(maxsplit=1)), Exit.DONE
         own = self._own().get(name)
         if own is None:
             return None, await self._by_words(name, rest)
         await own(rest)
         return None, Exit.DONE
+
+    async def _about(self, handle: str = "", question: str = "") -> AsyncIterator[Event]:
+        """A turn about what waits: the model is told what a person is shown of it. Raises UsageError."""
+        if not question:
+            raise UsageError("/ask wants a handle and a question", hint="/ask 9f3c41d2 why not 8?")
+        waiting = await self._app.approvals.one(handle)
+        facts = item(waiting, await self._app.approvals.background(waiting))
+        text = f"{question}\n\n[about what waits: {json.dumps(facts, ensure_ascii=False, default=str)}]"
+        return self._chat.ops.turn(self._chat.thread, text, heard=self.heard())
 
     def _own(self) -> Mapping[str, Callable[[str], Awaitable[None]]]:
         return {

@@ -90,6 +90,7 @@ SLASH: Mapping[str, Slash] = {
     "undo": Slash("/undo [RECORD]", "put back your newest change, or the one of that record", _undo),
     "tune": Slash("/tune [run --dry-run]", "the tuning agents, or a pass now", _tune),
     "pending": Slash("/pending", "what waits for a person", _plain("pending")),
+    "edit": Slash("/edit H NAME=VALUE…", "ask for another figure in place of one that waits", _plain("edit")),
     "explain": Slash("/explain RUN [W]", "why a tuning run chose what it chose", _plain("tune", "explain")),
     "events": Slash("/events", "the load that was declared beforehand", _events),
     "record": Slash("/record N", "one record of the log, such as a refusal, in full", _plain("audit", "show")),

@@ -56,7 +56,7 @@ def told(done: Done, help_of: str) -> dict[str, str]:
 
 
 VERBS = {
-    "Add", "Advance", "Approve", "Backtest", "Carry", "Check", "Declare", "Decline", "End", "Explain", "Find",
+    "Add", "Advance", "Approve", "Ask", "Backtest", "Carry", "Check", "Declare", "Decline", "End", "Explain", "Find",
     "Foresee", "Lease", "Let", "List", "Look", "Pause", "Plan", "Predict", "Print", "Read", "Record", "Reset",
     "Restart", "Resume", "Run", "Say", "Scale", "Send", "Set", "Show", "Start", "Stop", "Suspend", "Talk", "Train",
     "Trust", "Undo", "Verify", "Write",
