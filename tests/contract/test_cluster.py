@@ -23,6 +23,7 @@ Where the two differ, the simulator is wrong.
     autoscaler none, scales_up, stops_at_its_maximum
     bounds    takes, dry_run, stale_version, other_uid, of_another_workload, refused, defaults
     bounds    mark_outlives_others, fenced, two, obeyed, of_a_controller
+    bounds    in_cpu, new_requests_move_no_pod_of_one_in_cpu
     envelope  is_shown_marked_and_taken_away
     restart   by_annotation, of_a_killed_container
 """

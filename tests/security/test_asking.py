@@ -9,6 +9,7 @@ import pytest
 
 from agents.ops.events import Asked, Event, Stopped
 from policies.types import Principal
+from tests.agents.chat import ASIDE
 from tests.kit.installation import LOCAL, App, allow, ask, doc, scale, within, write_policy
 from tests.kit.scripted_model import call, say
 from tests.kit.scripted_model import scale as scaling
@@ -36,7 +37,8 @@ def test_27_a_chat_under_way_ends_with_the_stop(tmp_path: Path, scope: str) -> N
         ):
             events = list[Event]()
             async for one in agent.turn("a", "go on"):
-                events.append(one)
+                if not isinstance(one, ASIDE):
+                    events.append(one)
                 if isinstance(one, Asked) and one.step == 1:
                     await kill_switch.throw(app.context, scope, app.identity.by_hand(), "test")
             assert end(events).reason == "refused"

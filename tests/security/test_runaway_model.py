@@ -14,8 +14,19 @@ __all__ = ["flyball"]
     [call("list_workloads"), scale("deployment/web", 60), call("no_such_tool"), Step(calls=[("scale", "{")])],
     ids=["reads", "refused", "unknown", "malformed"],
 )
-def test_27_an_endless_caller_ends_with_its_steps(flyball: Flyball, step: Step) -> None:
+def test_27_a_caller_that_repeats_itself_ends_with_the_third_equal_call(flyball: Flyball, step: Step) -> None:
     with serving([step] * 200) as model:
+        code, out, err = flyball("chat", "-m", "go on for ever", model=model)
+        asked = len(model.requests)
+    assert code == 1
+    assert "the same again and again" in out + err
+    assert asked == 3
+    _, tail, _ = flyball("audit", "tail", "--kind", "model.call", "-o", "json")
+    assert tail.count('"model.call"') == asked
+
+
+def test_27_an_endless_caller_ends_with_its_steps(flyball: Flyball) -> None:
+    with serving([scale("deployment/web", replicas) for replicas in range(60, 260)]) as model:
         code, out, err = flyball("chat", "-m", "go on for ever", model=model)
         asked = len(model.requests)
     assert code == 1

@@ -22,6 +22,7 @@ from agents.ops.events import CardShown, Event
 from audit.errors import LogUnavailable
 from policies.claim_keys import TAINT
 from policies.types import Principal
+from tests.agents.chat import ASIDE
 from tests.kit.installation import (
     LOCAL,
     OPS,
@@ -96,7 +97,7 @@ async def chat(app: App, thread: str, steps: list[Step]) -> AsyncIterator[tuple[
 
 
 async def turn(agent: OpsAgent, thread: str, text: str = "what is wrong with web?") -> list[Event]:
-    return [one async for one in agent.turn(thread, text)]
+    return [one async for one in agent.turn(thread, text) if not isinstance(one, ASIDE)]
 
 
 def cards(events: list[Event]) -> list[str]:

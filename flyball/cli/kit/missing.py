@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flyball.cli.kit.output import safe
 from tools.metrics.hints import reason, shared
-from tools.metrics.types import OF_EVERY, Metric
+from tools.metrics.types import OF_EVERY, OF_VOLUMES, Metric
 
 if TYPE_CHECKING:
     from tools.diagnosis.snapshot import Row
@@ -41,8 +41,11 @@ def parts(missing: Mapping[str, str]) -> list[str]:
 
 def _told(gone: Mapping[tuple[str, str], list[str]], total: int) -> list[str]:
     grouped = defaultdict[tuple[str, tuple[str, ...]], list[str]](list)
+    of_all = {why: tuple(names) for (_, why), names in gone.items() if len(names) == total}
     for (part, why), names in gone.items():
-        grouped[why, tuple(names)].append(part)
+        own = tuple(names)  # figures of volumes are asked of those that have some: all of them, then
+        whole = of_all.get(why, own) if part in OF_VOLUMES else own
+        grouped[why, whole].append(part)
     found = []
     for (why, whole), which in grouped.items():
         whose = "" if total == 1 else " of all" if len(whole) == total else f" of {', '.join(whole)}"
