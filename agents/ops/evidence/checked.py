@@ -23,6 +23,7 @@ _PARAGRAPH = re.compile(r"\n\s*\n")
 _NEAR = Fraction(1, 20)
 """How far a figure may be off that is said to be about so much."""
 _MOST_CITED = 20
+_MOST = 64 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ class _Citation:
 
 def checked(text: str, results: Mapping[int, str], zone: tzinfo | None = None) -> tuple[Figure, ...]:
     """The figures of `text`; `results` are those of the thread by number. Times of day may be in UTC, or in `zone`,
-    the zone of this machine where it is None."""
+    the zone of this machine where it is None. Of a longer text than any answer is, the first 64 Ki characters are
+    looked at."""
+    text = text[:_MOST]
     cited, known = _Cited(text), dict[int, Held]()
 
     @cache
