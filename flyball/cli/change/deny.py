@@ -9,9 +9,22 @@ from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, say
 
 if TYPE_CHECKING:
+    from audit.log import Entry
     from flyball.wiring import App
+    from tools.approvals.approvals import Waiting
+    from tools.plans.plan import Plan
 
 app = typer.Typer()
+
+
+async def declined(app: "App", found: "Waiting | Plan", reason: str) -> "Entry":
+    """The person's no to what waits; its record. Raises what declining raises."""
+    from tools.plans.plan import Plan
+
+    by = app.identity.by_hand()
+    if isinstance(found, Plan):
+        return await app.approvals.plan_votes.deny(found, by, reason)
+    return await app.approvals.deny(found.request.digest, by, reason)
 
 
 @app.command()
@@ -26,11 +39,8 @@ def deny(
     async def work(app: "App") -> None:
         from tools.plans.plan import Plan
 
-        found, by = await app.approvals.named(handle), app.identity.by_hand()
-        if isinstance(found, Plan):
-            entry = await app.approvals.plan_votes.deny(found, by, reason)
-        else:
-            entry = await app.approvals.deny(found.request.digest, by, reason)
+        found = await app.approvals.named(handle)
+        entry = await declined(app, found, reason)
         if opts.json:
             document(
                 {"kind": "Vote", **as_json(app), "vote": "denied", "handle": handle, "record": entry.seq}

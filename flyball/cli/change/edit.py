@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from flyball.cli.change.act import Reason, Yes, carry_out
+from flyball.cli.change.deny import declined
 from flyball.cli.kit.numbers import whole
 from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import note
@@ -41,9 +42,7 @@ def edit(
             await carry_out(opts, app, request, yes, 0)
         except Stop as end:
             if end.code in _TAKEN:
-                entry = await app.approvals.deny(
-                    waiting.request.digest, request.principal, f"edited: {request.digest[:8]}"
-                )
+                entry = await declined(app, waiting, f"edited: {request.digest[:8]}")
                 note(f"declined {waiting.handle}, which it replaces   record {entry.seq}")
             raise
 
