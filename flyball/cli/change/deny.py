@@ -9,7 +9,6 @@ from flyball.cli.kit.options import Options, command
 from flyball.cli.kit.output import document, say
 
 if TYPE_CHECKING:
-    from audit.log import Entry
     from flyball.wiring import App
     from tools.approvals.approvals import Waiting
     from tools.plans.plan import Plan
@@ -17,14 +16,14 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-async def declined(app: "App", found: "Waiting | Plan", reason: str) -> "Entry":
-    """The person's no to what waits; its record. Raises what declining raises."""
+async def declined(app: "App", found: "Waiting | Plan", reason: str) -> int:
+    """The person's no to what waits; the number of its record. Raises what declining raises."""
     from tools.plans.plan import Plan
 
     by = app.identity.by_hand()
     if isinstance(found, Plan):
-        return await app.approvals.plan_votes.deny(found, by, reason)
-    return await app.approvals.deny(found.request.digest, by, reason)
+        return int((await app.approvals.plan_votes.deny(found, by, reason)).seq)
+    return int((await app.approvals.deny(found.request.digest, by, reason)).seq)
 
 
 @app.command()
@@ -40,13 +39,11 @@ def deny(
         from tools.plans.plan import Plan
 
         found = await app.approvals.named(handle)
-        entry = await declined(app, found, reason)
+        record = await declined(app, found, reason)
         if opts.json:
-            document(
-                {"kind": "Vote", **as_json(app), "vote": "denied", "handle": handle, "record": entry.seq}
-            )
+            document({"kind": "Vote", **as_json(app), "vote": "denied", "handle": handle, "record": record})
         else:
             what = "plan " if isinstance(found, Plan) else ""
-            say(f"{app.place}  declined {what}{handle}\n  record {entry.seq}")
+            say(f"{app.place}  declined {what}{handle}\n  record {record}")
 
     opts.run(work, for_log=True)

@@ -42,8 +42,8 @@ def edit(
             await carry_out(opts, app, request, yes, 0)
         except Stop as end:
             if end.code in _TAKEN:
-                entry = await declined(app, waiting, f"edited: {request.digest[:8]}")
-                note(f"declined {waiting.handle}, which it replaces   record {entry.seq}")
+                record = await declined(app, waiting, f"edited: {request.digest[:8]}")
+                note(f"declined {waiting.handle}, which it replaces   record {record}")
             raise
 
     opts.run(work)
