@@ -1,6 +1,6 @@
 """`flyball deny`: a person's no; the request is over."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,14 +10,12 @@ from flyball.cli.kit.output import document, say
 
 if TYPE_CHECKING:
     from flyball.wiring import App
-    from tools.approvals.approvals import Waiting
-    from tools.plans.plan import Plan
 
 app = typer.Typer()
 
 
-async def declined(app: "App", found: "Waiting | Plan", reason: str) -> int:
-    """The person's no to what waits; the number of its record. Raises what declining raises."""
+async def declined(app: "App", found: Any, reason: str) -> int:
+    """The person's no to a request or a plan that waits; the number of its record. Raises what declining raises."""
     from tools.plans.plan import Plan
 
     by = app.identity.by_hand()
