@@ -1,5 +1,7 @@
 """The twin tested: fitted on the older part of a history, played over the newer one, compared."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from forecasting.errors import ForecastError
@@ -67,7 +69,8 @@ def judge(
     ratio = ratio[np.isfinite(ratio)]
     said = replay(after, fitted)
     upper = said * float(np.quantile(ratio, level)) if len(ratio) else np.full(len(said), np.nan)
-    return fitted, calibrate(said, upper, _was(after, fitted), target, level, fitted.assumed)
+    found = calibrate(said, upper, _was(after, fitted), target, level, fitted.assumed)
+    return fitted, replace(found, utilisation_error=found.utilisation_error + _unsure(after))
 
 
 def _was(history: History, fitted: Fitted) -> Floats:
@@ -75,6 +78,15 @@ def _was(history: History, fitted: Fitted) -> Floats:
     ready = _middle(history.ready)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(ready > 0, history.used / (ready * fitted.per_pod), np.nan)
+
+
+def _unsure(history: History) -> float:
+    """How much of the utilisation a step's pods leave open: those ready in its middle against those at its
+    beginning, as a share of the mean. Both sides of the comparison look at the same pods: that hides it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        middle, begun = history.used / _middle(history.ready), history.used / history.ready
+    known = np.isfinite(middle) & np.isfinite(begun)
+    return float(np.abs(middle - begun)[known].sum() / middle[known].sum()) if middle[known].any() else 0.0
 
 
 def _middle(ready: Floats) -> Floats:
