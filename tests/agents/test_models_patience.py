@@ -44,6 +44,7 @@ def pauses(heard: list[Delta | Pause]) -> list[float]:
     return [one.seconds for one in heard if isinstance(one, Pause)]
 
 
+@pytest.mark.slow
 def test_a_model_that_loads_is_waited_for_longer_than_other_failures() -> None:
     reply, heard, server = asked(*[LOADING] * 3, say("ready"), retries=1)
     assert isinstance(reply, Reply)

@@ -29,6 +29,7 @@ from tools.toolbox.port import Call
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_pruning_keeps_fifty_turns_small(tmp_path: Path) -> None:
     async def go() -> None:
         box = FakeToolbox(label="x" * 5_000)
@@ -296,6 +297,7 @@ def test_two_processes_do_not_continue_one_thread(tmp_path: Path) -> None:
     run(go)
 
 
+@pytest.mark.slow
 def test_tracing_stays_off_whatever_the_shell_says(tmp_path: Path) -> None:
     async def go() -> None:
         async with ScriptedModel([say("hello")]) as server, ScriptedModel([say("x")]) as spy:

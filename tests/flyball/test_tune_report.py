@@ -56,6 +56,7 @@ def test_on_the_terminal_the_answer_comes_first_and_money_is_an_estimate(tuned: 
     assert "estimated by the prices `example`; freed requests become money only where nodes leave" in said
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_else_and_escapes_what_a_cluster_says(tuned: Flyball, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     assert tuned(f"tune report --since 1d --context sandbox --html {page}").code == Exit.DONE

@@ -94,6 +94,7 @@ def test_kill_9_leaves_the_world_whole(world: World, tmp_path: Path) -> None:
     assert seen_web.ready == seen_web.replicas
 
 
+@pytest.mark.slow
 def test_kill_9_in_mid_advance_leaves_a_time_and_the_world_of_that_time(tmp_path: Path) -> None:
     """Wherever it is killed: the world is what an undisturbed one is at the same moment."""
     uid, chance = "11111111-2222-4333-8444-555555555555", random.Random(5)

@@ -7,6 +7,8 @@ import sys
 import tarfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 HEAVY = ("alembic", "sqlalchemy", "sqlmodel")
 HOT = (
@@ -50,6 +52,7 @@ def test_the_hot_commands_import_none_of_them(tmp_path: Path) -> None:
     assert {line: code for line, (code, _) in told.items() if code not in (0, 3, 4)} == {}
 
 
+@pytest.mark.slow
 def test_only_an_older_log_needs_alembic(tmp_path: Path) -> None:
     with tarfile.open(ROOT / "tests/audit/data/state-0.1.tar.gz") as archive:
         archive.extractall(tmp_path / "state", filter="data")

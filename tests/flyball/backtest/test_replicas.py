@@ -366,6 +366,7 @@ def test_the_subcommands_are_listed(flyball: Flyball, home: Path) -> None:
     assert "xample: flyball tune backtest" in " ".join(flyball("tune backtest --help").out.split())
 
 
+@pytest.mark.slow
 def test_the_pages_commands_run(flyball: Flyball, traces: None) -> None:
     block = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)[0]
     lines = block.splitlines()

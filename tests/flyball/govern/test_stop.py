@@ -157,6 +157,7 @@ def test_a_log_that_is_gone(
     assert stop("status").returncode == Exit.TAMPERED
 
 
+@pytest.mark.slow
 def test_a_lock_on_the_pinned_checkpoint_holds_nothing_up(tmp_path: Path, stop: Callable[..., Done]) -> None:
     within(tmp_path, _goes_on)
     lock = _pinned(tmp_path).with_name(f"{_pinned(tmp_path).name}.lock")

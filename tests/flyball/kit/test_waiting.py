@@ -76,7 +76,7 @@ def test_a_change_that_is_so_already_is_not_waited_for(flyball: Flyball) -> None
 
 def test_waiting_that_ends_in_time_says_applied(flyball: Flyball) -> None:
     """Fewer pods are there at once: nothing has to start."""
-    done = flyball("act scale deploy/web --replicas 3 --yes --wait 30s")
+    done = flyball("act scale deploy/web --replicas 3 --yes --wait 2s")
     assert done.code == Exit.DONE, done.out + done.err
     assert "settled: applied   3 of 3 ready" in done.out
     assert "undo: flyball undo" in done.out

@@ -16,6 +16,7 @@ def morning(flyball: Flyball) -> list[Done]:
     return seen
 
 
+@pytest.mark.slow
 def test_a_night_and_the_morning_after(flyball: Flyball, morning: list[Done]) -> None:
     begun, passed, ran, kept, undone, waits, told = (one.out for one in morning)
     assert "a new world" in begun

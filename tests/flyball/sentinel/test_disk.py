@@ -104,6 +104,7 @@ def test_what_is_full_stays_open_until_it_is_expanded(tmp_path: Path) -> None:
     filled(tmp_path, work)
 
 
+@pytest.mark.slow
 def test_an_expansion_that_is_too_small_changes_nothing(tmp_path: Path) -> None:
     async def work(app: App) -> None:
         assert app.world is not None

@@ -104,6 +104,7 @@ def test_two_at_once_and_a_restart_open_one_finding(tmp_path: Path) -> None:
     looked(tmp_path, work)
 
 
+@pytest.mark.slow
 def test_what_is_gone_is_resolved_after_half_an_hour_and_opens_again_later(tmp_path: Path) -> None:
     async def work(app: App) -> None:
         assert app.world is not None

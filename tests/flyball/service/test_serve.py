@@ -39,6 +39,7 @@ def records(home: Path, kind: str) -> list[dict[str, object]]:
     return list(json.loads(out)["items"])
 
 
+@pytest.mark.slow
 def test_one_works_and_one_waits_and_takes_over_when_the_first_is_killed(lived_in: Path) -> None:
     with served(lived_in) as one, served(lived_in) as other:
         first = _active_of(one, other)
@@ -111,6 +112,7 @@ def test_status_tells_duties_and_what_is_not_ready(lived_in: Path) -> None:
     assert "serve        nobody serves   flyball serve" in flyball(lived_in, "status")[1]
 
 
+@pytest.mark.slow
 def test_once_does_what_is_due_and_ends_and_only_where_nobody_serves(lived_in: Path) -> None:
     code, out, err = flyball(lived_in, "serve", "--once")
     assert (code, out) == (0, "sandbox  nothing happened\n"), err

@@ -89,6 +89,7 @@ def test_the_run_is_found_and_explained(run: Callable[..., tuple[int, str, str]]
         ((), {"passed": 2}),
     ],
 )
+@pytest.mark.slow
 def test_what_became_of_its_plan_after_the_run_is_told(
     flyball: Flyball, tmp_path: Path, later: tuple[str, ...], became: dict[str, int]
 ) -> None:

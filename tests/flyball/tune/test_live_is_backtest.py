@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from agents.tuner.forecast import Forecast
 from agents.tuner.look import Looker
@@ -44,6 +45,7 @@ def backtested(one: Observed) -> str:
     return recommended(Setting("quantile", RISK_PPM / 1_000_000), Case.of(Trace("web", demand), shape))
 
 
+@pytest.mark.slow
 def test_a_run_decides_as_a_backtest_of_the_same_history(tmp_path: Path) -> None:
     async def work(app: App) -> None:
         reads = app.toolbox.reads(app.agent("agent:tuner"), "r-000000000001")

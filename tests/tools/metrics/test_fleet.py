@@ -199,6 +199,7 @@ def test_a_series_with_gaps_and_one_that_is_strange() -> None:
             read(strange)
 
 
+@pytest.mark.slow
 def test_a_day_of_a_large_namespace_is_asked_for_in_pieces_and_put_together() -> None:
     fleet = FakeFleet(NOW)
     targets = [target(f"w{i}") for i in range(300)] + [target("db", "statefulset")]
