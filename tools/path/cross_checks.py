@@ -38,6 +38,7 @@ from policies.claim_keys import (
     VERIFY,
 )
 from policies.counting import Counting
+from tools.path.newest_intent import newest_intent
 from tools.path.recount import Recount
 
 SWITCHES = (STOP, LEVEL, RETIRED, PAUSED)
@@ -137,18 +138,10 @@ def newest_live_intent(
     reads: Reads, resource_key: str, fits: Callable[[Record], bool] = lambda _: True
 ) -> Entry | None:
     """The last intent on a workload that could change it, of those that fit. Mostly it is the last of all; dry runs
-    may have come after it, so each further look reads eight times as many."""
-    limit = 1
-    while True:
-        found = reads.find(
-            kinds=("action.intent",), resource_key=resource_key, newest_first=True, limit=limit
-        )
-        for entry in found:
-            if entry.record.mode == "live" and fits(entry.record):
-                return entry
-        if len(found) < limit:
-            return None
-        limit *= 8
+    may have come after it."""
+    return newest_intent(
+        reads, lambda record: record.mode == "live" and fits(record), first=1, resource_key=resource_key
+    )
 
 
 def _agree(stored: Mapping[str, int], lead: Mapping[str, int], keys: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from audit.log import Reads
 from audit.record import Kind, Record
 from audit.timeline import wall_ms
 from policies.counting import Counting, contradicts, is_counted, is_over
+from tools.path.newest_intent import newest_intent
 
 _TELL: tuple[Kind, ...] = (
     "action.intent", "action.outcome", "action.in_doubt_resolved", "policy.decision", "approval.requested",
@@ -89,17 +90,13 @@ def _first(reads: Reads, counting: Counting, simulated: bool) -> int:
     Intents are in the order of their cluster's clock (guard `clock`), and of the machine's where no world is
     simulated.
     """
-    limit = _PAGE
-    while True:
-        found = reads.find(kinds=("action.intent",), newest_first=True, limit=limit)
-        for entry in found:
-            record = entry.record
-            ours = _of(record, counting.cluster) or (not simulated and record.world_ts is None)
-            if ours and wall_ms(record.world_ts or record.ts) < counting.since_ms - _SLACK_MS:
-                return entry.seq + 1
-        if len(found) < limit:
-            return 0
-        limit *= 8
+
+    def before(record: Record) -> bool:
+        ours = _of(record, counting.cluster) or (not simulated and record.world_ts is None)
+        return ours and wall_ms(record.world_ts or record.ts) < counting.since_ms - _SLACK_MS
+
+    found = newest_intent(reads, before, first=_PAGE)
+    return 0 if found is None else found.seq + 1
 
 
 def _of(record: Record, cluster: str) -> bool:

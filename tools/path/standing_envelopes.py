@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from audit.log import Entry, Reads
+from audit.record import Record
 from base.instants import utc_ms
 from policies.claim_keys import ENVELOPE, first_bits
 from policies.envelopes import SET
@@ -11,6 +12,7 @@ from tools.arguments import SetEnvelopeArgs
 from tools.path.context import Context
 from tools.path.leased import args_of, human_of
 from tools.path.loop_records import LOOP, closed
+from tools.path.newest_intent import newest_intent
 from tools.path.rollback import applied_end, tool_of
 
 
@@ -74,15 +76,9 @@ class Envelopes:
 
 
 def _lease(reads: Reads, resource_key: str, mark: int) -> Entry | None:
-    """The lease that the integer names. Its moves came after it, so each further look reads eight times as many."""
-    limit = 8
-    while True:
-        found = reads.find(
-            kinds=("action.intent",), resource_key=resource_key, newest_first=True, limit=limit
-        )
-        for entry in found:
-            if tool_of(entry.record) == SET and first_bits(entry.record.request_digest or "") == mark:
-                return entry
-        if len(found) < limit:
-            return None
-        limit *= 8
+    """The lease that the integer names; its moves came after it."""
+
+    def named(record: Record) -> bool:
+        return tool_of(record) == SET and first_bits(record.request_digest or "") == mark
+
+    return newest_intent(reads, named, first=8, resource_key=resource_key)
