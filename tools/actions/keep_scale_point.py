@@ -13,10 +13,11 @@ from typing import Any
 from base.instants import utc_ms
 from base.quantities import format_millicores
 from policies.types import ActionInfo, Delta, Scalar
+from tools.actions.read_autoscaler import hpa_of
 from tools.actions.requested_cpu import requested_of_a_pod
 from tools.arguments import KeepScalePointArgs
-from tools.cluster.rollout import due
-from tools.cluster_types import Autoscaler, Patch, Workload
+from tools.cluster.rollout import rolling_out
+from tools.cluster_types import Patch, Workload
 from tools.envelope_text import written
 from tools.errors import ArgumentsInvalid
 from tools.scale_point import ScalePoint
@@ -26,13 +27,8 @@ NAME = "keep_scale_point"
 _OTHER: Mapping[str, str] = {"cpu": "percent", "percent": "cpu"}
 
 
-def _hpa(workload: Workload) -> Autoscaler:
-    assert workload.autoscaler is not None, "ActionSpec.autoscaler says that it is read"
-    return workload.autoscaler
-
-
 def _view(_: KeepScalePointArgs, workload: Workload) -> dict[str, object]:
-    hpa = _hpa(workload)
+    hpa = hpa_of(workload)
     return {
         "autoscaler": hpa.name,
         "autoscaler_uid": hpa.uid,
@@ -43,7 +39,7 @@ def _view(_: KeepScalePointArgs, workload: Workload) -> dict[str, object]:
 
 def _number(args: KeepScalePointArgs, workload: Workload) -> int:
     """The target in the wanted unit: millicores of a pod, or percent of its requests. Raises ArgumentsInvalid."""
-    hpa = _hpa(workload)
+    hpa = hpa_of(workload)
     where = f"horizontalpodautoscaler/{hpa.name}"
     requests = requested_of_a_pod(workload)
     if args.unit == "cpu":
@@ -82,7 +78,7 @@ def _deltas(args: KeepScalePointArgs, workload: Workload) -> tuple[Delta, ...]:
 
 def _replaced(workload: Workload) -> None:
     """A share waits for a rollout: of the pods that are leaving, the requests are others than of those that come."""
-    if workload.observed_generation < workload.generation or workload.updated < due(workload):
+    if rolling_out(workload):
         raise ArgumentsInvalid(
             "its pods are being replaced: a share of their requests waits for them",
             where=str(workload.target),
@@ -91,7 +87,7 @@ def _replaced(workload: Workload) -> None:
 
 
 def _patches(args: KeepScalePointArgs, workload: Workload) -> tuple[Patch, ...]:
-    hpa, number = _hpa(workload), _number(args, workload)
+    hpa, number = hpa_of(workload), _number(args, workload)
     metrics = [_aimed(one, args, number) if _is_cpu(one) else one for one in hpa.metrics]
     return (Patch("", {"spec": {"metrics": metrics}}, autoscaler=hpa.name),)
 
@@ -116,14 +112,14 @@ def _inverse(args: KeepScalePointArgs, _: Mapping[str, Any]) -> dict[str, Scalar
 
 
 def _describe(args: KeepScalePointArgs, workload: Workload) -> str:
-    hpa, number = _hpa(workload), _number(args, workload)
+    hpa, number = hpa_of(workload), _number(args, workload)
     percent, cpu = f"{hpa.target_percent}%", format_millicores(hpa.target_cpu or number)
     shown = (percent, f"{cpu} of a pod") if args.unit == "cpu" else (f"{cpu} of a pod", f"{number}%")
     return f"CPU target {shown[0]} -> {shown[1]}, where it adds pods now (HPA {hpa.name})"
 
 
 def _kubectl(args: KeepScalePointArgs, workload: Workload) -> str:
-    t, hpa = workload.target, _hpa(workload)
+    t, hpa = workload.target, hpa_of(workload)
     at = next((number for number, metric in enumerate(hpa.metrics) if _is_cpu(metric)), 0)
     value = _target(args, _number(args, workload))
     body = json.dumps(
@@ -144,7 +140,7 @@ SPEC = ActionSpec(
     actions=(ActionInfo(NAME, "write", neutral=True),),
     classify=lambda _: NAME,
     view=_view,
-    owner=lambda workload: _hpa(workload).owner,
+    owner=lambda workload: hpa_of(workload).owner,
     deltas=_deltas,
     patches=_patches,
     inverse=_inverse,

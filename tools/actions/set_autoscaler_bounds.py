@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from policies.types import ActionInfo, Delta, Scalar
+from tools.actions.read_autoscaler import hpa_of
 from tools.arguments import BOUNDS, AutoscalerBoundsArgs
-from tools.cluster.rollout import RolloutProgress, due, rolled_out
+from tools.cluster.rollout import RolloutProgress, rolled_out, rolling_out
 from tools.cluster_types import Autoscaler, Patch, Pod, Workload
 from tools.errors import ArgumentsInvalid, DefiniteConflict
 from tools.spec import ActionSpec, RbacRule
@@ -24,11 +25,6 @@ def _classify(args: AutoscalerBoundsArgs) -> str:
     return LOWERS if args.lower_max else "set_autoscaler_bounds"
 
 
-def _hpa(workload: Workload) -> Autoscaler:
-    assert workload.autoscaler is not None, "ActionSpec.autoscaler says that it is read"
-    return workload.autoscaler
-
-
 def values_of(hpa: Autoscaler) -> Mapping[str, int | None]:
     """What it has now, by the argument's name."""
     return {
@@ -40,14 +36,14 @@ def values_of(hpa: Autoscaler) -> Mapping[str, int | None]:
 
 def _view(args: AutoscalerBoundsArgs, workload: Workload) -> dict[str, object]:
     """Only what is asked for: who moves the floor is not bound by what others do to the maximum."""
-    hpa = _hpa(workload)
+    hpa = hpa_of(workload)
     now = values_of(hpa)
     return {"autoscaler": hpa.name, "autoscaler_uid": hpa.uid} | {name: now[name] for name in args.wanted()}
 
 
 def _deltas(args: AutoscalerBoundsArgs, workload: Workload) -> tuple[Delta, ...]:
     """Raises ArgumentsInvalid for what the HPA cannot take, or would be another action than the judged one."""
-    hpa = _hpa(workload)
+    hpa = hpa_of(workload)
     _fits(args, hpa)
     _says_lower(args, hpa)
     _replaced(args, workload)
@@ -91,9 +87,9 @@ def _says_lower(args: AutoscalerBoundsArgs, hpa: Autoscaler) -> None:
 def _replaced(args: AutoscalerBoundsArgs, workload: Workload) -> None:
     """A higher target waits for a rollout: pods of the older template may still have larger requests, of which it
     would be a share too large, and the HPA would take pods away."""
-    now = _hpa(workload).target_percent
-    under_way = workload.observed_generation < workload.generation or workload.updated < due(workload)
-    if args.target_percent is not None and now is not None and args.target_percent > now and under_way:
+    now = hpa_of(workload).target_percent
+    higher = args.target_percent is not None and now is not None and args.target_percent > now
+    if higher and rolling_out(workload):
         raise ArgumentsInvalid(
             "its pods are being replaced: a higher CPU target waits for them",
             where=str(workload.target),
@@ -102,7 +98,7 @@ def _replaced(args: AutoscalerBoundsArgs, workload: Workload) -> None:
 
 
 def _patches(args: AutoscalerBoundsArgs, workload: Workload) -> tuple[Patch, ...]:
-    hpa = _hpa(workload)
+    hpa = hpa_of(workload)
     now = values_of(hpa)
     for name in BOUNDS:
         expected = getattr(args, f"current_{name}")
@@ -153,7 +149,7 @@ def _inverse(args: AutoscalerBoundsArgs, view: Mapping[str, Any]) -> dict[str, S
 
 
 def _describe(args: AutoscalerBoundsArgs, workload: Workload) -> str:
-    hpa = _hpa(workload)
+    hpa = hpa_of(workload)
     now = values_of(hpa)
     parts = [
         f"{_TITLES[name]} {_shown(name, now[name])} -> {_shown(name, value)}"
@@ -177,7 +173,7 @@ def _at_once(args: AutoscalerBoundsArgs, workload: Workload) -> str:
 
 
 def _kubectl(args: AutoscalerBoundsArgs, workload: Workload) -> str:
-    t, hpa = workload.target, _hpa(workload)
+    t, hpa = workload.target, hpa_of(workload)
     places = {"min_replicas": "/spec/minReplicas", "max_replicas": "/spec/maxReplicas"}
     at = next((number for number, metric in enumerate(hpa.metrics) if _is_cpu(metric)), 0)
     places["target_percent"] = f"/spec/metrics/{at}/resource/target/averageUtilization"
@@ -189,7 +185,7 @@ def _kubectl(args: AutoscalerBoundsArgs, workload: Workload) -> str:
 def _settled(_: AutoscalerBoundsArgs, workload: Workload, pods: Sequence[Pod]) -> RolloutProgress:
     """The HPA has brought the replicas within its bounds, and as many are ready. Of one that is scaled to zero it
     keeps its hands off (Kubernetes, pkg/controller/podautoscaler/horizontal.go)."""
-    hpa, has = _hpa(workload), workload.replicas
+    hpa, has = hpa_of(workload), workload.replicas
     if has and not hpa.minimum <= has <= hpa.maximum:
         detail = (
             f"the HPA has not moved it yet: {has} replicas, its bounds are {hpa.minimum} to {hpa.maximum}"
@@ -211,7 +207,7 @@ SPEC = ActionSpec(
     ),
     classify=_classify,
     view=_view,
-    owner=lambda workload: _hpa(workload).owner,
+    owner=lambda workload: hpa_of(workload).owner,
     deltas=_deltas,
     patches=_patches,
     inverse=_inverse,

@@ -99,6 +99,12 @@ def due(workload: Workload) -> int:
     return replaceable(workload)
 
 
+def rolling_out(workload: Workload) -> bool:
+    """Whether the controller has not seen the newest spec, or not every pod that will have the newest template has
+    it. A paused one waits, and changes nothing meanwhile."""
+    return workload.observed_generation < workload.generation or workload.updated < due(workload)
+
+
 def held_back(workload: Workload) -> str:
     """How many pods keep an older template for good, and why; empty where none does. For a rollout that is over."""
     kept = workload.replicas - workload.updated

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tools.cluster.rollout import due, held_back
+from tools.cluster.rollout import held_back, rolling_out
 from tools.cluster_types import Change
 from tools.diagnosis.pods import STARTING, quote, worst
 from tools.diagnosis.startup import not_made
@@ -48,7 +48,7 @@ def rollout(facts: Facts) -> Iterator[Finding]:
     late = (
         progressing if progressing is not None and progressing.reason == "ProgressDeadlineExceeded" else None
     )
-    going_on = w.observed_generation < w.generation or w.updated < due(w)
+    going_on = rolling_out(w)
     stuck = [p for p in facts.alive if p.waiting not in STARTING] if going_on else []
     evidence = f"{w.updated} of {w.replicas} updated, {w.ready} ready"
     if stuck or late:
@@ -63,8 +63,7 @@ def rollout_held(facts: Facts) -> Iterator[Finding]:
     w = facts.workload
     if w.target.kind == "job":
         return
-    over = w.observed_generation >= w.generation and w.updated >= due(w)
-    held = held_back(w) if over and facts.alive else ""
+    held = held_back(w) if facts.alive and not rolling_out(w) else ""
     if w.paused:
         evidence = f"spec.paused is true; {held}" if held else "spec.paused is true"
         yield Finding("rollout-paused", Severity.LIMITED, "its rollouts are paused", evidence)

@@ -8,7 +8,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 from policies.types import Observation
-from tools.cluster.rollout import due
+from tools.cluster.rollout import rolling_out
 from tools.cluster_types import Workload
 from tools.errors import ToolError
 from tools.metrics.types import Metric, MetricsReader
@@ -63,11 +63,3 @@ async def _alerts(metrics: MetricsReader | None, seen: Observation) -> int | Non
         return (await metrics.latest(Metric.ALERTS, seen.target, seen.at_ms)).v
     except ToolError:
         return None
-
-
-def rolling_out(workload: Workload) -> bool:
-    """Whether the controller has not seen the newest spec, or not every pod that will have the newest template has
-    it. A paused one waits, and changes nothing meanwhile."""
-    if workload.observed_generation < workload.generation:
-        return True
-    return not workload.paused and workload.updated < due(workload)

@@ -10,11 +10,12 @@ import pytest
 from policies.types import Observation
 from tests.tools.rig import ScriptedCluster, ScriptedMetrics
 from tests.tools.workloads import workload
+from tools.cluster.rollout import rolling_out
 from tools.cluster_types import ClusterIdentity, Workload
 from tools.errors import ClusterUnavailable, MetricsUnavailable
 from tools.metrics.types import Metric
 from tools.path.observe import observation
-from tools.path.surroundings import COUNTED_MS, Surroundings, rolling_out
+from tools.path.surroundings import COUNTED_MS, Surroundings
 
 NOW = 1_800_000_000_000
 
