@@ -8,28 +8,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from agents.ops.events import Event
 from agents.ops.threads import ThreadInfo
 from flyball.cli.change.pending import behind, item
+from flyball.cli.chat import speaker
 from flyball.cli.chat.turns import Chat
 from flyball.cli.chat.typed import Typed, as_exit
 from flyball.cli.chat.waiting import only_waiting
-from flyball.cli.chat.words import SLASH, columns, nearest, slash
+from flyball.cli.chat.words import Own, helped, no_command, slash
 from flyball.cli.kit import render
 from flyball.cli.kit.output import note, safe, say, table
 from flyball.exits import Exit, UsageError
 
-OWN = {
-    "approve": ("/approve [H]", "approve what waits: the only one, or the one of that handle"),
-    "deny": ("/deny H [reason]", "decline it"),
+OWN: Own = {
+    **speaker.VOTES,
     "ask": ("/ask H QUESTION", "ask the model about what waits under handle H"),
     "show": ("/show H | N", "what waits under handle H; result N in full"),
     "resume": ("/resume", "go on with a turn that was cut off"),
     "threads": ("/threads", "the stored conversations"),
+    **speaker.OWN,
     "context": ("/context", "where this chat is, and how much of the model's context it may use"),
-    "model": ("/model", "which model answers"),
-    "clear": ("/clear", "clear the screen"),
-    "help": ("/help", "this"),
     "exit": ("/exit, /quit", "leave, as Ctrl-D does; Ctrl-C cancels a turn"),
 }
-"""The commands of the chat itself: how they are written, and what they do."""
+"""The chat's own commands where a model listens."""
 
 Ask = Callable[[str], str | None]
 """A question to the person, answered with a line, or None at the end of input."""
@@ -84,10 +82,7 @@ class Commands:
         """A command of the command line; the model is told that it was given, and how it ended."""
         words = slash(name, rest)
         if words is None:
-            near = nearest(name, (*SLASH, *OWN))
-            raise UsageError(
-                f"/{name[:64]} is not a command", hint=f"did you mean /{near}?" if near else "/help"
-            )
+            raise no_command(name, OWN)
         code = as_exit(await self._typed.run(words))
         self._done.append(f"/{name} {rest}".strip() + f" (exit code {int(code)})")
         return code
@@ -102,8 +97,7 @@ class Commands:
         say(self._chat.ops.model)
 
     async def _help(self, _: str) -> None:
-        rows = [(one.usage, one.meaning) for one in SLASH.values()] + [*OWN.values()]
-        for line in columns(rows):
+        for line in helped(OWN):
             say(line)
         say("Anything else goes to the model. Only /approve approves.")
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from flyball.cli.chat.typed import Typed, as_exit
 from flyball.cli.chat.waiting import only_waiting
-from flyball.cli.chat.words import SENTENCES, SLASH, columns, nearest, sentence, slash, split
+from flyball.cli.chat.words import SENTENCES, SLASH, Own, helped, nearest, no_command, sentence, slash, split
 from flyball.cli.kit.output import say
 from flyball.exits import Exit, UsageError
 
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 CONNECT = """\
 to talk in plain words, connect a model (docs/chat.md), e.g. a local Ollama:
   export FLYBALL_MODEL_URL=http://127.0.0.1:11434/v1 FLYBALL_MODEL_NAME=qwen3"""
-
-
-_AT_THE_SHELL = ("approve", "deny")
-"""Commands of the chat that are the shell's own where no model listens."""
 
 
 class Speaker(Protocol):
@@ -53,18 +49,18 @@ class CommandMode:
             return Exit.DONE
         if name == "approve" and not rest:
             rest = await only_waiting(self._app)
-        words = [name, *split(rest)] if name in _AT_THE_SHELL else slash(name, rest)
+        words = [name, *split(rest)] if name in VOTES else slash(name, rest)
         if words is None:
-            near = nearest(name, (*SLASH, *OWN))
-            raise UsageError(
-                f"/{name[:64]} is not a command", hint=f"did you mean /{near}?" if near else "/help"
-            )
+            raise no_command(name, OWN)
         return as_exit(await self._typed.run(words))
 
 
-OWN = {
+VOTES: Own = {
     "approve": ("/approve [H]", "approve what waits: the only one, or the one of that handle"),
     "deny": ("/deny H [reason]", "decline it"),
+}
+OWN: Own = {
+    **VOTES,
     "context": ("/context", "where this chat is"),
     "model": ("/model", "which model answers"),
     "clear": ("/clear", "clear the screen"),
@@ -85,6 +81,5 @@ def not_understood(line: str) -> UsageError:
 
 def help_text() -> str:
     """The commands and the sentences, a line each."""
-    lines = columns([(one.usage, one.meaning) for one in SLASH.values()] + [*OWN.values()])
     said = ", ".join(f"`{example}`" for example, _, _ in SENTENCES)
-    return "\n".join([*lines, f"In plain words: {said}.", "Only /approve approves."])
+    return "\n".join([*helped(OWN), f"In plain words: {said}.", "Only /approve approves."])

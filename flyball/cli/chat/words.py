@@ -12,6 +12,8 @@ from flyball.cli.kit.usage_errors import like
 from flyball.exits import UsageError
 
 Words = Sequence[str]
+Own = Mapping[str, tuple[str, str]]
+"""Commands of a chat itself: how they are written, and what they do."""
 NAME = "\0"
 """Marks a word that names a workload, perhaps without its kind; the session finds that by its list."""
 
@@ -32,13 +34,12 @@ def _plain(*words: str) -> Callable[[list[str]], Words]:
 def _about(*words: str) -> Callable[[list[str]], Words]:
     """A command about the workload that is named first."""
 
-    def build(given: list[str]) -> Words:
-        return [
-            *words,
-            *(NAME + word if at == 0 and word[:1] != "-" else word for at, word in enumerate(given)),
-        ]
+    return lambda given: [*words, *_named(given, 0)]
 
-    return build
+
+def _named(given: list[str], place: int) -> Words:
+    """The words, the one at that place marked as a workload's name, unless it is an option."""
+    return [NAME + word if at == place and word[:1] != "-" else word for at, word in enumerate(given)]
 
 
 def _scale(given: list[str]) -> Words:
@@ -61,11 +62,7 @@ def _undo(given: list[str]) -> Words:
 
 
 def _explain(given: list[str]) -> Words:
-    return [
-        "policy",
-        "explain",
-        *(NAME + word if at == 1 and word[:1] != "-" else word for at, word in enumerate(given)),
-    ]
+    return ["policy", "explain", *_named(given, 1)]
 
 
 def _events(given: list[str]) -> Words:
@@ -143,10 +140,17 @@ def split(rest: str) -> list[str]:
         ) from error
 
 
-def columns(rows: Sequence[tuple[str, str]]) -> list[str]:
-    """Commands and what they do, in two columns."""
+def helped(own: Own) -> list[str]:
+    """The commands of the command line and the chat's `own`, and what they do, a line each."""
+    rows = [*((one.usage, one.meaning) for one in SLASH.values()), *own.values()]
     wide = max(len(usage) for usage, _ in rows)
     return [f"{usage:<{wide}}  {meaning}" for usage, meaning in rows]
+
+
+def no_command(name: str, own: Own) -> UsageError:
+    """`/name` is in neither table: the one that was meant, else the help."""
+    near = nearest(name, (*SLASH, *own))
+    return UsageError(f"/{name[:64]} is not a command", hint=f"did you mean /{near}?" if near else "/help")
 
 
 def nearest(line: str, names: Sequence[str]) -> str:
