@@ -4,7 +4,7 @@ import json
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -155,18 +155,16 @@ def _said(text: str, held: Held) -> None:
     for found in _INSTANT.findall(text):
         held.at(_unix_ms(found))
     for one in figures(text):
-        held.bare.add(one.number)
-        for unit in amounts_of(one):
-            held.amounts.add(unit.of(one.number))
-    held.instants |= set(_clocks(text))
-
-
-def _clocks(text: str) -> Iterator[int]:
-    """Times of day in a text, as instants of the first day: only their time is looked at."""
-    for one in figures(text):
         if one.clock:
-            hour, minute, *_ = (int(part) for part in one.clock.split(":"))
-            yield (hour * 60 + minute) * 60_000
+            held.at(_of_the_day(one.clock))
+        for unit in amounts_of(one):
+            held.add(one.number, unit)
+
+
+def _of_the_day(clock: str) -> int:
+    """A time of day as an instant of the first day: only its time is looked at."""
+    hour, minute, *_ = (int(part) for part in clock.split(":"))
+    return (hour * 60 + minute) * 60_000
 
 
 def _unix_ms(text: str) -> int:
