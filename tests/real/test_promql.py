@@ -4,18 +4,16 @@ that are missing, of restarts, and of targets that are scraped twice.
 The shipped windows, a scrape each 30 s, several hours of samples, written in one go.
 """
 
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from audit.clock import SystemClock
 from policies.types import Target
-from tests.real import assets, modules
 from tests.real.exported import OLD_S, Cluster
+from tests.real.scenes import Scenes
 from tests.real.test_metrics import asking
-from tests.real.written import Scrapes, Written
+from tests.real.written import Written
 from tools.errors import MetricsUnavailable
 from tools.metrics.hints import hint
 from tools.metrics.shipped_templates import PRESETS
@@ -27,26 +25,14 @@ pytestmark = pytest.mark.real
 PODS = tuple(f"web-7d8f9b6c5d-bbbb{last}" for last in "bcdfghjklm")
 
 
-SCENES: dict[str, Callable[[Cluster], None]] = {}
-
-
-def scene(build: Callable[[Cluster], None]) -> Callable[[Cluster], None]:
-    SCENES[build.__name__.strip("_").replace("_", "-")] = build
-    return build
+SCENES = Scenes()
+scene = SCENES.scene
 
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
-    binary: Path = assets.locate(modules.METRICS_STORE)["prometheus"]
-    written = Written(tmp_path_factory.mktemp("written") / "prometheus", binary)
-    try:
-        scrapes, now_ms = Scrapes(), time.time_ns() // 1_000_000
-        for name, build in SCENES.items():
-            build(Cluster(scrapes, now_ms, name))
-        written.write(scrapes)
+    with SCENES.written(tmp_path_factory.mktemp("written")) as written:
         yield written
-    finally:
-        written.close()
 
 
 def latest(on: Written, name: str, metric: Metric, preset: str = "opentelemetry") -> Number:

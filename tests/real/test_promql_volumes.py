@@ -15,19 +15,17 @@
 | names that would end a string or be a pattern | no other query |
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from audit.clock import SystemClock
 from policies.types import Target
-from tests.real import assets, modules
 from tests.real.exported import Cluster
+from tests.real.scenes import Scenes
 from tests.real.test_metrics import asking
-from tests.real.written import Scrapes, Written
+from tests.real.written import Written
 from tools.metrics.shipped_templates import PRESETS
 from tools.metrics.templates import Templates
 from tools.metrics.types import Metric, Number, Series, Span
@@ -35,26 +33,14 @@ from tools.metrics.types import Metric, Number, Series, Span
 pytestmark = pytest.mark.real
 GIB = 2**30
 SHIPPED = Templates(PRESETS["opentelemetry"])
-SCENES: dict[str, Callable[[Cluster], None]] = {}
-
-
-def scene(build: Callable[[Cluster], None]) -> Callable[[Cluster], None]:
-    SCENES[build.__name__.strip("_").replace("_", "-")] = build
-    return build
+SCENES = Scenes()
+scene = SCENES.scene
 
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
-    binary: Path = assets.locate(modules.METRICS_STORE)["prometheus"]
-    written = Written(tmp_path_factory.mktemp("volumes") / "prometheus", binary)
-    try:
-        scrapes, now_ms = Scrapes(), time.time_ns() // 1_000_000
-        for name, build in SCENES.items():
-            build(Cluster(scrapes, now_ms, name))
-        written.write(scrapes)
+    with SCENES.written(tmp_path_factory.mktemp("volumes")) as written:
         yield written
-    finally:
-        written.close()
 
 
 def latest(on: Written, namespace: str, metric: Metric, name: str = "db") -> Number:
