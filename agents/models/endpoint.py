@@ -18,7 +18,7 @@ MOST_SECONDS = 3_600
 _CONNECT = """any OpenAI-compatible endpoint will do, e.g. a local Ollama:
   export FLYBALL_MODEL_URL=http://127.0.0.1:11434/v1 FLYBALL_MODEL_NAME=qwen3
 and FLYBALL_MODEL_KEY where it wants a key; or model_url, model_name, model_key in flyball.toml
-everything but `flyball chat` and `event add --words` works without a model"""
+without one `flyball chat` has its commands only, and `event add --words` does not work"""
 _OWN_HOSTS = ("api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 """Hosts of OpenAI's own models."""
 
